@@ -1,0 +1,1 @@
+"""The local world: a local AWS, a simulated Cloudflare, and what runs on them."""

@@ -1,0 +1,1 @@
+"""Purges from Cloudflare what changed in an S3 bucket."""

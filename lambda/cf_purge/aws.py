@@ -1,0 +1,99 @@
+"""Signed JSON calls to SSM and SQS.
+
+No SDK client: importing and building one costs more than everything else on the cold path. The signer is
+botocore's own; every Lambda runtime carries it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+from cf_purge.errors import Misconfigured, Transient
+from cf_purge.transport import Answer, Transport
+
+# X-Amz-Target prefix and JSON version, from botocore's service models.
+_PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
+_THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "LimitExceeded")
+_TIMEOUT = 5.0  # seconds; both services answer in milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+class Aws:
+    """The caller's identity and endpoints, read from the environment at each call."""
+
+    def __init__(self, transport: Transport, environ: Mapping[str, str]) -> None:
+        self._transport = transport
+        self._environ = environ
+
+    def call(self, service: str, operation: str, payload: dict[str, Any], region: str | None = None) -> dict[str, Any]:
+        """Call one operation of "ssm" or "sqs" and return its result.
+
+        Raises:
+            Transient: throttling, 5xx, no answer.
+            Misconfigured: everything else that AWS refuses; the text begins with AWS's error code.
+        """
+        region = region or self.region()
+        target, version = _PROTOCOLS[service]
+        request = AWSRequest(
+            method="POST",
+            url=f"{self.endpoint(service, region)}/",
+            data=json.dumps(payload).encode(),
+            headers={"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"},
+        )
+        SigV4Auth(self._credentials(), service, region).add_auth(request)
+        answer = self._transport.post(request.url, dict(request.headers.items()), request.data, _TIMEOUT)
+        return _result(answer, f"{service}:{operation}")
+
+    def endpoint(self, service: str, region: str) -> str:
+        """Return the service's base URL without a trailing slash."""
+        override = self._environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._environ.get("AWS_ENDPOINT_URL")
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        return (override or f"https://{service}.{region}.{suffix}").rstrip("/")
+
+    def region(self) -> str:
+        region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
+        if not region:
+            raise Misconfigured("No AWS region: set AWS_REGION.")
+        return region
+
+    def _credentials(self) -> _Credentials:
+        environ = self._environ
+        if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
+            return _Credentials(
+                environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], environ.get("AWS_SESSION_TOKEN") or None
+            )
+        # A shell: profiles, SSO, instance roles. Slow to import, and never needed inside Lambda.
+        from botocore.session import Session
+
+        found = Session().get_credentials()
+        if found is None:
+            raise Misconfigured("No AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+        frozen = found.get_frozen_credentials()
+        return _Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+
+def _result(answer: Answer, action: str) -> dict[str, Any]:
+    try:
+        document = json.loads(answer.body or b"{}")
+    except (ValueError, RecursionError):
+        document = None
+    if answer.status == 200 and isinstance(document, dict):
+        return document
+    fields = document if isinstance(document, dict) else {}
+    code = str(fields.get("__type", "")).rpartition("#")[2] or f"HTTP {answer.status}"
+    text = str(fields.get("message") or fields.get("Message") or "no explanation")[:500]
+    if not 400 <= answer.status < 500 or answer.status in (408, 429) or any(word in code for word in _THROTTLED):
+        raise Transient(f"{code} from {action}: {text}")
+    raise Misconfigured(f"{code} from {action}: {text}")

@@ -1,0 +1,117 @@
+"""One request to Cloudflare → its outcome. The only code that talks to Cloudflare."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from cf_purge.batch import Request
+from cf_purge.config import Config
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.transport import Answer, Transport
+
+# https://developers.cloudflare.com/fundamentals/api/reference/troubleshooting/ and the purge API's own answers.
+_MISCONFIGURED = {
+    10000: "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or belongs to another account"
+    " than the zone: correct the token's parameter or targets[*].zone_id",
+    6003: "the token's parameter does not hold a bare API token (or holds one while cloudflare.email asks for a"
+    " Global API key): store it again",
+    6103: "the Global API key is malformed: store it again, or unset cloudflare.email for an API token",
+    6111: "the API token is malformed: store the bare token again, without quotes, line break or Bearer",
+    7000: "targets[*].zone_id is no zone id: give the 32-digit id, not the zone's name",
+    7003: "targets[*].zone_id is no zone id: give the 32-digit id, not the zone's name",
+    1001: "no such zone: correct targets[*].zone_id",
+    1095: "the token may not touch this zone: add the zone to the token's resources",
+    1136: "this zone environment cannot be purged by URL: choose another kind of purge",
+}
+# Answers that are about the items even when the HTTP status says 200.
+_ITEM = frozenset({1012, 1013, 1014, 1016, 1082, 1092, 1094, 1100})
+_FOREIGN = frozenset({1016, 1082})
+_RATE_LIMIT = re.compile(r"rate.?limit", re.IGNORECASE)
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_RESET_SECONDS = re.compile(r"\bt=([0-9]{1,6})\b")
+
+
+class RateLimited(Transient):
+    """429, or a message that says the same."""
+
+
+class Cloudflare:
+    """The purge API of one account."""
+
+    def __init__(self, config: Config, transport: Transport) -> None:
+        self._api_url = config.api_url
+        self._email = config.email
+        self._transport = transport
+
+    def send(self, request: Request, token: str, timeout: float) -> None:
+        """Ask for one purge and return when Cloudflare has accepted it.
+
+        Raises:
+            Transient, Misconfigured, Rejected: as the answer is classed; the text never holds the token.
+        """
+        url = f"{self._api_url}/zones/{request.zone_id}/purge_cache"
+        identity = (
+            {"X-Auth-Email": self._email, "X-Auth-Key": token} if self._email else {"Authorization": f"Bearer {token}"}
+        )
+        body = json.dumps({"files": [purge.url for purge in request.purges]}).encode()
+        answer = self._transport.post(url, {"Content-Type": "application/json", **identity}, body, timeout)
+        error = _error_in(answer, request.zone_id, token)
+        if error is not None:
+            raise error
+
+
+def _error_in(answer: Answer, zone_id: str, token: str) -> PurgeError | None:
+    """Class an answer; None when it is a success. `success: false` comes with 200 too."""
+    document = _document(answer.body)
+    if 200 <= answer.status < 300 and document is not None and document.get("success") is True:
+        return None
+    errors = list(_errors(document))
+    codes = {code for code, _ in errors}
+    # Whatever Cloudflare echoes of the request must not carry the token into a log.
+    said = "; ".join(f"{code} {text}" for code, text in errors).replace(token, "[token]")[:500] or "no explanation"
+    said = f"Cloudflare answered {answer.status} for zone {zone_id} ({said})"
+    if answer.status == 429 or (answer.status < 500 and any(_RATE_LIMIT.search(text) for _, text in errors)):
+        return RateLimited(f"{said}.", _wait_asked_for(answer))
+    if answer.status == 408 or answer.status >= 500:
+        return Transient(f"{said}.", _wait_asked_for(answer))
+    known = [code for code in _MISCONFIGURED if code in codes]
+    if known or answer.status in (401, 403):
+        return Misconfigured(f"{said}: {_MISCONFIGURED[known[0] if known else 10000]}.")
+    # A 4xx that is not Cloudflare's JSON says nothing about the items; something stands in between.
+    if (document is not None and 400 <= answer.status < 500) or codes & _ITEM:
+        hint = ": the host is not in this zone, correct targets[*].hosts" if codes & _FOREIGN else ""
+        return Rejected(f"{said}{hint}.", "ForeignHost" if codes & _FOREIGN else "RejectedByCloudflare")
+    return Transient(f"{said}.", _wait_asked_for(answer))
+
+
+def _document(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _errors(document: dict[str, Any] | None) -> list[tuple[int, str]]:
+    """Flatten `errors` and their `error_chain`s to (code, message); tolerate any shape."""
+    found: list[tuple[int, str]] = []
+    pending = [document.get("errors")] if document else []
+    while pending and len(found) < 20:
+        items = pending.pop()
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict):
+                code = item.get("code")
+                found.append((code if isinstance(code, int) else 0, str(item.get("message", ""))))
+                pending.append(item.get("error_chain"))
+    return found
+
+
+def _wait_asked_for(answer: Answer) -> float | None:
+    """Seconds from `Retry-After`, else from the `t=` of `Ratelimit`; None when neither says."""
+    seconds = _SECONDS.fullmatch(answer.headers.get("retry-after", "").strip())
+    if seconds:
+        return float(seconds[0])
+    reset = _RESET_SECONDS.search(answer.headers.get("ratelimit", "")) if answer.status == 429 else None
+    return float(reset[1]) if reset else None

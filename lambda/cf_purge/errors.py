@@ -1,0 +1,37 @@
+"""What can go wrong, one class for each thing that is then done about it."""
+
+from __future__ import annotations
+
+
+class PurgeError(Exception):
+    """Root of everything this package raises on purpose; the text is one sentence for a person."""
+
+
+class Transient(PurgeError):
+    """It may work later: try again, then give the message back to the queue.
+
+    `retry_after` is in seconds, as the other side asked; None leaves it to our own back-off.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Misconfigured(PurgeError):
+    """Nothing works until a person changes the configuration, the token or a permission."""
+
+
+class Rejected(PurgeError):
+    """This one item can never work: park its message under `code` and go on with the others."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownEvent(Rejected):
+    """An event or message body that is none of the documented shapes."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "UnknownEvent")

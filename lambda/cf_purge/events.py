@@ -1,0 +1,184 @@
+"""Events → what they ask for. The one place that knows the envelopes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from cf_purge.errors import Rejected, UnknownEvent
+
+# Deeper than S3 in SNS in SQS in a dead letter ever gets.
+_MAX_DEPTH = 5
+_MANUAL = ("keys", "urls")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object that changed."""
+
+    key: str  # decoded
+    bucket: str | None = None  # None when a manual event leaves it to the configuration
+    at: float | None = None  # seconds since the epoch, None when the event does not say
+
+
+@dataclass(slots=True)
+class Asked:
+    """All that one event or one message body asks for; `errors` are parts that cannot be understood."""
+
+    changes: list[Change] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    errors: list[Rejected] = field(default_factory=list)
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One SQS message, as the event source mapping hands it over."""
+
+    id: str
+    receipt: str
+    body: str
+    receives: int  # 1 the first time
+    queue_arn: str
+
+
+def messages_in(event: object) -> list[Message] | None:
+    """Return the messages of an SQS event, or None for every other event.
+
+    Raises:
+        KeyError, ValueError, TypeError: a record that SQS never sends; nothing of the batch is acknowledged.
+    """
+    records = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(records, list) or not records:
+        return None
+    if not all(isinstance(record, dict) and record.get("eventSource") == "aws:sqs" for record in records):
+        return None
+    return [
+        Message(
+            id=record["messageId"],
+            receipt=record["receiptHandle"],
+            body=record["body"],
+            receives=int(record["attributes"]["ApproximateReceiveCount"]),
+            queue_arn=record["eventSourceARN"],
+        )
+        for record in records
+    ]
+
+
+def asked_by(document: object) -> Asked:
+    """Read any event the function is invoked with, SQS apart, or the body of a message (a string).
+
+    Notification keys are form-encoded and decoded here, once; EventBridge keys are raw
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
+
+    Raises:
+        UnknownEvent: the document as a whole is none of the documented shapes. What is wrong with single
+            records is in `errors`, so that their neighbours are still purged.
+    """
+    asked = Asked()
+    _collect(document, asked, 0)
+    return asked
+
+
+def _collect(document: object, asked: Asked, depth: int) -> None:
+    if isinstance(document, str):
+        try:
+            document = json.loads(document)
+        except (ValueError, RecursionError):
+            raise UnknownEvent("The message is not JSON.") from None
+    if not isinstance(document, dict):
+        raise UnknownEvent("The event is not a JSON object.")
+    if depth > _MAX_DEPTH:
+        raise UnknownEvent("The event is wrapped in too many envelopes.")
+    if document.get("Event") == "s3:TestEvent":
+        return
+    if isinstance(document.get("Records"), list):
+        for record in document["Records"]:
+            try:
+                _collect_record(record, asked, depth)
+            except Rejected as error:
+                asked.errors.append(error)
+    elif document.get("Type") == "Notification" and "Message" in document:
+        _collect(document["Message"], asked, depth + 1)
+    elif "requestPayload" in document:  # the destination of a failed asynchronous invocation
+        _collect(document["requestPayload"], asked, depth + 1)
+    elif document.get("source") == "aws.s3":
+        detail = document.get("detail")
+        asked.changes.append(_change(detail, document.get("time"), encoded=False))
+    elif any(name in document for name in _MANUAL):
+        _collect_manual(document, asked)
+    else:
+        raise UnknownEvent(
+            "The event is none of: S3 notification, SNS, SQS, EventBridge from S3, "
+            + ", ".join(f'{{"{name}": [...]}}' for name in _MANUAL)
+            + "."
+        )
+    if "dry_run" in document:
+        if not isinstance(document["dry_run"], bool):
+            raise UnknownEvent('"dry_run" must be true or false.')
+        asked.dry_run = asked.dry_run or document["dry_run"]
+
+
+def _collect_record(record: object, asked: Asked, depth: int) -> None:
+    if not isinstance(record, dict):
+        raise UnknownEvent("A record is not a JSON object.")
+    if isinstance(record.get("Sns"), dict):
+        _collect(record["Sns"].get("Message"), asked, depth + 1)
+    elif "s3" in record:
+        version = str(record.get("eventVersion", "2.1"))
+        if not version.startswith("2."):
+            raise UnknownEvent(f"S3 event version {version[:16]!r} is not 2.x.")
+        asked.changes.append(_change(record["s3"], record.get("eventTime"), encoded=True))
+    else:
+        raise UnknownEvent("A record is neither from S3 nor from SNS.")
+
+
+def _change(detail: Any, time: object, *, encoded: bool) -> Change:
+    try:
+        key, bucket = detail["object"]["key"], detail["bucket"]["name"]
+    except (KeyError, TypeError):
+        raise UnknownEvent("The record names no bucket and object key.") from None
+    if not isinstance(bucket, str) or not bucket:
+        raise UnknownEvent("The record's bucket name is not a string.")
+    return Change(_checked_key(key, encoded=encoded), bucket, _epoch(time))
+
+
+def _checked_key(key: object, *, encoded: bool) -> str:
+    if not isinstance(key, str) or not key:
+        raise UnknownEvent("The object key is not a string, or empty.")
+    try:
+        key = unquote_plus(key, errors="strict") if encoded else key
+        key.encode()
+    except UnicodeError:
+        raise UnknownEvent("The object key is not UTF-8.") from None
+    return key
+
+
+def _epoch(time: object) -> float | None:
+    """Seconds since the epoch of an ISO 8601 time; a time nobody can read only costs the lag metric."""
+    try:
+        return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else None
+    except ValueError:
+        return None
+
+
+def _collect_manual(document: dict[str, Any], asked: Asked) -> None:
+    unknown = set(document) - {*_MANUAL, "bucket", "dry_run"}
+    if unknown:
+        raise UnknownEvent(f"A manual event has no field {sorted(unknown)[0][:64]!r}.")
+    bucket = document.get("bucket")
+    if bucket is not None and not isinstance(bucket, str):
+        raise UnknownEvent('"bucket" must be a string.')
+    for name in _MANUAL:
+        if name not in document:
+            continue
+        items = document[name]
+        if not isinstance(items, list) or not items or not all(isinstance(item, str) and item for item in items):
+            raise UnknownEvent(f'"{name}" must be a list of at least one non-empty string.')
+        if name == "keys":
+            asked.changes += [Change(_checked_key(item, encoded=False), bucket) for item in items]
+        else:
+            asked.urls += items

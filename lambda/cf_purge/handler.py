@@ -1,0 +1,110 @@
+"""The entry point: an event in, outcomes out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cf_purge import log
+from cf_purge.aws import Aws
+from cf_purge.clock import Clock
+from cf_purge.cloudflare import Cloudflare
+from cf_purge.config import Config, load
+from cf_purge.errors import Misconfigured
+from cf_purge.events import Message, asked_by, messages_in
+from cf_purge.invocation import Invocation
+from cf_purge.metrics import Metrics
+from cf_purge.purger import Purger
+from cf_purge.queue import Queue
+from cf_purge.token import Token
+from cf_purge.transport import Transport
+
+# Kept back from the time that is left, in seconds, to give messages back and park them.
+RESERVE = 4.0
+_WITHOUT_CONTEXT = 60.0  # seconds a shell has
+
+_transport = Transport()
+_function: Function | None = None
+
+
+def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
+    """Purge what the event asks for.
+
+    Returns:
+        For SQS `{"batchItemFailures": [...]}`. For all else a summary: `success` (true), `invalidations` (the
+        URLs purged), `skipped` (keys that need no purge), `requests` (sent to Cloudflare), and `dry_run` if set.
+
+    Raises:
+        PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
+    """
+    global _function
+    if _function is None:
+        _function = Function.from_environment(os.environ, _transport, Clock())
+    return _function.invoke(event, context)
+
+
+class Function:
+    """The function of one configuration; it keeps token and pace between invocations."""
+
+    def __init__(self, config: Config, aws: Aws, transport: Transport, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._queue = Queue(aws, config.dead_letter_queue_arn)
+        self._purger = Purger(config, Cloudflare(config, transport), Token(config, aws, clock), clock)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], transport: Transport, clock: Clock) -> Function:
+        """Build it from CF_PURGE_CONFIG or the flat variables.
+
+        Raises:
+            Misconfigured: also written as a log line and a metric, so that the alarm goes off.
+        """
+        try:
+            config = load(environ)
+        except Misconfigured as error:
+            log.error(str(error))
+            name = environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge")
+            log.emit(Metrics(misconfigured=1).document(name, clock.now()))
+            raise
+        log.set_level(config.log_level)
+        return cls(config, Aws(transport, environ), transport, clock)
+
+    def invoke(self, event: Any, context: Any) -> dict[str, Any]:
+        left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
+        invocation = Invocation(self._config, self._purger, self._clock, self._clock.now() + left - RESERVE)
+        try:
+            messages = messages_in(event)
+            if messages is None:
+                return _answer(event, invocation)
+            return self._consume(messages, invocation)
+        finally:
+            log.emit(invocation.metrics.document(self._config.name, self._clock.now()))
+
+    def _consume(self, messages: Sequence[Message], invocation: Invocation) -> dict[str, Any]:
+        """Purge what a batch of messages asks for; whatever is not known to be done is given back."""
+        for message in messages:
+            invocation.read(message.id, message.body)
+        invocation.purge()
+        failures = [(message, invocation.failure_of(message.id)) for message in messages]
+        returned = self._queue.settle([(m, error) for m, error in failures if error is not None], invocation.metrics)
+        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in returned]}
+
+
+def _answer(event: Any, invocation: Invocation) -> dict[str, Any]:
+    """Purge what a single event asks for and say what was purged; a failure is an exception."""
+    asked = asked_by(event)
+    invocation.plan("", asked)
+    if not asked.dry_run:
+        invocation.purge()
+        failure = invocation.failure_of("")
+        if failure is not None:
+            raise failure
+    jobs = invocation.jobs
+    summary = {
+        "success": True,
+        "invalidations": list(dict.fromkeys(purge.url for job in jobs for purge in job.purges)),
+        "skipped": [job.name for job in jobs if not job.purges],
+        "requests": invocation.metrics.requests,
+    }
+    return {**summary, "dry_run": True} if asked.dry_run else summary

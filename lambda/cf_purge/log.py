@@ -1,0 +1,50 @@
+"""One JSON object per line on standard output: CloudWatch reads it, a key cannot forge a line.
+
+Not the logging module: Lambda's JSON handler formats only what goes through its own root logger, and
+the same lines must come out of a shell and a test.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+
+LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
+
+_threshold = LEVELS.index("INFO")
+
+
+def set_level(level: str) -> None:
+    """Drop every line below `level`, one of LEVELS."""
+    global _threshold
+    _threshold = LEVELS.index(level)
+
+
+def debug(message: str, **fields: object) -> None:
+    _write("DEBUG", message, fields)
+
+
+def info(message: str, **fields: object) -> None:
+    _write("INFO", message, fields)
+
+
+def warn(message: str, **fields: object) -> None:
+    _write("WARN", message, fields)
+
+
+def error(message: str, **fields: object) -> None:
+    _write("ERROR", message, fields)
+
+
+def emit(document: dict[str, object]) -> None:
+    """Write a finished document, whatever the level."""
+    # One write: two environments of a shell may share the stream.
+    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def _write(level: str, message: str, fields: dict[str, object]) -> None:
+    if LEVELS.index(level) >= _threshold:
+        timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        emit({"timestamp": timestamp, "level": level, "message": message, **fields})

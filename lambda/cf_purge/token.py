@@ -1,0 +1,84 @@
+"""The API token: where it is, how long it is believed, what it must look like. Nothing here prints it."""
+
+from __future__ import annotations
+
+import re
+
+from cf_purge.aws import Aws
+from cf_purge.clock import Clock
+from cf_purge.config import Config
+from cf_purge.errors import Misconfigured, Transient
+
+TTL = 300.0  # seconds
+_STALE_TTL = 30.0  # seconds a stale token is served before SSM is asked again
+
+_REMEDIES = {
+    "ParameterNotFound": "create it as a SecureString, in the function's Region, or correct api_token_parameter",
+    "ParameterVersionNotFound": "name a version that exists, or none",
+    "AccessDeniedException": "allow ssm:GetParameter on it and, if it has its own key, set api_token_kms_key_arn",
+    "InvalidKeyId": "enable the KMS key that encrypts it",
+}
+
+
+class Token:
+    """The token, from the environment or cached from SSM."""
+
+    def __init__(self, config: Config, aws: Aws, clock: Clock) -> None:
+        self._config = config
+        self._aws = aws
+        self._clock = clock
+        self._value: str | None = None
+        self._fetch_after = 0.0
+
+    def get(self) -> str:
+        """Return the token, at most TTL old; older while SSM has a fault of its own.
+
+        Raises:
+            Transient: SSM does not answer and nothing is cached.
+            Misconfigured: no such parameter, no right to read it, or a value that cannot be a token.
+        """
+        if self._value is None or self._clock.now() >= self._fetch_after:
+            self.refresh()
+        assert self._value is not None
+        return self._value
+
+    def refresh(self) -> None:
+        """Fetch the token anew; raises as `get` does."""
+        now = self._clock.now()
+        if self._config.api_token is not None:
+            self._value, self._fetch_after = _checked(self._config.api_token, "CLOUDFLARE_API_KEY"), now + TTL
+            return
+        name = self._config.api_token_parameter or ""
+        # Another Region's parameter is named by its ARN.
+        region = name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else None
+        try:
+            result = self._aws.call("ssm", "GetParameter", {"Name": name, "WithDecryption": True}, region)
+        except Transient:
+            if self._value is None:
+                raise
+            self._fetch_after = now + _STALE_TTL
+            return
+        except Misconfigured as error:
+            code = str(error).partition(" ")[0]
+            remedy = _REMEDIES.get(code, "check it and the function's role")
+            raise Misconfigured(f"SSM parameter {name} cannot be read ({error}): {remedy}.") from None
+        value = result.get("Parameter", {}).get("Value")
+        self._value = _checked(value if isinstance(value, str) else "", f"SSM parameter {name}")
+        self._fetch_after = now + TTL
+
+
+def _checked(value: str, place: str) -> str:
+    """Refuse what could not be sent as a header; http.client would quote it in its error text."""
+    if not value:
+        fault = "is empty"
+    elif re.match(r"\s*bearer\b", value, re.IGNORECASE):
+        fault = 'begins with the word "Bearer"'
+    elif "\n" in value or "\r" in value:
+        fault = "has a line break in it"
+    elif re.search(r"[\s\"']", value):
+        fault = "has a space or a quote in it"
+    elif not value.isascii() or not value.isprintable():
+        fault = "has characters in it that no token has"
+    else:
+        return value
+    raise Misconfigured(f"The API token in {place} {fault}: store the bare token again, nothing around it.")

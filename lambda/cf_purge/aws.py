@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -17,14 +16,17 @@ from botocore.awsrequest import AWSRequest
 from cf_purge.errors import Misconfigured, Transient
 from cf_purge.transport import Answer, Transport
 
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
+
 # X-Amz-Target prefix and JSON version, from botocore's service models.
 _PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
 _THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "LimitExceeded")
 _TIMEOUT = 5.0  # seconds; both services answer in milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class _Credentials:
+class _Credentials(NamedTuple):
+    # Built like botocore.credentials.ReadOnlyCredentials, whose module takes longer to import than to use.
     access_key: str
     secret_key: str
     token: str | None
@@ -46,14 +48,15 @@ class Aws:
         """
         region = region or self.region()
         target, version = _PROTOCOLS[service]
+        url, body = f"{self.endpoint(service, region)}/", json.dumps(payload).encode()
         request = AWSRequest(
             method="POST",
-            url=f"{self.endpoint(service, region)}/",
-            data=json.dumps(payload).encode(),
+            url=url,
+            data=body,
             headers={"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"},
         )
-        SigV4Auth(self._credentials(), service, region).add_auth(request)
-        answer = self._transport.post(request.url, dict(request.headers.items()), request.data, _TIMEOUT)
+        SigV4Auth(cast("ReadOnlyCredentials", self._credentials()), service, region).add_auth(request)
+        answer = self._transport.post(url, dict(request.headers.items()), body, _TIMEOUT)
         return _result(answer, f"{service}:{operation}")
 
     def endpoint(self, service: str, region: str) -> str:
@@ -68,20 +71,18 @@ class Aws:
             raise Misconfigured("No AWS region: set AWS_REGION.")
         return region
 
-    def _credentials(self) -> _Credentials:
+    def _credentials(self) -> ReadOnlyCredentials | _Credentials:
         environ = self._environ
         if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
-            return _Credentials(
-                environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], environ.get("AWS_SESSION_TOKEN") or None
-            )
+            token = environ.get("AWS_SESSION_TOKEN") or None
+            return _Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
         # A shell: profiles, SSO, instance roles. Slow to import, and never needed inside Lambda.
         from botocore.session import Session
 
         found = Session().get_credentials()
         if found is None:
             raise Misconfigured("No AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-        frozen = found.get_frozen_credentials()
-        return _Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        return found.get_frozen_credentials()
 
 
 def _result(answer: Answer, action: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ FILES_PER_REQUEST = {"free": 100, "pro": 100, "business": 100, "enterprise": 500
 _API_URL = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ZONE_ID = re.compile(r"[0-9a-fA-F]{32}")
-_HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)

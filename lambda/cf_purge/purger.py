@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 from cf_purge import log
 from cf_purge.batch import Request, requests_for
@@ -70,17 +71,9 @@ class Purger:
 
     def _tries(self, request: Request, deadline: float, metrics: Metrics) -> None:
         now, sleep = self._clock.now, self._clock.sleep
-        for attempt in range(1, TRIES + 1):
+        for attempt in count(1):
             try:
-                token = self._token.get()
-                wait = self._pace.take(now())
-                if now() + wait + _SHORTEST_REQUEST > deadline:
-                    raise Transient("No time is left in this invocation.", wait or None)
-                if wait:
-                    sleep(wait)
-                metrics.requests += 1
-                self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, deadline - now()))
-                return
+                return self._try(request, deadline, metrics)
             except Transient as error:
                 metrics.rate_limited += isinstance(error, RateLimited)
                 backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1)) * (0.5 + self._clock.random())
@@ -89,6 +82,16 @@ class Purger:
                     raise
                 log.debug("trying again", reason=str(error), wait_seconds=round(wait, 3), attempt=attempt)
                 sleep(wait)
+
+    def _try(self, request: Request, deadline: float, metrics: Metrics) -> None:
+        token = self._token.get()
+        now = self._clock.now()
+        wait = self._pace.take(now)
+        if now + wait + _SHORTEST_REQUEST > deadline:
+            raise Transient("No time is left in this invocation.", wait or None)
+        self._clock.sleep(wait)
+        metrics.requests += 1
+        self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, deadline - now - wait))
 
 
 def _report(request: Request, error: PurgeError | None) -> None:

@@ -1,0 +1,79 @@
+locals {
+  # One entry per alarm: what it means and the first thing to do are in its description.
+  alarms = {
+    dead_letters = {
+      description = "${var.name} parked object changes it could not purge: the site may show old versions of them. Read ReasonCode and Reason of the messages in ${aws_sqs_queue.dead_letter.name} (aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url} --message-attribute-names All), mend the cause, move them back to ${aws_sqs_queue.this.name}."
+      namespace   = "AWS/SQS"
+      metric_name = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = aws_sqs_queue.dead_letter.name }
+      statistic   = "Maximum"
+      threshold   = 1
+      periods     = 1
+    }
+    oldest_message = {
+      # Blind to messages received three times or more, hence never the only alarm.
+      description = "${var.name} leaves object changes waiting for more than ${var.alarms.oldest_message_seconds} seconds: purges come late. Look for errors in ${aws_cloudwatch_log_group.this.name} (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h) and at https://www.cloudflarestatus.com; nothing is lost meanwhile."
+      namespace   = "AWS/SQS"
+      metric_name = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = aws_sqs_queue.this.name }
+      statistic   = "Maximum"
+      threshold   = var.alarms.oldest_message_seconds
+      periods     = 1
+    }
+    errors = {
+      description = "${var.name} fails as a whole: time-outs, crashes, or a configuration it refuses. The first ERROR line in ${aws_cloudwatch_log_group.this.name} says why (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      statistic   = "Sum"
+      threshold   = 1
+      periods     = 1
+    }
+    throttles = {
+      description = "${var.name} is throttled: the account's Lambda concurrency is used up, and each throttled receive counts as a try. Raise the account's limit or find who uses it (aws lambda get-account-settings)."
+      namespace   = "AWS/Lambda"
+      metric_name = "Throttles"
+      dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      statistic   = "Sum"
+      threshold   = 1
+      periods     = 3
+    }
+    misconfigured = {
+      description = "${var.name} cannot purge until somebody mends its token, zone or permissions; messages wait and are tried every 15 minutes. The ERROR lines in ${aws_cloudwatch_log_group.this.name} say what is wrong and what to do (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
+      namespace   = "CfPurge"
+      metric_name = "Misconfigured"
+      dimensions  = { Name = var.name }
+      statistic   = "Sum"
+      threshold   = 1
+      periods     = 1
+    }
+    lag = {
+      description = "${var.name} purges more than ${var.alarms.lag_milliseconds} ms after the change: visitors see old versions for longer. See Retried and RateLimited of namespace CfPurge, and https://www.cloudflarestatus.com."
+      namespace   = "CfPurge"
+      metric_name = "Lag"
+      dimensions  = { Name = var.name }
+      statistic   = "Maximum"
+      threshold   = var.alarms.lag_milliseconds
+      periods     = 3
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = var.alarms.enabled ? local.alarms : {}
+
+  alarm_name          = "${var.name}-${replace(each.key, "_", "-")}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric_name
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = each.value.threshold
+  period              = 300
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = "notBreaching" # a quiet site sends no data
+  alarm_actions       = var.alarms.actions
+  ok_actions          = var.alarms.ok_actions
+  tags                = var.tags
+}

@@ -1,0 +1,93 @@
+# The real module against a local AWS and a simulated Cloudflare. `make demo` and the end-to-end tests apply this.
+
+provider "aws" {
+  region     = "us-east-1"
+  access_key = "test"
+  secret_key = "test"
+
+  s3_use_path_style           = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+
+  endpoints {
+    cloudwatch = var.aws_endpoint
+    iam        = var.aws_endpoint
+    lambda     = var.aws_endpoint
+    logs       = var.aws_endpoint
+    s3         = var.aws_endpoint
+    sns        = var.aws_endpoint
+    sqs        = var.aws_endpoint
+  }
+}
+
+# ---- The website ----
+
+resource "aws_s3_bucket" "site" {
+  bucket        = var.bucket
+  force_destroy = true
+}
+
+resource "aws_s3_bucket_public_access_block" "site" {
+  bucket = aws_s3_bucket.site.bucket
+
+  block_public_acls       = true
+  ignore_public_acls      = true
+  block_public_policy     = false
+  restrict_public_buckets = false
+}
+
+# Cloudflare reads the bucket without credentials, as it does from an S3 website.
+resource "aws_s3_bucket_policy" "site" {
+  bucket = aws_s3_bucket.site.bucket
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "AnybodyReads"
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "s3:GetObject"
+      Resource  = "${aws_s3_bucket.site.arn}/*"
+    }]
+  })
+
+  depends_on = [aws_s3_bucket_public_access_block.site]
+}
+
+resource "aws_sns_topic" "on_call" {
+  name = "on-call"
+}
+
+# ---- The module ----
+
+module "cf_purge" {
+  source = "../.."
+
+  name                = "cf-purge"
+  bucket              = aws_s3_bucket.site.bucket
+  api_token_parameter = var.api_token_parameter
+  targets             = [{ zone_id = var.zone_id, hosts = [var.bucket] }]
+  exclude             = ["drafts/**", "*.map"]
+
+  cloudflare = { api_url = var.cloudflare_api_url }
+  alarms     = { actions = [aws_sns_topic.on_call.arn] }
+  tags       = { project = "cf_purge", environment = "local" }
+}
+
+# The emulator authorizes SQS's batch calls as actions of their own. AWS knows no such actions: there
+# sqs:ChangeMessageVisibility covers the batch call too, and the module grants what exists.
+resource "aws_iam_role_policy" "emulator" {
+  name = "emulator-only"
+  role = module.cf_purge.role_name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "BatchCallsOfTheEmulator"
+      Effect   = "Allow"
+      Action   = ["sqs:ChangeMessageVisibilityBatch"]
+      Resource = module.cf_purge.queue_arn
+    }]
+  })
+}

@@ -1,0 +1,26 @@
+variable "aws_endpoint" {
+  description = "Base URL of the local AWS."
+  type        = string
+}
+
+variable "cloudflare_api_url" {
+  description = "Base URL of the simulated Cloudflare's API."
+  type        = string
+}
+
+variable "bucket" {
+  description = "Name of the website's bucket."
+  type        = string
+  default     = "www.example.test"
+}
+
+variable "zone_id" {
+  description = "Zone of the simulated Cloudflare that serves the bucket."
+  type        = string
+}
+
+variable "api_token_parameter" {
+  description = "SSM parameter with the API token; made by whoever starts the local world, never by Terraform."
+  type        = string
+  default     = "/local/cloudflare/api-token"
+}

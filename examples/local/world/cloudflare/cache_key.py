@@ -1,0 +1,54 @@
+"""What makes two requests the same copy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986 section 2.3
+_URL = re.compile(r"(?i:(https?))://([^/?#@\s]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#.*)?", re.DOTALL)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """Scheme, host, path, query and the client's Origin header, as Cloudflare's default cache key.
+
+    https://developers.cloudflare.com/cache/how-to/cache-keys/
+    """
+
+    scheme: str
+    host: str
+    path: str
+    query: str
+    origin: str | None
+
+
+def key_of(scheme: str, host: str, target: str, origin: str | None) -> CacheKey:
+    """Return the key of a request; `target` is the path and query exactly as sent."""
+    path, _, query = target.partition("?")
+    return CacheKey(scheme, host, normal_path(path), query, origin)
+
+
+def key_of_url(url: str, origin: str | None) -> CacheKey | None:
+    """Return the key of an absolute URL, None when it is no such thing. A fragment never leaves a browser."""
+    parts = _URL.fullmatch(url)
+    if not parts:
+        return None
+    scheme, path, query = parts[1].lower(), parts[3] or "/", parts[4] or ""
+    host = parts[2].lower().removesuffix(_DEFAULT_PORTS[scheme])
+    return CacheKey(scheme, host, normal_path(path), query, origin)
+
+
+def normal_path(path: str) -> str:
+    """Unify what RFC 3986 section 6.2.2 calls equivalent, and nothing else.
+
+    `%7E` is `~` and `%c3` is `%C3`, but reserved characters stay as sent: `+` and `%2B` are two copies.
+    """
+    return _ESCAPE.sub(_normal_escape, path)
+
+
+def _normal_escape(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if character in _UNRESERVED else escape[0].upper()

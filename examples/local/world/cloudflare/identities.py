@@ -1,0 +1,87 @@
+"""Who asks: API tokens and Global API keys, known by digest only."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from world.cloudflare.refusal import AUTHENTICATION, Refusal
+
+# RFC 6750's token syntax; what Cloudflare's gateway refuses before it looks anything up is what does not match.
+_BEARER = re.compile(r"Bearer ([A-Za-z0-9\-._~+/]+=*)")
+_KEY = re.compile(r"[0-9a-f]{37,45}")  # a real one has 37 digits, the one in Cloudflare's documentation 45
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A token, or a user with a Global API key, and what it may do."""
+
+    name: str
+    zones: frozenset[str]
+    permissions: frozenset[str] = frozenset({"cache_purge"})
+    is_user: bool = False
+
+
+def token_digest(value: str) -> str:
+    return hashlib.sha256(f"token\n{value}".encode()).hexdigest()
+
+
+def key_digest(email: str, value: str) -> str:
+    return hashlib.sha256(f"key\n{email.lower()}\n{value}".encode()).hexdigest()
+
+
+class Identities:
+    """Everybody the API knows."""
+
+    def __init__(self, by_digest: Mapping[str, Identity]) -> None:
+        self._by_digest = dict(by_digest)
+
+    @property
+    def names(self) -> list[str]:
+        return [identity.name for identity in self._by_digest.values()]
+
+    def add(self, digest: str, identity: Identity) -> None:
+        self._by_digest[digest] = identity
+
+    def revoke(self, name: str | None) -> int:
+        """Forget one token, or every token; return how many there were. Users stay."""
+        gone = [d for d, i in self._by_digest.items() if not i.is_user and name in (None, i.name)]
+        for digest in gone:
+            del self._by_digest[digest]
+        return len(gone)
+
+    def identify(self, headers: Mapping[str, str]) -> Identity:
+        """Return who sent a request.
+
+        Raises:
+            Refusal: 400 for headers that cannot be right, 401 for nobody known.
+        """
+        identity = self._by_digest.get(_digest_shown(headers))
+        if identity is None:
+            raise AUTHENTICATION.refusal(401)
+        return identity
+
+
+def _digest_shown(headers: Mapping[str, str]) -> str:
+    if "Authorization" in headers:
+        shown = _BEARER.fullmatch(headers["Authorization"])
+        # 37 hex digits are a Global API key in the token's place.
+        if not shown or re.fullmatch(r"[0-9a-f]{37}", shown[1]):
+            raise _malformed(6111, "Authorization")
+        return token_digest(shown[1])
+    email, key = headers.get("X-Auth-Email"), headers.get("X-Auth-Key")
+    if email is None and key is None:
+        raise AUTHENTICATION.refusal(401)
+    if not email or not _EMAIL.fullmatch(email):
+        raise _malformed(6102, "X-Auth-Email")
+    if not key or not _KEY.fullmatch(key):
+        raise _malformed(6103, "X-Auth-Key")
+    return key_digest(email, key)
+
+
+def _malformed(code: int, header: str) -> Refusal:
+    chain = [{"code": code, "message": f"Invalid format for {header} header"}]
+    return Refusal(400, [{"code": 6003, "message": "Invalid request headers", "error_chain": chain}])

@@ -1,0 +1,41 @@
+"""The simulation as a child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from world.cloudflare.addresses import Addresses
+
+_IMPORT_ROOT = Path(__file__).parents[2]
+
+
+class StartError(Exception):
+    """The process ended before it listened; its standard error says why."""
+
+
+@contextmanager
+def running(config: Path) -> Iterator[Addresses]:
+    """Run `python -m world.cloudflare CONFIG` for as long as the block.
+
+    Raises:
+        StartError: it did not start.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "world.cloudflare", str(config)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(_IMPORT_ROOT)},
+        text=True,
+    )
+    with process:  # at its end closes the pipes, which ends the process, and waits
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise StartError(f"world.cloudflare ended with {process.wait()}.")
+        yield Addresses(**json.loads(line))

@@ -1,0 +1,53 @@
+"""How the API says no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class Refusal(Exception):
+    """An answer that is not a success; whoever raises it has purged nothing."""
+
+    def __init__(self, status: int, errors: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(status, [error["code"] for error in errors])
+        self.status = status
+        self.errors = list(errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One of Cloudflare's error codes with its sentence."""
+
+    code: int
+    message: str
+
+    def refusal(self, status: int = 400, *others: Reason) -> Refusal:
+        return Refusal(status, [{"code": r.code, "message": r.message} for r in (self, *others)])
+
+
+AUTHENTICATION = Reason(10000, "Authentication error")
+METHOD = Reason(10405, "Method not allowed for this endpoint")
+NO_ROUTE = Reason(7000, "No route for that URI")
+NO_ZONE = Reason(1001, "Invalid zone identifier")
+NO_ENVIRONMENT = Reason(1001, "Invalid environment identifier")
+NO_ACCESS = Reason(1095, "You do not have access to this zone")
+MALFORMED_JSON = Reason(6007, "Malformed JSON in request body")
+NOTHING = Reason(1012, 'Request must contain one of "purge_everything", "files", "tags", "hosts" or "prefixes"')
+NOT_TRUE = Reason(1013, '"purge_everything" must be a boolean')
+NOT_A_LIST = Reason(1014, '"files", "tags", "hosts" or "prefixes" must be an array of strings')
+MIXED = Reason(1092, 'Request cannot contain "purge_everything" and any of "files", "tags", "hosts" or "prefixes"')
+TOO_MANY = Reason(1094, "Request contains more items than the limit of the zone's plan")
+BAD_TAG = Reason(1100, "Tags are printable ASCII without spaces, at most 1024 characters long")
+FOREIGN = Reason(1016, "Unable to purge: the host is not part of this zone")
+ONLY_THIS_ZONE = Reason(1082, "You can only purge files for this zone")
+RATE_LIMIT = Reason(1134, "Unable to purge, rate limit reached. Please wait and consider throttling your request speed")
+THROTTLED = Reason(
+    971, "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed"
+)
+
+
+def unroutable(path: str) -> Refusal:
+    """A path below /zones whose identifier is none."""
+    return Reason(7003, f"Could not route to {path}, perhaps your object identifier is invalid?").refusal(400, NO_ROUTE)

@@ -1,0 +1,83 @@
+"""A visitor of the sites behind the edge, as a browser without a cache."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from world.cloudflare.addresses import Addresses
+
+_URL = re.compile(r"(https?)://([^/?#]+)([^#]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What the visitor got."""
+
+    status: int
+    body: bytes
+    cache_status: str | None  # CF-Cache-Status
+    headers: Mapping[str, str]  # names in lower case
+    milliseconds: float  # from the request sent to the last byte, without connecting
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+class Visitor:
+    """Visits URLs at the edge's address, whatever DNS says of their hosts. Safe from several threads."""
+
+    def __init__(self, addresses: Addresses, ca_file: str, timeout: float = 30) -> None:
+        self._ports = {
+            "http": urlsplit(addresses.edge_http).netloc,
+            "https": urlsplit(addresses.edge_https).netloc,
+        }
+        self._tls = ssl.create_default_context(cafile=ca_file)
+        self._timeout = timeout
+
+    def visit(self, url: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Visit:
+        """Request a URL; path and query go out exactly as given, so they must be encoded already.
+
+        Raises:
+            ValueError: not an absolute http or https URL.
+            OSError: no connection, or no trust in the certificate.
+        """
+        parts = _URL.match(url)
+        if not parts:
+            raise ValueError(f"{url!r} is not a URL such as https://www.example.test/a.css.")
+        scheme, host, target = parts[1], parts[2], parts[3]
+        connection = self._connected(scheme, host)
+        try:
+            started = time.perf_counter()
+            connection.putrequest(method, target if target.startswith("/") else f"/{target}", skip_host=True)
+            for name, value in {"Host": host, **(headers or {})}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            body = response.read()
+            milliseconds = (time.perf_counter() - started) * 1000
+        finally:
+            connection.close()
+        answered = {name.lower(): value for name, value in response.getheaders()}
+        return Visit(response.status, body, answered.get("cf-cache-status"), answered, milliseconds)
+
+    def _connected(self, scheme: str, host: str) -> http.client.HTTPConnection:
+        # Given a socket, http.client neither resolves the host nor connects to it.
+        address, _, port = self._ports[scheme].partition(":")
+        connected = socket.create_connection((address, int(port)), self._timeout)
+        try:
+            if scheme == "https":
+                connected = self._tls.wrap_socket(connected, server_hostname=host.partition(":")[0])
+        except OSError:
+            connected.close()
+            raise
+        connection = http.client.HTTPConnection(host)
+        connection.sock = connected
+        return connection

@@ -1,0 +1,89 @@
+# ---- The function's role ----
+
+locals {
+  role_arn = var.role.arn == null ? aws_iam_role.this[0].arn : var.role.arn
+
+  # Parameter ARNs have one slash before the name, whether or not the name begins with one.
+  api_token_parameter_arn = (startswith(var.api_token_parameter, "arn:")
+    ? var.api_token_parameter
+    : "arn:${local.partition}:ssm:${local.region}:${local.account_id}:parameter/${trimprefix(var.api_token_parameter, "/")}"
+  )
+  api_token_region = split(":", local.api_token_parameter_arn)[3]
+
+  role_statements = concat(
+    [
+      {
+        Sid      = "WriteLog"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "${aws_cloudwatch_log_group.this.arn}:*" # its streams, whose names Lambda makes up
+      },
+      {
+        Sid      = "ConsumeQueue"
+        Effect   = "Allow"
+        Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
+        Resource = aws_sqs_queue.this.arn
+      },
+      {
+        Sid      = "ParkDeadLetters"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = aws_sqs_queue.dead_letter.arn
+      },
+      {
+        Sid      = "ReadApiToken"
+        Effect   = "Allow"
+        Action   = ["ssm:GetParameter"]
+        Resource = local.api_token_parameter_arn
+      },
+    ],
+    [for key_arn in var.api_token_kms_key_arn[*] : {
+      Sid      = "DecryptApiToken"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = key_arn
+      Condition = { StringEquals = {
+        "kms:EncryptionContext:PARAMETER_ARN" = local.api_token_parameter_arn
+        "kms:ViaService"                      = "ssm.${local.api_token_region}.${local.dns_suffix}"
+      } }
+    }],
+    [for key_arn in var.queue.kms_key_arn[*] : {
+      Sid      = "UseQueueKey"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"] # the second to park
+      Resource = key_arn
+      Condition = { StringEquals = {
+        "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}"
+      } }
+    }],
+  )
+}
+
+resource "aws_iam_role" "this" {
+  count = var.role.arn == null ? 1 : 0
+
+  name                 = var.name
+  path                 = var.role.path
+  description          = "Runs the function ${var.name}"
+  permissions_boundary = var.role.permissions_boundary
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "LambdaRunsAsThisRole"
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  tags = var.tags
+}
+
+resource "aws_iam_role_policy" "this" {
+  count = var.role.arn == null ? 1 : 0
+
+  name   = "cf-purge"
+  role   = aws_iam_role.this[0].name
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })
+}

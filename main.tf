@@ -1,0 +1,92 @@
+# The way of an event: the bucket (triggers.tf) → the queue (queue.tf) → the function (here) → Cloudflare.
+
+data "aws_partition" "current" {}
+
+locals {
+  # From the queue's own ARN: asking STS or the provider would break offline plans or one provider major.
+  queue_arn_parts = split(":", aws_sqs_queue.this.arn)
+  region          = local.queue_arn_parts[3]
+  account_id      = local.queue_arn_parts[4]
+  partition       = data.aws_partition.current.partition
+  dns_suffix      = data.aws_partition.current.dns_suffix
+
+  # All that the function is told. The token itself is not in it: the function reads the parameter.
+  function_config = {
+    name                = var.name
+    bucket              = var.bucket
+    api_token_parameter = var.api_token_parameter
+    targets             = [for target in local.targets : { for key, value in target : key => value if key != "purge_by" }]
+    include             = var.include
+    exclude             = var.exclude
+    cloudflare          = var.cloudflare
+    max_concurrency     = var.queue.max_concurrency
+    log_level           = var.lambda.log_level
+  }
+  targets = [for target in var.targets : merge(target, { hosts = coalesce(target.hosts, [var.bucket]) })]
+}
+
+# ---- Log ----
+
+# Before the function: Lambda would create it without retention, and again after a destroy.
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.lambda.log_retention_days
+  kms_key_id        = var.lambda.log_kms_key_arn
+  tags              = var.tags
+}
+
+# ---- Function ----
+
+resource "aws_lambda_function" "this" {
+  function_name    = var.name
+  description      = "Purges from Cloudflare what changed in s3://${var.bucket}"
+  role             = local.role_arn
+  filename         = "${path.module}/lambda/cf_purge.zip"
+  source_code_hash = filebase64sha256("${path.module}/lambda/cf_purge.zip")
+  handler          = "cf_purge.handler.lambda_handler"
+  runtime          = var.lambda.runtime
+  architectures    = [var.lambda.architecture]
+  memory_size      = var.lambda.memory_size
+  timeout          = var.lambda.timeout
+
+  environment {
+    variables = {
+      CF_PURGE_CONFIG = jsonencode(merge(local.function_config, { dead_letter_queue_arn = aws_sqs_queue.dead_letter.arn }))
+    }
+  }
+
+  logging_config {
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.this.name
+    application_log_level = var.lambda.log_level == "DEBUG" ? "DEBUG" : "INFO" # metric lines count as INFO and must pass
+    system_log_level      = "INFO"
+  }
+
+  tags = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(jsonencode(local.function_config)) <= 3800 # and the queue's ARN
+      error_message = "The configuration is larger than the 4 KB Lambda allows for environment variables: shorten targets, include and exclude, or split the bucket over two modules by event_filters."
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.this]
+}
+
+# ---- Queue to function ----
+
+# No reserved concurrency: throttled receives would count as tries and end in the dead-letter queue.
+resource "aws_lambda_event_source_mapping" "this" {
+  event_source_arn                   = aws_sqs_queue.this.arn
+  function_name                      = aws_lambda_function.this.arn
+  batch_size                         = var.queue.batch_size
+  maximum_batching_window_in_seconds = var.queue.batch_window_seconds
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = var.queue.max_concurrency
+  }
+
+  tags = var.tags
+}

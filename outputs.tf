@@ -1,0 +1,62 @@
+output "function_arn" {
+  description = "ARN of the function."
+  value       = aws_lambda_function.this.arn
+}
+
+output "function_name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "role_arn" {
+  description = "ARN of the function's role."
+  value       = local.role_arn
+}
+
+output "role_name" {
+  description = "Name of the function's role, to attach more to it."
+  value       = element(split("/", local.role_arn), -1)
+}
+
+output "queue_arn" {
+  description = "ARN of the queue."
+  value       = aws_sqs_queue.this.arn
+}
+
+output "queue_url" {
+  description = "URL of the queue; takes manual events as messages."
+  value       = aws_sqs_queue.this.url
+}
+
+output "dlq_arn" {
+  description = "ARN of the dead-letter queue."
+  value       = aws_sqs_queue.dead_letter.arn
+}
+
+output "dlq_url" {
+  description = "URL of the dead-letter queue."
+  value       = aws_sqs_queue.dead_letter.url
+}
+
+output "log_group_name" {
+  description = "Name of the function's log group."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "alarm_arns" {
+  description = "ARNs of the alarms by kind: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`."
+  value       = { for kind, alarm in aws_cloudwatch_metric_alarm.this : kind => alarm.arn }
+}
+
+output "invoke_policy_json" {
+  description = "IAM policy that allows to purge by hand (`aws lambda invoke`) and nothing else."
+  value = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "PurgeByHand"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = aws_lambda_function.this.arn
+    }]
+  })
+}

@@ -1,0 +1,77 @@
+# ---- Queue ----
+
+resource "aws_sqs_queue" "this" {
+  name                       = var.name
+  message_retention_seconds  = var.queue.retention_seconds
+  visibility_timeout_seconds = 6 * var.lambda.timeout + var.queue.batch_window_seconds # AWS's advice for a mapping; less hands a message out twice
+  kms_master_key_id          = var.queue.kms_key_arn
+  sqs_managed_sse_enabled    = var.queue.kms_key_arn == null ? true : null
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
+    maxReceiveCount     = var.queue.max_receive_count
+  })
+
+  tags = var.tags
+}
+
+resource "aws_sqs_queue_policy" "this" {
+  queue_url = aws_sqs_queue.this.url
+
+  policy = jsonencode({
+    Version = "2012-10-17" # any other makes the provider wait for ever, terraform-provider-aws#24046
+    Statement = [
+      {
+        Sid       = "BucketSendsEvents"
+        Effect    = "Allow"
+        Principal = { Service = "s3.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.this.arn
+        Condition = {
+          ArnLike      = { "aws:SourceArn" = local.bucket_arn }
+          StringEquals = { "aws:SourceAccount" = local.account_id } # a bucket of that name may change hands
+        }
+      },
+      merge(local.deny_without_tls, { Resource = aws_sqs_queue.this.arn }),
+    ]
+  })
+}
+
+# ---- Dead letters ----
+
+resource "aws_sqs_queue" "dead_letter" {
+  name                      = "${var.name}-dlq"
+  message_retention_seconds = 1209600 # the longest SQS allows: retention counts from the first enqueue
+  kms_master_key_id         = var.queue.kms_key_arn
+  sqs_managed_sse_enabled   = var.queue.kms_key_arn == null ? true : null
+  tags                      = var.tags
+}
+
+resource "aws_sqs_queue_policy" "dead_letter" {
+  queue_url = aws_sqs_queue.dead_letter.url
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [merge(local.deny_without_tls, { Resource = aws_sqs_queue.dead_letter.arn })]
+  })
+}
+
+# On its own: within the queue it would need the ARN of the queue that needs its ARN.
+resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
+  queue_url = aws_sqs_queue.dead_letter.url
+
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.this.arn]
+  })
+}
+
+locals {
+  deny_without_tls = {
+    Sid       = "DenyWithoutTls"
+    Effect    = "Deny"
+    Principal = "*"
+    Action    = "sqs:*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
+}

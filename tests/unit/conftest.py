@@ -1,0 +1,67 @@
+"""What every unit test gets: no way out but to 127.0.0.1, and servers there for those that need one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+from collections.abc import Callable, Iterator
+
+import pytest
+from cf_purge import log
+from cf_purge.transport import Transport
+from hypothesis import settings
+
+from tests.unit.fakes import World
+from tests.unit.servers import LocalServer, start
+
+settings.register_profile("unit", deadline=None, print_blob=True, max_examples=60)
+settings.load_profile("unit")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Block sockets here, so that a bare `pytest tests/unit` is as safe as the Makefile's."""
+    item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
+
+
+@pytest.fixture(autouse=True)
+def _log_at_info() -> Iterator[None]:
+    """The level outlives a function, as it may in Lambda; it must not outlive a test."""
+    yield
+    log.set_level("INFO")
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests has no say in them: no profile, no endpoint, no configuration of theirs."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "CLOUDFLARE_", "CF_PURGE")) or name in ("INCLUDED_EXTS", "EXCLUDED_EXTS"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    transport = Transport()
+    yield transport
+    transport._pool.clear()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., LocalServer]]:
+    """Start servers: `serve()`, or `serve(context)` with a TLS context."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(context: ssl.SSLContext | None = None) -> LocalServer:
+            server, stop = start(context)
+            stack.callback(stop)
+            return server
+
+        yield serve

@@ -1,0 +1,209 @@
+"""Events and configurations as AWS and Terraform write them, one function per shape."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote_plus
+
+BUCKET = "my-assets"
+HOST = "www.example.com"
+ZONE = "a" * 32
+OTHER_ZONE = "b" * 32
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:cf-purge"
+DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:cf-purge-dlq"
+PARAMETER = "/cf-purge/token"
+TOKEN = "Qm9ndXMtY2FuYXJ5LXRva2VuLTAxMjM0NTY3ODk5"
+TIME = "2026-11-23T06:00:00.000Z"
+AT = 1795413600.0  # TIME in seconds since the epoch
+
+
+def encode_key(key: str) -> str:
+    """Form-encode a key as S3 does in notifications: space is "+", "/" stays."""
+    return quote_plus(key, safe="/*")
+
+
+def s3_record(
+    key: str = "index.html",
+    *,
+    bucket: str = BUCKET,
+    raw_key: str | None = None,
+    event: str = "ObjectCreated:Put",
+    version: str = "2.6",
+    time: str = TIME,
+) -> dict[str, Any]:
+    """One record of a notification; `raw_key` stands as it is, `key` is encoded."""
+    return {
+        "eventVersion": version,
+        "eventSource": "aws:s3",
+        "awsRegion": REGION,
+        "eventTime": time,
+        "eventName": event,
+        "userIdentity": {"principalId": "AWS:AROAEXAMPLE:deploy"},
+        "requestParameters": {"sourceIPAddress": "203.0.113.7"},
+        "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810", "x-amz-id-2": "FMyUVURIY8"},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "tf-s3-queue-1",
+            "bucket": {"name": bucket, "ownerIdentity": {"principalId": "A3NL1K"}, "arn": f"arn:aws:s3:::{bucket}"},
+            "object": {
+                "key": encode_key(key) if raw_key is None else raw_key,
+                "size": 1024,
+                "eTag": "d41d8cd98f00b204e9800998ecf8427e",
+                "sequencer": "0055AED6DCD90281E5",
+            },
+        },
+    }
+
+
+def s3_event(*keys: str, key: str | None = None, **record: Any) -> dict[str, Any]:
+    """A notification with one record per key."""
+    return {"Records": [s3_record(each, **record) for each in (*keys, *([] if key is None else [key]))]}
+
+
+def s3_test_event() -> dict[str, Any]:
+    """What S3 sends when a notification is configured."""
+    return {
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": "2026-11-23T06:00:00.089Z",
+        "Bucket": BUCKET,
+        "RequestId": "5582815E1AEA5ADF",
+        "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3e",
+    }
+
+
+def sns_body(message: object) -> dict[str, Any]:
+    """What SNS puts around a message it delivers to a queue."""
+    return {
+        "Type": "Notification",
+        "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+        "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:uploads",
+        "Subject": "Amazon S3 Notification",
+        "Message": as_text(message),
+        "Timestamp": "2026-11-23T06:00:00.500Z",
+        "SignatureVersion": "1",
+        "Signature": "EXAMPLE",
+    }
+
+
+def sns_event(*messages: object) -> dict[str, Any]:
+    """What SNS invokes a function with."""
+    return {
+        "Records": [
+            {
+                "EventSource": "aws:sns",
+                "EventVersion": "1.0",
+                "EventSubscriptionArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:uploads:c9135db0",
+                "Sns": sns_body(message),
+            }
+            for message in messages
+        ]
+    }
+
+
+def eventbridge_event(
+    key: str = "index.html", *, bucket: str = BUCKET, kind: str = "Object Created", time: str = TIME
+) -> dict[str, Any]:
+    """An S3 event from EventBridge: its key is raw."""
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": kind,
+        "source": "aws.s3",
+        "account": ACCOUNT,
+        "time": time,
+        "region": REGION,
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {"key": key, "size": 5, "etag": "b1946ac92492d2347c6235b4d2611184"},
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": ACCOUNT,
+            "reason": "PutObject",
+        },
+    }
+
+
+def failed_invocation(event: object) -> dict[str, Any]:
+    """What Lambda sends to a dead-letter destination when a direct invocation has failed for good."""
+    return {
+        "version": "1.0",
+        "timestamp": "2026-11-23T06:04:00.000Z",
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-4880-a5ac-24ef2f9d2b9f",
+            "functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:cf-purge:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": {"errorMessage": "no", "errorType": "Transient"},
+    }
+
+
+def sqs_record(body: object, message_id: str = "m0", receives: int = 1) -> dict[str, Any]:
+    """One message as the event source mapping hands it over; its receipt handle is `receipt-<id>`."""
+    return {
+        "messageId": message_id,
+        "receiptHandle": f"receipt-{message_id}",
+        "body": as_text(body),
+        "attributes": {
+            "ApproximateReceiveCount": str(receives),
+            "SentTimestamp": "1795413600000",
+            "SenderId": "AROAEXAMPLE:S3-PROD-END",
+            "ApproximateFirstReceiveTimestamp": "1795413600123",
+        },
+        "messageAttributes": {},
+        "md5OfBody": "da3b569c0b5564a034700cb2fb5ec5df",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": QUEUE_ARN,
+        "awsRegion": REGION,
+    }
+
+
+def sqs_event(*bodies: object, receives: int = 1) -> dict[str, Any]:
+    """A batch of messages with the ids m0, m1, …; a body that is no string is written as JSON."""
+    return {"Records": [sqs_record(body, f"m{index}", receives) for index, body in enumerate(bodies)]}
+
+
+def as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def target(**changes: Any) -> dict[str, Any]:
+    return {"zone_id": ZONE, "hosts": [HOST], **changes}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """The configuration as Terraform writes it, one target at `https://www.example.com/` unless told otherwise."""
+    return {
+        "name": "site",
+        "bucket": BUCKET,
+        "api_token_parameter": PARAMETER,
+        "targets": [target()],
+        "dead_letter_queue_arn": DLQ_ARN,
+        **changes,
+    }
+
+
+def environment(config: dict[str, Any] | None = None, **changes: str) -> dict[str, str]:
+    """The environment of a function inside Lambda."""
+    return {
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        "AWS_SESSION_TOKEN": "session",
+        "CF_PURGE_CONFIG": json.dumps(document() if config is None else config),
+        **changes,
+    }
+
+
+def flat_environment(**changes: str) -> dict[str, str]:
+    """The environment of a hand-made function, configured by the flat variables."""
+    values = environment(CLOUDFLARE_ZONE_ID=ZONE, CLOUDFLARE_API_KEY=TOKEN)
+    del values["CF_PURGE_CONFIG"]
+    return {**values, **changes}

@@ -1,0 +1,432 @@
+# ---- Required ----
+
+variable "name" {
+  description = "Names every resource. Several instances live side by side in one account under different names."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,59}$", var.name))
+    error_message = "name must be 1 to 60 letters, digits, hyphens or underscores, and begin with a letter or digit: it becomes part of every resource's name."
+  }
+}
+
+variable "bucket" {
+  description = "Name of the bucket whose objects are served through Cloudflare. Its event notification is owned by this module."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket))
+    error_message = "bucket must be the bucket's name (3 to 63 lower-case letters, digits, dots and hyphens), not its ARN or URL."
+  }
+}
+
+variable "api_token_parameter" {
+  description = "Name or ARN of the one SSM SecureString that holds the Cloudflare API token (permission Zone → Cache Purge → Purge). Terraform never reads it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/[a-zA-Z0-9_./-]+|[a-zA-Z0-9_./-]+)$", var.api_token_parameter))
+    error_message = "api_token_parameter must be the name or the ARN of an SSM parameter, such as /prod/cloudflare/api-token. Never the token itself."
+  }
+
+  validation {
+    condition     = !can(regex("^(cf[a-z]{2}_.+|[a-zA-Z0-9_-]{40})$", var.api_token_parameter)) || !alltrue([for kind in ["[a-z]", "[A-Z]", "[0-9]"] : can(regex(kind, var.api_token_parameter))])
+    error_message = "api_token_parameter looks like an API token: store the token in an SSM SecureString and give that parameter's name."
+  }
+}
+
+variable "targets" {
+  description = <<-EOT
+    Where the bucket's objects are served, one entry per zone (and more where paths differ):
+    - `zone_id`: the zone's 32-digit id, not its name.
+    - `hosts`: (Optional) hostnames in that zone; each is its own cached copy. Defaults to the bucket's name.
+    - `purge_by`: (Optional) what is purged: `url`, every URL of the object.
+    - `key_prefix`: (Optional) only keys in this folder, which is removed from the key.
+    - `path_prefix`: (Optional) folder put before what remains.
+    - `schemes`: (Optional) `https`, `http` or both.
+    - `index_documents`: (Optional) names that are also served as their folder: `a/index.html` as `/a/`.
+  EOT
+  type = list(object({
+    zone_id         = string
+    hosts           = optional(list(string))
+    purge_by        = optional(string, "url")
+    key_prefix      = optional(string, "")
+    path_prefix     = optional(string, "")
+    schemes         = optional(list(string), ["https"])
+    index_documents = optional(list(string), ["index.html"])
+  }))
+  nullable = false
+
+  validation {
+    condition     = length(var.targets) > 0
+    error_message = "targets must have at least one entry: say in which zone the bucket's objects are served."
+  }
+
+  validation {
+    condition     = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
+    error_message = "Each targets[*].zone_id must be the zone's 32-digit hex id (Cloudflare dashboard → Overview → API), not its name."
+  }
+
+  validation {
+    condition = alltrue(flatten([for target in var.targets : [
+      for host in target.hosts == null ? [] : target.hosts :
+      can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host)) && length(host) <= 253
+    ]]))
+    error_message = "Each targets[*].hosts must be a lower-case hostname such as www.example.com, without scheme, port, path or wildcard (an international name in its xn-- form)."
+  }
+
+  validation {
+    condition     = alltrue([for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0])
+    error_message = "targets[*].hosts must not be empty: name a host, or leave it out to use the bucket's name."
+  }
+
+  validation {
+    condition     = alltrue([for target in var.targets : contains(["url"], target.purge_by)])
+    error_message = "targets[*].purge_by must be \"url\"."
+  }
+
+  validation {
+    condition     = alltrue([for target in var.targets : length(target.schemes) > 0 && length(setsubtract(target.schemes, ["https", "http"])) == 0])
+    error_message = "targets[*].schemes must hold \"https\", \"http\" or both."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for target in var.targets : [for name in target.index_documents : !strcontains(name, "/")]]))
+    error_message = "targets[*].index_documents are names such as index.html, without a slash: they hold in every folder."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for target in var.targets : [for path in [target.key_prefix, target.path_prefix] : !strcontains(path, "*") && !strcontains(path, "://")]]))
+    error_message = "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs: use include and exclude for globs."
+  }
+}
+
+# ---- Which changes ----
+
+variable "include" {
+  description = "Globs on the decoded key (`*.css`, `img/**`); only keys that match one are purged. Empty means everything."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for glob in var.include : glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob))])
+    error_message = "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a leading slash (keys have none), one glob per alternative instead of braces."
+  }
+}
+
+variable "exclude" {
+  description = "Globs on the decoded key that are not purged. Wins over `include`."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for glob in var.exclude : glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob))])
+    error_message = "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a leading slash (keys have none), one glob per alternative instead of braces."
+  }
+}
+
+variable "events" {
+  description = "S3 event types that purge. Add `s3:LifecycleExpiration:*` when a lifecycle rule deletes objects that are served."
+  type        = list(string)
+  default     = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.events) > 0
+    error_message = "events must name at least one S3 event type, such as \"s3:ObjectCreated:*\"."
+  }
+
+  validation {
+    condition     = alltrue([for event in var.events : can(regex("^s3:(ObjectCreated:(\\*|Put|Post|Copy|CompleteMultipartUpload)|ObjectRemoved:(\\*|Delete|DeleteMarkerCreated)|ObjectRestore:(\\*|Post|Completed|Delete)|LifecycleExpiration:(\\*|Delete|DeleteMarkerCreated)|ObjectTagging:(\\*|Put|Delete)|ObjectAcl:Put|ReducedRedundancyLostObject)$", event))])
+    error_message = "Each events must be an S3 event type with its \"s3:\", such as \"s3:ObjectCreated:*\" or \"s3:ObjectRemoved:Delete\"."
+  }
+
+  validation {
+    condition     = length(distinct(var.events)) == length(var.events) && alltrue([for event in var.events : endswith(event, ":*") || !contains(var.events, "${join(":", slice(split(":", event), 0, 2))}:*")])
+    error_message = "events names a type twice: drop the single types that a \"...:*\" already covers."
+  }
+}
+
+variable "event_filters" {
+  description = <<-EOT
+    Filters of the trigger itself, so that other keys cost nothing; an event passes when any of them fits:
+    - `prefix`: (Optional) what the key begins with, as the key is, unencoded.
+    - `suffix`: (Optional) what the key ends with, as the key is, unencoded.
+  EOT
+  type = list(object({
+    prefix = optional(string, "")
+    suffix = optional(string, "")
+  }))
+  default  = [{}]
+  nullable = false
+
+  validation {
+    condition     = length(var.event_filters) > 0
+    error_message = "event_filters must have at least one entry; [{}] lets every key through."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for filter in var.event_filters : [for text in [filter.prefix, filter.suffix] : !strcontains(text, "*")]]))
+    error_message = "event_filters take no wildcards: S3 compares letter by letter. Use include and exclude for globs."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
+    condition = alltrue(flatten([for i, a in var.event_filters : [for j, b in var.event_filters :
+      (startswith(a.prefix, b.prefix) || startswith(b.prefix, a.prefix)) && (endswith(a.suffix, b.suffix) || endswith(b.suffix, a.suffix)) ? i == j : true
+    ]]))
+    error_message = "Two event_filters overlap and S3 would refuse them: of any two entries either the prefixes or the suffixes must exclude each other."
+  }
+}
+
+# ---- How it is done ----
+
+variable "cloudflare" {
+  description = <<-EOT
+    The Cloudflare account:
+    - `plan`: (Optional) plan of the zones; sets how many URLs go into one request (Enterprise 500, else 100).
+    - `requests_per_second`: (Optional) budget of purge requests, shared out over `queue.max_concurrency`.
+    - `email`: (Optional) set it when the parameter holds a Global API key instead of an API token.
+    - `api_url`: (Optional) base URL of the API; https, or http on loopback.
+  EOT
+  type = object({
+    plan                = optional(string, "free")
+    requests_per_second = optional(number, 4)
+    email               = optional(string)
+    api_url             = optional(string, "https://api.cloudflare.com/client/v4")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["free", "pro", "business", "enterprise"], var.cloudflare.plan)
+    error_message = "cloudflare.plan must be free, pro, business or enterprise."
+  }
+
+  validation {
+    condition     = var.cloudflare.requests_per_second > 0 && var.cloudflare.requests_per_second <= 100
+    error_message = "cloudflare.requests_per_second must be above 0 and at most 100; Cloudflare's global limit of 1,200 requests in 5 minutes is 4 per second."
+  }
+
+  validation {
+    condition     = var.cloudflare.email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.cloudflare.email))
+    error_message = "cloudflare.email must be the e-mail address of the Global API key's user; leave it out for an API token."
+  }
+
+  validation {
+    condition     = can(regex("^(https://[^\\s/@?#]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[0-9]+)?)(/[^\\s?#]*)?$", var.cloudflare.api_url))
+    error_message = "cloudflare.api_url must be an https URL (http on loopback only), such as https://api.cloudflare.com/client/v4."
+  }
+}
+
+variable "queue" {
+  description = <<-EOT
+    The queue between bucket and function:
+    - `batch_size`: (Optional) messages the function is given at once, at most.
+    - `batch_window_seconds`: (Optional) how long to wait for more. With any window a quiet upload can wait 20 seconds.
+    - `max_concurrency`: (Optional) functions at once.
+    - `max_receive_count`: (Optional) tries before a message goes to the dead-letter queue; 30 ride out five hours.
+    - `retention_seconds`: (Optional) how long a message is kept.
+    - `kms_key_arn`: (Optional) customer key for both queues; S3 must be allowed to use it. Defaults to SSE-SQS.
+  EOT
+  type = object({
+    batch_size           = optional(number, 10)
+    batch_window_seconds = optional(number, 0)
+    max_concurrency      = optional(number, 2)
+    max_receive_count    = optional(number, 30)
+    retention_seconds    = optional(number, 345600)
+    kms_key_arn          = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.queue.batch_size >= 1 && var.queue.batch_size <= 10000 && floor(var.queue.batch_size) == var.queue.batch_size
+    error_message = "queue.batch_size must be a whole number from 1 to 10000."
+  }
+
+  validation {
+    condition     = var.queue.batch_window_seconds >= 0 && var.queue.batch_window_seconds <= 300 && floor(var.queue.batch_window_seconds) == var.queue.batch_window_seconds
+    error_message = "queue.batch_window_seconds must be a whole number from 0 to 300."
+  }
+
+  validation {
+    condition     = var.queue.batch_size <= 10 || var.queue.batch_window_seconds >= 1
+    error_message = "queue.batch_size above 10 needs queue.batch_window_seconds of at least 1."
+  }
+
+  validation {
+    condition     = var.queue.max_concurrency >= 2 && var.queue.max_concurrency <= 1000 && floor(var.queue.max_concurrency) == var.queue.max_concurrency
+    error_message = "queue.max_concurrency must be a whole number from 2 to 1000."
+  }
+
+  validation {
+    condition     = var.queue.max_receive_count >= 5 && var.queue.max_receive_count <= 1000 && floor(var.queue.max_receive_count) == var.queue.max_receive_count
+    error_message = "queue.max_receive_count must be a whole number from 5 to 1000: fewer tries lose messages to a short outage."
+  }
+
+  validation {
+    condition     = var.queue.retention_seconds >= 3600 && var.queue.retention_seconds <= 1209600 && floor(var.queue.retention_seconds) == var.queue.retention_seconds
+    error_message = "queue.retention_seconds must be a whole number from 3600 (an hour) to 1209600 (14 days)."
+  }
+
+  validation {
+    condition     = var.queue.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.queue.kms_key_arn))
+    error_message = "queue.kms_key_arn must be the ARN of a customer managed key (arn:...:key/...); S3 cannot use an alias or alias/aws/sqs."
+  }
+}
+
+variable "lambda" {
+  description = <<-EOT
+    The function:
+    - `runtime`: (Optional) Python runtime, 3.11 to 3.14.
+    - `architecture`: (Optional) `arm64` or `x86_64`.
+    - `memory_size`: (Optional) MB; CPU grows with it.
+    - `timeout`: (Optional) seconds.
+    - `log_level`: (Optional) `DEBUG`, `INFO`, `WARN` or `ERROR`.
+    - `log_retention_days`: (Optional) days the log is kept.
+    - `log_kms_key_arn`: (Optional) customer key for the log group; CloudWatch Logs must be allowed to use it.
+  EOT
+  type = object({
+    runtime            = optional(string, "python3.13")
+    architecture       = optional(string, "arm64")
+    memory_size        = optional(number, 512)
+    timeout            = optional(number, 60)
+    log_level          = optional(string, "INFO")
+    log_retention_days = optional(number, 30)
+    log_kms_key_arn    = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.lambda.runtime)
+    error_message = "lambda.runtime must be python3.11, python3.12, python3.13 or python3.14."
+  }
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.lambda.architecture)
+    error_message = "lambda.architecture must be arm64 or x86_64."
+  }
+
+  validation {
+    condition     = var.lambda.memory_size >= 128 && var.lambda.memory_size <= 10240 && floor(var.lambda.memory_size) == var.lambda.memory_size
+    error_message = "lambda.memory_size must be a whole number of MB from 128 to 10240."
+  }
+
+  validation {
+    condition     = var.lambda.timeout >= 15 && var.lambda.timeout <= 900 && floor(var.lambda.timeout) == var.lambda.timeout
+    error_message = "lambda.timeout must be a whole number of seconds from 15 to 900: less leaves no time to try again and to give messages back."
+  }
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.lambda.log_level)
+    error_message = "lambda.log_level must be DEBUG, INFO, WARN or ERROR."
+  }
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.lambda.log_retention_days)
+    error_message = "lambda.log_retention_days must be one of CloudWatch's: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+
+  validation {
+    condition     = var.lambda.log_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.lambda.log_kms_key_arn))
+    error_message = "lambda.log_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...)."
+  }
+}
+
+variable "role" {
+  description = <<-EOT
+    The function's role:
+    - `arn`: (Optional) bring your own; the module then creates nothing in IAM.
+    - `path`: (Optional) path of the role that is created.
+    - `permissions_boundary`: (Optional) ARN of the policy that bounds it.
+  EOT
+  type = object({
+    arn                  = optional(string)
+    path                 = optional(string, "/")
+    permissions_boundary = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.role.arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.role.arn))
+    error_message = "role.arn must be the ARN of a role (arn:aws:iam::123456789012:role/...)."
+  }
+
+  validation {
+    condition     = can(regex("^/([!-~]+/)?$", var.role.path))
+    error_message = "role.path must begin and end with a slash, such as /service/."
+  }
+
+  validation {
+    condition     = var.role.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.role.permissions_boundary))
+    error_message = "role.permissions_boundary must be the ARN of a policy (arn:aws:iam::123456789012:policy/...)."
+  }
+
+  validation {
+    condition     = var.role.arn == null || (var.role.path == "/" && var.role.permissions_boundary == null)
+    error_message = "role.path and role.permissions_boundary are for the role that the module creates: leave them out with role.arn."
+  }
+}
+
+variable "api_token_kms_key_arn" {
+  description = "ARN of the customer managed key that encrypts the parameter; adds `kms:Decrypt` for that parameter alone. Not needed with `alias/aws/ssm`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.api_token_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.api_token_kms_key_arn))
+    error_message = "api_token_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...), not an alias."
+  }
+}
+
+# ---- Who is told ----
+
+variable "alarms" {
+  description = <<-EOT
+    CloudWatch alarms:
+    - `enabled`: (Optional) create them.
+    - `actions`: (Optional) ARNs told when one goes off, usually an SNS topic.
+    - `ok_actions`: (Optional) ARNs told when it is over.
+    - `oldest_message_seconds`: (Optional) a message that waits longer is an alarm.
+    - `lag_milliseconds`: (Optional) a purge that comes later after its change is an alarm.
+  EOT
+  type = object({
+    enabled                = optional(bool, true)
+    actions                = optional(list(string), [])
+    ok_actions             = optional(list(string), [])
+    oldest_message_seconds = optional(number, 900)
+    lag_milliseconds       = optional(number, 60000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for arn in concat(var.alarms.actions, var.alarms.ok_actions) : can(regex("^arn:[a-z-]+:.+$", arn))])
+    error_message = "alarms.actions and alarms.ok_actions must be ARNs, such as that of an SNS topic."
+  }
+
+  validation {
+    condition     = length(var.alarms.actions) <= 5 && length(var.alarms.ok_actions) <= 5
+    error_message = "alarms.actions and alarms.ok_actions hold at most 5 ARNs each: CloudWatch takes no more."
+  }
+
+  validation {
+    condition     = var.alarms.oldest_message_seconds >= 60 && var.alarms.lag_milliseconds >= 1000
+    error_message = "alarms.oldest_message_seconds must be at least 60 and alarms.lag_milliseconds at least 1000: anything tighter rings on a normal day."
+  }
+}
+
+variable "tags" {
+  description = "Tags on everything that takes tags."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

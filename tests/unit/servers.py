@@ -73,7 +73,7 @@ def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[
             local.received.append(Received(self.command, self.path, headers, body, self.number))
             local.respond(self)
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from cf_purge.batch import Request, requests_for
-from cf_purge.targets import Purge
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cf_purge.batch import Request, requests_for
+from cf_purge.targets import Purge
 
 PURGES = st.lists(st.builds(Purge, st.sampled_from("abc"), st.integers(0, 40).map(lambda n: f"https://h/{n}")))
 

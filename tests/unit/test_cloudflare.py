@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.factories import TOKEN, ZONE
+from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, refusal, success
+
 from cf_purge.batch import Request
 from cf_purge.cloudflare import Cloudflare, RateLimited
 from cf_purge.config import Config, Target
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.targets import Purge
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tests.unit.factories import TOKEN, ZONE
-from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, refusal, success
 
 URLS = ("https://www.example.com/a", "https://www.example.com/b")
 REQUEST = Request(ZONE, tuple(Purge(ZONE, url) for url in URLS))

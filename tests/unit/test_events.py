@@ -5,11 +5,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from cf_purge.errors import Rejected, UnknownEvent
-from cf_purge.events import Change, Message, asked_by, messages_in
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.factories import (
     AT,
     BUCKET,
@@ -23,6 +20,9 @@ from tests.unit.factories import (
     sns_event,
     sqs_event,
 )
+
+from cf_purge.errors import Rejected, UnknownEvent
+from cf_purge.events import Change, Message, asked_by, messages_in
 
 KEYS = [
     "index.html",

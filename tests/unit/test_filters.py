@@ -3,9 +3,10 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from cf_purge.filters import KeyFilter, compile_glob
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cf_purge.filters import KeyFilter, compile_glob
 
 PLAIN = st.text(st.characters(exclude_characters="*?[]/"), min_size=1, max_size=10)
 

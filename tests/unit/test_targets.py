@@ -5,12 +5,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from cf_purge.config import Config, Target, load
-from cf_purge.errors import Rejected
-from cf_purge.targets import Purge, paths_of, purges_for, purges_for_url, spellings
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.factories import (
     BUCKET,
     HOST,
@@ -20,6 +16,10 @@ from tests.unit.factories import (
     flat_environment,
     target,
 )
+
+from cf_purge.config import Config, Target, load
+from cf_purge.errors import Rejected
+from cf_purge.targets import Purge, paths_of, purges_for, purges_for_url, spellings
 
 SEGMENT = st.text(min_size=1, max_size=12)
 KEY = st.lists(SEGMENT | st.sampled_from(["index.html", "a"]), min_size=1, max_size=4).map("/".join)

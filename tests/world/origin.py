@@ -34,6 +34,7 @@ class Site:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait 40 ms for a delayed ACK
     site: Site
 
     def do_GET(self) -> None:

@@ -174,9 +174,7 @@ def test_what_the_origin_forbids_to_cache_bypasses_the_cache(world: World, heade
         (206, "max-age=60", None),
     ],
 )
-def test_a_copy_lives_as_long_as_the_origin_says_or_cloudflare_defaults_to(
-    status: int, cache_control: str | None, seconds: float | None
-) -> None:
+def test_a_copy_lives_as_long_as_the_origin_says(status: int, cache_control: str | None, seconds: float | None) -> None:
     headers = CIMultiDict({} if cache_control is None else {"Cache-Control": cache_control})
     assert lifetime(status, headers) == seconds
 

@@ -41,16 +41,16 @@ KEYS = [
     "nul\x00byte",
     "e\u0301 is not é",
 ]
+FIELDS = [
+    *("Records", "s3", "object", "key", "bucket", "name", "Sns", "Message", "Type", "source", "detail"),
+    *("requestPayload", "keys", "urls", "dry_run", "eventVersion", "eventTime", "Event", "eventSource"),
+]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.text()
-            | st.sampled_from(
-                ["Records", "s3", "object", "key", "bucket", "name", "Sns", "Message", "Type", "source", "detail"]
-                + ["requestPayload", "keys", "urls", "dry_run", "eventVersion", "eventTime", "Event", "eventSource"]
-            ),
+            st.text() | st.sampled_from(FIELDS),
             inner
             | st.sampled_from(["Notification", "aws.s3", "aws:sqs", "s3:TestEvent", "2.1", "my-assets", "%FF", "a+b"]),
             max_size=5,

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.factories import (
     BUCKET,
@@ -299,6 +299,7 @@ def test_a_rejected_url_is_quoted_but_not_at_any_length() -> None:
     assert len(str(caught.value)) < 400
 
 
+@settings(max_examples=400)
 @given(
     st.tuples(
         st.sampled_from(["https://", "http://", "HTTPS://", "//", "", " https://", "https:/\n/"]),

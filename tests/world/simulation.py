@@ -16,7 +16,7 @@ from world.cloudflare.client import Control, Visit, Visitor
 
 FREE, BLOG, SHOP, DOWN = "a" * 32, "b" * 32, "c" * 32, "d" * 32
 ENVIRONMENT = "e" * 32
-TOKENS = {
+TOKENS: dict[str, dict[str, Any]] = {
     "good": {"value": "good-" + "x" * 35, "zones": [FREE, BLOG, SHOP, DOWN]},
     "narrow": {"value": "narrow-" + "x" * 33, "zones": [FREE]},
     "reader": {"value": "reader-" + "x" * 33, "zones": [FREE], "permissions": ["zone_read"]},

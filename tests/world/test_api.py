@@ -147,6 +147,7 @@ def url(number: int) -> str:
         (1014, {"hosts": [None]}),
         (1014, {"prefixes": [["www.example.test/a"]]}),
         (1092, {"purge_everything": True, "files": [f"{WWW}/a"]}),
+        (1092, {"purge_everything": False, "files": [f"{WWW}/a"]}),
         (1092, {"purge_everything": True, "hosts": ["www.example.test"]}),
         (1094, {"files": [url(n) for n in range(101)]}),
         (1094, {"tags": [str(n) for n in range(101)]}),

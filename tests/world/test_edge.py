@@ -108,6 +108,7 @@ def test_the_path_and_query_reach_the_origin_exactly_as_sent(world: World, targe
     [
         ("https://www.example.test", "/bucket/index.html"),
         ("https://www.example.test/", "/bucket/index.html"),
+        ("https://www.example.test?v=1", "/bucket/index.html?v=1"),
         ("https://www.example.test/a/?v=1", "/bucket/a/index.html?v=1"),
         ("https://www.shop.test/a/", "/bucket/shop/a/home.html"),
         ("https://www.shop.test/a.css", "/bucket/shop/a.css"),

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -74,6 +77,26 @@ def test_a_reset_cuts_the_connection(world: World, acted: bool) -> None:
     assert world.status(A) == ("MISS" if acted else "HIT")
     [request] = world.control.requests()
     assert (request.fault, request.status, request.body) == ("reset", None, BODY)
+
+
+def test_a_reset_is_a_tcp_reset_and_no_orderly_end(world: World) -> None:
+    world.control.add_fault("reset")
+    api = urlsplit(world.addresses.api)
+    # Not through ssl's own sockets: they show ECONNRESET as the end of the stream.
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl.create_default_context(cafile=world.ca_file).wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with socket.create_connection(("127.0.0.1", int(api.port or 0)), 10) as tcp:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                tcp.sendall(outgoing.read())
+                incoming.write(tcp.recv(1 << 16))
+        tls.write(f"POST {api.path}/zones/{FREE}/purge_cache HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        tcp.sendall(outgoing.read())
+        with pytest.raises(ConnectionResetError):
+            list(iter(lambda: tcp.recv(1 << 16), b""))  # behind session tickets, perhaps
 
 
 def test_a_delay_waits_and_then_goes_on_normally(world: World) -> None:

@@ -22,7 +22,7 @@ def http_client(world: World) -> Iterator[httpx.Client]:
         yield client
 
 
-def sdk(world: World, http_client: httpx.Client, **identity: str) -> Cloudflare:
+def sdk(world: World, http_client: httpx.Client, **identity: Any) -> Cloudflare:
     identity = identity or {"api_token": GOOD}
     return Cloudflare(base_url=world.addresses.api, http_client=http_client, max_retries=0, **identity)
 
@@ -45,6 +45,7 @@ def test_every_kind_of_purge_succeeds_and_empties_the_cache(
     world.site.put("/bucket/a.css", "a", headers={"Cache-Tag": "style"})
     world.visit(A)
     cache = sdk(world, http_client).cache
+    result: Any
     if by_environment:
         result = cache.purge_environment(zone_id=FREE, environment_id=ENVIRONMENT, **body)
     else:

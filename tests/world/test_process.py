@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import http.client
 import json
-import os
 import signal
+import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from tests.world.simulation import World
+from tests.world.simulation import FREE, World
 
 from world.cloudflare.addresses import Addresses
 from world.cloudflare.client import Control, Visitor
@@ -55,10 +58,25 @@ def test_a_signal_stops_it_cleanly_even_in_the_middle_of_a_request(
     quiet: dict[str, Any], tmp_path: Path, number: signal.Signals
 ) -> None:
     with started(quiet, tmp_path) as (process, addresses):
-        Control(addresses.control).state()
-        process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        control = Control(addresses.control)
+        control.add_fault("delay", seconds=60)
+        with hanging_request(addresses, quiet["tls"]["origin_ca"], control):
+            process.send_signal(number)
+            out, err = process.communicate(timeout=10)
         assert (process.returncode, out, err) == (0, "", "")
+
+
+@contextmanager
+def hanging_request(addresses: Addresses, ca_file: str, control: Control) -> Iterator[None]:
+    """Have a request of the API under way."""
+    api = urlsplit(addresses.api)
+    context = ssl.create_default_context(cafile=ca_file)
+    connection = http.client.HTTPSConnection(api.netloc, context=context, timeout=10)
+    connection.request("POST", f"{api.path}/zones/{FREE}/purge_cache", "{}")
+    while not [request for request in control.requests() if request.body is not None]:
+        time.sleep(0.01)
+    yield
+    connection.close()
 
 
 def test_it_stops_when_its_parent_closes_standard_input(quiet: dict[str, Any], tmp_path: Path) -> None:
@@ -81,8 +99,8 @@ def test_it_dies_with_a_parent_that_is_killed(quiet: dict[str, Any], tmp_path: P
     assert json.loads(process.stdout.readline())["api"]
     process.kill()
     process.wait()
-    assert process.stdout.read() == ""  # the end comes only when the child has closed its side too
-    process.stdout.close()
+    # Its output ends only when the child, which shares it, has ended too.
+    assert process.communicate(timeout=10)[0] == ""
 
 
 def test_it_listens_where_it_is_told_and_prints_all_addresses(quiet: dict[str, Any], tmp_path: Path) -> None:
@@ -135,6 +153,9 @@ def test_an_initial_latency_is_taken(quiet: dict[str, Any], tmp_path: Path) -> N
         (["tokens", 0, "value"], None, "value"),
         (["tokens", 0, "name"], "narrow", "tokens"),
         (["keys", 0, "email"], None, "email"),
+        (["keys", 0, "value"], "no-key", "keys[*].value"),
+        (["tokens", 0, "value"], "two words", "tokens[*].value"),
+        (["tokens", 0, "value"], "0123456789abcdef0123456789abcdef01234", "tokens[*].value"),
     ],
 )
 def test_a_wrong_configuration_is_an_error_that_names_the_field(
@@ -167,4 +188,3 @@ def test_a_process_that_cannot_start_says_why_and_shows_no_value(
 
 def test_nothing_of_a_token_is_kept_in_memory_by_the_configuration(config: dict[str, Any]) -> None:
     assert not any(token["value"] in repr(parse(config)) for token in config["tokens"])
-    assert os.path.isabs(config["tls"]["cert"])

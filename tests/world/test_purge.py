@@ -120,7 +120,14 @@ def test_the_tag_header_is_not_shown_to_visitors(world: World) -> None:
 
 def test_a_prefix_takes_every_query_origin_and_scheme_below_it(world: World) -> None:
     mine = [f"{WWW}/d/a.css", f"{WWW}/d/a.css?v=1", "http://www.example.test/d/", f"{WWW}/d/e/f"]
-    others = [f"{WWW}/a.css", f"{WWW}/D/a.css", f"{WWW}/x/d/a.css", "https://img.example.test/d/a.css"]
+    others = [
+        f"{WWW}/d",
+        f"{WWW}/dx",
+        f"{WWW}/a.css",
+        f"{WWW}/D/a.css",
+        f"{WWW}/x/d/a.css",
+        "https://img.example.test/d/a.css",
+    ]
     fill(world, *mine, *others)
     fill(world, mine[0], **CORS)
     world.purge({"prefixes": ["www.example.test/d/"]})
@@ -133,6 +140,12 @@ def test_a_prefix_without_a_final_slash_matches_in_the_middle_of_a_word(world: W
     fill(world, f"{WWW}/bar", f"{WWW}/barbaz")
     world.purge({"prefixes": ["WWW.example.test/bar"]})
     assert statuses(world, f"{WWW}/bar", f"{WWW}/barbaz") == ["MISS", "MISS"]
+
+
+def test_a_prefix_in_an_equivalent_spelling_takes_the_same_copies(world: World) -> None:
+    fill(world, f"{WWW}/bar%c3%a4/a", f"{WWW}/bar%2Ba", f"{WWW}/bar+a")
+    world.purge({"prefixes": ["www.example.test/b%61r%C3%a4/", "www.example.test/bar%2b"]})
+    assert statuses(world, f"{WWW}/bar+a", f"{WWW}/bar%2Ba", f"{WWW}/bar%c3%a4/a") == ["HIT", "MISS", "MISS"]
 
 
 def test_everything_takes_the_whole_zone_and_no_other_zone(world: World) -> None:

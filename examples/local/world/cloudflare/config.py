@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from world.cloudflare.identities import Identity, key_digest, token_digest
+from world.cloudflare.identities import KEY, TOKEN, Identity, key_digest, token_digest
 from world.cloudflare.plans import PLANS
 from world.cloudflare.zone import ZONE_ID, OriginSite, Zone
 
@@ -51,6 +51,8 @@ def parse(document: object) -> Config:
         raise ConfigError("tokens: every value and every name may appear once only.")
     for key in _get(root, "keys", list, []):
         email, value = _get(key, "email", str), _get(key, "value", str)
+        if not KEY.fullmatch(value):
+            raise ConfigError("keys[*].value: a Global API key is 37 lower-case hex digits.")
         identities[key_digest(email, value)] = Identity(f"user {email}", _strings(key, "zones"), is_user=True)
     return Config(
         certificate=_get(tls, "cert", str),
@@ -71,8 +73,10 @@ def token_in(document: Mapping[str, Any], default_name: str) -> tuple[str, Ident
         ConfigError: as `parse`.
     """
     name = _get(document, "name", str, None) or default_name
-    permissions = _strings(document, "permissions", ["cache_purge"])
-    return token_digest(_get(document, "value", str)), Identity(name, _strings(document, "zones"), permissions)
+    permissions, value = _strings(document, "permissions", ["cache_purge"]), _get(document, "value", str)
+    if not TOKEN.fullmatch(value):
+        raise ConfigError("tokens[*].value: an API token is letters, digits and -._~+/ and no Global API key.")
+    return token_digest(value), Identity(name, _strings(document, "zones"), permissions)
 
 
 def _zone(document: Mapping[str, Any], default_site: object) -> Zone:

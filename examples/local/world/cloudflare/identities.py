@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from world.cloudflare.refusal import AUTHENTICATION, Refusal
 
 # RFC 6750's token syntax; what Cloudflare's gateway refuses before it looks anything up is what does not match.
-_BEARER = re.compile(r"Bearer ([A-Za-z0-9\-._~+/]+=*)")
-_KEY = re.compile(r"[0-9a-f]{37,45}")  # a real one has 37 digits, the one in Cloudflare's documentation 45
+# 37 hex digits are a Global API key in the token's place.
+TOKEN = re.compile(r"(?![0-9a-f]{37}$)[A-Za-z0-9\-._~+/]+=*")
+KEY = re.compile(r"[0-9a-f]{37,45}")  # a real one has 37 digits, the one in Cloudflare's documentation 45
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -67,17 +68,16 @@ class Identities:
 
 def _digest_shown(headers: Mapping[str, str]) -> str:
     if "Authorization" in headers:
-        shown = _BEARER.fullmatch(headers["Authorization"])
-        # 37 hex digits are a Global API key in the token's place.
-        if not shown or re.fullmatch(r"[0-9a-f]{37}", shown[1]):
+        scheme, _, token = headers["Authorization"].partition(" ")
+        if scheme != "Bearer" or not TOKEN.fullmatch(token):
             raise _malformed(6111, "Authorization")
-        return token_digest(shown[1])
+        return token_digest(token)
     email, key = headers.get("X-Auth-Email"), headers.get("X-Auth-Key")
     if email is None and key is None:
         raise AUTHENTICATION.refusal(401)
     if not email or not _EMAIL.fullmatch(email):
         raise _malformed(6102, "X-Auth-Email")
-    if not key or not _KEY.fullmatch(key):
+    if not key or not KEY.fullmatch(key):
         raise _malformed(6103, "X-Auth-Key")
     return key_digest(email, key)
 

@@ -50,9 +50,9 @@ class Bucket:
         now = self._now()
         self._level = min(self._capacity, self._level + (now - self._at) * self._rate)
         self._at = now
-        # A hair of tolerance: whoever waits exactly as long as told must pass despite rounding.
-        missing = max(0.0, cost - self._level - 1e-9)
-        if not missing:
+        missing = cost - self._level
+        if missing < 1e-9:  # whoever waited exactly as long as told must pass despite rounding
+            missing = 0.0
             self._level = max(0.0, self._level - cost)
         reset = (self._capacity - self._level) / self._rate
         window = self._capacity / self._rate

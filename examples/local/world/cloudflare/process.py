@@ -13,6 +13,7 @@ from pathlib import Path
 from world.cloudflare.addresses import Addresses
 
 _IMPORT_ROOT = Path(__file__).parents[2]
+_SECONDS_TO_END = 10
 
 
 class StartError(Exception):
@@ -33,9 +34,18 @@ def running(config: Path) -> Iterator[Addresses]:
         env={**os.environ, "PYTHONPATH": str(_IMPORT_ROOT)},
         text=True,
     )
-    with process:  # at its end closes the pipes, which ends the process, and waits
+    with process:
+        assert process.stdin is not None
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise StartError(f"world.cloudflare ended with {process.wait()}.")
-        yield Addresses(**json.loads(line))
+        try:
+            yield Addresses(**json.loads(line))
+        finally:
+            process.stdin.close()  # which ends it
+            try:
+                process.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise

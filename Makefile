@@ -1,0 +1,51 @@
+# `make` shows what can be done. Everything a target needs is installed by the target.
+
+PYTHON ?= python3
+VENV   := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint unit matrix plan world e2e zip docs lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: ## Install what everything below needs
+	@$(PYTHON) tools/setup.py
+
+demo: setup ## Watch an upload become visible, on this machine, in a few minutes
+	@PYTHONPATH=examples/local:. $(VENV) -m world.demo
+
+test: setup ## Run every check: format, plans, unit, compliance, end to end
+	@$(VENV) -m tools.check
+
+lint: setup ## Format and types of Python and Terraform, zip and tables against their source
+	@$(VENV) -m tools.check lint
+
+unit: setup ## Unit tests of the function, with coverage
+	@$(VENV) -m tools.check unit
+
+matrix: setup ## Unit tests on every Python of this machine and both majors of urllib3
+	@$(VENV) -m tools.check matrix
+
+plan: setup ## terraform validate and terraform test
+	@$(VENV) -m tools.check plan
+
+world: setup ## Tests of the simulated Cloudflare
+	@$(VENV) -m tools.check world
+
+e2e: setup ## End to end and compliance on the local world
+	@$(VENV) -m tools.check e2e
+
+zip: ## Build lambda/cf_purge.zip from its source
+	@$(PYTHON) lambda/package.py
+
+docs: setup ## Write the README's tables of inputs and outputs
+	@$(VENV) -m tools.docs
+
+lock: ## Lock requirements/*.in anew
+	@$(PYTHON) tools/lock.py
+
+clean: ## Remove all that the targets above made
+	@rm -rf .venv .cache .logs .terraform .terraform.lock.hcl .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find examples -name .terraform -prune -exec rm -rf {} + ; find examples -name .terraform.lock.hcl -delete

@@ -1,0 +1,589 @@
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.factories import (
+    AT,
+    HOST,
+    OTHER_ZONE,
+    TOKEN,
+    ZONE,
+    document,
+    environment,
+    eventbridge_event,
+    failed_invocation,
+    flat_environment,
+    s3_event,
+    s3_record,
+    s3_test_event,
+    sns_body,
+    sns_event,
+    sqs_event,
+    target,
+)
+from tests.unit.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+
+from cf_purge.errors import Misconfigured, PurgeError, Rejected
+
+TWO_ZONES = document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=["b.example.net"], key_prefix="b/")])
+GARBAGE = st.one_of(
+    st.text(),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=8,
+    ).map(json.dumps),
+    st.sampled_from(
+        [
+            json.dumps(body)
+            for body in (
+                s3_event("a"),
+                s3_event("a", "b", "index.html"),
+                s3_event("img/(1)+ ü.css"),
+                s3_event("a", bucket="elsewhere"),
+                s3_event(raw_key="%FF", key="x"),
+                s3_event("a/"),
+                s3_test_event(),
+                sns_body(s3_event("sns")),
+                sns_body("nonsense"),
+                eventbridge_event("bridge+%"),
+                failed_invocation(s3_event("failed")),
+                {"Records": [s3_record("good"), {"bad": True}]},
+                {"Records": []},
+                {"keys": ["k"]},
+                {"keys": ["k"], "dry_run": True},
+                {"keys": []},
+                {"urls": [f"https://{HOST}/u?x=1"]},
+                {"urls": ["https://evil.example.org/"]},
+                {"urls": [f"https://{HOST}/bad"]},
+            )
+        ]
+    ),
+)
+REPLIES = st.sampled_from(
+    [
+        None,
+        None,
+        None,
+        outage(),
+        answer(429, {}, retry_after="300"),
+        answer(200, b"<html>"),
+        refusal(401, 10000),
+        refusal(400, 1012),
+        refusal(400, 1016, message=f"Bearer {TOKEN}"),
+        RuntimeError("boom"),
+        OSError("boom"),
+    ]
+)
+AWS_REPLIES = st.sampled_from([None, None, outage(), aws_error(403, "AccessDenied"), aws_error(500, "X")])
+
+
+def url(path: str) -> str:
+    return f"https://{HOST}/{path}"
+
+
+# ---- Answers to events that are no messages ----
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        s3_event("a b.css"),
+        sns_event(s3_event("a b.css")),
+        eventbridge_event("a b.css"),
+        failed_invocation(s3_event("a b.css")),
+        {"keys": ["a b.css"]},
+        {"urls": [url("a%20b.css")]},
+    ],
+)
+def test_an_event_that_is_no_message_gets_a_summary(world: World, event: dict[str, Any]) -> None:
+    assert world.invoke(event) == {
+        "success": True,
+        "invalidations": [url("a%20b.css")],
+        "skipped": [],
+        "requests": 1,
+    }
+    assert world.cloudflare.accepted == [(ZONE, url("a%20b.css"))]
+
+
+def test_the_summary_names_each_copy_once_and_the_keys_that_need_none() -> None:
+    world = World(document(exclude=["*.map"]))
+    assert world.invoke(s3_event("index.html", "a.map", "folder/", "index.html")) == {
+        "success": True,
+        "invalidations": [url("index.html"), url("")],
+        "skipped": ["a.map", "folder/"],
+        "requests": 1,
+    }
+    assert [line["key"] for line in world.logged("skipped")] == ["a.map", "folder/"]
+
+
+@pytest.mark.parametrize("event", [s3_test_event(), sns_event(s3_test_event()), {"Records": []}, s3_event("folder/")])
+def test_an_event_that_asks_for_nothing_makes_no_call(world: World, event: dict[str, Any]) -> None:
+    summary = world.invoke(event)
+    assert (summary["success"], summary["invalidations"], summary["requests"]) == (True, [], 0)
+    assert world.transport.sent == []
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "words"),
+    [
+        (None, "UnknownEvent", "not a JSON object"),
+        ({}, "UnknownEvent", "none of"),
+        ({"keys": []}, "UnknownEvent", '"keys" must be'),
+        ({"urls": []}, "UnknownEvent", '"urls" must be'),
+        ({"urls": ["https://evil.example.org/"]}, "Rejected", "evil.example.org is the host of no target"),
+        (s3_event("a", bucket="elsewhere"), "Rejected", "bucket elsewhere"),
+        ({"Records": [s3_record("a"), {"bad": True}]}, "UnknownEvent", "neither from S3 nor from SNS"),
+    ],
+)
+def test_a_failure_outside_sqs_is_an_exception_never_a_return_value(
+    world: World, event: object, kind: str, words: str
+) -> None:
+    with pytest.raises(Rejected) as caught:
+        world.invoke(event)
+    assert type(caught.value).__name__ == kind
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"urls": ["https://evil.example.org/"]},
+        {"keys": ["a"], "bucket": "elsewhere"},
+        {"Records": [s3_record("a"), {"bad": True}]},
+    ],
+)
+def test_a_dry_run_fails_where_the_run_would(world: World, event: dict[str, Any], dry: bool) -> None:
+    with pytest.raises(Rejected):
+        world.invoke({**event, "dry_run": dry})
+
+
+def test_what_can_be_purged_is_purged_before_the_exception(world: World) -> None:
+    with pytest.raises(Rejected):
+        world.invoke({"Records": [{"bad": True}, s3_record("a"), s3_record("b", bucket="elsewhere")]})
+    assert world.cloudflare.urls == [url("a")]
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (outage(), "Transient"),
+        (answer(429, {}), "RateLimited"),
+        (refusal(403, 10000), "Misconfigured"),
+        (refusal(400, 1012), "Rejected"),
+        (RuntimeError("boom"), "Transient"),
+    ],
+)
+def test_a_direct_invocation_that_failed_raises_so_that_lambda_tries_again(
+    world: World, reply: Reply, kind: str
+) -> None:
+    world.cloudflare.script = [reply] * 9
+    with pytest.raises(PurgeError) as caught:
+        world.invoke(s3_event("a"))
+    assert type(caught.value).__name__ == kind
+
+
+@pytest.mark.parametrize("event", [{"keys": ["index.html"]}, {"urls": [url("a")]}, s3_event("a b")])
+def test_a_dry_run_says_what_it_would_purge_and_touches_nothing(world: World, event: dict[str, Any]) -> None:
+    summary = world.invoke({**event, "dry_run": True})
+    assert world.transport.sent == []
+    assert summary.pop("dry_run") is True
+    assert summary.pop("requests") == 0
+    assert summary["invalidations"]
+    wet = world.invoke(event)
+    assert summary == {name: value for name, value in wet.items() if name != "requests"}
+
+
+def test_a_dry_run_in_the_queue_is_logged_and_done_with(world: World) -> None:
+    assert world.returned(sqs_event({"keys": ["a"], "dry_run": True}, s3_event("b"))) == []
+    assert world.cloudflare.urls == [url("b")]
+    [line] = world.logged("dry run")
+    assert line["keys"] == ["a"]
+
+
+# ---- Batches of messages ----
+
+
+def test_a_batch_that_worked_returns_nothing_and_needs_one_request(world: World) -> None:
+    assert world.returned(sqs_event(*(s3_event(f"k{n}") for n in range(10)))) == []
+    assert world.cloudflare.accepted == [(ZONE, url(f"k{n}")) for n in range(10)]
+    assert len(world.cloudflare.requests) == 1
+
+
+def test_a_thousand_changes_become_ten_requests() -> None:
+    world = World(document(cloudflare={"requests_per_second": 1000}))
+    assert world.returned(sqs_event(*(s3_event(*(f"{m}/{n}" for n in range(100))) for m in range(10)))) == []
+    assert len(world.cloudflare.requests) == 10
+    assert len(set(world.cloudflare.urls)) == 1000
+
+
+@pytest.mark.parametrize("receives", [1, 4, 30])
+def test_an_outage_gives_every_message_back_for_later(world: World, receives: int) -> None:
+    world.cloudflare.script = [outage()] * 3
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b"), receives=receives)) == ["m0", "m1"]
+    delay = min(900, 5 * 2 ** (receives - 1))
+    assert world.aws.delays == {"receipt-m0": delay, "receipt-m1": delay}
+    assert world.metrics["Retried"] == 2
+    assert world.metrics["Misconfigured"] == 0
+
+
+def test_a_retry_after_that_does_not_fit_is_when_the_message_is_seen_again(world: World) -> None:
+    world.cloudflare.script = [answer(429, {}, retry_after="240")]
+    assert world.returned(sqs_event(s3_event("a"), receives=5)) == ["m0"]
+    assert world.aws.delays == {"receipt-m0": 240}
+    assert world.metrics["RateLimited"] == 1
+
+
+@pytest.mark.parametrize("reply", [refusal(401, 10000), refusal(404, 7003, 7000), refusal(400, 6003)])
+def test_what_a_person_must_mend_goes_back_for_a_quarter_of_an_hour_and_into_the_metric(
+    world: World, reply: Reply
+) -> None:
+    world.cloudflare.zones = {ZONE: reply}
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b"))) == ["m0", "m1"]
+    assert world.aws.delays == {"receipt-m0": 900, "receipt-m1": 900}
+    assert world.metrics["Misconfigured"] == 1
+    assert world.aws.parked == []
+    assert world.aws.fetches() == 2
+
+
+def test_of_two_zones_the_broken_one_holds_back_only_its_own_messages() -> None:
+    world = World(TWO_ZONES)
+    world.cloudflare.zones = {OTHER_ZONE: refusal(403, 10000)}
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b/x"), s3_event("c"))) == ["m1"]
+    assert world.cloudflare.urls == [url("a"), url("b/x"), url("c")]
+    assert world.aws.delays == {"receipt-m1": 900}
+    assert world.metrics["Misconfigured"] == 1
+
+
+def test_a_bad_url_is_parked_with_its_message_and_the_others_are_purged(world: World) -> None:
+    world.cloudflare.bad = lambda each: each.endswith("/bad")
+    bodies = [s3_event("a"), s3_event("bad"), s3_event("b", "bad", "c"), s3_event("d")]
+    assert world.returned(sqs_event(*bodies)) == []
+    assert sorted(world.cloudflare.urls) == [url(name) for name in "abcd"]
+    assert [json.loads(parked["MessageBody"]) for parked in world.aws.parked] == [bodies[1], bodies[2]]
+    assert {code for code, _ in world.parked_reasons} == {"ForeignHost"}
+    assert world.metrics["Parked"] == 2
+
+
+@pytest.mark.parametrize(
+    ("poison", "code"),
+    [
+        ("not json", "UnknownEvent"),
+        ("", "UnknownEvent"),
+        ("[" * 100_000, "UnknownEvent"),
+        ({"Records": [{"bad": True}]}, "UnknownEvent"),
+        (s3_event("a", version="3.0"), "UnknownEvent"),
+        (s3_event("a", bucket="elsewhere"), "ForeignBucket"),
+        ({"urls": ["https://evil.example.org/"]}, "ForeignHost"),
+        ({"urls": ["nonsense"]}, "MalformedUrl"),
+        ({"keys": []}, "UnknownEvent"),
+    ],
+)
+def test_a_poison_message_is_parked_under_its_code_and_holds_nothing_up(
+    world: World, poison: object, code: str
+) -> None:
+    assert world.returned(sqs_event(s3_event("before"), poison, s3_event("after"))) == []
+    assert world.cloudflare.urls == [url("before"), url("after")]
+    assert [found for found, _ in world.parked_reasons] == [code]
+
+
+def test_the_good_records_of_a_bad_message_are_purged_before_it_is_parked(world: World) -> None:
+    assert world.returned(sqs_event({"Records": [s3_record("a"), {"bad": True}, s3_record("b")]})) == []
+    assert world.cloudflare.urls == [url("a"), url("b")]
+    assert len(world.aws.parked) == 1
+
+
+def test_a_bad_message_is_not_parked_while_its_good_records_wait(world: World) -> None:
+    world.cloudflare.script = [outage()] * 3
+    assert world.returned(sqs_event({"Records": [s3_record("a"), {"bad": True}]})) == ["m0"]
+    assert world.aws.parked == []
+
+
+def test_a_test_event_in_the_queue_is_acknowledged_silently(world: World) -> None:
+    assert world.returned(sqs_event(s3_test_event(), sns_body(s3_test_event()))) == []
+    assert world.transport.sent == []
+    assert len(world.lines) == 1  # the metrics
+
+
+def test_when_the_time_is_up_the_rest_goes_back() -> None:
+    world = World(document(cloudflare={"requests_per_second": 1}))
+    event = sqs_event(*(s3_event(*(f"{m}/{n}" for n in range(100))) for m in range(10)))
+    returned = world.returned(event, seconds=9)
+    assert world.clock.time <= AT + 1 + 9
+    assert 3 <= len(world.cloudflare.requests) <= 6
+    assert returned == [f"m{n}" for n in range(len(world.cloudflare.requests), 10)]
+    assert set(world.aws.delays) == {f"receipt-{each}" for each in returned}
+
+
+def test_with_no_time_left_nothing_is_begun_and_everything_is_returned(world: World) -> None:
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b")), seconds=4) == ["m0", "m1"]
+    assert world.cloudflare.requests == []
+
+
+def test_time_is_kept_back_to_give_messages_back_and_park_them(world: World) -> None:
+    world.cloudflare.script = [outage()] * 9
+    ends: list[float] = []
+    world.transport.on_post = lambda sent: ends.append(world.clock.time + sent.timeout)
+    world.returned(sqs_event(s3_event("a")), seconds=6.0)
+    to_cloudflare = [end for end, sent in zip(ends, world.transport.sent, strict=True) if "files" in sent.body]
+    assert to_cloudflare
+    assert max(to_cloudflare) <= AT + 1 + 6.0 - 4.0
+
+
+# ---- What nobody expects ----
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "cf_purge.invocation.asked_by",
+        "cf_purge.invocation.purges_for",
+        "cf_purge.purger.requests_for",
+        "cf_purge.cloudflare.Cloudflare.send",
+        "cf_purge.cloudflare._error_in",
+    ],
+)
+@pytest.mark.parametrize("error", [RuntimeError("boom"), KeyError("boom"), RecursionError(), MemoryError()])
+def test_an_unexpected_error_fails_closed(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
+) -> None:
+    def explode(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(place, explode)
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b"))) == ["m0", "m1"]
+    assert world.aws.parked == []
+    assert world.aws.delays == {"receipt-m0": 5, "receipt-m1": 5}
+    unexpected = world.logged("unexpected error")
+    assert {line["kind"] for line in unexpected} == {type(error).__name__}
+    assert all("explode" in line["trace"] for line in unexpected)
+
+
+def test_an_unexpected_error_in_one_message_holds_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cf_purge.invocation import purges_for
+
+    def explode(key: str, *rest: Any) -> Any:
+        if key == "cursed":
+            raise RuntimeError("boom")
+        return purges_for(key, *rest)
+
+    monkeypatch.setattr("cf_purge.invocation.purges_for", explode)
+    assert world.returned(sqs_event(s3_event("a"), s3_event("x", "cursed", "y"), s3_event("b"))) == ["m1"]
+    assert {url("a"), url("b")} <= set(world.cloudflare.urls)
+    assert world.aws.delays == {"receipt-m1": 5}
+
+
+def test_what_was_accepted_before_an_unexpected_error_is_not_returned() -> None:
+    world = World(TWO_ZONES)
+
+    def explode(sent: Sent) -> None:
+        if OTHER_ZONE in sent.url:
+            raise RuntimeError("boom")
+
+    world.transport.on_post = explode
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b/x"))) == ["m1"]
+    assert world.metrics["Purged"] == 2
+
+
+def test_a_batch_that_sqs_never_sends_is_an_exception(world: World) -> None:
+    event = sqs_event(s3_event("a"))
+    del event["Records"][0]["messageId"]
+    with pytest.raises(KeyError):
+        world.invoke(event)
+    assert world.metrics["Purged"] == 0
+
+
+# ---- Metrics ----
+
+
+def test_the_metrics_say_what_one_invocation_did() -> None:
+    world = World(document(exclude=["*.map"]))
+    world.cloudflare.script = [answer(429, {}), None]
+    world.cloudflare.bad = lambda each: each.endswith("bad")
+    bodies = [s3_event("a"), s3_event("(1)"), s3_event("x.map"), s3_event("bad"), {"urls": [url("u")]}, "poison"]
+    assert world.returned(sqs_event(*bodies)) == []
+    counts = {name: value for name, value in world.metrics.items() if isinstance(value, int)}
+    assert counts == {
+        "Changes": 5,
+        "Purged": 4,
+        "Skipped": 1,
+        "Parked": 2,
+        "Retried": 0,
+        "Requests": len(world.cloudflare.requests),
+        "RateLimited": 1,
+        "Misconfigured": 0,
+    }
+    assert world.metrics["Name"] == "site"
+    assert world.metrics["_aws"]["Timestamp"] == round(world.clock.time * 1000)
+    assert len([line for line in world.lines if "_aws" in line]) == 1
+
+
+def test_lag_is_from_the_change_to_the_accepted_purge_of_its_last_copy() -> None:
+    world = World(TWO_ZONES)
+    world.clock.time = AT + 2
+    world.cloudflare.script = [None, outage()]
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b/x", time="2026-11-23T05:59:59.250Z"))) == []
+    assert world.metrics["Lag"] == [2000, 3250]
+
+
+def test_a_change_from_the_future_has_no_lag_and_a_failed_or_timeless_one_has_none_to_tell(world: World) -> None:
+    world.invoke(s3_event("a", time="2027-01-01T00:00:00Z"))
+    assert world.metrics["Lag"] == [0]
+    world.invoke({"keys": ["a"]})
+    assert "Lag" not in world.metrics
+    world.invoke(s3_event("folder/"))
+    assert "Lag" not in world.metrics
+    world.cloudflare.script = [outage()] * 3
+    world.returned(sqs_event(s3_event("a")))
+    assert "Lag" not in world.metrics
+
+
+def test_the_metrics_are_written_when_the_invocation_raises_too(world: World) -> None:
+    with pytest.raises(Rejected):
+        world.invoke({"nonsense": True})
+    assert world.metrics["Requests"] == 0
+    world.cloudflare.tokens = set()
+    with pytest.raises(Misconfigured):
+        world.invoke(s3_event("a"))
+    assert world.metrics["Misconfigured"] == 1
+
+
+# ---- Laws ----
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(GARBAGE, min_size=1, max_size=10),
+    st.lists(REPLIES, max_size=12),
+    st.lists(AWS_REPLIES, max_size=3),
+    st.lists(AWS_REPLIES, max_size=3),
+    st.sampled_from([60.0, 5.0, 0.1]),
+)
+def test_every_message_is_purged_parked_or_returned_and_nothing_else_is_purged(
+    bodies: list[str], script: list[Reply | None], ssm: list[Reply | None], sqs: list[Reply | None], seconds: float
+) -> None:
+    world = World()
+    world.cloudflare.script = list(script)
+    world.cloudflare.bad = lambda each: each.endswith("/bad")
+    world.aws.script = {"GetParameter": ssm, "SendMessage": sqs, "ChangeMessageVisibilityBatch": list(sqs)}
+    event = sqs_event(*bodies)
+    before = copy.deepcopy(event)
+    returned = world.returned(event, seconds)
+    assert event == before
+    assert len(set(returned)) == len(returned)
+
+    calm = World()  # the same messages one by one, with nothing in their way
+    done = set(world.cloudflare.accepted)
+    parked = [parked["MessageBody"] for parked in world.aws.parked]
+    asked: set[tuple[str, str]] = set()
+    for index, body in enumerate(bodies):
+        calm.cloudflare.accepted.clear()
+        calm.aws.parked.clear()
+        calm.clock.time += 60
+        assert calm.returned(sqs_event(body)) == []
+        asked |= set(calm.cloudflare.accepted)
+        if f"m{index}" in returned:
+            continue
+        if body in parked:
+            parked.remove(body)
+            continue
+        assert not calm.aws.parked
+        assert set(calm.cloudflare.accepted) <= done
+    assert parked == []
+    assert done <= asked
+    assert {zone for zone, _ in done} <= {ZONE}
+    assert all(each.startswith(f"https://{HOST}/") for _, each in done)
+    assert TOKEN not in world.output
+
+
+KEY = st.lists(st.text(min_size=1, max_size=6) | st.sampled_from(["index.html", "a", "b"]), min_size=1, max_size=3).map(
+    "/".join
+)
+
+
+@given(st.lists(KEY, min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_order_duplicates_and_division_into_messages_change_nothing(keys: list[str], random: Any) -> None:
+    config = document(targets=[target(hosts=[HOST, "cdn.example.com"]), target(zone_id=OTHER_ZONE, key_prefix="b")])
+    one, other = World(config), World(config)
+    one.invoke(s3_event(*keys))
+    assert len(set(one.cloudflare.accepted)) == len(one.cloudflare.accepted)
+    shuffled = keys * 2
+    random.shuffle(shuffled)
+    other.returned(sqs_event(*(s3_event(key) for key in shuffled)))
+    assert sorted(other.cloudflare.accepted) == sorted(one.cloudflare.accepted)
+
+
+@given(st.lists(KEY, min_size=1, max_size=6), st.sampled_from(["", "static", "a b/ü"]))
+def test_every_url_purged_is_explained_by_a_change_below_the_path(keys: list[str], path: str) -> None:
+    world = World(document(targets=[target(path_prefix=path, index_documents=["index.html"])]))
+    world.invoke(s3_event(*keys))
+    below = f"https://{HOST}/{path}/" if path else f"https://{HOST}/"
+    explained = {below + key for key in keys} | {below + key[: -len("index.html")] for key in keys}
+    assert {unquote(each, errors="strict") for each in world.cloudflare.urls} <= explained
+
+
+# ---- The token ----
+
+
+def echo(sent: Sent, status: int, code: int) -> Reply:
+    """A proxy that repeats all headers in its answer."""
+    words = f"{dict(sent.headers)} {sent.url}"
+    errors = [{"code": code, "message": words, "error_chain": [{"code": 1, "message": words}]}]
+    return answer(status, {"success": False, "errors": errors, "messages": [words]}, retry_after=words)
+
+
+@given(
+    st.sampled_from([200, 302, 400, 401, 403, 404, 408, 418, 429, 500, 503]),
+    st.sampled_from([0, 10000, 6003, 1012, 1016, 1134, 7003]),
+    st.sampled_from(["token", "key and email", "flat", "flat and email", "debug"]),
+    st.booleans(),
+)
+def test_the_token_is_nowhere_even_when_cloudflare_repeats_every_header(
+    status: int, code: int, how: str, queued: bool
+) -> None:
+    environ = {
+        "token": environment(),
+        "key and email": environment(document(cloudflare={"email": "ops@example.com"})),
+        "flat": flat_environment(),
+        "flat and email": flat_environment(CLOUDFLARE_API_EMAIL="ops@example.com"),
+        "debug": environment(document(log_level="DEBUG")),
+    }[how]
+    world = World(environ=environ)
+    world.cloudflare.reply = lambda sent: echo(sent, status, code)  # type: ignore[method-assign]
+    result, words = "", ""
+    try:
+        event = s3_event("a")
+        result = json.dumps(world.invoke(sqs_event(event) if queued else event))
+    except PurgeError as error:
+        words = f"{error!r} {error.__cause__!r} {error.__context__!r}"
+    sent_to_sqs = json.dumps([body for operation, body in world.aws.calls if operation != "GetParameter"])
+    for text in (result, words, world.output, sent_to_sqs, repr(world.function), str(vars(world.function))):
+        assert TOKEN not in text
+    assert any(TOKEN in str(sent.headers) for sent in world.transport.sent)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(f"Invalid header value b'Bearer {TOKEN}'"),
+        ValueError(f"Authorization: Bearer {TOKEN}"),
+        UnicodeEncodeError("latin-1", f"Bearer {TOKEN}", 0, 1, "no"),
+    ],
+)
+def test_the_token_is_not_in_the_log_of_an_unexpected_error_that_holds_it(world: World, error: Exception) -> None:
+    world.cloudflare.script = [error]
+    assert world.returned(sqs_event(s3_event("a"))) == ["m0"]
+    assert world.logged("unexpected error")
+    assert TOKEN not in world.output
+
+
+def test_a_body_that_holds_a_secret_is_not_logged_when_it_is_parked(world: World) -> None:
+    assert world.returned(sqs_event(f"oops {TOKEN}")) == []
+    assert TOKEN not in world.output

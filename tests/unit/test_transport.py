@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import trustme
+from tests.unit.factories import TOKEN
+from tests.unit.servers import LocalServer, reset, write
+
+from cf_purge.errors import Transient
+from cf_purge.transport import CONNECT_TIMEOUT, MAX_ANSWER_BYTES, Transport
+
+Serve = Callable[..., LocalServer]
+HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+
+
+def fault(transport: Transport, url: str, timeout: float = 2.0) -> str:
+    with pytest.raises(Transient) as caught:
+        transport.post(url, HEADERS, b"{}", timeout)
+    assert TOKEN not in str(caught.value)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def test_a_post_arrives_as_it_was_given_and_the_answer_comes_back(serve: Serve, transport: Transport) -> None:
+    server = serve()
+    server.respond = lambda handler: write(handler, 418, "ünï".encode(), {"X-Tea": "Earl Grey", "RETRY-AFTER": "3"})
+    answer = transport.post(f"{server.url}/a/b?c=%2F", HEADERS, '{"ü": 1}'.encode(), 2.0)
+    assert (answer.status, answer.body) == (418, "ünï".encode())
+    assert (answer.headers["x-tea"], answer.headers["retry-after"]) == ("Earl Grey", "3")
+    [received] = server.received
+    assert (received.method, received.path, received.body) == ("POST", "/a/b?c=%2F", '{"ü": 1}'.encode())
+    assert received.headers["authorization"] == f"Bearer {TOKEN}"
+    assert received.headers["content-type"] == "application/json"
+    assert received.headers["accept-encoding"] == "identity"
+
+
+def test_a_connection_is_kept_and_used_again(serve: Serve, transport: Transport) -> None:
+    server = serve()
+    for _ in range(3):
+        transport.post(server.url, HEADERS, b"{}", 2.0)
+    assert [received.connection for received in server.received] == [1, 1, 1]
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_replaced(serve: Serve, transport: Transport) -> None:
+    server = serve()
+    server.respond = lambda handler: write(handler, headers={"Connection": "close"})
+    for _ in range(2):
+        assert transport.post(server.url, HEADERS, b"{}", 2.0).status == 200
+    assert [received.connection for received in server.received] == [1, 2]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_answer_and_is_not_followed(serve: Serve, transport: Transport, status: int) -> None:
+    elsewhere, server = serve(), serve()
+    server.respond = lambda handler: write(handler, status, b"", {"Location": f"{elsewhere.url}/steal"})
+    assert transport.post(server.url, HEADERS, b"{}", 2.0).status == status
+    assert len(server.received) == 1
+    assert elsewhere.received == []
+
+
+@pytest.mark.parametrize("status", [413, 429, 503])
+def test_nothing_is_tried_again_down_here(serve: Serve, transport: Transport, status: int) -> None:
+    server = serve()
+    server.respond = lambda handler: write(handler, status, b"{}", {"Retry-After": "0"})
+    assert transport.post(server.url, HEADERS, b"{}", 2.0).status == status
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_answer_longer_than_any_real_one_is_not_read_to_its_end(
+    serve: Serve, transport: Transport, chunked: bool
+) -> None:
+    server, written = serve(), []
+
+    def flood(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        if chunked:
+            handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        block = b"x" * (1 << 16)
+        try:
+            for _ in range(1 << 11):  # 128 MB, if anyone would take it
+                handler.wfile.write(b"10000\r\n" + block + b"\r\n" if chunked else block)
+                written.append(len(block))
+        except OSError:
+            pass
+        handler.close_connection = True
+
+    server.respond = flood
+    assert "longer than any real one" in fault(transport, server.url)
+    assert sum(written) < 64 << 20
+    server.respond = write
+    assert transport.post(server.url, HEADERS, b"{}", 2.0).status == 200
+
+
+def test_an_answer_of_the_largest_size_is_read_whole(serve: Serve, transport: Transport) -> None:
+    server = serve()
+    server.respond = lambda handler: write(handler, body=b"x" * MAX_ANSWER_BYTES)
+    assert len(transport.post(server.url, HEADERS, b"{}", 2.0).body) == MAX_ANSWER_BYTES
+
+
+def cut(handler: BaseHTTPRequestHandler) -> None:
+    write(handler, body=b'{"success": true}', length=99)
+    handler.close_connection = True
+
+
+def say(*words: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"".join(words))
+        handler.close_connection = True
+
+    return respond
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        pytest.param(cut, id="a body cut short"),
+        pytest.param(
+            say(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"success": true}\r\n'), id="no last chunk"
+        ),
+        pytest.param(
+            say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"), id="a chunk of zz bytes"
+        ),
+        pytest.param(reset, id="a reset"),
+        pytest.param(say(), id="nothing at all"),
+        pytest.param(say(b"220 smtp.example.com ESMTP\r\n"), id="another protocol"),
+        pytest.param(say(b"HTTP/1.1 nope OK\r\n\r\n"), id="a status that is no number"),
+        pytest.param(say(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 500, b"\r\n"), id="too many headers"),
+        pytest.param(say(b"HTTP/1.1 200 OK\r\nX: ", b"y" * 100_000, b"\r\n\r\n"), id="too long a header"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_to_its_end_is_transient(
+    serve: Serve, transport: Transport, respond: Callable[[BaseHTTPRequestHandler], None]
+) -> None:
+    server = serve()
+    server.respond = respond
+    assert fault(transport, server.url).startswith("No answer (")
+    assert len(server.received) == 1
+    server.respond = write
+    assert transport.post(server.url, HEADERS, b"{}", 2.0).status == 200
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(serve: Serve, transport: Transport) -> None:
+    server = serve()
+    server.respond = lambda handler: time.sleep(1.0)
+    begun = time.monotonic()
+    assert "ReadTimeoutError" in fault(transport, server.url, timeout=0.2)
+    assert time.monotonic() - begun < 0.9
+
+
+def test_a_body_that_stops_half_way_is_not_waited_for(serve: Serve, transport: Transport) -> None:
+    server = serve()
+
+    def stop(handler: BaseHTTPRequestHandler) -> None:
+        write(handler, body=b'{"success"', length=99)
+        time.sleep(1.0)
+        handler.close_connection = True
+
+    server.respond = stop
+    begun = time.monotonic()
+    assert "ReadTimeoutError" in fault(transport, server.url, timeout=0.2)
+    assert time.monotonic() - begun < 0.9
+
+
+def test_a_server_that_does_not_accept_is_not_waited_for(transport: Transport) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))  # bound, not listening
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert "NewConnectionError" in fault(transport, url)
+    assert 0 < CONNECT_TIMEOUT <= 5
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://", "nonsense://x/"])
+def test_a_url_that_leads_nowhere_is_transient(transport: Transport, url: str) -> None:
+    assert fault(transport, url)
+
+
+def test_no_proxy_of_the_environment_sees_the_token(
+    serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, server = serve(), serve()
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, proxy.url)
+    assert transport.post(server.url, HEADERS, b"{}", 2.0).status == 200
+    assert proxy.received == []
+
+
+# ---- TLS ----
+
+# By name, as in life: urllib3 1.26 checks no certificate of an address. A name may be tried at ::1 first.
+by_name = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
+
+
+def tls(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """A certificate authority that the machine trusts while the test runs."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return authority
+
+
+def post(url: str) -> int:
+    transport = Transport()
+    try:
+        return transport.post(url.replace("127.0.0.1", "localhost"), HEADERS, b"{}", 2.0).status
+    finally:
+        transport._pool.clear()
+
+
+@by_name
+def test_a_certificate_of_a_trusted_authority_is_taken(serve: Serve, authority: trustme.CA) -> None:
+    server = serve(tls(authority))
+    assert post(server.url) == 200
+    assert len(server.received) == 1
+
+
+@by_name
+def test_a_certificate_nobody_vouches_for_is_refused_before_the_token_is_sent(
+    serve: Serve, authority: trustme.CA
+) -> None:
+    server = serve(tls(trustme.CA()))
+    with pytest.raises(Transient, match="SSLError"):
+        post(server.url)
+    assert server.received == []
+
+
+@by_name
+def test_a_certificate_of_another_host_is_refused(serve: Serve, authority: trustme.CA) -> None:
+    server = serve(tls(authority, "api.cloudflare.com"))
+    with pytest.raises(Transient, match="SSLError"):
+        post(server.url)
+    assert server.received == []
+
+
+@by_name
+def test_plain_text_where_tls_is_due_is_refused(serve: Serve) -> None:
+    server = serve()
+    with pytest.raises(Transient, match="SSLError"):
+        post(server.url.replace("http:", "https:"))
+    assert server.received == []
+
+
+# ---- The suite itself ----
+
+
+def test_the_chatty_libraries_print_no_headers_even_at_debug() -> None:
+    for name in ("urllib3", "urllib3.connectionpool", "botocore", "botocore.auth"):
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+
+
+def test_no_test_of_this_suite_reaches_another_machine() -> None:
+    with socket.socket() as client, pytest.raises((RuntimeError, UserWarning), match=r"192\.0\.2\.1"):
+        client.connect(("192.0.2.1", 443))

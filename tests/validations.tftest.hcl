@@ -1,0 +1,649 @@
+# Every rule on the inputs has a run that breaks it and nothing else.
+
+mock_provider "aws" {
+  mock_resource "aws_sqs_queue" {
+    defaults = {
+      arn = "arn:aws:sqs:eu-west-1:123456789012:site"
+      url = "https://sqs.eu-west-1.amazonaws.com/123456789012/site"
+    }
+  }
+
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+}
+
+variables {
+  name                = "site"
+  bucket              = "www.example.com"
+  api_token_parameter = "/prod/cloudflare/api-token"
+  targets             = [{ zone_id = "0123456789abcdef0123456789abcdef" }]
+}
+
+run "the_smallest_configuration_is_taken" {
+  command = plan
+}
+
+run "a_name_with_a_space_is_refused" {
+  command = plan
+
+  variables {
+    name = "my site"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_too_long_for_a_role_is_refused" {
+  command = plan
+
+  variables {
+    name = "x123456789x123456789x123456789x123456789x123456789x123456789x"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "an_arn_for_the_bucket_is_refused" {
+  command = plan
+
+  variables {
+    bucket = "arn:aws:s3:::www.example.com"
+  }
+
+  expect_failures = [var.bucket]
+}
+
+run "no_token_parameter_is_refused" {
+  command = plan
+
+  variables {
+    api_token_parameter = ""
+  }
+
+  expect_failures = [var.api_token_parameter]
+}
+
+run "an_arn_of_something_else_for_the_parameter_is_refused" {
+  command = plan
+
+  variables {
+    api_token_parameter = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token"
+  }
+
+  expect_failures = [var.api_token_parameter]
+}
+
+run "the_token_itself_for_the_parameter_is_refused" {
+  command = plan
+
+  variables {
+    api_token_parameter = "Abcdefghijklmnopqrstuvwxyz0123456789_-AB"
+  }
+
+  expect_failures = [var.api_token_parameter]
+}
+
+run "no_target_is_refused" {
+  command = plan
+
+  variables {
+    targets = []
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_zone_name_for_its_id_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "example.com" }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "an_upper_case_zone_id_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789ABCDEF0123456789ABCDEF" }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_url_for_a_host_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", hosts = ["https://www.example.com"] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_wildcard_host_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", hosts = ["*.example.com"] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_host_with_a_port_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", hosts = ["www.example.com:443"] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_host_with_an_umlaut_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", hosts = ["www.exämple.com"] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "an_empty_list_of_hosts_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", hosts = [] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "an_unknown_kind_of_purge_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", purge_by = "magic" }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "an_unknown_scheme_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", schemes = ["ftp"] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "no_scheme_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", schemes = [] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "an_index_document_with_a_folder_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", index_documents = ["a/index.html"] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_glob_for_a_key_prefix_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", key_prefix = "assets/*" }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_url_for_a_path_prefix_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", path_prefix = "https://www.example.com/blog" }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "an_empty_include_is_refused" {
+  command = plan
+
+  variables {
+    include = [""]
+  }
+
+  expect_failures = [var.include]
+}
+
+run "an_include_with_braces_is_refused" {
+  command = plan
+
+  variables {
+    include = ["*.{css,js}"]
+  }
+
+  expect_failures = [var.include]
+}
+
+run "an_exclude_with_a_leading_slash_is_refused" {
+  command = plan
+
+  variables {
+    exclude = ["/drafts/**"]
+  }
+
+  expect_failures = [var.exclude]
+}
+
+run "no_event_is_refused" {
+  command = plan
+
+  variables {
+    events = []
+  }
+
+  expect_failures = [var.events]
+}
+
+run "an_event_without_its_s3_is_refused" {
+  command = plan
+
+  variables {
+    events = ["ObjectCreated:*"]
+  }
+
+  expect_failures = [var.events]
+}
+
+run "an_event_named_twice_is_refused" {
+  command = plan
+
+  variables {
+    events = ["s3:ObjectCreated:*", "s3:ObjectCreated:Put"]
+  }
+
+  expect_failures = [var.events]
+}
+
+run "no_event_filter_is_refused" {
+  command = plan
+
+  variables {
+    event_filters = []
+  }
+
+  expect_failures = [var.event_filters]
+}
+
+run "a_wildcard_in_an_event_filter_is_refused" {
+  command = plan
+
+  variables {
+    event_filters = [{ suffix = "*.css" }]
+  }
+
+  expect_failures = [var.event_filters]
+}
+
+run "overlapping_prefixes_are_refused" {
+  command = plan
+
+  variables {
+    event_filters = [{ prefix = "img/" }, { prefix = "img/big/" }]
+  }
+
+  expect_failures = [var.event_filters]
+}
+
+run "overlapping_suffixes_are_refused" {
+  command = plan
+
+  variables {
+    event_filters = [{ suffix = ".gz" }, { suffix = ".tar.gz" }]
+  }
+
+  expect_failures = [var.event_filters]
+}
+
+run "the_same_filter_twice_is_refused" {
+  command = plan
+
+  variables {
+    event_filters = [{ prefix = "img/", suffix = ".png" }, { prefix = "img/", suffix = ".png" }]
+  }
+
+  expect_failures = [var.event_filters]
+}
+
+run "prefixes_that_overlap_are_taken_when_the_suffixes_do_not" {
+  command = plan
+
+  variables {
+    event_filters = [{ prefix = "img/", suffix = ".png" }, { prefix = "img/", suffix = ".jpg" }]
+  }
+}
+
+run "an_unknown_plan_is_refused" {
+  command = plan
+
+  variables {
+    cloudflare = { plan = "gold" }
+  }
+
+  expect_failures = [var.cloudflare]
+}
+
+run "no_requests_a_second_is_refused" {
+  command = plan
+
+  variables {
+    cloudflare = { requests_per_second = 0 }
+  }
+
+  expect_failures = [var.cloudflare]
+}
+
+run "an_email_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    cloudflare = { email = "me" }
+  }
+
+  expect_failures = [var.cloudflare]
+}
+
+run "plain_http_to_the_api_is_refused" {
+  command = plan
+
+  variables {
+    cloudflare = { api_url = "http://api.cloudflare.com/client/v4" }
+  }
+
+  expect_failures = [var.cloudflare]
+}
+
+run "credentials_in_the_api_url_are_refused" {
+  command = plan
+
+  variables {
+    cloudflare = { api_url = "https://me@api.cloudflare.com" }
+  }
+
+  expect_failures = [var.cloudflare]
+}
+
+run "plain_http_on_loopback_is_taken" {
+  command = plan
+
+  variables {
+    cloudflare = { api_url = "http://127.0.0.1:8787/client/v4" }
+  }
+}
+
+run "a_batch_of_none_is_refused" {
+  command = plan
+
+  variables {
+    queue = { batch_size = 0 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "a_batch_above_ten_without_a_window_is_refused" {
+  command = plan
+
+  variables {
+    queue = { batch_size = 11 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "a_batch_above_ten_with_a_window_is_taken" {
+  command = plan
+
+  variables {
+    queue = { batch_size = 100, batch_window_seconds = 1 }
+  }
+}
+
+run "a_window_of_ten_minutes_is_refused" {
+  command = plan
+
+  variables {
+    queue = { batch_window_seconds = 600 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "a_concurrency_of_one_is_refused" {
+  command = plan
+
+  variables {
+    queue = { max_concurrency = 1 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "too_few_receives_are_refused" {
+  command = plan
+
+  variables {
+    queue = { max_receive_count = 3 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "a_retention_of_a_month_is_refused" {
+  command = plan
+
+  variables {
+    queue = { retention_seconds = 2592000 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "an_alias_for_the_queue_key_is_refused" {
+  command = plan
+
+  variables {
+    queue = { kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/aws/sqs" }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "a_node_runtime_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { runtime = "nodejs22.x" }
+  }
+
+  expect_failures = [var.lambda]
+}
+
+run "an_old_python_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { runtime = "python3.9" }
+  }
+
+  expect_failures = [var.lambda]
+}
+
+run "an_unknown_architecture_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { architecture = "riscv" }
+  }
+
+  expect_failures = [var.lambda]
+}
+
+run "too_little_memory_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { memory_size = 64 }
+  }
+
+  expect_failures = [var.lambda]
+}
+
+run "a_timeout_too_short_to_give_back_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { timeout = 3 }
+  }
+
+  expect_failures = [var.lambda]
+}
+
+run "an_unknown_log_level_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { log_level = "LOUD" }
+  }
+
+  expect_failures = [var.lambda]
+}
+
+run "a_retention_that_cloudwatch_has_not_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { log_retention_days = 31 }
+  }
+
+  expect_failures = [var.lambda]
+}
+
+run "a_name_for_the_log_key_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { log_kms_key_arn = "my-key" }
+  }
+
+  expect_failures = [var.lambda]
+}
+
+run "a_name_for_the_role_is_refused" {
+  command = plan
+
+  variables {
+    role = { arn = "my-role" }
+  }
+
+  expect_failures = [var.role]
+}
+
+run "a_role_path_without_slashes_is_refused" {
+  command = plan
+
+  variables {
+    role = { path = "service" }
+  }
+
+  expect_failures = [var.role]
+}
+
+run "a_name_for_the_boundary_is_refused" {
+  command = plan
+
+  variables {
+    role = { permissions_boundary = "my-boundary" }
+  }
+
+  expect_failures = [var.role]
+}
+
+run "a_boundary_for_somebody_elses_role_is_refused" {
+  command = plan
+
+  variables {
+    role = { arn = "arn:aws:iam::123456789012:role/mine", permissions_boundary = "arn:aws:iam::123456789012:policy/bound" }
+  }
+
+  expect_failures = [var.role]
+}
+
+run "an_alias_for_the_parameter_key_is_refused" {
+  command = plan
+
+  variables {
+    api_token_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/mine"
+  }
+
+  expect_failures = [var.api_token_kms_key_arn]
+}
+
+run "an_address_for_an_alarm_action_is_refused" {
+  command = plan
+
+  variables {
+    alarms = { actions = ["me@example.com"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "six_alarm_actions_are_refused" {
+  command = plan
+
+  variables {
+    alarms = { actions = [for n in range(6) : "arn:aws:sns:eu-west-1:123456789012:topic-${n}"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "an_alarm_that_always_rings_is_refused" {
+  command = plan
+
+  variables {
+    alarms = { lag_milliseconds = 1 }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "a_configuration_above_four_kilobytes_is_refused" {
+  command = plan
+
+  variables {
+    include = [for n in range(300) : "folder-${n}/**"]
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}

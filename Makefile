@@ -5,7 +5,7 @@ VENV   := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit matrix plan world e2e zip docs lock clean
+.PHONY: help setup demo test lint unit matrix plan tools world e2e zip docs lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -13,8 +13,9 @@ help: ## Show this list
 setup: ## Install what everything below needs
 	@$(PYTHON) tools/setup.py
 
-demo: setup ## Watch an upload become visible, on this machine, in a few minutes
-	@PYTHONPATH=examples/local:. $(VENV) -m world.demo
+demo: ## Watch an upload become visible, on this machine, in a few minutes
+	@$(PYTHON) tools/setup.py demo
+	@PYTHONPATH=examples/local:. .cache/environments/demo/bin/python -m world.demo
 
 test: setup ## Run every check: format, plans, unit, compliance, end to end
 	@$(VENV) -m tools.check
@@ -30,6 +31,9 @@ matrix: setup ## Unit tests on every Python of this machine and both majors of u
 
 plan: setup ## terraform validate and terraform test
 	@$(VENV) -m tools.check plan
+
+tools: setup ## Tests of the set-up
+	@$(VENV) -m tools.check tools
 
 world: setup ## Tests of the simulated Cloudflare
 	@$(VENV) -m tools.check world

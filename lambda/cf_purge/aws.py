@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # X-Amz-Target prefix and JSON version, from botocore's service models.
 _PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
 _THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "LimitExceeded")
-_TIMEOUT = 5.0  # seconds; both services answer in milliseconds
+_TIMEOUT = 3.0  # seconds; both services answer in milliseconds
 
 
 class _Credentials(NamedTuple):

@@ -27,6 +27,7 @@ _MISCONFIGURED = {
 }
 # Answers that are about the items even when the HTTP status says 200.
 _ITEM = frozenset({1012, 1013, 1014, 1016, 1082, 1092, 1094, 1100})
+_KNOWN = _ITEM | _MISCONFIGURED.keys()
 _FOREIGN = frozenset({1016, 1082})
 _RATE_LIMIT = re.compile(r"rate.?limit", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
@@ -72,7 +73,9 @@ def _error_in(answer: Answer, zone_id: str, token: str) -> PurgeError | None:
     # Whatever Cloudflare echoes of the request must not carry the token into a log.
     said = "; ".join(f"{code} {text}" for code, text in errors).replace(token, "[token]")[:500] or "no explanation"
     said = f"Cloudflare answered {answer.status} for zone {zone_id} ({said})"
-    if answer.status == 429 or (answer.status < 500 and any(_RATE_LIMIT.search(text) for _, text in errors)):
+    # The text counts only where no code is known: messages quote URLs, and a URL may be named rate-limit.css.
+    spoken = not codes & _KNOWN and any(_RATE_LIMIT.search(text) for _, text in errors)
+    if answer.status == 429 or (answer.status < 500 and spoken):
         return RateLimited(f"{said}.", _wait_asked_for(answer))
     if answer.status == 408 or answer.status >= 500:
         return Transient(f"{said}.", _wait_asked_for(answer))

@@ -20,7 +20,10 @@ FILES_PER_REQUEST = {"free": 100, "pro": 100, "business": 100, "enterprise": 500
 _API_URL = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ZONE_ID = re.compile(r"[0-9a-fA-F]{32}")
-_HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}")
+_EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # what fits into a header
+# A hostname in lower case, underscores tolerated.
+HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,12 @@ def _from_document(text: str) -> Config:
     plan = cloudflare.text("plan", "free")
     if plan not in FILES_PER_REQUEST:
         raise cloudflare.wrong("plan", "must be one of " + ", ".join(FILES_PER_REQUEST))
+    email = cloudflare.optional_text("email")
+    if email is not None and not _EMAIL.fullmatch(email):
+        raise cloudflare.wrong("email", "must be an e-mail address")
+    queue_arn = fields.optional_text("dead_letter_queue_arn")
+    if queue_arn is not None and not _QUEUE_ARN.fullmatch(queue_arn):
+        raise fields.wrong("dead_letter_queue_arn", "must be the ARN of a queue")
     level = fields.text("log_level", "INFO")
     if level not in log.LEVELS:
         raise fields.wrong("log_level", "must be one of " + ", ".join(log.LEVELS))
@@ -90,13 +99,14 @@ def _from_document(text: str) -> Config:
         targets=tuple(_target(target) for target in targets),
         keys=keys,
         api_token_parameter=fields.text("api_token_parameter"),
-        email=cloudflare.optional_text("email"),
+        email=email,
         api_url=_api_url(cloudflare.text("api_url", _API_URL), f"{VARIABLE}: cloudflare.api_url"),
         files_per_request=FILES_PER_REQUEST[plan],
         requests_per_second=cloudflare.positive("requests_per_second", 4) / fields.positive("max_concurrency", 1),
-        dead_letter_queue_arn=fields.optional_text("dead_letter_queue_arn"),
+        dead_letter_queue_arn=queue_arn,
         log_level=level,
     )
+    cloudflare.refuse_unknown()
     fields.refuse_unknown()
     return config
 
@@ -106,13 +116,16 @@ def _target(fields: Fields) -> Target:
     if not schemes or not set(schemes) <= {"http", "https"}:
         raise fields.wrong("schemes", 'must hold "https", "http" or both')
     hosts = tuple(host.lower() for host in fields.texts("hosts"))
-    if not hosts or not all(_HOST.fullmatch(host) for host in hosts):
+    if not hosts or not all(HOST.fullmatch(host) for host in hosts):
         raise fields.wrong("hosts", "must be hostnames such as www.example.com, without scheme, port or path")
+    path_prefix = fields.text("path_prefix", "")
+    if {".", ".."} & set(path_prefix.split("/")):
+        raise fields.wrong("path_prefix", "must have no . or .. in it")
     target = Target(
         zone_id=_zone_id(fields.text("zone_id"), fields.path("zone_id")),
         hosts=hosts,
         key_prefix=_folder(fields.text("key_prefix", "")),
-        path_prefix=_folder(fields.text("path_prefix", "")),
+        path_prefix=_folder(path_prefix),
         schemes=schemes,
         index_documents=fields.texts("index_documents", ("index.html",)),
     )
@@ -127,24 +140,29 @@ def _from_flat(environ: Mapping[str, str]) -> Config:
     parameter, key = environ.get("CLOUDFLARE_API_KEY_SSMPATH"), environ.get("CLOUDFLARE_API_KEY")
     if not parameter and not key:
         raise Misconfigured("Set CLOUDFLARE_API_KEY_SSMPATH (or CLOUDFLARE_API_KEY): there is no API token.")
+    email = environ.get("CLOUDFLARE_API_EMAIL") or None
+    if email is not None and not _EMAIL.fullmatch(email):
+        raise Misconfigured("CLOUDFLARE_API_EMAIL must be an e-mail address.")
     return Config(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
         targets=(Target(_zone_id(environ["CLOUDFLARE_ZONE_ID"], "CLOUDFLARE_ZONE_ID")),),
-        keys=KeyFilter.of(
-            _globs(environ.get("INCLUDED_EXTS", "")),
-            _globs(environ.get("EXCLUDED_EXTS", "")),
-        ),
+        keys=KeyFilter.of(_globs(environ, "INCLUDED_EXTS"), _globs(environ, "EXCLUDED_EXTS")),
         api_token_parameter=parameter or None,
         api_token=None if parameter else key,
-        email=environ.get("CLOUDFLARE_API_EMAIL") or None,
+        email=email,
         api_url=_api_url(environ.get("CLOUDFLARE_API_URL") or _API_URL, "CLOUDFLARE_API_URL"),
     )
 
 
-def _globs(extensions: str) -> list[str]:
+def _globs(environ: Mapping[str, str], variable: str) -> list[str]:
     """`css, .js` → `*.css`, `*.js`; `*` is everything, and nothing is no glob at all."""
-    names = [name.strip().removeprefix("*").removeprefix(".") for name in extensions.split(",") if name.strip()]
-    return [f"*.{name}" if name else "*" for name in names]
+    given = [name.strip() for name in environ.get(variable, "").split(",") if name.strip()]
+    globs = ["*" if name == "*" else f"*.{name.removeprefix('*').removeprefix('.')}" for name in given]
+    try:
+        KeyFilter.of(globs, ())
+    except ValueError:
+        raise Misconfigured(f"{variable} must be extensions such as css,js, or *.") from None
+    return globs
 
 
 def _zone_id(value: str, path: str) -> str:
@@ -162,6 +180,7 @@ def _api_url(value: str, path: str) -> str:
     try:
         parts = urlsplit(value)
         fits = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        fits = fits and parts.port != 0  # reading it checks it
     except ValueError:
         fits = False
     if not fits or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:

@@ -40,7 +40,7 @@ class Fields:
 
     def positive(self, name: str, default: float) -> float:
         value = self._rest.pop(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
             raise self.wrong(name, "must be a number above 0")
         return value
 

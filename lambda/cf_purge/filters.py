@@ -34,8 +34,10 @@ def compile_glob(glob: str) -> re.Pattern[str]:
     without a slash is held against the last segment alone: `*.css` takes `css/site.css` too.
 
     Raises:
-        ValueError: a set that is not one, such as `[z-a]`.
+        ValueError: a set that is not one, such as `[z-a]`, or a leading slash, which no key has.
     """
+    if not glob or glob.startswith("/"):
+        raise ValueError(f"{glob!r} matches no key")
     parts = [] if "/" in glob or glob == "**" else [r"(?:.*/)?"]
     for piece in _PIECES.findall(glob):
         if piece == "**/":

@@ -21,7 +21,7 @@ from cf_purge.token import Token
 from cf_purge.transport import Transport
 
 # Kept back from the time that is left, in seconds, to give messages back and park them.
-RESERVE = 4.0
+RESERVE = 5.0
 _WITHOUT_CONTEXT = 60.0  # seconds a shell has
 
 _transport = Transport()
@@ -98,8 +98,10 @@ def _answer(event: Any, invocation: Invocation) -> dict[str, Any]:
     if not asked.dry_run:
         invocation.purge()
         failure = invocation.failure_of("")
-        if failure is not None:
-            raise failure
+    else:
+        failure = next(iter(invocation.misunderstood("")), None)
+    if failure is not None:
+        raise failure
     jobs = invocation.jobs
     summary = {
         "success": True,

@@ -37,10 +37,9 @@ class Invocation:
         """Plan what a message asks for; whatever is wrong with it stays its own fault."""
         try:
             asked = asked_by(body)
+            self.plan(source, asked)
             if asked.dry_run:
-                log.info("dry run", keys=[change.key for change in asked.changes], urls=asked.urls)
-            else:
-                self.plan(source, asked)
+                log.info("dry run", urls=[purge.url for job in self._jobs.pop(source, ()) for purge in job.purges])
         except Rejected as error:
             self._note(source, error)
         except Exception as error:
@@ -85,13 +84,17 @@ class Invocation:
             if job.at is not None and job.purges and all(purge in self._accepted_at for purge in job.purges):
                 self.metrics.lags.append(max(0.0, max(self._accepted_at[purge] for purge in job.purges) - job.at))
 
+    def misunderstood(self, source: str) -> list[Exception]:
+        """Return what a source asks for that cannot even be planned."""
+        return list(self._errors.get(source, ()))
+
     def failure_of(self, source: str) -> Exception | None:
         """Return why a source is not done, None when it is.
 
         Anything that may still work comes before what never will: a message is parked only when nothing else
         is left to do for it.
         """
-        errors = list(self._errors.get(source, ()))
+        errors = self.misunderstood(source)
         for job in self._jobs.get(source, ()):
             errors += (
                 self._refused.get(purge) or Transient("It was not reached.")
@@ -112,4 +115,5 @@ class Invocation:
 
 
 def _report_unexpected(error: Exception) -> None:
-    log.error("unexpected error", kind=type(error).__name__, trace=traceback.format_exc(limit=-8))
+    # Where, never what: the text of somebody else's error may quote a header.
+    log.error("unexpected error", kind=type(error).__name__, where=traceback.format_tb(error.__traceback__, -8))

@@ -16,9 +16,13 @@ class Pace:
         self._level = self._capacity
         self._at: float | None = None
 
-    def take(self, now: float) -> float:
-        """Take one request and return the seconds to wait before sending it."""
+    def wait(self, now: float) -> float:
+        """Return the seconds to wait before the next request; times are in seconds on any one clock."""
         elapsed = 0.0 if self._at is None else max(0.0, now - self._at)
         self._at = now
-        self._level = min(self._capacity, self._level + elapsed * self._rate) - 1
-        return max(0.0, -self._level / self._rate)
+        self._level = min(self._capacity, self._level + elapsed * self._rate)
+        return max(0.0, (1 - self._level) / self._rate)
+
+    def take(self) -> None:
+        """Count one request, waited for as `wait` said."""
+        self._level -= 1

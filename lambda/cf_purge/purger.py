@@ -86,9 +86,10 @@ class Purger:
     def _try(self, request: Request, deadline: float, metrics: Metrics) -> None:
         token = self._token.get()
         now = self._clock.now()
-        wait = self._pace.take(now)
+        wait = self._pace.wait(now)
         if now + wait + _SHORTEST_REQUEST > deadline:
             raise Transient("No time is left in this invocation.", wait or None)
+        self._pace.take()
         self._clock.sleep(wait)
         metrics.requests += 1
         self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, deadline - now - wait))

@@ -43,8 +43,8 @@ class Queue:
                 self._park(message, error)
                 metrics.parked += 1
                 log.warn("parked", message_id=message.id, code=error.code, reason=str(error))
-            except PurgeError as obstacle:
-                log.error("not parked", message_id=message.id, code=error.code, reason=str(obstacle))
+            except Exception as obstacle:  # whatever it is, the message is not in the other queue
+                log.error("not parked", message_id=message.id, code=error.code, reason=_words(obstacle))
                 metrics.misconfigured += isinstance(obstacle, Misconfigured)
                 returned.append((message, obstacle))
         metrics.retried += len(returned)
@@ -72,8 +72,8 @@ class Queue:
                 )
                 if result.get("Failed"):
                     log.warn("visibility not changed", messages=len(result["Failed"]))
-            except PurgeError as error:
-                log.warn("visibility not changed", messages=len(part), reason=str(error))
+            except Exception as error:  # the messages are given back all the same
+                log.warn("visibility not changed", messages=len(part), reason=_words(error))
 
     def _park(self, message: Message, error: Rejected) -> None:
         """Put a message into the dead-letter queue, body untouched, with `ReasonCode` and `Reason`.
@@ -101,6 +101,11 @@ class Queue:
     def _url(self, arn: str) -> str:
         _, _, _, region, account, name = arn.split(":")
         return f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
+
+
+def _words(error: Exception) -> str:
+    """Only our own errors speak: another's text may quote anything."""
+    return str(error) if isinstance(error, PurgeError) else type(error).__name__
 
 
 def _attribute(text: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from cf_purge.config import Config, Target
+from cf_purge.config import HOST, Config, Target
 from cf_purge.errors import Rejected
 
 # Clients disagree on what to encode in a path and Cloudflare keeps a copy per spelling, so every distinct one
@@ -17,6 +17,8 @@ _SPELLINGS = (
     "/!*'()",  # ECMAScript's encodeURIComponent
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-~/]*")
+# Scheme, host, path and query; no client sends the fragment. No credentials, no port: Cloudflare caches neither.
+_URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x20\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 
 
@@ -39,6 +41,8 @@ def purges_for(key: str, bucket: str | None, config: Config) -> list[Purge]:
     bucket = bucket or config.bucket
     if bucket is None:
         raise Rejected('Say which bucket the keys are in: add "bucket" to the event.', "UnknownEvent")
+    if not HOST.fullmatch(bucket.lower()):
+        raise Rejected(f"{bucket[:256]!r} is no bucket's name.", "ForeignBucket")
     if not config.keys.takes(key):
         return []
     purges = (
@@ -57,18 +61,18 @@ def purges_for_url(url: str, config: Config) -> list[Purge]:
     Raises:
         Rejected: not an absolute http(s) URL, or on a host of no target.
     """
-    url = url.partition("#")[0]  # no client sends the fragment
+    match = _URL.fullmatch(url.strip())
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-        url = quote(url if parts.path else f"{url}/", safe="%/:?=&;@!$'()*+,~[]")
-    except ValueError:  # covers UnicodeEncodeError: a lone surrogate
-        host = port = None
-    if not host or port or "@" in parts.netloc or parts.scheme not in ("http", "https"):
+        rest = quote(match[3], safe="%/:?=&;@!$'()*+,~[]") if match else ""
+    except UnicodeEncodeError:  # a lone surrogate
+        match = None
+    if not match or not HOST.fullmatch(match[2].lower()):
         raise Rejected(f"{url[:256]!r} is not a URL such as https://www.example.com/a.css.", "MalformedUrl")
+    host = match[2].lower()
     zones = [t.zone_id for t in config.targets if not t.hosts or host in t.hosts]
     if not zones:
         raise Rejected(f"{host} is the host of no target: add it to targets[*].hosts.", "ForeignHost")
+    url = f"{match[1].lower()}://{host}{rest if rest.startswith('/') else f'/{rest}'}"
     return [Purge(zone_id, url) for zone_id in dict.fromkeys(zones)]
 
 

@@ -58,8 +58,16 @@ class Transport:
                 if len(content) > MAX_ANSWER_BYTES:
                     response.close()
                     raise Transient("The answer is longer than any real one.")
+                # urllib3 does not complain when it is asked for more than what came.
+                if len(content) < _length(response.headers):
+                    raise Transient("The answer is cut short.")
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Transient(f"No answer ({type(error).__name__}).") from None
         return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    length = headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else 0

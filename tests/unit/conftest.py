@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
-from tests.unit.fakes import World
-from tests.unit.servers import LocalServer, start
 
 from cf_purge import log
 from cf_purge.transport import Transport
+from tests.unit.fakes import World
+from tests.unit.servers import LocalServer, start
 
 settings.register_profile("unit", deadline=None, print_blob=True, max_examples=60)
 settings.load_profile("unit")

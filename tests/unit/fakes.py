@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.unit.factories import AT, TOKEN, environment
-
 from cf_purge.clock import Clock
 from cf_purge.errors import Transient
 from cf_purge.handler import Function
 from cf_purge.transport import Answer
+from tests.unit.factories import AT, TOKEN, environment
 
 Reply = Answer | Exception
 

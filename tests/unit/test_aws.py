@@ -10,9 +10,6 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
-from tests.unit.factories import REGION, TOKEN, document, environment, sqs_record
-from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error
-from tests.unit.servers import LocalServer, Received, write
 
 from cf_purge.aws import Aws
 from cf_purge.clock import Clock
@@ -23,6 +20,9 @@ from cf_purge.metrics import Metrics
 from cf_purge.queue import Queue
 from cf_purge.token import Token
 from cf_purge.transport import Transport
+from tests.unit.factories import REGION, TOKEN, document, environment, sqs_record
+from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error
+from tests.unit.servers import LocalServer, Received, write
 
 SECRET = environment()["AWS_SECRET_ACCESS_KEY"]
 CREDENTIALS = {
@@ -267,9 +267,10 @@ def test_in_a_shell_botocore_s_credential_chain_is_asked(monkeypatch: pytest.Mon
     assert "Credential=AKIDPROFILE/" in fake.sent[0].headers["Authorization"]
 
 
-def test_without_any_credentials_the_words_say_what_to_set() -> None:
+@pytest.mark.parametrize("half", [{}, {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, {"AWS_SECRET_ACCESS_KEY": SECRET}])
+def test_without_whole_credentials_the_words_say_what_to_set(half: dict[str, str]) -> None:
     with pytest.raises(Misconfigured, match="set AWS_PROFILE or AWS_ACCESS_KEY_ID"):
-        call(environ={"AWS_REGION": REGION})
+        call(environ={"AWS_REGION": REGION, **half})
 
 
 @pytest.mark.parametrize(

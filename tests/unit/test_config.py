@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cf_purge.config import Config, Target, load
+from cf_purge.errors import Misconfigured
 from tests.unit.factories import (
     BUCKET,
     DLQ_ARN,
@@ -21,9 +24,6 @@ from tests.unit.factories import (
     target,
 )
 from tests.unit.fakes import World
-
-from cf_purge.config import Config, Target, load
-from cf_purge.errors import Misconfigured
 
 KEYS = ["a.css", "b.js", "c.CSS", "d.css.map", "e/f.css", "css", ".css", "index.html", "g h.css", "i.tar.gz"]
 MISSING = object()

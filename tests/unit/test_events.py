@@ -7,6 +7,9 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cf_purge.errors import Rejected, UnknownEvent
+from cf_purge.events import Change, Message, asked_by, messages_in
 from tests.unit.factories import (
     AT,
     BUCKET,
@@ -20,9 +23,6 @@ from tests.unit.factories import (
     sns_event,
     sqs_event,
 )
-
-from cf_purge.errors import Rejected, UnknownEvent
-from cf_purge.events import Change, Message, asked_by, messages_in
 
 KEYS = [
     "index.html",
@@ -91,6 +91,16 @@ def keys_of(document: object) -> list[str]:
 )
 def test_an_object_change_is_found_in_every_envelope(event: dict[str, Any], wrap: Any) -> None:
     assert asked_by(wrap(event)).changes == [Change("img/a b.jpg", BUCKET, AT)]
+
+
+@pytest.mark.parametrize("wrap", [sns_body, failed_invocation])
+def test_five_envelopes_are_opened_and_a_sixth_is_not(wrap: Any) -> None:
+    event: dict[str, Any] = s3_event("a")
+    for _ in range(5):
+        event = wrap(event)
+    assert keys_of(event) == ["a"]
+    with pytest.raises(UnknownEvent, match="envelopes"):
+        asked_by(sns_body(event))
 
 
 def test_every_record_of_an_event_and_every_message_of_sns_is_a_change() -> None:

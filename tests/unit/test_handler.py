@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.factories import ZONE, document, environment, s3_event, sqs_event
-from tests.unit.fakes import Context, FakeAws, FakeCloudflare, FakeTransport, refusal
 
 from cf_purge import handler
 from cf_purge.errors import Misconfigured, Transient
+from tests.unit.factories import ZONE, document, environment, s3_event, sqs_event
+from tests.unit.fakes import Context, FakeAws, FakeCloudflare, FakeTransport, refusal
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from cf_purge.errors import Misconfigured, PurgeError, Rejected
 from tests.unit.factories import (
     AT,
     HOST,
@@ -28,8 +30,6 @@ from tests.unit.factories import (
     target,
 )
 from tests.unit.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
-
-from cf_purge.errors import Misconfigured, PurgeError, Rejected
 
 TWO_ZONES = document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=["b.example.net"], key_prefix="b/")])
 GARBAGE = st.one_of(

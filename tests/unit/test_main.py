@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.factories import TOKEN, ZONE, flat_environment, s3_event, sqs_event
-from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, outage, refusal
-from tests.unit.servers import LocalServer, write
 
 import cf_purge
 from cf_purge import handler
 from cf_purge.__main__ import USAGE, main
+from tests.unit.factories import TOKEN, ZONE, flat_environment, s3_event, sqs_event
+from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, outage, refusal
+from tests.unit.servers import LocalServer, write
 
 LAMBDA = Path(cf_purge.__file__).parents[1]
 

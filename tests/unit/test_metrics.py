@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.factories import AT
 
 from cf_purge.metrics import Metrics
+from tests.unit.factories import AT
 
 COUNTS = ["Changes", "Purged", "Skipped", "Parked", "Retried", "Requests", "RateLimited", "Misconfigured"]
 FULL = Metrics(1, 2, 3, 4, 5, 6, 7, 8, [1.5])

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.unit.factories import flat_environment
 
 import cf_purge
+from tests.unit.factories import flat_environment
 
 LAMBDA = Path(cf_purge.__file__).parents[1]
 MODULES = [

@@ -6,6 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cf_purge.batch import Request
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.metrics import Metrics
+from cf_purge.purger import REQUEST_TIMEOUT, TRIES
+from cf_purge.targets import Purge
 from tests.unit.factories import (
     HOST,
     OTHER_ZONE,
@@ -17,12 +23,6 @@ from tests.unit.factories import (
     target,
 )
 from tests.unit.fakes import Reply, World, answer, aws_error, outage, refusal, success
-
-from cf_purge.batch import Request
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
-from cf_purge.metrics import Metrics
-from cf_purge.purger import REQUEST_TIMEOUT, TRIES
-from cf_purge.targets import Purge
 
 Outcome = tuple[Request, PurgeError | None]
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.factories import REGION, document, environment, s3_event, sqs_event, sqs_record
-from tests.unit.fakes import Sent, World, answer, aws_error, outage, refusal
 
 from cf_purge.errors import Misconfigured, Transient
 from cf_purge.queue import delay_after
+from tests.unit.factories import REGION, document, environment, s3_event, sqs_event, sqs_record
+from tests.unit.fakes import Sent, World, answer, aws_error, outage, refusal
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from cf_purge.config import Config, Target, load
+from cf_purge.errors import Rejected
+from cf_purge.targets import Purge, paths_of, purges_for, purges_for_url, spellings
 from tests.unit.factories import (
     BUCKET,
     HOST,
@@ -16,10 +20,6 @@ from tests.unit.factories import (
     flat_environment,
     target,
 )
-
-from cf_purge.config import Config, Target, load
-from cf_purge.errors import Rejected
-from cf_purge.targets import Purge, paths_of, purges_for, purges_for_url, spellings
 
 SEGMENT = st.text(min_size=1, max_size=12)
 KEY = st.lists(SEGMENT | st.sampled_from(["index.html", "a"]), min_size=1, max_size=4).map("/".join)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.factories import PARAMETER, REGION, TOKEN, ZONE, document, environment, flat_environment, s3_event
-from tests.unit.fakes import Reply, World, answer, aws_error, outage
 
 from cf_purge.config import Config, Target, load
 from cf_purge.errors import Misconfigured, Transient
 from cf_purge.token import TTL, Token
+from tests.unit.factories import PARAMETER, REGION, TOKEN, ZONE, document, environment, flat_environment, s3_event
+from tests.unit.fakes import Reply, World, answer, aws_error, outage
 
 ARN = "arn:aws:ssm:us-west-2:210987654321:parameter/shared/cf-token"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.unit.factories import TOKEN
-from tests.unit.servers import LocalServer, reset, write
 
 from cf_purge.errors import Transient
 from cf_purge.transport import CONNECT_TIMEOUT, MAX_ANSWER_BYTES, Transport
+from tests.unit.factories import TOKEN
+from tests.unit.servers import LocalServer, reset, write
 
 Serve = Callable[..., LocalServer]
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}

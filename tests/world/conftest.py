@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import trustme
+
 from tests.world.origin import Handler, Site
 from tests.world.simulation import BLOG, DOWN, EMAIL, ENVIRONMENT, FREE, KEY, SHOP, TOKENS, World
-
 from world.cloudflare.process import running
 
 

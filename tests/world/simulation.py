@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from tests.world.origin import Site
 
+from tests.world.origin import Site
 from world.cloudflare.addresses import Addresses
 from world.cloudflare.client import Control, Visit, Visitor
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
 from tests.world.simulation import DOWN, EMAIL, ENVIRONMENT, FREE, KEY, SHOP, TOKENS, World
 
 WWW = "https://www.example.test"

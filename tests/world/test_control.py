@@ -5,8 +5,8 @@ import time
 
 import pytest
 import urllib3
-from tests.world.simulation import BLOG, EMAIL, FREE, SHOP, TOKENS, World
 
+from tests.world.simulation import BLOG, EMAIL, FREE, SHOP, TOKENS, World
 from world.cloudflare.client import ControlError
 
 A = "https://www.example.test/a.css"

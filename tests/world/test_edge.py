@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
-from tests.world.simulation import World
 
+from tests.world.simulation import World
 from world.cloudflare.cache import lifetime
 from world.cloudflare.cache_key import key_of_url, normal_path
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import urllib3
-from tests.world.simulation import FREE, SHOP, TOKENS, World
 
+from tests.world.simulation import FREE, SHOP, TOKENS, World
 from world.cloudflare.client import ControlError
 
 A = "https://www.example.test/a.css"

@@ -10,6 +10,7 @@ import cloudflare
 import httpx
 import pytest
 from cloudflare import Cloudflare
+
 from tests.world.simulation import EMAIL, ENVIRONMENT, FREE, KEY, SHOP, TOKENS, World
 
 A = "https://www.example.test/a.css"

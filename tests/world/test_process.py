@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.world.simulation import FREE, World
 
+from tests.world.simulation import FREE, World
 from world.cloudflare.addresses import Addresses
 from world.cloudflare.client import Control, Visitor
 from world.cloudflare.config import ConfigError, parse

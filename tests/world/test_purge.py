@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+
 from tests.world.simulation import ENVIRONMENT, FREE, SHOP, TOKENS, World
 
 WWW = "https://www.example.test"

@@ -46,7 +46,8 @@ class Terraform:
         self._follow("apply", "-auto-approve", f"-state={self._state}")
 
     def destroy(self) -> None:
-        self._follow("destroy", "-auto-approve", f"-state={self._state}")
+        # Just applied by us: no need to read it all again before.
+        self._follow("destroy", "-auto-approve", "-refresh=false", f"-state={self._state}")
 
     def outputs(self) -> dict[str, Any]:
         shown = json.loads(self.run("output", "-json", f"-state={self._state}"))

@@ -59,7 +59,8 @@ class World:
 
 
 def _purged(request: ApiRequest, url: str) -> bool:
-    return request.status == 200 and url in (request.body or {}).get("files", ())
+    faulty = request.fault not in (None, "delay")
+    return request.status == 200 and not faulty and url in (request.body or {}).get("files", ())
 
 
 def wait_for(probe: Callable[[], T | None], timeout: float, complaint: str) -> T:

@@ -1,0 +1,122 @@
+"""`make test`: every check, with its time. `python -m tools.check [stage ...]` runs some of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tools import environments, matrix, terraform
+from tools.problems import ROOT, Problem
+
+Stage = Callable[[], None]
+_LOG = ROOT / ".logs" / "e2e.out"
+
+
+class Failed(Exception):
+    """A command of a stage did not end well; its output says why."""
+
+
+def run(*command: str | Path) -> None:
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=terraform.environment(), check=False)
+    if done.returncode:
+        raise Failed(f"{' '.join(str(part) for part in command[:5])} ... ended with {done.returncode}")
+
+
+def lint() -> None:
+    run("terraform", "fmt", "-check", "-recursive", "-diff")
+    run(sys.executable, "-m", "ruff", "check", ".")
+    run(sys.executable, "-m", "ruff", "format", "--check", ".")
+    run(sys.executable, "-m", "mypy")
+    run(sys.executable, "lambda/package.py", "--check")
+    run(sys.executable, "-m", "tools.docs", "--check")
+
+
+def unit() -> None:
+    run(sys.executable, "-m", "pytest", "tests/unit", "--cov", "--cov-report=term-missing:skip-covered")
+
+
+def tools() -> None:
+    run(sys.executable, "-m", "pytest", "tests/tools")
+
+
+def plan() -> None:
+    for root in (ROOT, ROOT / "examples" / "basic", ROOT / "examples" / "local"):
+        terraform.initialised(root)
+        run("terraform", f"-chdir={root}", "validate", "-no-color")
+    run("terraform", "test", "-no-color")
+
+
+def world() -> None:
+    run(sys.executable, "-m", "pytest", "tests/world")
+
+
+def e2e() -> None:
+    environments.ready("compliance")
+    run(sys.executable, "-m", "pytest", "tests/e2e", "-v")
+
+
+STAGES: dict[str, Stage] = {
+    "lint": lint,
+    "unit": unit,
+    "tools": tools,
+    "world": world,
+    "plan": plan,
+    "matrix": matrix.run_all,
+    "e2e": e2e,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the named stages, or all of them: end to end beside the others, since it mostly waits for Terraform."""
+    unknown = set(names) - set(STAGES)
+    if unknown:
+        print(f"There is no stage {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}.", file=sys.stderr)
+        return 2
+    results: dict[str, tuple[str, float]] = {}
+    beside: subprocess.Popen[bytes] | None = None
+    started = time.monotonic()
+    if not names:
+        environments.ready("compliance")  # two pips at once only get in each other's way
+        _LOG.parent.mkdir(exist_ok=True)
+        with open(_LOG, "wb") as output:
+            beside = subprocess.Popen(
+                [sys.executable, "-m", "tools.check", "e2e"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            )
+        print(f"e2e: runs beside the other stages, output in {_LOG.relative_to(ROOT)}", flush=True)
+    try:
+        for name in names or [name for name in STAGES if name != "e2e"]:
+            results[name] = _timed(name)
+        if beside is not None:
+            print("\n== e2e (waiting for it to end)", flush=True)
+            status = beside.wait()
+            sys.stdout.write(_LOG.read_text(errors="replace"))
+            results["e2e"] = ("ok" if status == 0 else "FAILED", time.monotonic() - started)
+    finally:
+        if beside is not None and beside.poll() is None:
+            beside.terminate()
+            beside.wait()
+    print()
+    for name, (verdict, seconds) in results.items():
+        print(f"{name:8} {verdict:7} {seconds:6.1f} s")
+    print(f"{'in all':8} {'':7} {time.monotonic() - started:6.1f} s")
+    failed = [name for name, (verdict, _) in results.items() if verdict != "ok"]
+    print(f"{len(results) - len(failed)} passed, {len(failed)} failed", flush=True)
+    return 1 if failed else 0
+
+
+def _timed(name: str) -> tuple[str, float]:
+    print(f"\n== {name}", flush=True)
+    started = time.monotonic()
+    try:
+        STAGES[name]()
+    except (Failed, Problem) as problem:
+        print(f"{name}: {problem}", file=sys.stderr, flush=True)
+        return "FAILED", time.monotonic() - started
+    return "ok", time.monotonic() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

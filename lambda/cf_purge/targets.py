@@ -18,7 +18,7 @@ _SPELLINGS = (
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-~/]*")
 # Scheme, host, path and query; no client sends the fragment. No credentials, no port: Cloudflare caches neither.
-_URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x20\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x1f\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 
 

@@ -205,7 +205,7 @@ def test_a_dry_run_in_the_queue_is_logged_and_done_with(world: World) -> None:
     assert world.returned(sqs_event({"keys": ["a"], "dry_run": True}, s3_event("b"))) == []
     assert world.cloudflare.urls == [url("b")]
     [line] = world.logged("dry run")
-    assert line["keys"] == ["a"]
+    assert line["urls"] == [url("a")]
 
 
 # ---- Batches of messages ----
@@ -363,7 +363,7 @@ def test_an_unexpected_error_fails_closed(
     assert world.aws.delays == {"receipt-m0": 5, "receipt-m1": 5}
     unexpected = world.logged("unexpected error")
     assert {line["kind"] for line in unexpected} == {type(error).__name__}
-    assert all("explode" in line["trace"] for line in unexpected)
+    assert all("explode" in "".join(line["where"]) for line in unexpected)
 
 
 def test_an_unexpected_error_in_one_message_holds_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,9 +138,9 @@ def test_with_nothing_to_settle_sqs_is_not_called(world: World) -> None:
 
 
 def test_the_queue_s_region_is_its_own() -> None:
-    world = World(environ=environment(document(dead_letter_queue_arn="arn:aws-cn:sqs:cn-north-1:1:dlq")))
+    world = World(environ=environment(document(dead_letter_queue_arn="arn:aws-cn:sqs:cn-north-1:123456789012:dlq")))
     assert world.returned(sqs_event("poison")) == []
     [sent] = [s for s in world.transport.sent if s.headers.get("X-Amz-Target") == "AmazonSQS.SendMessage"]
     assert sent.url == "https://sqs.cn-north-1.amazonaws.com.cn/"
-    assert sent.body["QueueUrl"] == "https://sqs.cn-north-1.amazonaws.com.cn/1/dlq"
+    assert sent.body["QueueUrl"] == "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/dlq"
     assert "/cn-north-1/sqs/aws4_request" in sent.headers["Authorization"]

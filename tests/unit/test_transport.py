@@ -142,7 +142,7 @@ def test_an_answer_that_cannot_be_read_to_its_end_is_transient(
 ) -> None:
     server = serve()
     server.respond = respond
-    assert fault(transport, server.url).startswith("No answer (")
+    assert fault(transport, server.url).startswith(("No answer (", "The answer is cut short"))
     assert len(server.received) == 1
     server.respond = write
     assert transport.post(server.url, HEADERS, b"{}", 2.0).status == 200

@@ -1,0 +1,109 @@
+"""Writes the README's tables of inputs and outputs from variables.tf and outputs.tf; `--check` only compares."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.problems import ROOT
+
+README = ROOT / "README.md"
+_BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}\n', re.MULTILINE | re.DOTALL)
+_HEREDOC = re.compile(r"^  description = <<-EOT\n(.*?)^  EOT\n", re.MULTILINE | re.DOTALL)
+_LINE = re.compile(r'^  description = "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
+_DEFAULT = re.compile(r"^  default +=(.*)$", re.MULTILINE)
+_TYPE = re.compile(r"^  type +=\s*(.*?)(?=\n\n|\n  \w|\Z)", re.MULTILINE | re.DOTALL)
+_ATTRIBUTE = re.compile(r"^    (\w+) += (optional\()?(\w+(?:\(\w+\))?)(?:, (.*?))?\)?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One variable or output as it stands in the file."""
+
+    name: str
+    body: str
+
+    @property
+    def description(self) -> list[str]:
+        """The description's lines; the first is the sentence, the others its attributes."""
+        heredoc, line = _HEREDOC.search(self.body), _LINE.search(self.body)
+        if heredoc:
+            return [text.strip() for text in heredoc[1].splitlines()]
+        if line:
+            return [line[1].replace('\\"', '"')]
+        raise SystemExit(f"{self.name} has no description: give it one.")
+
+    @property
+    def default(self) -> str | None:
+        found = _DEFAULT.search(self.body)
+        return found[1].strip() if found else None
+
+    @property
+    def type(self) -> str:
+        found = _TYPE.search(self.body)
+        if not found:
+            raise SystemExit(f"{self.name} has no type: give it one.")
+        return re.sub(r"object\(\{.*\}\)", "object", found[1], flags=re.DOTALL)  # its attributes are described
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """The defaults of an object's attributes, as written."""
+        found = {}
+        for name, optional, _, default in _ATTRIBUTE.findall(self.body):
+            if optional:
+                found[name] = default or "null"
+        return found
+
+
+def items(file: str) -> list[Item]:
+    return [Item(name, body) for _, name, body in _BLOCK.findall((ROOT / file).read_text(encoding="utf-8"))]
+
+
+def inputs() -> str:
+    rows = ["| name | description | type | default |", "|---|---|---|---|"]
+    for item in items("variables.tf"):
+        first, *attributes = item.description
+        cells = [first.removesuffix(":") + (":" if attributes else "")]
+        for attribute in attributes:
+            name = re.match(r"- `(\w+)`", attribute)
+            default = item.defaults.get(name[1]) if name else None
+            text = attribute.replace("(Optional) ", "")
+            cells.append(text + (f" Default `{default}`." if default not in (None, "null") else ""))
+        default = "required" if item.default is None else f"`{item.default}`"
+        rows.append(f"| `{item.name}` | {'<br>'.join(cells)} | `{item.type}` | {default} |")
+    return "\n".join(rows)
+
+
+def outputs() -> str:
+    rows = ["| name | description |", "|---|---|"]
+    rows += [f"| `{item.name}` | {' '.join(item.description)} |" for item in items("outputs.tf")]
+    return "\n".join(rows)
+
+
+def rendered(text: str) -> str:
+    """Return a README with its tables as they should be."""
+    for name, table in (("inputs", inputs()), ("outputs", outputs())):
+        begin, end = f"<!-- {name}: written by `make docs` -->", f"<!-- end of {name} -->"
+        if begin not in text or end not in text:
+            raise SystemExit(f"README.md has no place for the {name}: put back the lines {begin} and {end}.")
+        before, rest = text.split(begin, 1)
+        text = f"{before}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}"
+    return text
+
+
+def main(arguments: list[str], readme: Path = README) -> int:
+    text = readme.read_text(encoding="utf-8")
+    wanted = rendered(text)
+    if arguments == ["--check"]:
+        if text != wanted:
+            print("README.md's tables are not what the code says: run `make docs` and commit it.", file=sys.stderr)
+            return 1
+        return 0
+    readme.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

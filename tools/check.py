@@ -47,6 +47,7 @@ def plan() -> None:
         terraform.initialised(root)
         run("terraform", f"-chdir={root}", "validate", "-no-color")
     run("terraform", "test", "-no-color")
+    run(sys.executable, "-m", "pytest", "tests/plans")
 
 
 def world() -> None:

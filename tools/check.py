@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from tools.problems import ROOT, Problem
 
 Stage = Callable[[], None]
 _LOG = ROOT / ".logs" / "e2e.out"
+_WATCHED = ROOT / "examples" / "local" / "world" / "watched.py"
 
 
 class Failed(Exception):
@@ -80,11 +82,17 @@ def main(names: Sequence[str]) -> int:
     beside: subprocess.Popen[bytes] | None = None
     started = time.monotonic()
     if not names:
-        environments.ready("compliance")  # two pips at once only get in each other's way
+        with contextlib.suppress(Problem):  # end to end will say it
+            environments.ready("compliance")  # two pips at once only get in each other's way
         _LOG.parent.mkdir(exist_ok=True)
         with open(_LOG, "wb") as output:
             beside = subprocess.Popen(
-                [sys.executable, "-m", "tools.check", "e2e"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+                [sys.executable, _WATCHED, sys.executable, "-m", "tools.check", "e2e"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C must reach only us
             )
         print(f"e2e: runs beside the other stages, output in {_LOG.relative_to(ROOT)}", flush=True)
     try:
@@ -96,9 +104,8 @@ def main(names: Sequence[str]) -> int:
             sys.stdout.write(_LOG.read_text(errors="replace"))
             results["e2e"] = ("ok" if status == 0 else "FAILED", time.monotonic() - started)
     finally:
-        if beside is not None and beside.poll() is None:
-            beside.terminate()
-            beside.wait()
+        if beside is not None:
+            beside.communicate()  # closes its input, which stops all of it
     print()
     for name, (verdict, seconds) in results.items():
         print(f"{name:8} {verdict:7} {seconds:6.1f} s")

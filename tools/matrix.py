@@ -21,7 +21,8 @@ def interpreters() -> dict[str, str]:
     """Return a Python of each supported version that is on the PATH or in a version manager's folder."""
     found: dict[str, str] = {}
     for version in VERSIONS:
-        homes = (Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions").glob(f"{version}.*")
+        pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+        homes = (Path(pyenv) / "versions").glob(f"{version}.*")
         managed = [str(home / "bin" / f"python{version}") for home in sorted(homes, reverse=True)]
         for candidate in [*managed, shutil.which(f"python{version}"), sys.executable]:
             if candidate and _version_of(candidate) == version:
@@ -41,13 +42,17 @@ def run_all() -> None:
     if missing:
         print(f"not on this machine, so not tested: Python {', '.join(missing)}", flush=True)
     old = _old_urllib3()
-    for version, interpreter in pythons.items():
-        environments.ready(f"unit-{version}", requirements="unit", interpreter=interpreter)
     jobs = [(version, overlay) for version in pythons for overlay in (None, old)]
     with ThreadPoolExecutor(2) as pool:
+        list(pool.map(_environment, pythons.items()))
         outcomes = list(pool.map(lambda job: _run(*job), jobs))
     if not all(outcomes):
         raise Problem("the unit tests fail on a supported combination, see above")
+
+
+def _environment(python: tuple[str, str]) -> Path:
+    version, interpreter = python
+    return environments.ready(f"unit-{version}", requirements="unit", interpreter=interpreter)
 
 
 def _run(version: str, overlay: Path | None) -> bool:
@@ -88,7 +93,7 @@ def _old_urllib3() -> Path:
 def _version_of(python: str) -> str | None:
     try:
         told = subprocess.run([python, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
-    except OSError:
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     match = re.match(r"Python (\d+\.\d+)\.", told)
     return match[1] if match else None

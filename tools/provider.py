@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import platform
 import re
@@ -51,8 +53,8 @@ def mirror(environ: Mapping[str, str]) -> Path | None:
         if holds_provider(folder):
             return folder
     raise Problem(
-        "Terraform's registry cannot be reached and no provider mirror was found: connect to the network, or unpack "
-        f"one (`terraform providers mirror DIR` elsewhere) and set {VARIABLE} to its folder."
+        "Terraform's registry cannot be reached and no provider mirror was found: connect to the network, or unzip the "
+        f"AWS provider into DIR/{_SOURCE}/VERSION/{_platform()} and set {VARIABLE} to DIR."
     )
 
 
@@ -81,14 +83,14 @@ def _registry_answers() -> bool:
     try:
         with urllib.request.urlopen(_REGISTRY, timeout=5, context=ssl.create_default_context()) as answer:
             return bool(answer.status == 200 and b"providers.v1" in answer.read(4096))
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 
 def _candidates() -> Iterator[Path]:
     seen: set[Path] = set()
     for name in _FOLDERS:
-        start = Path(name).expanduser()
+        start = Path(os.path.expanduser(name))  # pathlib's fails where nobody has a home
         for folder, names, _ in os.walk(start, onerror=None):
             here = Path(folder)
             if here in seen or len(here.relative_to(start).parts) >= _MAX_DEPTH:
@@ -104,10 +106,11 @@ def configuration(folder: Path) -> Path:
     """Write a CLI configuration that names the mirror and return its path."""
     path = CACHE / "terraform.rc"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
+    written = path.with_suffix(f".{os.getpid()}")  # a Terraform beside us may be reading
+    written.write_text(
         "provider_installation {\n"
         "  filesystem_mirror {\n"
-        f'    path    = "{folder}"\n'
+        f"    path    = {json.dumps(str(folder), ensure_ascii=False)}\n"
         '    include = ["registry.terraform.io/hashicorp/aws"]\n'
         "  }\n"
         "  direct {\n"
@@ -115,4 +118,4 @@ def configuration(folder: Path) -> Path:
         "  }\n"
         "}\n"
     )
-    return path
+    return written.replace(path)

@@ -26,6 +26,8 @@ def main(names):
     except Problem as problem:
         print("cf_purge: %s" % problem, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

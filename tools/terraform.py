@@ -25,11 +25,12 @@ def require() -> None:
     if shutil.which("terraform") is None:
         raise Problem("terraform is not on the PATH: install Terraform 1.9 or newer.")
     environ = {name: value for name, value in os.environ.items() if name != "TF_CLI_CONFIG_FILE"}
-    told = subprocess.run(["terraform", "version", "-json"], capture_output=True, text=True, env=environ, check=False)
+    command = ["terraform", "version", "-json"]
     try:
+        told = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
         version = json.loads(told.stdout)["terraform_version"]
         major, minor = (int(part) for part in version.split(".")[:2])
-    except (ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise Problem("`terraform version` does not answer: install Terraform 1.9 or newer.") from None
     if (major, minor) < _OLDEST:
         raise Problem(f"Terraform {version} is too old: install Terraform 1.9 or newer.")
@@ -84,6 +85,7 @@ def initialised(root: Path) -> None:
 
 if __name__ == "__main__":
     try:
+        require()
         sys.exit(subprocess.run(["terraform", *sys.argv[1:]], env=environment(), check=False).returncode)
     except Problem as problem:
         sys.exit(f"cf_purge: {problem}")

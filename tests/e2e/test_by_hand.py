@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.e2e.conftest import Site, url
+from world.world import HOST
 
 
 def test_keys_are_purged_and_said(site: Site) -> None:
@@ -26,6 +27,22 @@ def test_urls_are_purged_as_they_are(site: Site) -> None:
     assert error is None
     assert answer["invalidations"] == [url("a.html?page=2")]
     assert site.purged_urls() == [url("a.html?page=2")]
+
+
+def test_an_s3_event_that_comes_without_a_queue_is_purged(site: Site) -> None:
+    record = {
+        "eventVersion": "2.6",
+        "eventSource": "aws:s3",
+        "eventTime": "2026-11-23T06:00:00.123Z",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": HOST}, "object": {"key": "direct+delivery.html"}},
+    }
+
+    answer, error = site.invoke({"Records": [record]})
+
+    assert error is None
+    assert answer["invalidations"] == [url("direct%20delivery.html")]
+    assert site.purged_urls() == [url("direct%20delivery.html")]
 
 
 def test_a_dry_run_asks_cloudflare_for_nothing(site: Site) -> None:

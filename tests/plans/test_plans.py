@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tools.problems import ROOT
 from tools.terraform import environment
 
@@ -23,7 +24,7 @@ provider "aws" {
 }
 """
 # Nothing listens there: a plan that asked anybody anything would fail.
-NOWHERE = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+NOWHERE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,9 @@ def test_the_basic_example_plans_offline_with_fake_keys_and_creates_exactly_this
 
 def test_the_only_provider_is_aws(root: Path) -> None:
     told = terraform(root, "providers", offline=True).stdout
-    assert {word for word in told.split() if word.startswith("provider[")} == {"provider[registry.terraform.io/hashicorp/aws]"}
+    assert {word for word in told.split() if word.startswith("provider[")} == {
+        "provider[registry.terraform.io/hashicorp/aws]"
+    }
 
 
 @pytest.mark.parametrize(

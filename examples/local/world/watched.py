@@ -17,7 +17,8 @@ _GRACE = 5.0  # seconds between asking and killing
 
 
 def main(command: list[str]) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    # Ctrl-C is the parent's to handle. Not SIG_IGN: the command would inherit it and all that it starts.
+    signal.signal(signal.SIGINT, lambda *_: None)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=_stop_at_end_of_input, args=(child,), daemon=True).start()
     status = child.wait()

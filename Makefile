@@ -5,10 +5,10 @@ VENV   := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit matrix plan tools world e2e zip docs lock clean
+.PHONY: help setup demo test lint unit matrix plan compliance tools world e2e zip docs lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: ## Install what everything below needs
 	@$(PYTHON) tools/setup.py
@@ -31,6 +31,9 @@ matrix: setup ## Unit tests on every Python of this machine and both majors of u
 
 plan: setup ## terraform validate and terraform test
 	@$(VENV) -m tools.check plan
+
+compliance: setup ## That every compliance scenario holds, and can fail
+	@$(VENV) -m tools.check compliance
 
 tools: setup ## Tests of the set-up
 	@$(VENV) -m tools.check tools

@@ -56,6 +56,11 @@ def world() -> None:
     run(sys.executable, "-m", "pytest", "tests/world")
 
 
+def compliance() -> None:
+    environments.ready("compliance")
+    run(sys.executable, "-m", "pytest", "tests/compliance")
+
+
 def e2e() -> None:
     environments.ready("compliance")
     run(sys.executable, "-m", "pytest", "tests/e2e", "-v")
@@ -67,6 +72,7 @@ STAGES: dict[str, Stage] = {
     "tools": tools,
     "world": world,
     "plan": plan,
+    "compliance": compliance,
     "matrix": matrix.run_all,
     "e2e": e2e,
 }
@@ -108,8 +114,8 @@ def main(names: Sequence[str]) -> int:
             beside.communicate()  # closes its input, which stops all of it
     print()
     for name, (verdict, seconds) in results.items():
-        print(f"{name:8} {verdict:7} {seconds:6.1f} s")
-    print(f"{'in all':8} {'':7} {time.monotonic() - started:6.1f} s")
+        print(f"{name:10} {verdict:7} {seconds:6.1f} s")
+    print(f"{'in all':10} {'':7} {time.monotonic() - started:6.1f} s")
     failed = [name for name, (verdict, _) in results.items() if verdict != "ok"]
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed", flush=True)
     return 1 if failed else 0

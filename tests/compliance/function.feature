@@ -1,0 +1,105 @@
+Feature: The function runs, is heard, and hands back what it could not purge
+  With its log, and with the mapping that calls it for the queue.
+
+  @noskip
+  Scenario: The function runs on a Python that is maintained
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_function
+    Then it must have runtime
+    And its value must match the "^python3[.]1[0-9]$" regex
+
+  @noskip
+  Scenario: The function logs JSON
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_function
+    Then it must have logging_config
+    And it must have log_format
+    And its value must be JSON
+
+  @noskip
+  Scenario: The function logs into a log group of this plan
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_function
+    Then it must have logging_config
+    And it must have log_group
+    And it must be in {aws_cloudwatch_log_group.values.name}
+
+  @noskip
+  Scenario: The log is not kept for ever
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_cloudwatch_log_group
+    Then it must have retention_in_days
+    And its value must match the "^[1-9][0-9]*$" regex
+
+  @noskip
+  Scenario: The function has time to try again
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_function
+    Then it must have timeout
+    And its value must match the "^[0-9]+$" regex
+    And its value must be greater and equal than 15
+    And its value must be less and equal than 900
+
+  @noskip
+  Scenario: The function takes its concurrency from the queue, not from a reservation
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_function
+    Then it must have reserved_concurrent_executions
+    And its value must be -1
+
+  @noskip
+  Scenario: The function has one environment variable
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_function
+    Then it must have environment
+    And it must have variables
+    And its singular value must match the "^" regex
+    And it must have CF_PURGE_CONFIG
+
+  @noskip
+  Scenario: No environment variable and no setting is named like a secret
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is "aws_lambda_function$" regex
+    Then it must have environment
+    And it must have variables
+    # As in queues.feature, the key is a regex. api_token_parameter ends otherwise: it says where the token is.
+    And its .*(token|secret|password|passwd|credentials?|private_?key|access_?key|api_?key)$ key must not be .+
+
+  @noskip
+  Scenario: The function's failures go back to the queue one by one
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_event_source_mapping
+    Then it must have function_response_types
+    And its value must be ReportBatchItemFailures
+
+  @noskip
+  Scenario: The queue calls two functions at once or more
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_event_source_mapping
+    Then it must have scaling_config
+    And it must have maximum_concurrency
+    And its value must match the "^([2-9]|[1-9][0-9]+)$" regex
+
+  @noskip
+  Scenario: A purge waits for no batch to fill
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_lambda_event_source_mapping
+    Then it must have maximum_batching_window_in_seconds
+    And its value must be 0
+
+  @noskip
+  Scenario: Nobody is let at the function but through IAM
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    Then its type key must not be aws_lambda_(permission|function_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,9 @@ def ready(name: str, *, requirements: str | None = None, interpreter: str = _BAS
         Problem: it cannot be made, most likely for want of a network or of the venv module.
     """
     wanted = ROOT / "requirements" / f"{requirements or name}.txt"
+    if not wanted.is_file():
+        raise Problem(f"There is no environment {name}: {wanted.relative_to(ROOT)} does not exist.")
+    interpreter = os.path.realpath(interpreter)  # an upgrade behind the same name makes another environment
     digest = hashlib.sha256(wanted.read_bytes() + interpreter.encode()).hexdigest()
     home, mark = folder(name), folder(name) / _MARK
     if mark.is_file() and mark.read_text() == digest and python(name).exists():

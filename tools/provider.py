@@ -58,15 +58,24 @@ def mirror(environ: Mapping[str, str]) -> Path | None:
     )
 
 
+def own_configuration(environ: Mapping[str, str]) -> Path | None:
+    """Return the user's own CLI configuration if it says where providers come from."""
+    path = Path(environ.get("TF_CLI_CONFIG_FILE") or os.path.expanduser("~/.terraformrc"))
+    try:
+        return path if "provider_installation" in path.read_text(encoding="utf-8") else None
+    except (OSError, ValueError):
+        return None
+
+
 def holds_provider(folder: Path) -> bool:
     """Tell whether a folder is an unpacked mirror with an AWS provider this module takes, for this platform."""
     try:
-        versions = list((folder / _SOURCE).iterdir())
+        return any(
+            _fits(version.name) and any((version / _platform()).glob("terraform-provider-aws*"))
+            for version in (folder / _SOURCE).iterdir()
+        )
     except OSError:
         return False
-    return any(
-        _fits(version.name) and any((version / _platform()).glob("terraform-provider-aws*")) for version in versions
-    )
 
 
 def _fits(version: str) -> bool:
@@ -97,7 +106,7 @@ def _candidates() -> Iterator[Path]:
                 names.clear()
                 continue
             seen.add(here)
-            names[:] = [n for n in names if n not in _SKIPPED and not os.path.islink(here / n)]
+            names[:] = [n for n in names if n not in _SKIPPED]
             if _SOURCE.parts[0] in names:
                 yield here
 
@@ -116,6 +125,7 @@ def configuration(folder: Path) -> Path:
         "  direct {\n"
         '    exclude = ["registry.terraform.io/hashicorp/aws"]\n'
         "  }\n"
-        "}\n"
+        "}\n",
+        encoding="utf-8",
     )
     return written.replace(path)

@@ -24,7 +24,7 @@ def main(names):
             environments.ready(name)
         terraform.configured()
     except Problem as problem:
-        print("cf_purge: %s" % problem, file=sys.stderr)
+        sys.stderr.write("cf_purge: %s\n" % problem)
         return 1
     except KeyboardInterrupt:
         return 130

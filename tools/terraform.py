@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,15 +26,17 @@ def require() -> None:
     if shutil.which("terraform") is None:
         raise Problem("terraform is not on the PATH: install Terraform 1.9 or newer.")
     environ = {name: value for name, value in os.environ.items() if name != "TF_CLI_CONFIG_FILE"}
-    command = ["terraform", "version", "-json"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
-        version = json.loads(told.stdout)["terraform_version"]
-        major, minor = (int(part) for part in version.split(".")[:2])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise Problem("`terraform version` does not answer: install Terraform 1.9 or newer.") from None
-    if (major, minor) < _OLDEST:
-        raise Problem(f"Terraform {version} is too old: install Terraform 1.9 or newer.")
+        told = subprocess.run(
+            ["terraform", "version", "-json"], capture_output=True, text=True, env=environ, check=False
+        ).stdout
+    except (OSError, ValueError):
+        told = ""
+    version = re.search(r'"terraform_version": *"((\d+)\.(\d+)[^"]*)"', told)
+    if version is None:
+        raise Problem("`terraform version` does not answer: install Terraform 1.9 or newer.")
+    if (int(version[2]), int(version[3])) < _OLDEST:
+        raise Problem(f"Terraform {version[1]} is too old: install Terraform 1.9 or newer.")
 
 
 def configured() -> None:
@@ -43,17 +46,28 @@ def configured() -> None:
         Problem: there is nowhere.
     """
     asked = os.environ.get(provider.VARIABLE, "")
-    if _CHOICE.is_file():
-        choice = json.loads(_CHOICE.read_text())
-        if choice["asked"] == asked and (not choice["mirror"] or provider.holds_provider(Path(choice["mirror"]))):
-            return
-    folder = provider.mirror(os.environ)
-    if folder is None:
+    choice = _remembered()
+    stands = choice is not None and (not choice["mirror"] or provider.holds_provider(Path(choice["mirror"])))
+    if choice is not None and choice["asked"] == asked and stands:
+        return
+    own = None if asked else provider.own_configuration(os.environ)
+    folder = None if own else provider.mirror(os.environ)
+    if own is not None:
+        print(f"AWS provider: as {own} says.", flush=True)
+    elif folder is None:
         print("AWS provider: from the Terraform registry.", flush=True)
     else:
         print(f"AWS provider: from the mirror in {folder}.", flush=True)
     CACHE.mkdir(exist_ok=True)
     _CHOICE.write_text(json.dumps({"asked": asked, "mirror": str(folder) if folder else None}))
+
+
+def _remembered() -> dict[str, str | None] | None:
+    try:
+        choice: dict[str, str | None] = json.loads(_CHOICE.read_text())
+        return {"asked": choice["asked"], "mirror": choice["mirror"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def environment() -> dict[str, str]:
@@ -64,7 +78,8 @@ def environment() -> dict[str, str]:
     if not Path(environ.get("TF_CLI_CONFIG_FILE", __file__)).exists():
         del environ["TF_CLI_CONFIG_FILE"]
     configured()
-    folder = json.loads(_CHOICE.read_text())["mirror"]
+    choice = _remembered()
+    folder = choice["mirror"] if choice else None
     if folder:
         environ["TF_CLI_CONFIG_FILE"] = str(provider.configuration(Path(folder)))
     return environ

@@ -15,7 +15,7 @@ output "role_arn" {
 
 output "role_name" {
   description = "Name of the function's role, to attach more to it."
-  value       = element(split("/", local.role_arn), -1)
+  value       = reverse(split("/", local.role_arn))[0]
 }
 
 output "queue_arn" {

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 # X-Amz-Target prefix and JSON version, from botocore's service models.
 _PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
 _THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "LimitExceeded")
-_TIMEOUT = 3.0  # seconds; both services answer in milliseconds
+TIMEOUT = 3.0  # seconds; both services answer in milliseconds
+
+
+class Refused(Misconfigured):
+    """AWS answered no; `code` is its own word for why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class _Credentials(NamedTuple):
@@ -39,12 +47,20 @@ class Aws:
         self._transport = transport
         self._environ = environ
 
-    def call(self, service: str, operation: str, payload: dict[str, Any], region: str | None = None) -> dict[str, Any]:
-        """Call one operation of "ssm" or "sqs" and return its result.
+    def call(
+        self,
+        service: str,
+        operation: str,
+        payload: dict[str, Any],
+        region: str | None = None,
+        timeout: float = TIMEOUT,
+    ) -> dict[str, Any]:
+        """Call one operation of "ssm" or "sqs" and return its result; `timeout` is in seconds.
 
         Raises:
             Transient: throttling, 5xx, no answer.
-            Misconfigured: everything else that AWS refuses; the text begins with AWS's error code.
+            Refused: everything else that AWS does not do.
+            Misconfigured: there are no credentials, or there is no region.
         """
         region = region or self.region()
         target, version = _PROTOCOLS[service]
@@ -56,7 +72,7 @@ class Aws:
             headers={"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"},
         )
         SigV4Auth(cast("ReadOnlyCredentials", self._credentials()), service, region).add_auth(request)
-        answer = self._transport.post(url, dict(request.headers.items()), body, _TIMEOUT)
+        answer = self._transport.post(url, dict(request.headers.items()), body, timeout)
         return _result(answer, f"{service}:{operation}")
 
     def endpoint(self, service: str, region: str) -> str:
@@ -77,12 +93,16 @@ class Aws:
             token = environ.get("AWS_SESSION_TOKEN") or None
             return _Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
         # A shell: profiles, SSO, instance roles. Slow to import, and never needed inside Lambda.
+        from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
-        found = Session().get_credentials()
-        if found is None:
-            raise Misconfigured("No AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-        return found.get_frozen_credentials()
+        try:
+            found = Session().get_credentials()
+            if found is not None:
+                return found.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise Misconfigured(f"No AWS credentials ({type(error).__name__}): check AWS_PROFILE.") from None
+        raise Misconfigured("No AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
 
 
 def _result(answer: Answer, action: str) -> dict[str, Any]:
@@ -97,4 +117,4 @@ def _result(answer: Answer, action: str) -> dict[str, Any]:
     text = str(fields.get("message") or fields.get("Message") or "no explanation")[:500]
     if not 400 <= answer.status < 500 or answer.status in (408, 429) or any(word in code for word in _THROTTLED):
         raise Transient(f"{code} from {action}: {text}")
-    raise Misconfigured(f"{code} from {action}: {text}")
+    raise Refused(f"{code} from {action}: {text}", code)

@@ -98,7 +98,7 @@ def _from_document(text: str) -> Config:
         bucket=fields.text("bucket"),
         targets=tuple(_target(target) for target in targets),
         keys=keys,
-        api_token_parameter=fields.text("api_token_parameter"),
+        api_token_parameter=_parameter(fields.text("api_token_parameter")),
         email=email,
         api_url=_api_url(cloudflare.text("api_url", _API_URL), f"{VARIABLE}: cloudflare.api_url"),
         files_per_request=FILES_PER_REQUEST[plan],
@@ -147,7 +147,7 @@ def _from_flat(environ: Mapping[str, str]) -> Config:
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
         targets=(Target(_zone_id(environ["CLOUDFLARE_ZONE_ID"], "CLOUDFLARE_ZONE_ID")),),
         keys=KeyFilter.of(_globs(environ, "INCLUDED_EXTS"), _globs(environ, "EXCLUDED_EXTS")),
-        api_token_parameter=parameter or None,
+        api_token_parameter=_parameter(parameter) if parameter else None,
         api_token=None if parameter else key,
         email=email,
         api_url=_api_url(environ.get("CLOUDFLARE_API_URL") or _API_URL, "CLOUDFLARE_API_URL"),
@@ -157,12 +157,19 @@ def _from_flat(environ: Mapping[str, str]) -> Config:
 def _globs(environ: Mapping[str, str], variable: str) -> list[str]:
     """`css, .js` → `*.css`, `*.js`; `*` is everything, and nothing is no glob at all."""
     given = [name.strip() for name in environ.get(variable, "").split(",") if name.strip()]
+    if any("/" in name for name in given):
+        raise Misconfigured(f"{variable} must be extensions such as css,js, or *.")
     globs = ["*" if name == "*" else f"*.{name.removeprefix('*').removeprefix('.')}" for name in given]
     try:
         KeyFilter.of(globs, ())
     except ValueError:
         raise Misconfigured(f"{variable} must be extensions such as css,js, or *.") from None
     return globs
+
+
+def _parameter(name: str) -> str:
+    """`prod/token` → `/prod/token`: SSM takes names with folders only when they begin with a slash."""
+    return f"/{name}" if "/" in name and not name.startswith(("/", "arn:")) else name
 
 
 def _zone_id(value: str, path: str) -> str:

@@ -39,33 +39,40 @@ class Message:
     """One SQS message, as the event source mapping hands it over."""
 
     id: str
-    receipt: str
     body: str
-    receives: int  # 1 the first time
-    queue_arn: str
+    receipt: str = ""  # "" when the event names none; its visibility then stays the queue's
+    receives: int = 1  # 1 the first time
+    queue_arn: str = ""
 
 
 def messages_in(event: object) -> list[Message] | None:
     """Return the messages of an SQS event, or None for every other event.
 
     Raises:
-        KeyError, ValueError, TypeError: a record that SQS never sends; nothing of the batch is acknowledged.
+        UnknownEvent: a record without its id or body, which SQS never sends; nothing of the batch is acknowledged.
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records:
         return None
     if not all(isinstance(record, dict) and record.get("eventSource") == "aws:sqs" for record in records):
         return None
-    return [
-        Message(
-            id=record["messageId"],
-            receipt=record["receiptHandle"],
-            body=record["body"],
-            receives=int(record["attributes"]["ApproximateReceiveCount"]),
-            queue_arn=record["eventSourceARN"],
-        )
-        for record in records
-    ]
+    return [_message(record) for record in records]
+
+
+def _message(record: dict[str, Any]) -> Message:
+    message_id, body = record.get("messageId"), record.get("body")
+    if not isinstance(message_id, str) or not message_id or not isinstance(body, str):
+        raise UnknownEvent("An SQS record has no messageId or no body.")
+    receipt, queue_arn = record.get("receiptHandle"), record.get("eventSourceARN")
+    attributes = record.get("attributes")
+    receives = str(attributes.get("ApproximateReceiveCount", "") if isinstance(attributes, dict) else "")
+    return Message(
+        id=message_id,
+        body=body,
+        receipt=receipt if isinstance(receipt, str) else "",
+        receives=max(1, int(receives)) if receives.isascii() and receives.isdigit() else 1,
+        queue_arn=queue_arn if isinstance(queue_arn, str) else "",
+    )
 
 
 def asked_by(document: object) -> Asked:

@@ -20,8 +20,9 @@ from cf_purge.queue import Queue
 from cf_purge.token import Token
 from cf_purge.transport import Transport
 
-# Kept back from the time that is left, in seconds, to give messages back and park them.
+# Kept back from the time that is left, in seconds: to give messages back and park them, and to end.
 RESERVE = 5.0
+_END = 0.5
 _WITHOUT_CONTEXT = 60.0  # seconds a shell has
 
 _transport = Transport()
@@ -50,7 +51,7 @@ class Function:
     def __init__(self, config: Config, aws: Aws, transport: Transport, clock: Clock) -> None:
         self._config = config
         self._clock = clock
-        self._queue = Queue(aws, config.dead_letter_queue_arn)
+        self._queue = Queue(aws, clock, config.dead_letter_queue_arn)
         self._purger = Purger(config, Cloudflare(config, transport), Token(config, aws, clock), clock)
 
     @classmethod
@@ -72,22 +73,24 @@ class Function:
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
         left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
-        invocation = Invocation(self._config, self._purger, self._clock, self._clock.now() + left - RESERVE)
+        end = self._clock.now() + left
+        invocation = Invocation(self._config, self._purger, self._clock, end - RESERVE)
         try:
             messages = messages_in(event)
             if messages is None:
                 return _answer(event, invocation)
-            return self._consume(messages, invocation)
+            return self._consume(messages, invocation, end - _END)
         finally:
             log.emit(invocation.metrics.document(self._config.name, self._clock.now()))
 
-    def _consume(self, messages: Sequence[Message], invocation: Invocation) -> dict[str, Any]:
+    def _consume(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> dict[str, Any]:
         """Purge what a batch of messages asks for; whatever is not known to be done is given back."""
         for message in messages:
             invocation.read(message.id, message.body)
         invocation.purge()
-        failures = [(message, invocation.failure_of(message.id)) for message in messages]
-        returned = self._queue.settle([(m, error) for m, error in failures if error is not None], invocation.metrics)
+        outcomes = [(message, invocation.failure_of(message.id)) for message in messages]
+        failures = [(message, error) for message, error in outcomes if error is not None]
+        returned = self._queue.settle(failures, deadline, invocation.metrics)
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in returned]}
 
 

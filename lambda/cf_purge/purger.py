@@ -84,15 +84,16 @@ class Purger:
                 sleep(wait)
 
     def _try(self, request: Request, deadline: float, metrics: Metrics) -> None:
-        token = self._token.get()
         now = self._clock.now()
         wait = self._pace.wait(now)
         if now + wait + _SHORTEST_REQUEST > deadline:
             raise Transient("No time is left in this invocation.", wait or None)
+        token = self._token.get()
         self._pace.take()
         self._clock.sleep(wait)
         metrics.requests += 1
-        self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, deadline - now - wait))
+        left = max(_SHORTEST_REQUEST, deadline - self._clock.now())
+        self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, left))
 
 
 def _report(request: Request, error: PurgeError | None) -> None:

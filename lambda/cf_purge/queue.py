@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from cf_purge import log
-from cf_purge.aws import Aws
+from cf_purge.aws import TIMEOUT, Aws
+from cf_purge.clock import Clock
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.events import Message
 from cf_purge.metrics import Metrics
@@ -14,6 +16,10 @@ from cf_purge.metrics import Metrics
 MISCONFIGURED_DELAY = 900  # seconds
 _FIRST_DELAY, _LONGEST_DELAY = 5, 900  # seconds
 _BATCH = 10  # entries in one SQS call
+# A Retry-After of a second for hours would use up the 30 receives in minutes. From here on our own back-off is the
+# least, and what is left of the receives lasts for five hours.
+_OBEDIENT_RECEIVES = 10
+_SHORTEST_CALL = 0.2  # seconds; with less left than this none is begun
 
 
 def delay_after(error: Exception, receives: int) -> int:
@@ -21,26 +27,33 @@ def delay_after(error: Exception, receives: int) -> int:
     if isinstance(error, Misconfigured):
         return MISCONFIGURED_DELAY
     asked_for = error.retry_after if isinstance(error, Transient) else None
-    backoff = _FIRST_DELAY * 2 ** min(receives - 1, 10)
-    return min(_LONGEST_DELAY, backoff if asked_for is None else max(1, math.ceil(asked_for)))
+    delay: int = _FIRST_DELAY * 2 ** min(receives - 1, 10)
+    if asked_for is not None:
+        delay = max(math.ceil(asked_for), 1 if receives <= _OBEDIENT_RECEIVES else delay)
+    return min(_LONGEST_DELAY, delay)
 
 
 class Queue:
     """The queue the messages came from, and the dead-letter queue behind it."""
 
-    def __init__(self, aws: Aws, dead_letter_queue_arn: str | None) -> None:
+    def __init__(self, aws: Aws, clock: Clock, dead_letter_queue_arn: str | None) -> None:
         self._aws = aws
+        self._clock = clock
         self._dead_letter_queue_arn = dead_letter_queue_arn
 
-    def settle(self, failures: Sequence[tuple[Message, Exception]], metrics: Metrics) -> list[Message]:
-        """Park what can never work and choose when the rest is seen again; return that rest."""
+    def settle(self, failures: Sequence[tuple[Message, Exception]], deadline: float, metrics: Metrics) -> list[Message]:
+        """Park what can never work and choose when the rest is seen again; return that rest.
+
+        What is not done by `deadline`, in seconds since the epoch, is returned as well: a time-out would return
+        everything, what is purged and parked included.
+        """
         returned: list[tuple[Message, Exception]] = []
         for message, error in failures:
             if not isinstance(error, Rejected):
                 returned.append((message, error))
                 continue
             try:
-                self._park(message, error)
+                self._park(message, error, deadline)
                 metrics.parked += 1
                 log.warn("parked", message_id=message.id, code=error.code, reason=str(error))
             except Exception as obstacle:  # whatever it is, the message is not in the other queue
@@ -48,10 +61,11 @@ class Queue:
                 metrics.misconfigured += isinstance(obstacle, Misconfigured)
                 returned.append((message, obstacle))
         metrics.retried += len(returned)
-        self._give_back([(message, delay_after(error, message.receives)) for message, error in returned])
+        delays = [(message, delay_after(error, message.receives)) for message, error in returned if message.receipt]
+        self._give_back(delays, deadline)
         return [message for message, _ in returned]
 
-    def _give_back(self, messages: Sequence[tuple[Message, int]]) -> None:
+    def _give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
         """Choose when returned messages are seen again, in seconds from now.
 
         A failure costs only the choice: the queue's own visibility timeout then applies.
@@ -64,18 +78,13 @@ class Queue:
             ]
             queue_arn = part[0][0].queue_arn
             try:
-                result = self._aws.call(
-                    "sqs",
-                    "ChangeMessageVisibilityBatch",
-                    {"QueueUrl": self._url(queue_arn), "Entries": entries},
-                    queue_arn.split(":")[3],
-                )
+                result = self._call("ChangeMessageVisibilityBatch", queue_arn, {"Entries": entries}, deadline)
                 if result.get("Failed"):
                     log.warn("visibility not changed", messages=len(result["Failed"]))
             except Exception as error:  # the messages are given back all the same
                 log.warn("visibility not changed", messages=len(part), reason=_words(error))
 
-    def _park(self, message: Message, error: Rejected) -> None:
+    def _park(self, message: Message, error: Rejected, deadline: float) -> None:
         """Put a message into the dead-letter queue, body untouched, with `ReasonCode` and `Reason`.
 
         Raises:
@@ -84,23 +93,19 @@ class Queue:
         arn = self._dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue to park the message in.")
-        self._aws.call(
-            "sqs",
-            "SendMessage",
-            {
-                "QueueUrl": self._url(arn),
-                "MessageBody": message.body,
-                "MessageAttributes": {
-                    "ReasonCode": {"DataType": "String", "StringValue": error.code},
-                    "Reason": {"DataType": "String", "StringValue": _attribute(str(error))},
-                },
-            },
-            arn.split(":")[3],
-        )
+        attributes = {
+            "ReasonCode": {"DataType": "String", "StringValue": error.code},
+            "Reason": {"DataType": "String", "StringValue": _attribute(str(error))},
+        }
+        self._call("SendMessage", arn, {"MessageBody": message.body, "MessageAttributes": attributes}, deadline)
 
-    def _url(self, arn: str) -> str:
+    def _call(self, operation: str, arn: str, payload: dict[str, Any], deadline: float) -> dict[str, Any]:
         _, _, _, region, account, name = arn.split(":")
-        return f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
+        left = deadline - self._clock.now()
+        if left < _SHORTEST_CALL:
+            raise Transient("No time is left in this invocation.")
+        queue_url = f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
+        return self._aws.call("sqs", operation, {"QueueUrl": queue_url, **payload}, region, min(TIMEOUT, left))
 
 
 def _words(error: Exception) -> str:

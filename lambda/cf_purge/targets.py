@@ -17,7 +17,7 @@ _SPELLINGS = (
     "/!*'()",  # ECMAScript's encodeURIComponent
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-~/]*")
-# Scheme, host, path and query; no client sends the fragment. No credentials, no port: Cloudflare caches neither.
+# Scheme, host, path and query; no client sends the fragment. No credentials, and no port: leave it out.
 _URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x1f\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 
@@ -67,7 +67,9 @@ def purges_for_url(url: str, config: Config) -> list[Purge]:
     except UnicodeEncodeError:  # a lone surrogate
         match = None
     if not match or not HOST.fullmatch(match[2].lower()):
-        raise Rejected(f"{url[:256]!r} is not a URL such as https://www.example.com/a.css.", "MalformedUrl")
+        raise Rejected(
+            f"{url[:256]!r} is not a URL such as https://www.example.com/a.css, without a port.", "MalformedUrl"
+        )
     host = match[2].lower()
     zones = [t.zone_id for t in config.targets if not t.hosts or host in t.hosts]
     if not zones:

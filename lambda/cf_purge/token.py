@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cf_purge.aws import Aws
+from cf_purge.aws import Aws, Refused
 from cf_purge.clock import Clock
 from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, Transient
@@ -58,11 +58,12 @@ class Token:
                 raise
             self._fetch_after = now + _STALE_TTL
             return
-        except Misconfigured as error:
-            code = str(error).partition(" ")[0]
-            remedy = _REMEDIES.get(code, "check it and the function's role")
-            raise Misconfigured(f"SSM parameter {name} cannot be read ({error}): {remedy}.") from None
-        value = result.get("Parameter", {}).get("Value")
+        except Refused as error:
+            remedy = _REMEDIES.get(error.code, "check it and the function's role")
+            said = str(error).replace(self._value, "[token]") if self._value else str(error)
+            raise Misconfigured(f"SSM parameter {name} cannot be read ({said}): {remedy}.") from None
+        parameter = result.get("Parameter")
+        value = parameter.get("Value") if isinstance(parameter, dict) else None
         self._value = _checked(value if isinstance(value, str) else "", f"SSM parameter {name}")
         self._fetch_after = now + TTL
 

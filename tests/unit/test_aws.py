@@ -24,6 +24,7 @@ from tests.unit.factories import REGION, TOKEN, document, environment, sqs_recor
 from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error
 from tests.unit.servers import LocalServer, Received, write
 
+SOON = 2e9  # seconds since the epoch; far from any deadline
 SECRET = environment()["AWS_SECRET_ACCESS_KEY"]
 CREDENTIALS = {
     "aws_access_key_id": "AKIDEXAMPLE",
@@ -170,7 +171,7 @@ def test_a_parked_message_lies_in_the_real_queue_untouched_with_its_reason(
     body = '{ "keys" : ["ünï 🎉"], "x":1 }\n'
     [message] = messages_in({"Records": [sqs_record(body)]}) or []
     metrics = Metrics()
-    assert Queue(aws, arn).settle([(message, Rejected("because\x00 ünï", "ForeignHost"))], metrics) == []
+    assert Queue(aws, Clock(), arn).settle([(message, Rejected("because\x00 ünï", "ForeignHost"))], SOON, metrics) == []
     assert metrics.parked == 1
     [parked] = received_from(sqs, url)
     assert parked["Body"] == body
@@ -197,7 +198,7 @@ def test_returned_messages_are_seen_again_when_they_should_be(client: Callable[[
     messages = messages_in({"Records": records}) or []
     assert received_from(sqs, url) == []
     failures = [(m, Transient("no", 1 if m.body == "soon" else 600)) for m in messages]
-    assert Queue(aws, None).settle(failures, Metrics()) == messages
+    assert Queue(aws, Clock(), None).settle(failures, SOON, Metrics()) == messages
     [again] = received_from(sqs, url, WaitTimeSeconds=4)
     assert again["Body"] == "soon"
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"

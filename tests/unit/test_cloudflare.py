@@ -12,6 +12,7 @@ from cf_purge.cloudflare import Cloudflare, RateLimited
 from cf_purge.config import Config, Target
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.targets import Purge
+from cf_purge.transport import Answer
 from tests.unit.factories import TOKEN, ZONE
 from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, refusal, success
 
@@ -252,7 +253,9 @@ def test_the_wait_asked_for_is_read_from_the_headers(
         7,
         [None, "text", 7, []],
         [{}],
-        [{"code": "10000", "message": None}],
+        [{"code": "ten thousand", "message": None}],
+        [{"code": "-1", "message": None}],
+        [{"code": 1e300, "message": None}],
         [{"code": None, "message": {"a": []}}],
         [{"code": 1, "message": "x", "error_chain": "text"}],
         [{"code": [], "error_chain": [{"error_chain": [None]}]}],
@@ -311,3 +314,46 @@ def test_any_answer_is_a_success_or_one_of_three_classes(status: int, body: byte
     else:
         assert 200 <= status < 300
         assert json.loads(body)["success"] is True
+
+
+def test_a_code_written_as_text_is_the_same_code() -> None:
+    error = outcome(answer(400, {"success": False, "errors": [{"code": "10000", "message": "Authentication error"}]}))
+    assert isinstance(error, Misconfigured)
+
+
+@pytest.mark.parametrize("code", [1134, 1083, 1102, 1113, 1115])
+def test_a_rate_limit_by_its_code_alone_is_waited_for(code: int) -> None:
+    error = outcome(answer(400, {"success": False, "errors": [{"code": code, "message": "slow down"}]}))
+    assert isinstance(error, RateLimited)
+
+
+def test_too_large_a_request_is_halved_whoever_refuses_it() -> None:
+    assert isinstance(outcome(Answer(413, {}, b"<html>")), Rejected)
+
+
+def test_of_two_codes_that_come_together_the_one_that_says_more_is_explained() -> None:
+    chain = [{"code": 6111, "message": "Invalid format for Authorization header"}]
+    errors = [{"code": 6003, "message": "Invalid request headers", "error_chain": chain}]
+    assert "without quotes, line break or Bearer" in str(outcome(answer(400, {"success": False, "errors": errors})))
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("Mon, 23 Nov 2026 06:00:30 GMT", 30),
+        ("Mon, 23 Nov 2026 05:59:00 GMT", 0),
+        ("soon", None),
+        ("Mon, 99 Nov 2026 06:00:30 GMT", None),
+    ],
+)
+def test_a_retry_after_that_is_a_date_counts_from_the_answers_own(retry_after: str, seconds: float | None) -> None:
+    headers = {"retry-after": retry_after, "date": "Mon, 23 Nov 2026 06:00:00 GMT"}
+    error = outcome(Answer(503, headers, b'{"success": false}'))
+    assert isinstance(error, Transient)
+    assert error.retry_after == seconds
+
+
+def test_a_retry_after_date_without_a_date_to_count_from_is_left_to_our_back_off() -> None:
+    error = outcome(Answer(503, {"retry-after": "Mon, 23 Nov 2026 06:00:30 GMT"}, b'{"success": false}'))
+    assert isinstance(error, Transient)
+    assert error.retry_after is None

@@ -309,7 +309,7 @@ def test_the_path_in_ssm_wins_over_the_key() -> None:
         environ=flat_environment(CLOUDFLARE_API_KEY="stale-key", CLOUDFLARE_API_KEY_SSMPATH="cf/token-of-ours")
     )
     world.invoke(s3_event("a"))
-    assert world.aws.calls == [("GetParameter", {"Name": "cf/token-of-ours", "WithDecryption": True})]
+    assert world.aws.calls == [("GetParameter", {"Name": "/cf/token-of-ours", "WithDecryption": True})]
     assert [sent.headers["Authorization"] for sent in world.cloudflare.requests] == [f"Bearer {TOKEN}"]
 
 
@@ -358,3 +358,19 @@ def test_any_document_is_a_configuration_or_a_sentence(changes: dict[str, Any]) 
     else:
         assert config.targets
         assert all(each.hosts for each in config.targets)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked_for"),
+    [
+        ("token", "token"),
+        ("/token", "/token"),
+        ("prod/token", "/prod/token"),
+        ("/prod/token", "/prod/token"),
+        (*["arn:aws:ssm:eu-west-1:123456789012:parameter/prod/token"] * 2,),
+    ],
+)
+def test_a_parameter_in_a_folder_is_asked_for_with_the_slash_that_ssm_wants(given: str, asked_for: str) -> None:
+    assert load(environment(document(api_token_parameter=given))).api_token_parameter == asked_for
+    flat = flat_environment(CLOUDFLARE_API_KEY_SSMPATH=given)
+    assert load(flat).api_token_parameter == asked_for

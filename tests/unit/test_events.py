@@ -333,8 +333,8 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
 
 def test_an_sqs_event_is_read_as_messages() -> None:
     assert messages_in(sqs_event(s3_event("a"), "garbage", receives=3)) == [
-        Message("m0", "receipt-m0", json.dumps(s3_event("a")), 3, QUEUE_ARN),
-        Message("m1", "receipt-m1", "garbage", 3, QUEUE_ARN),
+        Message("m0", json.dumps(s3_event("a")), "receipt-m0", 3, QUEUE_ARN),
+        Message("m1", "garbage", "receipt-m1", 3, QUEUE_ARN),
     ]
 
 
@@ -358,9 +358,21 @@ def test_every_other_event_is_no_batch_of_messages(event: object) -> None:
     assert messages_in(event) is None
 
 
-@pytest.mark.parametrize("missing", ["messageId", "receiptHandle", "body", "attributes", "eventSourceARN"])
-def test_a_message_that_sqs_never_sends_acknowledges_nothing(missing: str) -> None:
+@pytest.mark.parametrize("missing", ["messageId", "body"])
+@pytest.mark.parametrize("instead", [None, 7, [], {}])
+def test_a_message_that_sqs_never_sends_acknowledges_nothing(missing: str, instead: object) -> None:
     event = sqs_event("{}", "{}")
-    del event["Records"][1][missing]
-    with pytest.raises(KeyError, match=missing):
+    event["Records"][1][missing] = instead
+    with pytest.raises(UnknownEvent, match="no messageId or no body"):
         messages_in(event)
+
+
+@pytest.mark.parametrize("missing", ["receiptHandle", "attributes", "eventSourceARN"])
+@pytest.mark.parametrize("instead", [None, 7, [], {}])
+def test_a_message_made_by_hand_needs_only_its_id_and_its_body(missing: str, instead: object) -> None:
+    event = sqs_event("first", "second")
+    event["Records"][1][missing] = instead
+    messages = messages_in(event)
+    assert messages is not None
+    assert [message.body for message in messages] == ["first", "second"]
+    assert messages[1].receives >= 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cf_purge.errors import Misconfigured, PurgeError, Rejected
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, UnknownEvent
 from tests.unit.factories import (
     AT,
     HOST,
@@ -395,7 +395,7 @@ def test_what_was_accepted_before_an_unexpected_error_is_not_returned() -> None:
 def test_a_batch_that_sqs_never_sends_is_an_exception(world: World) -> None:
     event = sqs_event(s3_event("a"))
     del event["Records"][0]["messageId"]
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownEvent):
         world.invoke(event)
     assert world.metrics["Purged"] == 0
 

@@ -144,3 +144,27 @@ def test_the_queue_s_region_is_its_own() -> None:
     assert sent.url == "https://sqs.cn-north-1.amazonaws.com.cn/"
     assert sent.body["QueueUrl"] == "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/dlq"
     assert "/cn-north-1/sqs/aws4_request" in sent.headers["Authorization"]
+
+
+@pytest.mark.parametrize("asked", [0.0, 1.0, 20.0])
+def test_a_short_retry_after_cannot_use_up_the_receives_within_minutes(asked: float) -> None:
+    delays = [delay_after(Transient("busy", asked), receives) for receives in range(1, 31)]
+    assert delays[:10] == [max(1, asked)] * 10
+    assert sum(delays) > 4 * 3600
+
+
+def test_what_there_is_no_time_to_park_is_given_back() -> None:
+    world = World()
+    world.transport.on_post = lambda sent: setattr(world.clock, "time", world.clock.time + 2.0)
+    returned = world.returned(sqs_event(*["poison"] * 10), seconds=10.0)
+    assert 0 < len(returned) < 10
+    assert len(world.aws.parked) == 10 - len(returned)
+
+
+def test_a_message_without_a_receipt_is_named_all_the_same() -> None:
+    world = World()
+    world.cloudflare.script = [outage()] * 3
+    event = sqs_event(s3_event("a"))
+    del event["Records"][0]["receiptHandle"]
+    assert world.returned(event) == ["m0"]
+    assert world.aws.delays == {}

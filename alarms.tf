@@ -36,7 +36,7 @@ locals {
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       statistic   = "Sum"
       threshold   = 1
-      periods     = 3
+      periods     = 1
     }
     misconfigured = {
       description = "${var.name} cannot purge until somebody mends its token, zone or permissions; messages wait and are tried every 15 minutes. The ERROR lines in ${aws_cloudwatch_log_group.this.name} say what is wrong and what to do (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
@@ -45,7 +45,7 @@ locals {
       dimensions  = { Name = var.name }
       statistic   = "Sum"
       threshold   = 1
-      periods     = 1
+      periods     = 4 # 20 minutes: tries come every 15, and the alarm must not come and go with them
     }
     lag = {
       description = "${var.name} purges more than ${var.alarms.lag_milliseconds} ms after the change: visitors see old versions for longer. See Retried and RateLimited of namespace CfPurge, and https://www.cloudflarestatus.com."
@@ -54,7 +54,7 @@ locals {
       dimensions  = { Name = var.name }
       statistic   = "Maximum"
       threshold   = var.alarms.lag_milliseconds
-      periods     = 3
+      periods     = 1
     }
   }
 }
@@ -72,6 +72,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   period              = 300
   evaluation_periods  = each.value.periods
+  datapoints_to_alarm = 1
   treat_missing_data  = "notBreaching" # a quiet site sends no data
   alarm_actions       = var.alarms.actions
   ok_actions          = var.alarms.ok_actions

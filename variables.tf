@@ -1,7 +1,7 @@
 # ---- Required ----
 
 variable "name" {
-  description = "Names every resource. Several instances live side by side in one account under different names."
+  description = "Names every resource, the role too, which is global: several instances live side by side in one account, in whichever Regions, under different names."
   type        = string
   nullable    = false
 
@@ -28,12 +28,16 @@ variable "api_token_parameter" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/[a-zA-Z0-9_./-]+|[a-zA-Z0-9_./-]+)$", var.api_token_parameter))
+    condition     = can(regex("^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$", var.api_token_parameter))
     error_message = "api_token_parameter must be the name or the ARN of an SSM parameter, such as /prod/cloudflare/api-token. Never the token itself."
   }
 
   validation {
-    condition     = !can(regex("^(cf[a-z]{2}_.+|[a-zA-Z0-9_-]{40})$", var.api_token_parameter)) || !alltrue([for kind in ["[a-z]", "[A-Z]", "[0-9]"] : can(regex(kind, var.api_token_parameter))])
+    # 40 characters may be a name too; of a token they are of all three kinds. 37 hex digits are a Global API key.
+    condition = (
+      !can(regex("^(cf[a-z]{2}_.+|[0-9a-f]{37})$", var.api_token_parameter))
+      && !alltrue([for pattern in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] : can(regex(pattern, var.api_token_parameter))])
+    )
     error_message = "api_token_parameter looks like an API token: store the token in an SSM SecureString and give that parameter's name."
   }
 }
@@ -67,13 +71,13 @@ variable "targets" {
 
   validation {
     condition     = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
-    error_message = "Each targets[*].zone_id must be the zone's 32-digit hex id (Cloudflare dashboard → Overview → API), not its name."
+    error_message = "Each targets[*].zone_id must be the zone's 32-digit hex id in lower case (Cloudflare dashboard → Overview → API), not its name."
   }
 
   validation {
     condition = alltrue(flatten([for target in var.targets : [
       for host in target.hosts == null ? [] : target.hosts :
-      can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host)) && length(host) <= 253
+      try(can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host)) && length(host) <= 253, false)
     ]]))
     error_message = "Each targets[*].hosts must be a lower-case hostname such as www.example.com, without scheme, port, path or wildcard (an international name in its xn-- form)."
   }
@@ -94,13 +98,13 @@ variable "targets" {
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for name in target.index_documents : !strcontains(name, "/")]]))
+    condition     = alltrue(flatten([for target in var.targets : [for name in target.index_documents : try(!strcontains(name, "/"), false)]]))
     error_message = "targets[*].index_documents are names such as index.html, without a slash: they hold in every folder."
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for path in [target.key_prefix, target.path_prefix] : !strcontains(path, "*") && !strcontains(path, "://")]]))
-    error_message = "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs: use include and exclude for globs."
+    condition     = alltrue(flatten([for target in var.targets : [for path in [target.key_prefix, target.path_prefix] : !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))]]))
+    error_message = "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs, and without . or ..: use include and exclude for globs."
   }
 }
 
@@ -113,8 +117,13 @@ variable "include" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for glob in var.include : glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob))])
+    condition     = alltrue([for glob in var.include : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)])
     error_message = "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a leading slash (keys have none), one glob per alternative instead of braces."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for glob in var.include : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
+    error_message = "An include has a set in brackets that is none, such as [z-a]: write the lower end first, as in [a-z]."
   }
 }
 
@@ -125,8 +134,13 @@ variable "exclude" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for glob in var.exclude : glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob))])
+    condition     = alltrue([for glob in var.exclude : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)])
     error_message = "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a leading slash (keys have none), one glob per alternative instead of braces."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for glob in var.exclude : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
+    error_message = "An exclude has a set in brackets that is none, such as [z-a]: write the lower end first, as in [a-z]."
   }
 }
 
@@ -166,19 +180,19 @@ variable "event_filters" {
   nullable = false
 
   validation {
-    condition     = length(var.event_filters) > 0
-    error_message = "event_filters must have at least one entry; [{}] lets every key through."
+    condition     = length(var.event_filters) > 0 && length(var.event_filters) <= 100
+    error_message = "event_filters must have 1 to 100 entries, as many as S3 takes; [{}] lets every key through."
   }
 
   validation {
-    condition     = alltrue(flatten([for filter in var.event_filters : [for text in [filter.prefix, filter.suffix] : !strcontains(text, "*")]]))
+    condition     = alltrue(flatten([for filter in var.event_filters : [for text in try([filter.prefix, filter.suffix], [null]) : try(!strcontains(text, "*"), false)]]))
     error_message = "event_filters take no wildcards: S3 compares letter by letter. Use include and exclude for globs."
   }
 
   validation {
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
     condition = alltrue(flatten([for i, a in var.event_filters : [for j, b in var.event_filters :
-      (startswith(a.prefix, b.prefix) || startswith(b.prefix, a.prefix)) && (endswith(a.suffix, b.suffix) || endswith(b.suffix, a.suffix)) ? i == j : true
+      try((startswith(a.prefix, b.prefix) || startswith(b.prefix, a.prefix)) && (endswith(a.suffix, b.suffix) || endswith(b.suffix, a.suffix)), false) ? i == j : true
     ]]))
     error_message = "Two event_filters overlap and S3 would refuse them: of any two entries either the prefixes or the suffixes must exclude each other."
   }
@@ -214,12 +228,15 @@ variable "cloudflare" {
   }
 
   validation {
-    condition     = var.cloudflare.email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.cloudflare.email))
+    condition     = var.cloudflare.email == null || can(regex("^[!-?A-~]+@[!-?A-~]+$", var.cloudflare.email))
     error_message = "cloudflare.email must be the e-mail address of the Global API key's user; leave it out for an API token."
   }
 
   validation {
-    condition     = can(regex("^(https://[^\\s/@?#]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[0-9]+)?)(/[^\\s?#]*)?$", var.cloudflare.api_url))
+    condition = (
+      can(regex("^(https://[a-zA-Z0-9.-]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,4})?(/[^\\s?#]*)?$", var.cloudflare.api_url))
+      && try(tonumber(regex("^https?://[^/]*:([0-9]+)(?:/|$)", var.cloudflare.api_url)[0]), 443) <= 65535
+    )
     error_message = "cloudflare.api_url must be an https URL (http on loopback only), such as https://api.cloudflare.com/client/v4."
   }
 }
@@ -273,6 +290,12 @@ variable "queue" {
   validation {
     condition     = var.queue.retention_seconds >= 3600 && var.queue.retention_seconds <= 1209600 && floor(var.queue.retention_seconds) == var.queue.retention_seconds
     error_message = "queue.retention_seconds must be a whole number from 3600 (an hour) to 1209600 (14 days)."
+  }
+
+  validation {
+    # SQS deletes what expires, without a word: every message must have had its last try before.
+    condition     = var.queue.retention_seconds >= var.queue.max_receive_count * max(900, 6 * var.lambda.timeout + var.queue.batch_window_seconds)
+    error_message = "queue.retention_seconds is shorter than queue.max_receive_count tries can last (15 minutes each, or the queue's visibility timeout), and what expires is lost: raise the first or lower the second."
   }
 
   validation {
@@ -343,7 +366,7 @@ variable "lambda" {
 variable "role" {
   description = <<-EOT
     The function's role:
-    - `arn`: (Optional) bring your own; the module then creates nothing in IAM.
+    - `arn`: (Optional) bring your own; the module then creates nothing in IAM. Known at plan: a string, not an attribute of a role created in the same apply.
     - `path`: (Optional) path of the role that is created.
     - `permissions_boundary`: (Optional) ARN of the policy that bounds it.
   EOT

@@ -84,6 +84,26 @@ run "the_token_itself_for_the_parameter_is_refused" {
   expect_failures = [var.api_token_parameter]
 }
 
+run "a_parameter_that_is_only_a_slash_is_refused" {
+  command = plan
+
+  variables {
+    api_token_parameter = "/"
+  }
+
+  expect_failures = [var.api_token_parameter]
+}
+
+run "a_global_api_key_for_the_parameter_is_refused" {
+  command = plan
+
+  variables {
+    api_token_parameter = "0123456789abcdef0123456789abcdef01234"
+  }
+
+  expect_failures = [var.api_token_parameter]
+}
+
 run "no_target_is_refused" {
   command = plan
 
@@ -224,6 +244,94 @@ run "a_url_for_a_path_prefix_is_refused" {
   expect_failures = [var.targets]
 }
 
+run "a_path_prefix_that_climbs_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", path_prefix = "../private" }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_null_among_the_hosts_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", hosts = [null] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_null_among_the_index_documents_is_refused" {
+  command = plan
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", index_documents = [null] }]
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_null_among_the_includes_is_refused" {
+  command = plan
+
+  variables {
+    include = [null]
+  }
+
+  expect_failures = [var.include]
+}
+
+run "a_null_among_the_excludes_is_refused" {
+  command = plan
+
+  variables {
+    exclude = [null]
+  }
+
+  expect_failures = [var.exclude]
+}
+
+run "a_null_among_the_event_filters_is_refused" {
+  command = plan
+
+  variables {
+    event_filters = [null]
+  }
+
+  expect_failures = [var.event_filters]
+}
+
+run "an_include_with_a_set_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    include = ["[z-a].css"]
+  }
+
+  expect_failures = [var.include]
+}
+
+run "an_exclude_with_a_set_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    exclude = ["[z-a].css"]
+  }
+
+  expect_failures = [var.exclude]
+}
+
+run "globs_with_sets_are_taken" {
+  command = plan
+
+  variables {
+    include = ["[a-z]*.css", "[!0-9]*", "[]x]", "img/**/[.]hidden"]
+  }
+}
+
 run "an_empty_include_is_refused" {
   command = plan
 
@@ -342,6 +450,16 @@ run "prefixes_that_overlap_are_taken_when_the_suffixes_do_not" {
   }
 }
 
+run "more_event_filters_than_s3_takes_are_refused" {
+  command = plan
+
+  variables {
+    event_filters = [for n in range(101) : { prefix = "folder-${n + 1000}/" }]
+  }
+
+  expect_failures = [var.event_filters]
+}
+
 run "an_unknown_plan_is_refused" {
   command = plan
 
@@ -387,6 +505,26 @@ run "credentials_in_the_api_url_are_refused" {
 
   variables {
     cloudflare = { api_url = "https://me@api.cloudflare.com" }
+  }
+
+  expect_failures = [var.cloudflare]
+}
+
+run "a_port_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    cloudflare = { api_url = "https://api.example.com:99999/client/v4" }
+  }
+
+  expect_failures = [var.cloudflare]
+}
+
+run "an_email_that_fits_into_no_header_is_refused" {
+  command = plan
+
+  variables {
+    cloudflare = { email = "ä@example.com" }
   }
 
   expect_failures = [var.cloudflare]
@@ -463,6 +601,26 @@ run "a_retention_of_a_month_is_refused" {
 
   variables {
     queue = { retention_seconds = 2592000 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "a_retention_that_ends_before_the_tries_is_refused" {
+  command = plan
+
+  variables {
+    queue = { retention_seconds = 3600 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "more_tries_than_the_retention_has_time_for_are_refused" {
+  command = plan
+
+  variables {
+    queue = { max_receive_count = 1000 }
   }
 
   expect_failures = [var.queue]
@@ -643,6 +801,16 @@ run "a_configuration_above_four_kilobytes_is_refused" {
 
   variables {
     include = [for n in range(300) : "folder-${n}/**"]
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "four_kilobytes_are_counted_in_bytes" {
+  command = plan
+
+  variables {
+    exclude = [join("", [for n in range(1000) : "üü"])]
   }
 
   expect_failures = [aws_lambda_function.this]

@@ -192,6 +192,8 @@ def test_the_rest_of_the_environment_is_passed_on_and_left_as_it_was(
     asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_VAR_name", "kept")
+    for name in ("CHECKPOINT_DISABLE", "TF_IN_AUTOMATION"):
+        monkeypatch.delenv(name, raising=False)
     before = dict(os.environ)
     given = terraform.environment()
     assert given.items() >= before.items()

@@ -89,6 +89,7 @@ class Terraform:
             start_new_session=True,  # Ctrl-C must not leave it half way on its own
         )
         waiting: set[str] = set()
+        said_at = 0.0
         try:
             assert process.stdout is not None
             with open(self._folder / f"terraform-{command}.log", "w", encoding="utf-8") as log:
@@ -105,7 +106,8 @@ class Terraform:
                     elif kind == "apply_complete":
                         waiting.discard(address)
                         self._say(f"{seconds:6.1f} s  {address}")
-                    elif kind == "apply_progress":
+                    elif kind == "apply_progress" and seconds - said_at > 5:
+                        said_at = seconds  # Terraform sends one for each resource
                         self._say(f"{seconds:6.1f} s  ... waiting for {', '.join(sorted(waiting))}")
                     elif message.get("@level") == "error":
                         complaints.append(message.get("diagnostic", {}).get("detail") or message["@message"])

@@ -23,6 +23,8 @@ from cf_purge.transport import Transport
 # Kept back from the time that is left, in seconds: to give messages back and park them, and to end.
 RESERVE = 5.0
 _END = 0.5
+# A function made by hand may have Lambda's default of 3 seconds in all: then a share, and the rest is for purging.
+_RESERVED_SHARE, _END_SHARE = 0.2, 0.05
 _WITHOUT_CONTEXT = 60.0  # seconds a shell has
 
 _transport = Transport()
@@ -74,12 +76,13 @@ class Function:
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
         left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
         end = self._clock.now() + left
-        invocation = Invocation(self._config, self._purger, self._clock, end - RESERVE)
+        stop_purging = end - min(RESERVE, _RESERVED_SHARE * left)
+        invocation = Invocation(self._config, self._purger, self._clock, stop_purging)
         try:
             messages = messages_in(event)
             if messages is None:
                 return _answer(event, invocation)
-            return self._consume(messages, invocation, end - _END)
+            return self._consume(messages, invocation, end - min(_END, _END_SHARE * left))
         finally:
             log.emit(invocation.metrics.document(self._config.name, self._clock.now()))
 

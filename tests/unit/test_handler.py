@@ -46,7 +46,7 @@ def test_nothing_is_asked_of_anyone_before_the_first_event_needs_it(neighbours: 
 
 def test_the_remaining_time_is_lambda_s(neighbours: FakeTransport) -> None:
     with pytest.raises(Transient, match="No time is left"):
-        handler.lambda_handler(s3_event("a"), Context(4.5))
+        handler.lambda_handler(s3_event("a"), Context(1.2))
     assert neighbours.cloudflare.requests == []
 
 

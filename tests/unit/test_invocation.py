@@ -317,24 +317,30 @@ def test_when_the_time_is_up_the_rest_goes_back() -> None:
     event = sqs_event(*(s3_event(*(f"{m}/{n}" for n in range(100))) for m in range(10)))
     returned = world.returned(event, seconds=9)
     assert world.clock.time <= AT + 1 + 9
-    assert 3 <= len(world.cloudflare.requests) <= 6
+    assert 3 <= len(world.cloudflare.requests) <= 7
     assert returned == [f"m{n}" for n in range(len(world.cloudflare.requests), 10)]
     assert set(world.aws.delays) == {f"receipt-{each}" for each in returned}
 
 
 def test_with_no_time_left_nothing_is_begun_and_everything_is_returned(world: World) -> None:
-    assert world.returned(sqs_event(s3_event("a"), s3_event("b")), seconds=4) == ["m0", "m1"]
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b")), seconds=1.2) == ["m0", "m1"]
     assert world.cloudflare.requests == []
 
 
-def test_time_is_kept_back_to_give_messages_back_and_park_them(world: World) -> None:
+def test_lambda_s_default_of_three_seconds_is_enough_for_a_purge(world: World) -> None:
+    assert world.returned(sqs_event(s3_event("a")), seconds=3.0) == []
+    assert world.cloudflare.urls == [url("a")]
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(900.0, 5.0), (60.0, 5.0), (25.0, 5.0), (15.0, 3.0), (3.0, 0.6)])
+def test_time_is_kept_back_to_give_messages_back_and_park_them(world: World, seconds: float, kept: float) -> None:
     world.cloudflare.script = [outage()] * 9
     ends: list[float] = []
     world.transport.on_post = lambda sent: ends.append(world.clock.time + sent.timeout)
-    world.returned(sqs_event(s3_event("a")), seconds=6.0)
+    world.returned(sqs_event(s3_event("a")), seconds=seconds)
     to_cloudflare = [end for end, sent in zip(ends, world.transport.sent, strict=True) if "files" in sent.body]
     assert to_cloudflare
-    assert max(to_cloudflare) <= AT + 1 + 6.0 - 4.0
+    assert max(to_cloudflare) <= AT + 1 + seconds - kept + 1e-6
 
 
 # ---- What nobody expects ----

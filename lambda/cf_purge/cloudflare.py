@@ -6,10 +6,12 @@ import json
 import re
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 from cf_purge.batch import Request
 from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.purge import Zone
 from cf_purge.transport import Answer, Transport
 
 # https://developers.cloudflare.com/fundamentals/api/reference/troubleshooting/ and the purge API's own answers.
@@ -25,7 +27,8 @@ _MISCONFIGURED = {
     7003: "targets[*].zone_id is no zone id: give the 32-digit id, not the zone's name",
     1001: "no such zone: correct targets[*].zone_id",
     1095: "the token may not touch this zone: add the zone to the token's resources",
-    1136: "this zone environment cannot be purged by URL: choose another kind of purge",
+    1136: "this zone environment cannot be purged by URL: set another targets[*].purge_by for it, index_documents = []"
+    " and clean_urls = false",
 }
 # Answers that are about the items even when the HTTP status says 200.
 _ITEM = frozenset({1012, 1013, 1014, 1016, 1082, 1092, 1094, 1100})
@@ -33,6 +36,7 @@ _RATE_LIMIT_CODES = frozenset({1134, 1083, 1102, 1113, 1115})
 _KNOWN = _ITEM | _MISCONFIGURED.keys()
 _FOREIGN = frozenset({1016, 1082})
 _RATE_LIMIT = re.compile(r"rate.?limit", re.IGNORECASE)
+_ZONE_ID = re.compile(r"[0-9a-f]{32}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _RESET_SECONDS = re.compile(r"\bt=([0-9]{1,6})\b")
 
@@ -41,11 +45,16 @@ class RateLimited(Transient):
     """429, or a message that says the same."""
 
 
+class Unauthorized(Misconfigured):
+    """401, 403 or 10000: Cloudflare does not say whether it is the token, its permissions or the zone."""
+
+
 class Cloudflare:
     """The purge API of one account."""
 
     def __init__(self, config: Config, transport: Transport) -> None:
         self._api_url = config.api_url
+        self._endpoint = config.endpoint
         self._email = config.email
         self._transport = transport
 
@@ -55,18 +64,44 @@ class Cloudflare:
         Raises:
             Transient, Misconfigured, Rejected: as the answer is classed; the text never holds the token.
         """
-        url = f"{self._api_url}/zones/{request.zone_id}/purge_cache"
-        identity = (
-            {"X-Auth-Email": self._email, "X-Auth-Key": token} if self._email else {"Authorization": f"Bearer {token}"}
-        )
-        body = json.dumps({"files": [purge.url for purge in request.purges]}).encode()
-        answer = self._transport.post(url, {"Content-Type": "application/json", **identity}, body, timeout)
-        error = _error_in(answer, request.zone_id, token)
+        zone = request.zone
+        environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
+        url = f"{self._api_url}/zones/{zone.id}{environment}/{self._endpoint}"
+        headers = {"Content-Type": "application/json", **self._identity(token)}
+        answer = self._transport.post(url, headers, json.dumps(request.body).encode(), timeout)
+        error = _error_in(answer, zone, token)
         if error is not None:
             raise error
 
+    def token_status(self, token: str, timeout: float) -> str | None:
+        """Return "active", "disabled", "expired", "unknown", or None where Cloudflare does not say.
 
-def _error_in(answer: Answer, zone_id: str, token: str) -> PurgeError | None:
+        https://developers.cloudflare.com/fundamentals/api/troubleshooting/
+        """
+        status, document = self._read("/user/tokens/verify", token, timeout)
+        if status in (401, 403):
+            return "unknown"
+        result = document.get("result")
+        return str(result.get("status")) if status == 200 and isinstance(result, dict) else None
+
+    def zone_ids(self, name: str, token: str, timeout: float) -> list[str]:
+        """Return the ids of the zones of that name in which the token may do anything at all."""
+        _, document = self._read(f"/zones?name={quote(name)}", token, timeout)
+        zones = document.get("result")
+        ids = [zone.get("id") for zone in zones if isinstance(zone, dict)] if isinstance(zones, list) else []
+        return [each for each in ids if isinstance(each, str) and _ZONE_ID.fullmatch(each)]
+
+    def _read(self, path: str, token: str, timeout: float) -> tuple[int, dict[str, Any]]:
+        answer = self._transport.get(f"{self._api_url}{path}", self._identity(token), timeout)
+        return answer.status, _document(answer.body) or {}
+
+    def _identity(self, token: str) -> dict[str, str]:
+        if self._email:
+            return {"X-Auth-Email": self._email, "X-Auth-Key": token}
+        return {"Authorization": f"Bearer {token}"}
+
+
+def _error_in(answer: Answer, zone: Zone, token: str) -> PurgeError | None:
     """Class an answer; None when it is a success. `success: false` comes with 200 too."""
     document = _document(answer.body)
     if 200 <= answer.status < 300 and document is not None and document.get("success") is True:
@@ -75,7 +110,7 @@ def _error_in(answer: Answer, zone_id: str, token: str) -> PurgeError | None:
     codes = {code for code, _ in errors}
     # Whatever Cloudflare echoes of the request must not carry the token into a log.
     said = "; ".join(f"{code} {text}" for code, text in errors).replace(token, "[token]")[:500] or "no explanation"
-    said = f"Cloudflare answered {answer.status} for zone {zone_id} ({said})"
+    said = f"Cloudflare answered {answer.status} for zone {zone} ({said})"
     # The text counts only where no code is known: messages quote URLs, and a URL may be named rate-limit.css.
     said_so = codes & _RATE_LIMIT_CODES or any(_RATE_LIMIT.search(text) for _, text in errors)
     if answer.status == 429 or (answer.status < 500 and said_so and not codes & _KNOWN):
@@ -83,8 +118,10 @@ def _error_in(answer: Answer, zone_id: str, token: str) -> PurgeError | None:
     if answer.status == 408 or answer.status >= 500:
         return Transient(f"{said}.", _wait_asked_for(answer))
     known = [code for code in _MISCONFIGURED if code in codes]
+    if known and known[0] != 10000:
+        return Misconfigured(f"{said}: {_MISCONFIGURED[known[0]]}.")
     if known or answer.status in (401, 403):
-        return Misconfigured(f"{said}: {_MISCONFIGURED[known[0] if known else 10000]}.")
+        return Unauthorized(f"{said}: {_MISCONFIGURED[10000]}.")
     # A 4xx that is not Cloudflare's JSON says nothing about the items, something stands in between; but for
     # 413, which is about their number whoever says it.
     if (document is not None and 400 <= answer.status < 500) or codes & _ITEM or answer.status == 413:

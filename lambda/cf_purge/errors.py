@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PurgeError(Exception):
     """Root of everything this package raises on purpose; the text is one sentence for a person."""
@@ -35,3 +37,22 @@ class UnknownEvent(Rejected):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "UnknownEvent")
+
+
+def foremost(errors: Sequence[Exception]) -> Exception | None:
+    """Return what is to be done something about first: what never works comes after what still may."""
+    return next((error for error in errors if not isinstance(error, Rejected)), errors[0] if errors else None)
+
+
+def joined(errors: Sequence[Exception]) -> Exception | None:
+    """Return one error with what all of them say, once each, of the kind that most needs a person."""
+    said = " ".join(dict.fromkeys(str(error) for error in errors if isinstance(error, PurgeError)))
+    if any(isinstance(error, Misconfigured) for error in errors):
+        return Misconfigured(said)
+    first = foremost(errors)
+    return Transient(said, first.retry_after) if isinstance(first, Transient) else first
+
+
+def words(error: Exception) -> str:
+    """Return what may be logged: only our own errors speak, another's text may quote anything."""
+    return str(error) if isinstance(error, PurgeError) else type(error).__name__

@@ -12,7 +12,11 @@ from cf_purge.errors import Rejected, UnknownEvent
 
 # Deeper than S3 in SNS in SQS in a dead letter ever gets.
 _MAX_DEPTH = 5
-_MANUAL = ("keys", "urls")
+_MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+# Manual events: lists of strings, and what is asked for by a `true`.
+_LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
+_SWITCHES = ("everything", "check")
+_OPTIONS = ("bucket", "zone_id", "dry_run", "hop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,17 @@ class Change:
     key: str  # decoded
     bucket: str | None = None  # None when a manual event leaves it to the configuration
     at: float | None = None  # seconds since the epoch, None when the event does not say
+    zone_id: str | None = None  # purge in this zone only; None: in every zone that serves it
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One item named by hand: of "urls", "prefixes", "tags" or "hosts", or "everything" or "check" with no item."""
+
+    kind: str
+    item: str
+    bucket: str | None = None
+    zone_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -29,9 +44,10 @@ class Asked:
     """All that one event or one message body asks for; `errors` are parts that cannot be understood."""
 
     changes: list[Change] = field(default_factory=list)
-    urls: list[str] = field(default_factory=list)
+    named: list[Named] = field(default_factory=list)
     errors: list[Rejected] = field(default_factory=list)
     dry_run: bool = False
+    is_repurge: bool = False  # the second purge of something: there is no third
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,10 @@ def _collect(document: object, asked: Asked, depth: int) -> None:
         raise UnknownEvent("The event is wrapped in too many envelopes.")
     if document.get("Event") == "s3:TestEvent":
         return
+    # Before anything of it counts: what was meant to be a dry run must not purge.
+    if not isinstance(document.get("dry_run", False), bool):
+        raise UnknownEvent('"dry_run" must be true or false.')
+    asked.dry_run = asked.dry_run or document.get("dry_run", False)
     if isinstance(document.get("Records"), list):
         for record in document["Records"]:
             try:
@@ -115,18 +135,16 @@ def _collect(document: object, asked: Asked, depth: int) -> None:
     elif document.get("source") == "aws.s3":
         detail = document.get("detail")
         asked.changes.append(_change(detail, document.get("time"), encoded=False))
-    elif any(name in document for name in _MANUAL):
+    elif any(name in document for name in (*_LISTS, *_SWITCHES)):
         _collect_manual(document, asked)
     else:
         raise UnknownEvent(
             "The event is none of: S3 notification, SNS, SQS, EventBridge from S3, "
-            + ", ".join(f'{{"{name}": [...]}}' for name in _MANUAL)
+            + ", ".join([f'{{"{name}": [...]}}' for name in _LISTS] + [f'{{"{name}": true}}' for name in _SWITCHES])
             + "."
         )
-    if "dry_run" in document:
-        if not isinstance(document["dry_run"], bool):
-            raise UnknownEvent('"dry_run" must be true or false.')
-        asked.dry_run = asked.dry_run or document["dry_run"]
+    # Whatever it says: a mark that could be wrong could make a loop.
+    asked.is_repurge = asked.is_repurge or "hop" in document
 
 
 def _collect_record(record: object, asked: Asked, depth: int) -> None:
@@ -158,9 +176,11 @@ def _checked_key(key: object, *, encoded: bool) -> str:
         raise UnknownEvent("The object key is not a string, or empty.")
     try:
         key = unquote_plus(key, errors="strict") if encoded else key
-        key.encode()
+        length = len(key.encode())
     except UnicodeError:
         raise UnknownEvent("The object key is not UTF-8.") from None
+    if length > _MAX_KEY_BYTES:
+        raise UnknownEvent(f"The object key is longer than the {_MAX_KEY_BYTES} bytes S3 allows.")
     return key
 
 
@@ -173,19 +193,32 @@ def _epoch(time: object) -> float | None:
 
 
 def _collect_manual(document: dict[str, Any], asked: Asked) -> None:
-    unknown = set(document) - {*_MANUAL, "bucket", "dry_run"}
+    unknown = set(document) - {*_LISTS, *_SWITCHES, *_OPTIONS}
     if unknown:
         raise UnknownEvent(f"A manual event has no field {sorted(unknown)[0][:64]!r}.")
-    bucket = document.get("bucket")
-    if bucket is not None and not isinstance(bucket, str):
-        raise UnknownEvent('"bucket" must be a string.')
-    for name in _MANUAL:
-        if name not in document:
-            continue
+    bucket, zone_id = (_optional_text(document, name) for name in ("bucket", "zone_id"))
+    if "everything" in document and zone_id is None:
+        raise UnknownEvent('"everything" needs the "zone_id" of the zone to empty.')
+    # All of it is read before any of it counts: half an event would be purged, parked, and purged again.
+    changes, named = [], []
+    for name in (name for name in _LISTS if name in document):
         items = document[name]
         if not isinstance(items, list) or not items or not all(isinstance(item, str) and item for item in items):
             raise UnknownEvent(f'"{name}" must be a list of at least one non-empty string.')
         if name == "keys":
-            asked.changes += [Change(_checked_key(item, encoded=False), bucket) for item in items]
+            changes += [Change(_checked_key(item, encoded=False), bucket, None, zone_id) for item in items]
         else:
-            asked.urls += items
+            named += [Named(name, item, bucket, zone_id) for item in items]
+    for name in (name for name in _SWITCHES if name in document):
+        if document[name] is not True:
+            raise UnknownEvent(f'"{name}" must be true: leave it out to not ask for it.')
+        named.append(Named(name, "", bucket, zone_id))
+    asked.changes += changes
+    asked.named += named
+
+
+def _optional_text(document: dict[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    if value is not None and (not isinstance(value, str) or not value):
+        raise UnknownEvent(f'"{name}" must be a non-empty string.')
+    return value

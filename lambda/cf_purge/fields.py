@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cf_purge.errors import Misconfigured
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 section 5.6.2
+_HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 class Fields:
@@ -37,6 +41,31 @@ class Fields:
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise self.wrong(name, "must be a list of strings")
         return tuple(value)
+
+    def flag(self, name: str) -> bool:
+        value = self._rest.pop(name, False)
+        if not isinstance(value, bool):
+            raise self.wrong(name, "must be true or false")
+        return value
+
+    def whole(self, name: str, least: int, most: int) -> int | None:
+        value = self._rest.pop(name, None)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
+            raise self.wrong(name, f"must be a whole number from {least} to {most}")
+        return value
+
+    def headers(self, name: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Take a list of objects from header name to value."""
+        value = self._rest.pop(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) and item for item in value):
+            raise self.wrong(name, "must be a list of objects from header names to values")
+        pairs = [pair for item in value for pair in item.items()]
+        if not all(
+            isinstance(text, str) and _HEADER_NAME.fullmatch(header) and _HEADER_VALUE.fullmatch(text)
+            for header, text in pairs
+        ):
+            raise self.wrong(name, "must have names and values that a header can have")
+        return tuple(tuple(item.items()) for item in value)
 
     def positive(self, name: str, default: float) -> float:
         value = self._rest.pop(name, default)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cf_purge import log
 from cf_purge.aws import Aws
 from cf_purge.clock import Clock
 from cf_purge.cloudflare import Cloudflare
-from cf_purge.config import Config, load
-from cf_purge.errors import Misconfigured
+from cf_purge.config import Config
+from cf_purge.environment import load
+from cf_purge.errors import Misconfigured, words
 from cf_purge.events import Message, asked_by, messages_in
-from cf_purge.invocation import Invocation
+from cf_purge.invocation import Invocation, shown
 from cf_purge.metrics import Metrics
 from cf_purge.purger import Purger
 from cf_purge.queue import Queue
 from cf_purge.token import Token
 from cf_purge.transport import Transport
+
+if TYPE_CHECKING:
+    from cf_purge.check import Check
+
+# What few invocations need is imported by them: every module costs a cold start a millisecond or two.
 
 # Kept back from the time that is left, in seconds: to give messages back and park them, and to end.
 RESERVE = 5.0
@@ -35,8 +41,9 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     """Purge what the event asks for.
 
     Returns:
-        For SQS `{"batchItemFailures": [...]}`. For all else a summary: `success` (true), `invalidations` (the
-        URLs purged), `skipped` (keys that need no purge), `requests` (sent to Cloudflare), and `dry_run` if set.
+        For SQS `{"batchItemFailures": [...]}`. For all else a summary: `success` (true), `invalidations` (what was
+        purged: URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects), `skipped`
+        (keys that need no purge), `requests` (sent to Cloudflare), and `dry_run` if set.
 
     Raises:
         PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
@@ -54,7 +61,8 @@ class Function:
         self._config = config
         self._clock = clock
         self._queue = Queue(aws, clock, config.dead_letter_queue_arn)
-        self._purger = Purger(config, Cloudflare(config, transport), Token(config, aws, clock), clock)
+        self._cloudflare, self._token = Cloudflare(config, transport), Token(config, aws, clock)
+        self._purger = Purger(config, self._cloudflare, self._token, clock)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], transport: Transport, clock: Clock) -> Function:
@@ -77,12 +85,13 @@ class Function:
         left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
         end = self._clock.now() + left
         stop_purging = end - min(RESERVE, _RESERVED_SHARE * left)
-        invocation = Invocation(self._config, self._purger, self._clock, stop_purging)
+        invocation = Invocation(self._config, self._purger, self._make_check, self._clock, stop_purging)
+        last_call = end - min(_END, _END_SHARE * left)
         try:
             messages = messages_in(event)
             if messages is None:
-                return _answer(event, invocation)
-            return self._consume(messages, invocation, end - min(_END, _END_SHARE * left))
+                return self._answer(event, invocation, last_call)
+            return self._consume(messages, invocation, last_call)
         finally:
             log.emit(invocation.metrics.document(self._config.name, self._clock.now()))
 
@@ -90,29 +99,51 @@ class Function:
         """Purge what a batch of messages asks for; whatever is not known to be done is given back."""
         for message in messages:
             invocation.read(message.id, message.body)
-        invocation.purge()
+        self._purge(invocation, deadline)
         outcomes = [(message, invocation.failure_of(message.id)) for message in messages]
         failures = [(message, error) for message, error in outcomes if error is not None]
         returned = self._queue.settle(failures, deadline, invocation.metrics)
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in returned]}
 
+    def _answer(self, event: Any, invocation: Invocation, deadline: float) -> dict[str, Any]:
+        """Purge what a single event asks for and say what was purged; a failure is an exception."""
+        asked = asked_by(event)
+        invocation.plan("", asked)
+        if not asked.dry_run:
+            self._purge(invocation, deadline)
+            failure = invocation.failure_of("")
+        else:
+            invocation.collapse()
+            failure = next(iter(invocation.misunderstood("")), None)
+        if failure is not None:
+            raise failure
+        summary = {
+            "success": True,
+            "invalidations": shown(invocation.jobs),
+            "skipped": [job.name for job in invocation.jobs if not job.purges],
+            "requests": invocation.metrics.requests,
+        }
+        return {**summary, "dry_run": True} if asked.dry_run else summary
 
-def _answer(event: Any, invocation: Invocation) -> dict[str, Any]:
-    """Purge what a single event asks for and say what was purged; a failure is an exception."""
-    asked = asked_by(event)
-    invocation.plan("", asked)
-    if not asked.dry_run:
+    def _purge(self, invocation: Invocation, deadline: float) -> None:
+        """Purge, and ask the queue for the second time if there is to be one."""
         invocation.purge()
-        failure = invocation.failure_of("")
-    else:
-        failure = next(iter(invocation.misunderstood("")), None)
-    if failure is not None:
-        raise failure
-    jobs = invocation.jobs
-    summary = {
-        "success": True,
-        "invalidations": list(dict.fromkeys(purge.url for job in jobs for purge in job.purges)),
-        "skipped": [job.name for job in jobs if not job.purges],
-        "requests": invocation.metrics.requests,
-    }
-    return {**summary, "dry_run": True} if asked.dry_run else summary
+        seconds, queue_arn = self._config.repurge_after_seconds, self._config.queue_arn
+        if not seconds or queue_arn is None:
+            return
+        from cf_purge.repurge import messages_for
+
+        for body, jobs in messages_for(invocation.to_repurge()):
+            try:
+                self._queue.send(queue_arn, body, seconds, deadline)
+            except Exception as error:
+                log.error("second purge not asked for", reason=words(error))
+                invocation.metrics.misconfigured += isinstance(error, Misconfigured)
+                # Not asked for is not done: the change comes again, and both of its purges with it.
+                for source in {job.source for job in jobs}:
+                    invocation.fail(source, error)
+
+    def _make_check(self) -> Check:
+        from cf_purge.check import Check
+
+        return Check(self._config, self._cloudflare, self._token, self._clock)

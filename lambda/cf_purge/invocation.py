@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from cf_purge import log
 from cf_purge.batch import Job
 from cf_purge.clock import Clock
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
-from cf_purge.events import Asked, asked_by
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient, foremost, joined
+from cf_purge.events import Asked, Change, Named, asked_by
 from cf_purge.metrics import Metrics
+from cf_purge.purge import Purge
 from cf_purge.purger import Purger
-from cf_purge.targets import Purge, purges_for, purges_for_url
+from cf_purge.targets import purges_for
+
+if TYPE_CHECKING:
+    from cf_purge.check import Check
 
 
 class Invocation:
     """Jobs by source, a source being a message's id, or "" for an event that is no message."""
 
-    def __init__(self, config: Config, purger: Purger, clock: Clock, deadline: float) -> None:
+    def __init__(
+        self, config: Config, purger: Purger, make_check: Callable[[], Check], clock: Clock, deadline: float
+    ) -> None:
         self.metrics = Metrics()
         self._jobs: dict[str, list[Job]] = {}
         self._config = config
         self._purger = purger
+        self._make_check = make_check
+        self._check: Check | None = None
         self._clock = clock
         self._deadline = deadline  # seconds since the epoch
-        self._errors: dict[str, list[Exception]] = {}  # by source: what could not even be planned
+        self._errors: dict[str, list[Exception]] = {}  # by source: what is wrong apart from its purges
+        self._repurges: set[str] = set()  # sources that are second purges themselves
         self._accepted_at: dict[Purge, float] = {}
         self._refused: dict[Purge, PurgeError] = {}
 
@@ -39,34 +50,39 @@ class Invocation:
             asked = asked_by(body)
             self.plan(source, asked)
             if asked.dry_run:
-                log.info("dry run", urls=[purge.url for job in self._jobs.pop(source, ()) for purge in job.purges])
+                log.info("dry run", invalidations=shown(self._collapsed(self._jobs.pop(source, []))))
         except Rejected as error:
-            self._note(source, error)
+            self.fail(source, error)
         except Exception as error:
-            self._note(source, error)
+            self.fail(source, error)
             _report_unexpected(error)
 
     def plan(self, source: str, asked: Asked) -> None:
         """Turn what is asked for into jobs; what cannot be one is a failure of its source."""
+        if asked.is_repurge:
+            self._repurges.add(source)
         for error in asked.errors:
-            self._note(source, error)
-        for change in asked.changes:
+            self.fail(source, error)
+        items: list[Change | Named] = [*asked.changes, *asked.named]
+        for item in items:
             try:
-                purges = purges_for(change.key, change.bucket, self._config)
-                self._add(Job(source, change.key, change.at, tuple(purges)))
+                self._add(self._job_of(source, item) if isinstance(item, Change) else self._job_named(source, item))
             except Rejected as error:
-                self._note(source, error)
-        for url in asked.urls:
-            try:
-                self._add(Job(source, url, None, tuple(purges_for_url(url, self._config))))
-            except Rejected as error:
-                self._note(source, error)
+                self.fail(source, error)
+
+    def collapse(self) -> None:
+        """Replace the URLs of targets that have too many of them, as `purge` does before it begins."""
+        jobs, self._jobs = self._collapsed(self.jobs), {}
+        for job in jobs:
+            self._jobs.setdefault(job.source, []).append(job)
 
     def purge(self) -> None:
         """Bring all jobs' purges to Cloudflare, each copy once, and note how each ended."""
+        self.collapse()
         wanted = dict.fromkeys(purge for job in self.jobs for purge in job.purges)
         stopped_zones = set()
         try:
+            self._begin_checks()
             for request, error in self._purger.run(wanted, self._deadline, self.metrics):
                 now = self._clock.now()
                 for purge in request.purges:
@@ -75,33 +91,67 @@ class Invocation:
                     else:
                         self._refused[purge] = error
                 if isinstance(error, Misconfigured):
-                    stopped_zones.add(request.zone_id)
+                    stopped_zones.add(request.zone)
+            self._explain()
         except Exception as error:
             _report_unexpected(error)
         self.metrics.purged += len(self._accepted_at)
         self.metrics.misconfigured += len(stopped_zones)
         for job in self.jobs:
-            if job.at is not None and job.purges and all(purge in self._accepted_at for purge in job.purges):
-                self.metrics.lags.append(max(0.0, max(self._accepted_at[purge] for purge in job.purges) - job.at))
+            if job.change is not None and job.change.at is not None and self._is_done(job):
+                accepted_at = max(self._accepted_at[purge] for purge in job.purges)
+                self.metrics.lags.append(max(0.0, accepted_at - job.change.at))
+
+    def to_repurge(self) -> list[Job]:
+        """Return the changes that are purged now and wait for their second purge."""
+        # What is given back comes again as a whole, its second purge with it.
+        return [
+            job
+            for source in self._jobs
+            if source not in self._repurges and isinstance(self.failure_of(source), Rejected | None)
+            for job in self._jobs[source]
+            if job.change is not None and self._is_done(job)
+        ]
+
+    def fail(self, source: str, error: Exception) -> None:
+        """Note what is wrong with a source."""
+        self._errors.setdefault(source, []).append(error)
 
     def misunderstood(self, source: str) -> list[Exception]:
-        """Return what a source asks for that cannot even be planned."""
+        """Return what is wrong with a source apart from its purges."""
         return list(self._errors.get(source, ()))
 
     def failure_of(self, source: str) -> Exception | None:
         """Return why a source is not done, None when it is.
 
         Anything that may still work comes before what never will: a message is parked only when nothing else
-        is left to do for it.
+        is left to do for it. A check names all that it found.
         """
-        errors = self.misunderstood(source)
-        for job in self._jobs.get(source, ()):
-            errors += (
-                self._refused.get(purge) or Transient("It was not reached.")
-                for purge in job.purges
-                if purge not in self._accepted_at
-            )
-        return next((error for error in errors if not isinstance(error, Rejected)), errors[0] if errors else None)
+        jobs, errors = self._jobs.get(source, ()), self.misunderstood(source)
+        errors += (
+            self._refused.get(purge) or Transient("It was not reached.")
+            for job in jobs
+            for purge in job.purges
+            if purge not in self._accepted_at
+        )
+        return joined(errors) if any(job.is_check for job in jobs) else foremost(errors)
+
+    def _job_of(self, source: str, change: Change) -> Job:
+        config = self._config
+        if change.zone_id is not None:
+            from cf_purge.by_hand import within
+
+            config = within(config, change.zone_id)
+        return Job(source, change.key, tuple(purges_for(change.key, change.bucket, config)), change)
+
+    def _job_named(self, source: str, named: Named) -> Job:
+        from cf_purge.by_hand import purges_named, within
+        from cf_purge.check import purges_for_check
+
+        if named.kind != "check":
+            return Job(source, named.item or named.kind, tuple(purges_named(named, self._config)))
+        config = within(self._config, named.zone_id)
+        return Job(source, named.kind, tuple(purges_for_check(config, named.bucket)), is_check=True)
 
     def _add(self, job: Job) -> None:
         self._jobs.setdefault(job.source, []).append(job)
@@ -110,8 +160,45 @@ class Invocation:
             self.metrics.skipped += 1
             log.info("skipped", key=job.name)
 
-    def _note(self, source: str, error: Exception) -> None:
-        self._errors.setdefault(source, []).append(error)
+    def _collapsed(self, jobs: list[Job]) -> list[Job]:
+        if self._config.collapse_above is None:
+            return jobs
+        from cf_purge.collapse import collapsed
+
+        return collapsed(jobs, self._config.collapse_above)
+
+    def _begin_checks(self) -> None:
+        """Read the parameter anew: a check is about what is stored, not about what is remembered."""
+        for source in {job.source for job in self.jobs if job.is_check}:
+            self._check = self._check or self._make_check()
+            try:
+                self._check.refresh_token()
+            except Transient:
+                pass  # the purges will try again
+            except PurgeError as error:
+                self.fail(source, error)
+                self.metrics.misconfigured += 1
+                log.error("check", reason=str(error))
+
+    def _explain(self) -> None:
+        """Say of a check's refusals what they mean, once for each zone."""
+        said: dict[tuple[object, str], PurgeError] = {}
+        for purge in (purge for job in self.jobs if job.is_check for purge in job.purges):
+            error = self._refused.get(purge)
+            if error is not None and self._check is not None:
+                about = (purge if isinstance(error, Rejected) else purge.zone, str(error))
+                if about not in said:
+                    said[about] = self._check.explained(purge, error, self._deadline)
+                    log.error("check", reason=str(said[about]))
+                self._refused[purge] = said[about]
+
+    def _is_done(self, job: Job) -> bool:
+        return bool(job.purges) and all(purge in self._accepted_at for purge in job.purges)
+
+
+def shown(jobs: Iterable[Job]) -> list[object]:
+    """Return what the jobs purge, each once, as Cloudflare is sent it."""
+    return list({repr(purge.shown): purge.shown for job in jobs for purge in job.purges}.values())
 
 
 def _report_unexpected(error: Exception) -> None:

@@ -13,8 +13,8 @@ _MAX_VALUES = 100
 class Metrics:
     """Counts of one invocation."""
 
-    changes: int = 0  # objects that changed, and URLs named by hand
-    purged: int = 0  # cached copies Cloudflare accepted to drop
+    changes: int = 0  # objects that changed, and items named by hand
+    purged: int = 0  # URLs, prefixes, tags, hosts and zones Cloudflare accepted to purge
     skipped: int = 0  # changes that need no purge
     parked: int = 0  # messages put into the dead-letter queue
     retried: int = 0  # messages given back to the queue

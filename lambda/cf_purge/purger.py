@@ -13,14 +13,14 @@ from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.metrics import Metrics
 from cf_purge.pace import Pace
-from cf_purge.targets import Purge
+from cf_purge.purge import FILES, Purge, Zone
 from cf_purge.token import Token
 
 TRIES = 3
 REQUEST_TIMEOUT = 10.0  # seconds; Cloudflare's own median is a quarter of one
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0  # seconds
 _SHORTEST_REQUEST = 1.0  # seconds; with less left than this none is begun
-_URLS_PER_LINE = 50  # a log event holds 256 KB, a URL of a 1,024-byte key 3 KB
+_ITEMS_PER_LINE = 50  # a log event holds 256 KB, a URL of a 1,024-byte key 3 KB
 
 
 class Purger:
@@ -39,21 +39,22 @@ class Purger:
         """Yield every purge once, in a request with its outcome: None for accepted, else why not.
 
         A rejected request is halved until the bad purge stands alone. What is wrong with a zone holds for the
-        rest of the zone in this run: it is not asked again. `deadline` is in seconds since the epoch.
+        rest of its purges of that kind in this run: it is not asked again. `deadline` is in seconds since the epoch.
         """
-        stopped: dict[str, PurgeError] = {}
+        # By kind, too: each has its own rate limit, and some environments cannot be purged by URL.
+        stopped: dict[tuple[Zone, str], PurgeError] = {}
         for whole in requests_for(purges, self._limit):
             pending = [whole]
             while pending:
                 request = pending.pop()
-                error = stopped.get(request.zone_id)
+                error = stopped.get((request.zone, request.kind))
                 if error is None:
                     error = self._outcome(request, deadline, metrics)
                 if isinstance(error, Rejected) and len(request.purges) > 1:
                     pending += reversed(request.halves())
                     continue
                 if isinstance(error, Transient | Misconfigured):
-                    stopped[request.zone_id] = error
+                    stopped[request.zone, request.kind] = error
                 _report(request, error)
                 yield request, error
 
@@ -97,9 +98,16 @@ class Purger:
 
 
 def _report(request: Request, error: PurgeError | None) -> None:
-    urls = [purge.url for purge in request.purges]
+    items = [purge.shown for purge in request.purges]
+    zone, kind = str(request.zone), "urls" if request.kind == FILES else request.kind
     if error is None:
-        for start in range(0, len(urls), _URLS_PER_LINE):
-            log.info("purged", zone_id=request.zone_id, urls=urls[start : start + _URLS_PER_LINE])
+        for start in range(0, len(items), _ITEMS_PER_LINE):
+            log.info("purged", zone_id=zone, **{kind: items[start : start + _ITEMS_PER_LINE]})
     else:
-        log.error("not purged", kind=type(error).__name__, reason=str(error), urls=len(urls), first_url=urls[0])
+        log.error(
+            "not purged",
+            kind=type(error).__name__,
+            reason=str(error),
+            zone_id=zone,
+            **{kind: len(items), "first": items[0]},
+        )

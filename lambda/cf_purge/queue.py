@@ -9,7 +9,7 @@ from typing import Any
 from cf_purge import log
 from cf_purge.aws import TIMEOUT, Aws
 from cf_purge.clock import Clock
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.errors import Misconfigured, Rejected, Transient, words
 from cf_purge.events import Message
 from cf_purge.metrics import Metrics
 
@@ -57,13 +57,21 @@ class Queue:
                 metrics.parked += 1
                 log.warn("parked", message_id=message.id, code=error.code, reason=str(error))
             except Exception as obstacle:  # whatever it is, the message is not in the other queue
-                log.error("not parked", message_id=message.id, code=error.code, reason=_words(obstacle))
+                log.error("not parked", message_id=message.id, code=error.code, reason=words(obstacle))
                 metrics.misconfigured += isinstance(obstacle, Misconfigured)
                 returned.append((message, obstacle))
         metrics.retried += len(returned)
         delays = [(message, delay_after(error, message.receives)) for message, error in returned if message.receipt]
         self._give_back(delays, deadline)
         return [message for message, _ in returned]
+
+    def send(self, arn: str, body: str, delay: int, deadline: float) -> None:
+        """Put a message into a queue, to be seen after `delay` seconds (at most 900).
+
+        Raises:
+            PurgeError: it is not there.
+        """
+        self._call("SendMessage", arn, {"MessageBody": body, "DelaySeconds": delay}, deadline)
 
     def _give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
         """Choose when returned messages are seen again, in seconds from now.
@@ -82,7 +90,7 @@ class Queue:
                 if result.get("Failed"):
                     log.warn("visibility not changed", messages=len(result["Failed"]))
             except Exception as error:  # the messages are given back all the same
-                log.warn("visibility not changed", messages=len(part), reason=_words(error))
+                log.warn("visibility not changed", messages=len(part), reason=words(error))
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> None:
         """Put a message into the dead-letter queue, body untouched, with `ReasonCode` and `Reason`.
@@ -106,11 +114,6 @@ class Queue:
             raise Transient("No time is left in this invocation.")
         queue_url = f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
         return self._aws.call("sqs", operation, {"QueueUrl": queue_url, **payload}, region, min(TIMEOUT, left))
-
-
-def _words(error: Exception) -> str:
-    """Only our own errors speak: another's text may quote anything."""
-    return str(error) if isinstance(error, PurgeError) else type(error).__name__
 
 
 def _attribute(text: str) -> str:

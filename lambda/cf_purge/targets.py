@@ -1,13 +1,14 @@
-"""Changes → purges: under which URLs does Cloudflare hold this key? Pure."""
+"""Changes → purges: what does Cloudflare hold of this key? Pure."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from cf_purge.config import HOST, Config, Target
 from cf_purge.errors import Rejected
+from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 
 # Clients disagree on what to encode in a path and Cloudflare keeps a copy per spelling, so every distinct one
 # is purged. `quote` leaves letters, digits and _.-~ alone; "%", "?" and "#" are in none of these, so always encoded.
@@ -17,17 +18,11 @@ _SPELLINGS = (
     "/!*'()",  # ECMAScript's encodeURIComponent
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-~/]*")
-# Scheme, host, path and query; no client sends the fragment. No credentials, and no port: leave it out.
-_URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x1f\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
-_DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
-
-
-@dataclass(frozen=True, slots=True)
-class Purge:
-    """One cached copy to drop."""
-
-    zone_id: str
-    url: str  # absolute, percent-encoded
+_DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
+_PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|ext)\}")
+# A tag is printable ASCII without spaces, and a comma ends it in the header that sets it.
+_IN_TAGS = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
+MAX_SLASHES = 31  # in a prefix
 
 
 def purges_for(key: str, bucket: str | None, config: Config) -> list[Purge]:
@@ -36,65 +31,93 @@ def purges_for(key: str, bucket: str | None, config: Config) -> list[Purge]:
     Raises:
         Rejected: the object lies in a bucket that is not configured.
     """
+    bucket = checked_bucket(bucket, config)
+    if not config.keys.takes(key):
+        return []
+    return [purge for target in config.targets for purge in dict.fromkeys(_purges_at(target, key, bucket))]
+
+
+def checked_bucket(bucket: str | None, config: Config) -> str:
+    """Return the name of the bucket that an event is about.
+
+    Raises:
+        Rejected: it is not the configured one, none at all, or not said where any would do.
+    """
     if config.bucket is not None and bucket not in (None, config.bucket):
         raise Rejected(f"The event is about bucket {bucket}, this function serves {config.bucket}.", "ForeignBucket")
     bucket = bucket or config.bucket
     if bucket is None:
-        raise Rejected('Say which bucket the keys are in: add "bucket" to the event.', "UnknownEvent")
+        raise Rejected('Say which bucket it is about: add "bucket" to the event.', "UnknownEvent")
     if not HOST.fullmatch(bucket.lower()):
         raise Rejected(f"{bucket[:256]!r} is no bucket's name.", "ForeignBucket")
-    if not config.keys.takes(key):
-        return []
-    purges = (
-        Purge(target.zone_id, f"{scheme}://{host}{path}")
-        for target in config.targets
-        for path in paths_of(key, target)
-        for host in target.hosts or (bucket.lower(),)
-        for scheme in target.schemes
-    )
-    return list(dict.fromkeys(purges))
+    return bucket
 
 
-def purges_for_url(url: str, config: Config) -> list[Purge]:
-    """Return the purge of a URL named by hand, spelt as given but for characters no URL may hold.
+def _purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
+    path = path_of(key, target)
+    if path is None:
+        return
+    zone, hosts = target.zone, hosts_of(target, bucket)
+    pages = pages_of(path, target)
+    if target.purge_by == "everything":
+        yield Purge(zone, EVERYTHING, "", target=target)
+    elif target.purge_by == "host":
+        for host in hosts:
+            yield Purge(zone, HOSTS, host, target=target)
+    elif target.purge_by == "tag":
+        for tag in filter(None, (tag_of(template, key, bucket) for template in target.tags)):
+            yield Purge(zone, TAGS, tag, target=target)
+    elif target.purge_by == "prefix" and path and not path.endswith("/"):
+        for host in hosts:
+            for spelling in spellings(path):
+                yield Purge(zone, PREFIXES, _prefix(host, spelling), target=target)
+        # As a prefix "/a/" would take all of the folder, and "/b" whatever begins like it.
+        yield from _urls(target, hosts, pages)
+    else:
+        yield from _urls(target, hosts, [path, *pages])
 
-    Raises:
-        Rejected: not an absolute http(s) URL, or on a host of no target.
-    """
-    match = _URL.fullmatch(url.strip())
-    try:
-        rest = quote(match[3], safe="%/:?=&;@!$'()*+,~[]") if match else ""
-    except UnicodeEncodeError:  # a lone surrogate
-        match = None
-    if not match or not HOST.fullmatch(match[2].lower()):
-        raise Rejected(
-            f"{url[:256]!r} is not a URL such as https://www.example.com/a.css, without a port.", "MalformedUrl"
-        )
-    host = match[2].lower()
-    zones = [t.zone_id for t in config.targets if not t.hosts or host in t.hosts]
-    if not zones:
-        raise Rejected(f"{host} is the host of no target: add it to targets[*].hosts.", "ForeignHost")
-    url = f"{match[1].lower()}://{host}{rest if rest.startswith('/') else f'/{rest}'}"
-    return [Purge(zone_id, url) for zone_id in dict.fromkeys(zones)]
+
+def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[Purge]:
+    for path in paths:
+        for spelling in spellings(path):
+            for host in hosts:
+                for scheme in target.schemes:
+                    for headers in ((), *target.header_variants):
+                        url = f"{scheme}://{host}/{spelling}"
+                        yield Purge(target.zone, FILES, url, headers, target)
 
 
-def paths_of(key: str, target: Target) -> list[str]:
-    """Return every spelling of every path under which `target` serves a decoded key.
+def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:
+    """Return the hosts of a target; the bucket's name when it has none of its own."""
+    return target.hosts or ((bucket.lower(),) if bucket else ())
+
+
+def path_of(key: str, target: Target) -> str | None:
+    """Return the decoded path, without the leading slash, under which a target serves a decoded key; None: it does not.
 
     Folder markers ("a/") are no pages unless "" is an index document. Keys with a dot segment are reachable by
     no client: browsers and Cloudflare resolve it away (RFC 3986 section 5.2.4).
     """
     if not key.startswith(target.key_prefix):
-        return []
+        return None
     path = target.path_prefix + key[len(target.key_prefix) :]
-    name = path.rpartition("/")[2]
-    is_index = name in target.index_documents
-    if (not name and not is_index) or _DOT_SEGMENT.search(path):
-        return []
-    paths = [path]
-    if is_index and name:
-        paths.append(path[: -len(name)])
-    return [f"/{spelling}" for path in paths for spelling in spellings(path)]
+    is_marker = path.endswith("/") or not path
+    if (is_marker and "" not in target.index_documents) or _DOT_SEGMENT.search(path):
+        return None
+    return path
+
+
+def pages_of(path: str, target: Target) -> list[str]:
+    """Return the other paths under which a target serves the same object: its folder, its clean URLs."""
+    folder, slash, name = path.rpartition("/")
+    pages = []
+    if name in target.index_documents:
+        pages = [f"{folder}{slash}"] if name else []
+        pages += [folder] if target.clean_urls and folder else []
+    elif target.clean_urls and name.endswith(".html") and name != ".html":
+        pages = [path.removesuffix(".html")]
+    # The folder that is the target's own root has its clean URL outside of the target.
+    return [page for page in pages if page.startswith(target.path_prefix) and not _DOT_SEGMENT.search(page)]
 
 
 def spellings(path: str) -> list[str]:
@@ -102,3 +125,20 @@ def spellings(path: str) -> list[str]:
     if _PLAIN.fullmatch(path):
         return [path]
     return list(dict.fromkeys(quote(path, safe=safe) for safe in _SPELLINGS))
+
+
+def tag_of(template: str, key: str, bucket: str) -> str:
+    """Fill a tag template from a decoded key; what a tag cannot hold is percent-encoded.
+
+    `a/b.css` has the `{dir}` a, the `{name}` b.css and the `{ext}` css.
+    """
+    folder, _, name = key.rpartition("/")
+    stem, _, extension = name.rpartition(".")
+    values = {"bucket": bucket, "key": key, "dir": folder, "name": name, "ext": extension if stem else ""}
+    return _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=_IN_TAGS), template)
+
+
+def _prefix(host: str, spelling: str) -> str:
+    """`host/path`; of a path deeper than Cloudflare takes, the deepest folder it does."""
+    parts = f"{host}/{spelling}".split("/")
+    return "/".join(parts if len(parts) <= MAX_SLASHES + 1 else [*parts[:MAX_SLASHES], ""])

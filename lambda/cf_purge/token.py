@@ -10,14 +10,18 @@ from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, Transient
 
 TTL = 300.0  # seconds
+_VARIABLE = "CLOUDFLARE_API_KEY"
 _STALE_TTL = 30.0  # seconds a stale token is served before SSM is asked again
 
 _REMEDIES = {
     "ParameterNotFound": "create it as a SecureString, in the function's Region, or correct api_token_parameter",
     "ParameterVersionNotFound": "name a version that exists, or none",
-    "AccessDeniedException": "allow ssm:GetParameter on it and, if it has its own key, set api_token_kms_key_arn",
+    "AccessDeniedException": "allow the function's role ssm:GetParameter on it",
     "InvalidKeyId": "enable the KMS key that encrypts it",
 }
+_UNDECRYPTABLE = "set api_token_kms_key_arn to the key that encrypts it, and let that key's policy allow the role"
+# What KMS refuses, SSM passes on under its own code.
+_KMS = re.compile(r"\bkms:[A-Z]|ciphertext refers")
 
 
 class Token:
@@ -29,6 +33,11 @@ class Token:
         self._clock = clock
         self._value: str | None = None
         self._fetch_after = 0.0
+
+    @property
+    def place(self) -> str:
+        """Where it is stored, for people."""
+        return f"SSM parameter {self._config.api_token_parameter}" if self._config.api_token is None else _VARIABLE
 
     def get(self) -> str:
         """Return the token, at most TTL old; older while SSM has a fault of its own.
@@ -46,7 +55,7 @@ class Token:
         """Fetch the token anew; raises as `get` does."""
         now = self._clock.now()
         if self._config.api_token is not None:
-            self._value, self._fetch_after = _checked(self._config.api_token, "CLOUDFLARE_API_KEY"), now + TTL
+            self._value, self._fetch_after = _checked(self._config.api_token, self.place), now + TTL
             return
         name = self._config.api_token_parameter or ""
         # Another Region's parameter is named by its ARN.
@@ -60,11 +69,13 @@ class Token:
             return
         except Refused as error:
             remedy = _REMEDIES.get(error.code, "check it and the function's role")
+            if error.code == "AccessDeniedException" and _KMS.search(str(error)):
+                remedy = _UNDECRYPTABLE
             said = str(error).replace(self._value, "[token]") if self._value else str(error)
             raise Misconfigured(f"SSM parameter {name} cannot be read ({said}): {remedy}.") from None
         parameter = result.get("Parameter")
         value = parameter.get("Value") if isinstance(parameter, dict) else None
-        self._value = _checked(value if isinstance(value, str) else "", f"SSM parameter {name}")
+        self._value = _checked(value if isinstance(value, str) else "", self.place)
         self._fetch_after = now + TTL
 
 

@@ -1,4 +1,4 @@
-"""The one HTTP client: POST only, TLS always verified, no redirect followed, answers read up to a limit."""
+"""The one HTTP client: TLS always verified, no redirect followed, answers read up to a limit."""
 
 from __future__ import annotations
 
@@ -42,10 +42,17 @@ class Transport:
         Raises:
             Transient: no answer, or one that cannot be read to its end. The text names no header.
         """
+        return self._request("POST", url, headers, body, timeout)
+
+    def get(self, url: str, headers: Mapping[str, str], timeout: float) -> Answer:
+        """Send one GET; otherwise as `post`."""
+        return self._request("GET", url, headers, None, timeout)
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Answer:
         timeouts = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout)
         try:
             response = self._pool.request(
-                "POST",
+                method,
                 url,
                 headers={**headers, "Accept-Encoding": "identity"},
                 body=body,

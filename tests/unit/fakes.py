@@ -5,17 +5,25 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from cf_purge.clock import Clock
+from cf_purge.config import API_URL
 from cf_purge.errors import Transient
 from cf_purge.handler import Function
+from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from cf_purge.transport import Answer
-from tests.unit.factories import AT, TOKEN, environment
+from tests.unit.factories import AT, QUEUE_ARN, TOKEN, environment
 
 Reply = Answer | Exception
+Item = str | tuple[str, tuple[tuple[str, str], ...]]
+
+# Items of a request, by kind; of URLs as many as the largest plan takes.
+_LIMITS = {FILES: 500, PREFIXES: 100, TAGS: 100, HOSTS: 100, EVERYTHING: 1}
 
 
 def answer(status: int, document: object = None, **headers: str) -> Answer:
@@ -26,6 +34,11 @@ def answer(status: int, document: object = None, **headers: str) -> Answer:
 
 def success() -> Answer:
     return answer(200, {"success": True, "errors": [], "messages": [], "result": {"id": "023e105f4ecef8ad9ca3"}})
+
+
+def result(value: object) -> Answer:
+    """Cloudflare's answer to what it was asked for with GET."""
+    return answer(200, {"success": True, "errors": [], "messages": [], "result": value})
 
 
 def refusal(status: int, *codes: int, message: str = "no", **headers: str) -> Answer:
@@ -64,66 +77,157 @@ class FakeClock:
 
 @dataclass(frozen=True)
 class Sent:
-    """One POST that reached the fake transport."""
+    """One request that reached the fake transport; a GET has no body."""
 
     url: str
     headers: Mapping[str, str]
     body: Any
     timeout: float
+    method: str = "POST"
+
+    @property
+    def path(self) -> str:
+        return self.url.removeprefix(API_URL)
 
     @property
     def zone_id(self) -> str:
         return self.url.split("/zones/")[1].split("/")[0]
 
     @property
+    def zone(self) -> str:
+        """The zone's id, and `/environments/…` behind it for an environment of it."""
+        return self.url.split("/zones/")[1].rpartition("/")[0]
+
+    @property
+    def kind(self) -> str:
+        [kind] = self.body
+        return str(kind)
+
+    @property
+    def items(self) -> list[Item]:
+        """Every item of the body; a URL with headers as `(url, ((name, value), …))`, everything as ""."""
+        value = self.body[self.kind]
+        return [""] if self.kind == EVERYTHING else [_item(item) for item in value]
+
+    @property
     def urls(self) -> list[str]:
-        return list(self.body["files"])
+        """The URLs of the body, with headers or without."""
+        return _urls(self.items) if self.kind == FILES else []
+
+
+def _item(item: Any) -> Item:
+    return item if isinstance(item, str) else (item["url"], tuple(item["headers"].items()))
+
+
+def _urls(items: Iterable[Item]) -> list[str]:
+    return [item if isinstance(item, str) else item[0] for item in items]
+
+
+def _fault(sent: Sent) -> str | None:
+    """What Cloudflare's documentation does not allow in a request, None when there is nothing."""
+    if not re.fullmatch(r"[^?#]*/zones/[0-9a-f]{32}(/environments/[^/]+)?/(purge|invalidate)_cache", sent.url):
+        return "path"
+    if not isinstance(sent.body, dict) or len(sent.body) != 1 or sent.kind not in _LIMITS:
+        return "fields"
+    value = sent.body[sent.kind]
+    if sent.kind == EVERYTHING:
+        return None if value is True else "everything"
+    if not isinstance(value, list) or not 1 <= len(value) <= _LIMITS[sent.kind]:
+        return "number of items"
+    if not all(isinstance(item, str) or (sent.kind == FILES and set(item) == {"url", "headers"}) for item in value):
+        return "type of an item"
+    return None
 
 
 @dataclass
 class FakeCloudflare:
-    """Accepts what it is not told to refuse.
+    """Accepts what it is not told to refuse, but for what no documentation allows: that it keeps in `malformed`.
 
-    `script` answers the next requests, None in it meaning "as always"; `zones` answers for a zone; `bad` are
-    URLs that spoil their request; `tokens` are the valid ones.
+    `script` answers the next purges, None in it meaning "as always"; `zones` answers for a zone, by its id or by
+    `<id>/environments/<id>`, and `kinds` for one kind of purge; `bad` are items that spoil their request; `tokens`
+    are the valid ones. What is asked with GET is in `reads`: `status` is what a token is to its verification,
+    `names` which zones have a name, and `read_script` answers the next of either.
     """
 
     script: list[Reply | None] = field(default_factory=list)
     zones: dict[str, Reply] = field(default_factory=dict)
+    kinds: dict[str, Reply] = field(default_factory=dict)
     bad: Callable[[str], bool] = lambda _: False
     bad_reply: Reply = field(default_factory=lambda: refusal(400, 1016))
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
+    status: str | Reply = "active"  # of a valid token; "unknown" is what it says of others
+    names: dict[str, list[str] | Reply] = field(default_factory=dict)  # zone ids by name
+    read_script: list[Reply | None] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
-    accepted: list[tuple[str, str]] = field(default_factory=list)  # (zone, URL), in order
+    reads: list[Sent] = field(default_factory=list)
+    malformed: list[tuple[str, Sent]] = field(default_factory=list)
+    accepted: list[tuple[str, str, Item]] = field(default_factory=list)  # (zone, kind, item), in order
 
     @property
     def urls(self) -> list[str]:
-        return [url for _, url in self.accepted]
+        """The accepted URLs, with headers or without."""
+        return _urls(item for _, kind, item in self.accepted if kind == FILES)
 
     def reply(self, sent: Sent) -> Reply:
+        if sent.method == "GET":
+            return self._read(sent)
         self.requests.append(sent)
         scripted = self.script.pop(0) if self.script else None
         if scripted is not None:
             return scripted
-        token = sent.headers.get("X-Auth-Key") or sent.headers["Authorization"].removeprefix("Bearer ")
-        if token not in self.tokens:
+        if not self._knows(sent):
             return refusal(401, 10000, message="Authentication error")
-        if sent.zone_id in self.zones:
-            return self.zones[sent.zone_id]
-        if any(self.bad(url) for url in sent.urls):
+        fault = _fault(sent)
+        if fault is not None:
+            self.malformed.append((fault, sent))
+            return refusal(400, 1012, message=f"malformed: {fault}")
+        for replies, about in ((self.zones, sent.zone), (self.zones, sent.zone_id), (self.kinds, sent.kind)):
+            if about in replies:
+                return replies[about]
+        if any(self.bad(item) for item in _urls(sent.items)):
             return self.bad_reply
-        self.accepted += [(sent.zone_id, url) for url in sent.urls]
+        self.accepted += [(sent.zone, sent.kind, item) for item in sent.items]
         return success()
+
+    def _knows(self, sent: Sent) -> bool:
+        token = sent.headers.get("X-Auth-Key") or sent.headers["Authorization"].removeprefix("Bearer ")
+        return token in self.tokens
+
+    def _read(self, sent: Sent) -> Reply:
+        self.reads.append(sent)
+        scripted = self.read_script.pop(0) if self.read_script else None
+        if scripted is not None:
+            return scripted
+        parts = urlsplit(sent.url)
+        if parts.path.endswith("/user/tokens/verify"):
+            status = self.status if self._knows(sent) else "unknown"
+            if status == "unknown":
+                return refusal(401, 1000, message="Invalid API Token")
+            if not isinstance(status, str):
+                return status
+            return result({"id": "f267e341f3dd4697bd3b9f71dd96247f", "status": status})
+        assert parts.path.endswith("/zones"), sent.url
+        [name] = parse_qs(parts.query)["name"]
+        found = self.names.get(name, [])
+        if not isinstance(found, list):
+            return found
+        if not self._knows(sent):
+            return refusal(403, 9109, message="Invalid access token")
+        return result([{"id": zone_id, "name": name, "status": "active"} for zone_id in found])
 
 
 @dataclass
 class FakeAws:
-    """SSM and SQS; `script` answers the next calls of an operation, None in it meaning "as always"."""
+    """SSM and SQS; `script` answers the next calls of an operation, None in it meaning "as always".
+
+    What is sent to the function's own queue is `delayed`, to the dead-letter queue `parked`.
+    """
 
     token: str = TOKEN
     script: dict[str, list[Reply | None]] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     parked: list[dict[str, Any]] = field(default_factory=list)
+    delayed: list[dict[str, Any]] = field(default_factory=list)
     delays: dict[str, int] = field(default_factory=dict)  # seconds, by receipt handle
 
     def fetches(self) -> int:
@@ -139,7 +243,14 @@ class FakeAws:
         if operation == "GetParameter":
             return answer(200, {"Parameter": {"Name": sent.body["Name"], "Value": self.token}})
         if operation == "SendMessage":
-            self.parked.append(sent.body)
+            assert len(sent.body["MessageBody"].encode()) <= 262_144
+            if sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}"):
+                assert isinstance(sent.body["DelaySeconds"], int)
+                assert 0 <= sent.body["DelaySeconds"] <= 900
+                self.delayed.append(sent.body)
+            else:
+                assert "DelaySeconds" not in sent.body
+                self.parked.append(sent.body)
             return answer(200, {"MessageId": "p", "MD5OfMessageBody": "0"})
         assert operation == "ChangeMessageVisibilityBatch", operation
         entries = sent.body["Entries"]
@@ -160,11 +271,16 @@ class FakeTransport:
         self.on_post: Callable[[Sent], None] = lambda _: None
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
-        assert timeout > 0
-        sent = Sent(url, dict(headers), json.loads(body), timeout)
+        return self._answer(Sent(url, dict(headers), json.loads(body), timeout))
+
+    def get(self, url: str, headers: Mapping[str, str], timeout: float) -> Answer:
+        return self._answer(Sent(url, dict(headers), None, timeout, "GET"))
+
+    def _answer(self, sent: Sent) -> Answer:
+        assert sent.timeout > 0
         self.sent.append(sent)
         self.on_post(sent)
-        reply = (self.aws if "X-Amz-Target" in headers else self.cloudflare).reply(sent)
+        reply = (self.aws if "X-Amz-Target" in sent.headers else self.cloudflare).reply(sent)
         if isinstance(reply, Exception):
             raise reply
         return reply

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from cf_purge.aws import Aws
 from cf_purge.clock import Clock
-from cf_purge.config import load
+from cf_purge.environment import load
 from cf_purge.errors import Misconfigured, Rejected, Transient
 from cf_purge.events import messages_in
 from cf_purge.metrics import Metrics

@@ -8,22 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_purge.batch import Request
-from cf_purge.cloudflare import Cloudflare, RateLimited
+from cf_purge.cloudflare import Cloudflare, RateLimited, Unauthorized
 from cf_purge.config import Config, Target
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
-from cf_purge.targets import Purge
+from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, Zone
 from cf_purge.transport import Answer
 from tests.unit.factories import TOKEN, ZONE
 from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, refusal, success
 
 URLS = ("https://www.example.com/a", "https://www.example.com/b")
-REQUEST = Request(ZONE, tuple(Purge(ZONE, url) for url in URLS))
+REQUEST = Request(Zone(ZONE), FILES, tuple(Purge(Zone(ZONE), FILES, url) for url in URLS))
 
 
-def send(reply: Reply | None = None, *, token: str = TOKEN, **config: Any) -> FakeCloudflare:
+def send(
+    reply: Reply | None = None, *, token: str = TOKEN, request: Request = REQUEST, **config: Any
+) -> FakeCloudflare:
     fake = FakeCloudflare(script=[reply])
     transport: Any = FakeTransport(fake, FakeAws())
-    Cloudflare(Config("site", (Target(ZONE),), **config), transport).send(REQUEST, token, 7.5)
+    Cloudflare(Config("site", (Target(ZONE),), **config), transport).send(request, token, 7.5)
     return fake
 
 
@@ -40,6 +42,59 @@ def test_a_request_is_what_cloudflare_documents() -> None:
     assert sent.body == {"files": list(URLS)}
     assert sent.headers == {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
     assert sent.timeout == 7.5
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "environment_id", "path"),
+    [
+        ("purge_cache", None, f"/zones/{ZONE}/purge_cache"),
+        ("invalidate_cache", None, f"/zones/{ZONE}/invalidate_cache"),
+        ("purge_cache", "5_f-A", f"/zones/{ZONE}/environments/5_f-A/purge_cache"),
+        ("invalidate_cache", "staging", f"/zones/{ZONE}/environments/staging/invalidate_cache"),
+    ],
+)
+def test_the_path_names_the_zone_its_environment_and_what_to_do(
+    endpoint: str, environment_id: str | None, path: str
+) -> None:
+    zone = Zone(ZONE, environment_id)
+    [sent] = send(request=Request(zone, FILES, (Purge(zone, FILES, URLS[0]),)), endpoint=endpoint).requests
+    assert sent.url == f"https://api.cloudflare.com/client/v4{path}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "items", "body"),
+    [
+        (FILES, URLS, {"files": list(URLS)}),
+        (PREFIXES, ("www.example.com/a/",), {"prefixes": ["www.example.com/a/"]}),
+        (TAGS, ("a", "b,c"), {"tags": ["a", "b,c"]}),
+        (HOSTS, ("www.example.com",), {"hosts": ["www.example.com"]}),
+        (EVERYTHING, ("",), {"purge_everything": True}),
+    ],
+)
+def test_every_kind_of_purge_has_the_body_cloudflare_documents(
+    kind: str, items: tuple[str, ...], body: dict[str, Any]
+) -> None:
+    purges = tuple(Purge(Zone(ZONE), kind, item) for item in items)
+    fake = send(request=Request(Zone(ZONE), kind, purges))
+    assert [sent.body for sent in fake.requests] == [body]
+
+
+def test_a_url_with_headers_is_an_object_beside_the_plain_one() -> None:
+    purges = tuple(
+        Purge(Zone(ZONE), FILES, URLS[0], headers)
+        for headers in ((), (("Origin", "https://a.example"), ("X-Device", "phone")))
+    )
+    [sent] = send(request=Request(Zone(ZONE), FILES, purges)).requests
+    assert sent.body == {
+        "files": [URLS[0], {"url": URLS[0], "headers": {"Origin": "https://a.example", "X-Device": "phone"}}]
+    }
+
+
+def test_an_environment_is_named_in_the_words_of_its_refusal() -> None:
+    zone = Zone(ZONE, "staging")
+    with pytest.raises(Misconfigured, match=rf"for zone {ZONE} \(environment staging\)") as caught:
+        send(refusal(400, 1136), request=Request(zone, FILES, (Purge(zone, FILES, URLS[0]),)))
+    assert "index_documents = [] and clean_urls = false" in str(caught.value)
 
 
 def test_a_global_api_key_is_sent_with_its_email_and_never_as_a_bearer() -> None:
@@ -96,6 +151,35 @@ def test_what_a_person_must_mend_is_misconfigured_and_says_how(code: int, status
     assert words in str(error)
     assert f"Cloudflare answered {status}" in str(error)
     assert f"{code} no" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "codes", "is_unauthorized"),
+    [
+        (401, (10000,), True),
+        (403, (10000,), True),
+        (400, (10000,), True),
+        (200, (10000,), True),
+        (401, (), True),
+        (403, (), True),
+        (401, (0,), True),
+        (403, (9109,), True),
+        (403, (10000, 7003), True),
+        (403, (1095,), False),
+        (401, (6111,), False),
+        (403, (6103,), False),
+        (400, (6003,), False),
+        (403, (7003, 7000), False),
+        (404, (1001,), False),
+        (400, (1136,), False),
+    ],
+)
+def test_only_what_does_not_say_what_is_wrong_is_a_matter_for_the_check(
+    status: int, codes: tuple[int, ...], is_unauthorized: bool
+) -> None:
+    error = outcome(refusal(status, *codes))
+    assert isinstance(error, Misconfigured)
+    assert isinstance(error, Unauthorized) == is_unauthorized
 
 
 @pytest.mark.parametrize("code", [6103, 6111])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cf_purge.config import Target
-from cf_purge.targets import paths_of
+from cf_purge.targets import pages_of, path_of, spellings
 from tests.unit.factories import ZONE
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +26,12 @@ def rows(heading: str) -> list[list[str]]:
 def test_the_table_of_keys_is_true(key: str, _rule: str, urls: str) -> None:
     quoted = re.findall(r"`([^`]*)`", key)
     prefixes = dict(re.findall(r'(key_prefix|path_prefix) = "(\w+)"', key))
-    target = Target(ZONE, **{name: f"{folder}/" for name, folder in prefixes.items()})
-    assert set(paths_of(quoted[0], target)) == set(re.findall(r"`([^`]*)`", urls))
+    target = Target(
+        ZONE, **{name: f"{folder}/" for name, folder in prefixes.items()}, clean_urls="`clean_urls = true`" in key
+    )
+    path = path_of(quoted[0], target)
+    pages = [] if path is None else [path, *pages_of(path, target)]
+    assert {f"/{spelling}" for page in pages for spelling in spellings(page)} == set(re.findall(r"`([^`]*)`", urls))
 
 
 def test_the_table_of_reason_codes_is_whole() -> None:

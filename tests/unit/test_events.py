@@ -43,7 +43,8 @@ KEYS = [
 ]
 FIELDS = [
     *("Records", "s3", "object", "key", "bucket", "name", "Sns", "Message", "Type", "source", "detail"),
-    *("requestPayload", "keys", "urls", "dry_run", "eventVersion", "eventTime", "Event", "eventSource"),
+    *("requestPayload", "keys", "urls", "prefixes", "tags", "hosts", "everything", "check", "zone_id", "hop"),
+    *("dry_run", "eventVersion", "eventTime", "Event", "eventSource"),
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -150,7 +151,8 @@ def test_decoding_undoes_the_encoding_of_any_key(key: str) -> None:
 )
 def test_a_test_event_of_s3_asks_for_nothing(wrap: Any) -> None:
     asked = asked_by(wrap(s3_test_event()))
-    assert (asked.changes, asked.urls, asked.errors) == ([], [], [])
+    assert (asked.changes, asked.named, asked.errors) == ([], [], [])
+    assert (asked.dry_run, asked.is_repurge) == (False, False)
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.6", "2.99"])
@@ -266,54 +268,6 @@ def test_a_bad_record_is_an_error_of_its_own_and_its_neighbours_are_read(record:
     assert words in str(error)
 
 
-def test_a_manual_event_names_keys_urls_and_a_bucket() -> None:
-    asked = asked_by({"keys": ["a", "b c"], "urls": ["https://www.example.com/x"], "bucket": "other"})
-    assert asked.changes == [Change("a", "other"), Change("b c", "other")]
-    assert asked.urls == ["https://www.example.com/x"]
-    assert asked.dry_run is False
-
-
-def test_a_manual_event_may_come_as_a_message_too() -> None:
-    assert asked_by('{"urls": ["https://www.example.com/x"]}').urls == ["https://www.example.com/x"]
-    assert asked_by(sns_body({"keys": ["a"]})).changes == [Change("a")]
-
-
-@pytest.mark.parametrize("event", [{"keys": ["a"]}, {"urls": ["https://www.example.com/"]}, s3_event("a")])
-def test_any_event_can_be_a_dry_run(event: dict[str, Any]) -> None:
-    assert asked_by({**event, "dry_run": True}).dry_run is True
-    assert asked_by(sns_body({**event, "dry_run": True})).dry_run is True
-    assert asked_by({**event, "dry_run": False}).dry_run is False
-
-
-@pytest.mark.parametrize(
-    ("event", "words"),
-    [
-        ({"keys": []}, '"keys" must be a list of at least one'),
-        ({"urls": []}, '"urls" must be a list of at least one'),
-        ({"keys": [], "urls": ["https://www.example.com/"]}, '"keys" must be a list of at least one'),
-        ({"keys": None}, '"keys" must be'),
-        ({"keys": "a"}, '"keys" must be'),
-        ({"keys": {"a": 1}}, '"keys" must be'),
-        ({"keys": [""]}, '"keys" must be'),
-        ({"keys": ["a", 7]}, '"keys" must be'),
-        ({"keys": ["a", None]}, '"keys" must be'),
-        ({"keys": ["a", "\ud800"]}, "not UTF-8"),
-        ({"urls": [["a"]]}, '"urls" must be'),
-        ({"keys": ["a"], "bucket": 7}, '"bucket" must be'),
-        ({"keys": ["a"], "dry_run": "yes"}, '"dry_run" must be'),
-        ({"keys": ["a"], "dry_run": 1}, '"dry_run" must be'),
-        ({"keys": ["a"], "dry_run": None}, '"dry_run" must be'),
-        ({"keys": ["a"], "dryrun": True}, "no field 'dryrun'"),
-        ({"urls": ["https://www.example.com/"], "x" * 999: 1}, "no field 'xxx"),
-    ],
-)
-def test_a_manual_event_that_is_wrong_is_refused_in_words(event: dict[str, Any], words: str) -> None:
-    with pytest.raises(UnknownEvent) as caught:
-        asked_by(event)
-    assert words in str(caught.value)
-    assert len(str(caught.value)) < 200
-
-
 @given(JSON)
 def test_any_json_is_read_or_refused_and_nothing_else(document: object) -> None:
     for form in (document, json.dumps(document)):
@@ -322,6 +276,7 @@ def test_any_json_is_read_or_refused_and_nothing_else(document: object) -> None:
         except UnknownEvent:
             continue
         assert all(isinstance(change.key, str) and change.key.encode() for change in asked.changes)
+        assert all(isinstance(named.item, str) for named in asked.named)
         assert all(isinstance(error, Rejected) for error in asked.errors)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from cf_purge import handler
 from cf_purge.errors import Misconfigured, Transient
+from cf_purge.purge import FILES
 from tests.unit.factories import ZONE, document, environment, s3_event, sqs_event
 from tests.unit.fakes import Context, FakeAws, FakeCloudflare, FakeTransport, refusal
 
@@ -24,7 +25,7 @@ def neighbours(monkeypatch: pytest.MonkeyPatch) -> FakeTransport:
 
 def test_the_entry_point_is_configured_by_the_environment(neighbours: FakeTransport) -> None:
     assert handler.lambda_handler(sqs_event(s3_event("a")), Context()) == {"batchItemFailures": []}
-    assert neighbours.cloudflare.accepted == [(ZONE, "https://www.example.com/a")]
+    assert neighbours.cloudflare.accepted == [(ZONE, FILES, "https://www.example.com/a")]
 
 
 def test_the_entry_point_needs_no_context(neighbours: FakeTransport) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, UnknownEvent
+from cf_purge.errors import Misconfigured, Rejected, UnknownEvent
+from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.unit.factories import (
     AT,
     HOST,
@@ -17,19 +18,16 @@ from tests.unit.factories import (
     TOKEN,
     ZONE,
     document,
-    environment,
     eventbridge_event,
     failed_invocation,
-    flat_environment,
     s3_event,
     s3_record,
     s3_test_event,
     sns_body,
-    sns_event,
     sqs_event,
     target,
 )
-from tests.unit.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+from tests.unit.fakes import Item, Reply, Sent, World, answer, aws_error, outage, refusal
 
 TWO_ZONES = document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=["b.example.net"], key_prefix="b/")])
 GARBAGE = st.one_of(
@@ -88,132 +86,12 @@ def url(path: str) -> str:
     return f"https://{HOST}/{path}"
 
 
-# ---- Answers to events that are no messages ----
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        s3_event("a b.css"),
-        sns_event(s3_event("a b.css")),
-        eventbridge_event("a b.css"),
-        failed_invocation(s3_event("a b.css")),
-        {"keys": ["a b.css"]},
-        {"urls": [url("a%20b.css")]},
-    ],
-)
-def test_an_event_that_is_no_message_gets_a_summary(world: World, event: dict[str, Any]) -> None:
-    assert world.invoke(event) == {
-        "success": True,
-        "invalidations": [url("a%20b.css")],
-        "skipped": [],
-        "requests": 1,
-    }
-    assert world.cloudflare.accepted == [(ZONE, url("a%20b.css"))]
-
-
-def test_the_summary_names_each_copy_once_and_the_keys_that_need_none() -> None:
-    world = World(document(exclude=["*.map"]))
-    assert world.invoke(s3_event("index.html", "a.map", "folder/", "index.html")) == {
-        "success": True,
-        "invalidations": [url("index.html"), url("")],
-        "skipped": ["a.map", "folder/"],
-        "requests": 1,
-    }
-    assert [line["key"] for line in world.logged("skipped")] == ["a.map", "folder/"]
-
-
-@pytest.mark.parametrize("event", [s3_test_event(), sns_event(s3_test_event()), {"Records": []}, s3_event("folder/")])
-def test_an_event_that_asks_for_nothing_makes_no_call(world: World, event: dict[str, Any]) -> None:
-    summary = world.invoke(event)
-    assert (summary["success"], summary["invalidations"], summary["requests"]) == (True, [], 0)
-    assert world.transport.sent == []
-
-
-@pytest.mark.parametrize(
-    ("event", "kind", "words"),
-    [
-        (None, "UnknownEvent", "not a JSON object"),
-        ({}, "UnknownEvent", "none of"),
-        ({"keys": []}, "UnknownEvent", '"keys" must be'),
-        ({"urls": []}, "UnknownEvent", '"urls" must be'),
-        ({"urls": ["https://evil.example.org/"]}, "Rejected", "evil.example.org is the host of no target"),
-        (s3_event("a", bucket="elsewhere"), "Rejected", "bucket elsewhere"),
-        ({"Records": [s3_record("a"), {"bad": True}]}, "UnknownEvent", "neither from S3 nor from SNS"),
-    ],
-)
-def test_a_failure_outside_sqs_is_an_exception_never_a_return_value(
-    world: World, event: object, kind: str, words: str
-) -> None:
-    with pytest.raises(Rejected) as caught:
-        world.invoke(event)
-    assert type(caught.value).__name__ == kind
-    assert words in str(caught.value)
-
-
-@pytest.mark.parametrize("dry", [False, True])
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"urls": ["https://evil.example.org/"]},
-        {"keys": ["a"], "bucket": "elsewhere"},
-        {"Records": [s3_record("a"), {"bad": True}]},
-    ],
-)
-def test_a_dry_run_fails_where_the_run_would(world: World, event: dict[str, Any], dry: bool) -> None:
-    with pytest.raises(Rejected):
-        world.invoke({**event, "dry_run": dry})
-
-
-def test_what_can_be_purged_is_purged_before_the_exception(world: World) -> None:
-    with pytest.raises(Rejected):
-        world.invoke({"Records": [{"bad": True}, s3_record("a"), s3_record("b", bucket="elsewhere")]})
-    assert world.cloudflare.urls == [url("a")]
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        (outage(), "Transient"),
-        (answer(429, {}), "RateLimited"),
-        (refusal(403, 10000), "Misconfigured"),
-        (refusal(400, 1012), "Rejected"),
-        (RuntimeError("boom"), "Transient"),
-    ],
-)
-def test_a_direct_invocation_that_failed_raises_so_that_lambda_tries_again(
-    world: World, reply: Reply, kind: str
-) -> None:
-    world.cloudflare.script = [reply] * 9
-    with pytest.raises(PurgeError) as caught:
-        world.invoke(s3_event("a"))
-    assert type(caught.value).__name__ == kind
-
-
-@pytest.mark.parametrize("event", [{"keys": ["index.html"]}, {"urls": [url("a")]}, s3_event("a b")])
-def test_a_dry_run_says_what_it_would_purge_and_touches_nothing(world: World, event: dict[str, Any]) -> None:
-    summary = world.invoke({**event, "dry_run": True})
-    assert world.transport.sent == []
-    assert summary.pop("dry_run") is True
-    assert summary.pop("requests") == 0
-    assert summary["invalidations"]
-    wet = world.invoke(event)
-    assert summary == {name: value for name, value in wet.items() if name != "requests"}
-
-
-def test_a_dry_run_in_the_queue_is_logged_and_done_with(world: World) -> None:
-    assert world.returned(sqs_event({"keys": ["a"], "dry_run": True}, s3_event("b"))) == []
-    assert world.cloudflare.urls == [url("b")]
-    [line] = world.logged("dry run")
-    assert line["urls"] == [url("a")]
-
-
 # ---- Batches of messages ----
 
 
 def test_a_batch_that_worked_returns_nothing_and_needs_one_request(world: World) -> None:
     assert world.returned(sqs_event(*(s3_event(f"k{n}") for n in range(10)))) == []
-    assert world.cloudflare.accepted == [(ZONE, url(f"k{n}")) for n in range(10)]
+    assert world.cloudflare.accepted == [(ZONE, FILES, url(f"k{n}")) for n in range(10)]
     assert len(world.cloudflare.requests) == 1
 
 
@@ -283,6 +161,17 @@ def test_a_bad_url_is_parked_with_its_message_and_the_others_are_purged(world: W
         (s3_event("a", bucket="elsewhere"), "ForeignBucket"),
         ({"urls": ["https://evil.example.org/"]}, "ForeignHost"),
         ({"urls": ["nonsense"]}, "MalformedUrl"),
+        ({"prefixes": [f"https://{HOST}/a"]}, "MalformedPrefix"),
+        ({"tags": ["a b"]}, "MalformedTag"),
+        ({"hosts": ["a b"]}, "MalformedHost"),
+        ({"hosts": ["evil.example.org"]}, "ForeignHost"),
+        ({"tags": ["a"], "zone_id": OTHER_ZONE}, "ForeignZone"),
+        ({"keys": ["a"], "zone_id": OTHER_ZONE}, "ForeignZone"),
+        ({"check": True, "zone_id": OTHER_ZONE}, "ForeignZone"),
+        ({"everything": True, "zone_id": OTHER_ZONE}, "ForeignZone"),
+        ({"everything": True}, "UnknownEvent"),
+        ({"everything": False, "zone_id": ZONE}, "UnknownEvent"),
+        ({"keys": ["a"], "tags": []}, "UnknownEvent"),
         ({"keys": []}, "UnknownEvent"),
     ],
 )
@@ -341,6 +230,30 @@ def test_time_is_kept_back_to_give_messages_back_and_park_them(world: World, sec
     to_cloudflare = [end for end, sent in zip(ends, world.transport.sent, strict=True) if "files" in sent.body]
     assert to_cloudflare
     assert max(to_cloudflare) <= AT + 1 + seconds - kept + 1e-6
+
+
+def test_messages_of_several_kinds_share_their_requests(world: World) -> None:
+    by_hand: dict[str, Any] = {"prefixes": [f"{HOST}/a"], "tags": ["t"], "hosts": [HOST]}
+    bodies: list[dict[str, Any]] = [{name: items} for name, items in by_hand.items()]
+    bodies += [{"everything": True, "zone_id": ZONE}, {"urls": [url("a")]}, s3_event("a")] * 2
+    assert world.returned(sqs_event(*bodies)) == []
+    assert sorted(sent.kind for sent in world.cloudflare.requests) == sorted([FILES, PREFIXES, TAGS, HOSTS, EVERYTHING])
+    assert len(set(world.cloudflare.accepted)) == len(world.cloudflare.accepted)
+
+
+def test_of_two_kinds_the_broken_one_holds_back_only_its_own_messages(world: World) -> None:
+    world.cloudflare.kinds = {TAGS: answer(429, {}, retry_after="300"), HOSTS: refusal(403, 10000)}
+    bodies = [{"tags": ["t"]}, {"hosts": [HOST]}, {"urls": [url("a")]}, {"urls": [url("b")], "tags": ["u"]}]
+    assert world.returned(sqs_event(*bodies)) == ["m0", "m1", "m3"]
+    assert world.cloudflare.urls == [url("a"), url("b")]
+    assert world.aws.delays == {"receipt-m0": 300, "receipt-m1": 900, "receipt-m3": 300}
+
+
+def test_a_dry_run_in_the_queue_is_logged_and_done_with(world: World) -> None:
+    assert world.returned(sqs_event({"keys": ["a"], "dry_run": True}, s3_event("b"))) == []
+    assert world.cloudflare.urls == [url("b")]
+    [line] = world.logged("dry run")
+    assert line["invalidations"] == [url("a")]
 
 
 # ---- What nobody expects ----
@@ -488,7 +401,7 @@ def test_every_message_is_purged_parked_or_returned_and_nothing_else_is_purged(
     calm = World()  # the same messages one by one, with nothing in their way
     done = set(world.cloudflare.accepted)
     parked = [parked["MessageBody"] for parked in world.aws.parked]
-    asked: set[tuple[str, str]] = set()
+    asked: set[tuple[str, str, Item]] = set()
     for index, body in enumerate(bodies):
         calm.cloudflare.accepted.clear()
         calm.aws.parked.clear()
@@ -504,8 +417,8 @@ def test_every_message_is_purged_parked_or_returned_and_nothing_else_is_purged(
         assert set(calm.cloudflare.accepted) <= done
     assert parked == []
     assert done <= asked
-    assert {zone for zone, _ in done} <= {ZONE}
-    assert all(each.startswith(f"https://{HOST}/") for _, each in done)
+    assert {(zone, kind) for zone, kind, _ in done} <= {(ZONE, FILES)}
+    assert all(str(each).startswith(f"https://{HOST}/") for _, _, each in done)
     assert TOKEN not in world.output
 
 
@@ -533,63 +446,3 @@ def test_every_url_purged_is_explained_by_a_change_below_the_path(keys: list[str
     below = f"https://{HOST}/{path}/" if path else f"https://{HOST}/"
     explained = {below + key for key in keys} | {below + key[: -len("index.html")] for key in keys}
     assert {unquote(each, errors="strict") for each in world.cloudflare.urls} <= explained
-
-
-# ---- The token ----
-
-
-def echo(sent: Sent, status: int, code: int) -> Reply:
-    """A proxy that repeats all headers in its answer."""
-    words = f"{dict(sent.headers)} {sent.url}"
-    errors = [{"code": code, "message": words, "error_chain": [{"code": 1, "message": words}]}]
-    return answer(status, {"success": False, "errors": errors, "messages": [words]}, retry_after=words)
-
-
-@given(
-    st.sampled_from([200, 302, 400, 401, 403, 404, 408, 418, 429, 500, 503]),
-    st.sampled_from([0, 10000, 6003, 1012, 1016, 1134, 7003]),
-    st.sampled_from(["token", "key and email", "flat", "flat and email", "debug"]),
-    st.booleans(),
-)
-def test_the_token_is_nowhere_even_when_cloudflare_repeats_every_header(
-    status: int, code: int, how: str, queued: bool
-) -> None:
-    environ = {
-        "token": environment(),
-        "key and email": environment(document(cloudflare={"email": "ops@example.com"})),
-        "flat": flat_environment(),
-        "flat and email": flat_environment(CLOUDFLARE_API_EMAIL="ops@example.com"),
-        "debug": environment(document(log_level="DEBUG")),
-    }[how]
-    world = World(environ=environ)
-    world.cloudflare.reply = lambda sent: echo(sent, status, code)  # type: ignore[method-assign]
-    result, words = "", ""
-    try:
-        event = s3_event("a")
-        result = json.dumps(world.invoke(sqs_event(event) if queued else event))
-    except PurgeError as error:
-        words = f"{error!r} {error.__cause__!r} {error.__context__!r}"
-    sent_to_sqs = json.dumps([body for operation, body in world.aws.calls if operation != "GetParameter"])
-    for text in (result, words, world.output, sent_to_sqs, repr(world.function), str(vars(world.function))):
-        assert TOKEN not in text
-    assert any(TOKEN in str(sent.headers) for sent in world.transport.sent)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        RuntimeError(f"Invalid header value b'Bearer {TOKEN}'"),
-        ValueError(f"Authorization: Bearer {TOKEN}"),
-        UnicodeEncodeError("latin-1", f"Bearer {TOKEN}", 0, 1, "no"),
-    ],
-)
-def test_the_token_is_not_in_the_log_of_an_unexpected_error_that_holds_it(world: World, error: Exception) -> None:
-    world.cloudflare.script = [error]
-    assert world.returned(sqs_event(s3_event("a"))) == ["m0"]
-    assert world.logged("unexpected error")
-    assert TOKEN not in world.output
-
-
-def test_a_body_that_holds_a_secret_is_not_logged_when_it_is_parked(world: World) -> None:
-    assert world.returned(sqs_event(f"oops {TOKEN}")) == []
-    assert TOKEN not in world.output

@@ -14,6 +14,7 @@ import pytest
 import cf_purge
 from cf_purge import handler
 from cf_purge.__main__ import USAGE, main
+from cf_purge.purge import FILES
 from tests.unit.factories import TOKEN, ZONE, flat_environment, s3_event, sqs_event
 from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, outage, refusal
 from tests.unit.servers import LocalServer, write
@@ -49,7 +50,7 @@ def test_the_summary_is_on_standard_output_and_the_log_is_not(
         "requests": 1,
     }
     assert [json.loads(line).get("message") for line in err.splitlines()] == ["purged", None]
-    assert cloudflare.accepted == [(ZONE, "https://www.example.com/a%20b.css")]
+    assert cloudflare.accepted == [(ZONE, FILES, "https://www.example.com/a%20b.css")]
 
 
 def test_a_dash_is_standard_input(
@@ -87,7 +88,7 @@ def test_a_file_that_is_no_event_is_said_to_be(
     [
         ({}, [], "UnknownEvent: The event is none of"),
         ({"keys": ["a"]}, [], "Rejected: Say which bucket"),
-        (s3_event("a"), [refusal(403, 10000)] * 2, "Misconfigured: Cloudflare answered 403"),
+        (s3_event("a"), [refusal(403, 10000)] * 2, "Unauthorized: Cloudflare answered 403"),
         (s3_event("a"), [refusal(400, 1012)], "Rejected: Cloudflare answered 400"),
     ],
 )
@@ -174,7 +175,7 @@ def test_from_a_shell_a_failure_is_a_status_and_no_traceback(serve: Callable[...
     server.respond = lambda handler: write(handler, 401, answer)
     done = run(["-"], '{"keys": ["a"], "bucket": "b.example"}', **flat_environment(CLOUDFLARE_API_URL=server.url))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].startswith("Misconfigured: Cloudflare answered 401")
+    assert done.stderr.splitlines()[-1].startswith("Unauthorized: Cloudflare answered 401")
     assert "Traceback" not in done.stderr
     assert TOKEN not in done.stderr
     assert len(server.received) == 2

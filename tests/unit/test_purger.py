@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from cf_purge.batch import Request
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.metrics import Metrics
+from cf_purge.purge import FILES, Purge, Zone
 from cf_purge.purger import REQUEST_TIMEOUT, TRIES
-from cf_purge.targets import Purge
 from tests.unit.factories import (
     HOST,
     OTHER_ZONE,
@@ -32,7 +32,7 @@ def url(name: object) -> str:
 
 
 def run(world: World, *names: object, zone_id: str = ZONE, seconds: float = 60.0) -> list[Outcome]:
-    purges = [Purge(zone_id, url(name)) for name in names]
+    purges = [Purge(Zone(zone_id), FILES, url(name)) for name in names]
     with world.listening():
         return list(world.function._purger.run(purges, world.clock.time + seconds, Metrics()))
 
@@ -40,7 +40,7 @@ def run(world: World, *names: object, zone_id: str = ZONE, seconds: float = 60.0
 def kinds(outcomes: list[Outcome]) -> dict[str, str]:
     """How each URL's last path segment ended."""
     return {
-        purge.url.rpartition("/")[2]: type(error).__name__ if error else "purged"
+        purge.item.rpartition("/")[2]: type(error).__name__ if error else "purged"
         for request, error in outcomes
         for purge in request.purges
     }
@@ -62,7 +62,7 @@ def test_a_passing_fault_is_ridden_out_within_the_invocation(world: World, fault
     world.cloudflare.script = [fault, fault]
     assert kinds(run(world, "a")) == {"a": "purged"}
     assert world.clock.slept == [0.5, 1.0]
-    assert world.cloudflare.accepted == [(ZONE, url("a"))]
+    assert world.cloudflare.accepted == [(ZONE, FILES, url("a"))]
 
 
 def test_after_the_last_try_the_fault_is_the_outcome(world: World) -> None:
@@ -189,7 +189,7 @@ def test_a_parameter_that_may_not_be_read_is_misconfigured_and_asks_cloudflare_n
     world.aws.script["GetParameter"] = [aws_error(400, "AccessDeniedException")] * 9
     [(_, error)] = run(world, "a")
     assert isinstance(error, Misconfigured)
-    assert "allow ssm:GetParameter" in str(error)
+    assert "allow the function's role ssm:GetParameter" in str(error)
     assert world.cloudflare.requests == []
     assert world.aws.fetches() == 2
 
@@ -209,10 +209,10 @@ def test_ssm_s_own_fault_is_ridden_out_like_cloudflare_s(world: World) -> None:
 def test_what_stops_a_zone_holds_for_the_rest_of_it_and_for_no_other(fault: Reply) -> None:
     world = World(document(cloudflare={"requests_per_second": 1000}))
     world.cloudflare.zones = {ZONE: fault}
-    purges = [Purge(zone_id, url(number)) for number in range(450) for zone_id in (ZONE, OTHER_ZONE)]
+    purges = [Purge(Zone(zone_id), FILES, url(number)) for number in range(450) for zone_id in (ZONE, OTHER_ZONE)]
     with world.listening():
         outcomes = list(world.function._purger.run(purges, world.clock.time + 60, Metrics()))
-    assert {(r.zone_id, type(error)) for r, error in outcomes} == {
+    assert {(r.zone.id, type(error)) for r, error in outcomes} == {
         (ZONE, type(outcomes[0][1])),
         (OTHER_ZONE, type(None)),
     }
@@ -224,7 +224,7 @@ def test_what_stops_a_zone_holds_for_the_rest_of_it_and_for_no_other(fault: Repl
 
 def test_a_zone_that_was_stopped_is_asked_again_in_the_next_run(world: World) -> None:
     world.cloudflare.zones = {ZONE: refusal(403, 10000)}
-    assert kinds(run(world, "a")) == {"a": "Misconfigured"}
+    assert kinds(run(world, "a")) == {"a": "Unauthorized"}
     world.cloudflare.zones = {}
     assert kinds(run(world, "a")) == {"a": "purged"}
 
@@ -279,7 +279,7 @@ def test_a_purge_that_failed_is_in_the_log_with_its_reason(world: World) -> None
     world.cloudflare.script = [refusal(400, 1016, message="foreign")]
     run(world, "a")
     [line] = world.logged("not purged")
-    assert (line["level"], line["kind"], line["urls"], line["first_url"]) == ("ERROR", "Rejected", 1, url("a"))
+    assert (line["level"], line["kind"], line["urls"], line["first"]) == ("ERROR", "Rejected", 1, url("a"))
     assert "1016 foreign" in line["reason"]
 
 
@@ -318,10 +318,10 @@ def test_every_purge_has_exactly_one_outcome_whatever_cloudflare_answers(
     world.cloudflare.script = list(script)
     begun = world.clock.time
     outcomes = run(world, *range(size), seconds=seconds)
-    assert sorted(p.url for request, _ in outcomes for p in request.purges) == sorted(url(n) for n in range(size))
+    assert sorted(p.item for request, _ in outcomes for p in request.purges) == sorted(url(n) for n in range(size))
     assert world.clock.time <= begun + seconds
     sent = {u for request in world.cloudflare.requests for u in request.urls}
-    assert {p.url for request, error in outcomes if error is None for p in request.purges} <= sent
+    assert {p.item for request, error in outcomes if error is None for p in request.purges} <= sent
 
 
 def test_a_message_whose_urls_fail_by_halves_is_returned_until_the_rest_is_purged() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cf_purge.config import Config, Target, load
+from cf_purge.config import Config, Target
+from cf_purge.environment import load
 from cf_purge.errors import Misconfigured, Transient
 from cf_purge.token import TTL, Token
 from tests.unit.factories import PARAMETER, REGION, TOKEN, ZONE, document, environment, flat_environment, s3_event
@@ -73,7 +74,7 @@ def test_without_a_token_in_the_cache_ssm_s_fault_is_transient(world: World) -> 
     [
         ("ParameterNotFound", "create it as a SecureString"),
         ("ParameterVersionNotFound", "name a version that exists"),
-        ("AccessDeniedException", "allow ssm:GetParameter"),
+        ("AccessDeniedException", "allow the function's role ssm:GetParameter"),
         ("InvalidKeyId", "enable the KMS key"),
         ("ValidationException", "check it and the function's role"),
         ("ExpiredTokenException", "check it and the function's role"),

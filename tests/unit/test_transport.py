@@ -41,6 +41,47 @@ def test_a_post_arrives_as_it_was_given_and_the_answer_comes_back(serve: Serve, 
     assert received.headers["accept-encoding"] == "identity"
 
 
+def test_a_get_arrives_without_a_body_and_the_answer_comes_back(serve: Serve, transport: Transport) -> None:
+    server = serve()
+    server.respond = lambda handler: write(handler, 403, b"{}", {"X-Tea": "Earl Grey"})
+    answer = transport.get(f"{server.url}/zones?name=a%20b", {"Authorization": f"Bearer {TOKEN}"}, 2.0)
+    assert (answer.status, answer.body, answer.headers["x-tea"]) == (403, b"{}", "Earl Grey")
+    [received] = server.received
+    assert (received.method, received.path, received.body) == ("GET", "/zones?name=a%20b", b"")
+    assert received.headers["authorization"] == f"Bearer {TOKEN}"
+    assert received.headers["accept-encoding"] == "identity"
+    assert "content-type" not in received.headers
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_get_follows_no_redirect_either(serve: Serve, transport: Transport, status: int) -> None:
+    elsewhere, server = serve(), serve()
+    server.respond = lambda handler: write(handler, status, b"", {"Location": f"{elsewhere.url}/steal"})
+    assert transport.get(server.url, HEADERS, 2.0).status == status
+    assert (len(server.received), elsewhere.received) == (1, [])
+
+
+@pytest.mark.parametrize("respond", [reset, lambda handler: write(handler, body=b"x" * (MAX_ANSWER_BYTES + 1))])
+def test_a_get_without_a_readable_answer_is_transient(
+    serve: Serve, transport: Transport, respond: Callable[[BaseHTTPRequestHandler], None]
+) -> None:
+    server = serve()
+    server.respond = respond
+    with pytest.raises(Transient) as caught:
+        transport.get(server.url, HEADERS, 2.0)
+    assert TOKEN not in str(caught.value)
+    assert len(server.received) == 1
+
+
+def test_a_get_that_is_not_answered_is_not_waited_for(serve: Serve, transport: Transport) -> None:
+    server = serve()
+    server.respond = lambda handler: time.sleep(1.0)
+    begun = time.monotonic()
+    with pytest.raises(Transient, match="ReadTimeoutError"):
+        transport.get(server.url, HEADERS, 0.2)
+    assert time.monotonic() - begun < 0.9
+
+
 def test_a_connection_is_kept_and_used_again(serve: Serve, transport: Transport) -> None:
     server = serve()
     for _ in range(3):

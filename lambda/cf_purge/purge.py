@@ -1,0 +1,44 @@
+"""What Cloudflare can be asked to drop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cf_purge.config import Target
+
+# The kinds are the fields of the request's body: https://developers.cloudflare.com/api/resources/cache/methods/purge/
+FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts", "purge_everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone, or one environment of it (zone versioning)."""
+
+    id: str
+    environment_id: str | None = None
+
+    def __str__(self) -> str:
+        return self.id if self.environment_id is None else f"{self.id} (environment {self.environment_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """One item of a request.
+
+    `item` is, by kind: an absolute percent-encoded URL; `host/path` without a scheme; a tag; a host; "".
+    """
+
+    zone: Zone
+    kind: str
+    item: str
+    headers: tuple[tuple[str, str], ...] = ()  # of a URL: the copy made for requests with these
+    target: Target | None = field(default=None, compare=False, repr=False)  # None when named by hand
+
+    @property
+    def shown(self) -> object:
+        """Return it as Cloudflare is sent it; everything, as the manual event says it."""
+        if self.kind == EVERYTHING:
+            return {"everything": True, "zone_id": self.zone.id}
+        return {"url": self.item, "headers": dict(self.headers)} if self.headers else self.item

@@ -1,0 +1,41 @@
+"""The second purge of a change, later, through the queue: for an edge that was still filling an old copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from cf_purge.batch import Job
+
+# A message holds 256 KiB. A key of 1,024 bytes can need six times as many characters once escaped.
+_MOST_BYTES = 200_000
+
+
+def messages_for(jobs: Iterable[Job]) -> Iterator[tuple[str, Sequence[Job]]]:
+    """Yield the bodies of the messages that ask for all the jobs' changes once more, each with its jobs. Pure.
+
+    `hop` marks them as second purges, after which there is no third.
+    """
+    groups: dict[tuple[str | None, str | None], list[Job]] = {}
+    for job in jobs:
+        if job.change is not None:
+            groups.setdefault((job.change.bucket, job.change.zone_id), []).append(job)
+    for (bucket, zone_id), group in groups.items():
+        options = {"bucket": bucket, "zone_id": zone_id}
+        rest = {"hop": 1, **{name: value for name, value in options.items() if value is not None}}
+        for part in _parts(group):
+            yield json.dumps({"keys": list(dict.fromkeys(job.name for job in part)), **rest}), part
+
+
+def _parts(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    part: list[Job] = []
+    size = 0
+    for job in jobs:
+        length = len(json.dumps(job.name)) + 2
+        if part and size + length > _MOST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(job)
+        size += length
+    if part:
+        yield part

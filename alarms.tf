@@ -1,8 +1,26 @@
 locals {
+  # What waits in a queue with one delivery is retried twice by Lambda with the other.
+  alarm_words = {
+    queue = {
+      dead_letters  = "Read ReasonCode and Reason"
+      errors        = "as a whole: time-outs, crashes, or a configuration it refuses"
+      oldest        = "nothing is lost meanwhile"
+      throttles     = "and each throttled receive counts as a try"
+      misconfigured = "messages wait and are tried every 15 minutes"
+    }
+    direct = {
+      dead_letters  = "Read the body's responsePayload (of messages that came through the queue, ReasonCode and Reason)"
+      errors        = "to purge a change at the first try, for any reason"
+      oldest        = "nothing is lost meanwhile, and new changes do not wait there"
+      throttles     = "and changes wait in Lambda for six hours at most"
+      misconfigured = "each change is tried three times in three minutes and then goes to ${aws_sqs_queue.dead_letter.name}"
+    }
+  }[var.delivery]
+
   # One entry per alarm: what it means and the first thing to do are in its description.
   alarms = {
     dead_letters = {
-      description = "${var.name} parked object changes it could not purge: the site may show old versions of them. Read ReasonCode and Reason of the messages in ${aws_sqs_queue.dead_letter.name} (aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url} --message-attribute-names All), mend the cause, move them back to ${aws_sqs_queue.this.name}."
+      description = "${var.name} parked object changes it could not purge: the site may show old versions of them. ${local.alarm_words.dead_letters} of the messages in ${aws_sqs_queue.dead_letter.name} (aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url} --message-attribute-names All), mend the cause, move them back to ${aws_sqs_queue.this.name}."
       namespace   = "AWS/SQS"
       metric_name = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letter.name }
@@ -12,7 +30,7 @@ locals {
     }
     oldest_message = {
       # Blind to messages received three times or more, hence never the only alarm.
-      description = "${var.name} leaves object changes waiting for more than ${var.alarms.oldest_message_seconds} seconds: purges come late. Look for errors in ${aws_cloudwatch_log_group.this.name} (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h) and at https://www.cloudflarestatus.com; nothing is lost meanwhile."
+      description = "${var.name} leaves object changes waiting for more than ${var.alarms.oldest_message_seconds} seconds: purges come late. Look for errors in ${aws_cloudwatch_log_group.this.name} (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h) and at https://www.cloudflarestatus.com; ${local.alarm_words.oldest}."
       namespace   = "AWS/SQS"
       metric_name = "ApproximateAgeOfOldestMessage"
       dimensions  = { QueueName = aws_sqs_queue.this.name }
@@ -21,7 +39,7 @@ locals {
       periods     = 1
     }
     errors = {
-      description = "${var.name} fails as a whole: time-outs, crashes, or a configuration it refuses. The first ERROR line in ${aws_cloudwatch_log_group.this.name} says why (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
+      description = "${var.name} fails ${local.alarm_words.errors}. The first ERROR line in ${aws_cloudwatch_log_group.this.name} says why (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
       namespace   = "AWS/Lambda"
       metric_name = "Errors"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -30,7 +48,7 @@ locals {
       periods     = 1
     }
     throttles = {
-      description = "${var.name} is throttled: the account's Lambda concurrency is used up, and each throttled receive counts as a try. Raise the account's limit or find who uses it (aws lambda get-account-settings)."
+      description = "${var.name} is throttled: the account's Lambda concurrency is used up, ${local.alarm_words.throttles}. Raise the account's limit or find who uses it (aws lambda get-account-settings)."
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -39,7 +57,7 @@ locals {
       periods     = 1
     }
     misconfigured = {
-      description = "${var.name} cannot purge until somebody mends its token, zone or permissions; messages wait and are tried every 15 minutes. The ERROR lines in ${aws_cloudwatch_log_group.this.name} say what is wrong and what to do (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
+      description = "${var.name} cannot purge until somebody mends its token, zone or permissions; ${local.alarm_words.misconfigured}. The ERROR lines in ${aws_cloudwatch_log_group.this.name} say what is wrong and what to do (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
       namespace   = "CfPurge"
       metric_name = "Misconfigured"
       dimensions  = { Name = var.name }

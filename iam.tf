@@ -1,7 +1,9 @@
 # ---- The function's role ----
 
 locals {
-  role_arn = var.role.arn == null ? aws_iam_role.this[0].arn : var.role.arn
+  # Asks for role.arn only when nothing is said: a count must be known at plan, and that ARN need not be.
+  create_role = var.role.create != null ? var.role.create : var.role.arn == null
+  role_arn    = local.create_role ? aws_iam_role.this[0].arn : var.role.arn
 
   # Parameter ARNs have one slash before the name, whether or not the name begins with one.
   api_token_parameter_arn = (startswith(var.api_token_parameter, "arn:")
@@ -50,17 +52,58 @@ locals {
     [for key_arn in var.queue.kms_key_arn[*] : {
       Sid      = "UseQueueKey"
       Effect   = "Allow"
-      Action   = ["kms:Decrypt", "kms:GenerateDataKey"] # the second to park
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"] # the second to send
       Resource = key_arn
       Condition = { StringEquals = {
         "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}"
       } }
     }],
+    [for queue_arn in [aws_sqs_queue.this.arn] : {
+      Sid      = "SendSecondPurges"
+      Effect   = "Allow"
+      Action   = ["sqs:SendMessage"]
+      Resource = queue_arn
+    } if var.repurge_after_seconds > 0],
+    # Lambda makes the interfaces with the function's own role (the describe actions know no resources, the others are
+    # checked on "*"), so the code is denied what the role must have:
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    [for vpc in var.lambda.vpc[*] : {
+      Sid      = "ManageNetworkInterfaces"
+      Effect   = "Allow"
+      Action   = local.network_interface_actions
+      Resource = "*"
+    }],
+    [for vpc in var.lambda.vpc[*] : {
+      Sid       = "KeepNetworkInterfacesFromCode"
+      Effect    = "Deny"
+      Action    = local.network_interface_actions
+      Resource  = "*"
+      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function_arn } }
+    }],
+    [for mode in [var.lambda.tracing] : {
+      Sid      = "SendTraces"
+      Effect   = "Allow"
+      Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      Resource = "*" # X-Ray knows no resources for them
+    } if mode == "Active"],
   )
+  network_interface_actions = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
+
+  # Not the function's attribute: the function waits for the policy.
+  function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
+
+  role_policy_json = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })
 }
 
 resource "aws_iam_role" "this" {
-  count = var.role.arn == null ? 1 : 0
+  count = local.create_role ? 1 : 0
 
   name                 = var.name
   path                 = var.role.path
@@ -81,9 +124,9 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  count = var.role.arn == null ? 1 : 0
+  count = local.create_role ? 1 : 0
 
   name   = "cf-purge"
   role   = aws_iam_role.this[0].name
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })
+  policy = local.role_policy_json
 }

@@ -1,4 +1,4 @@
-# The way of an event: the bucket (triggers.tf) → the queue (queue.tf) → the function (here) → Cloudflare.
+# The way of an event: the bucket (triggers.tf) → the queue (queue.tf) or nothing between → the function (here) → Cloudflare.
 
 data "aws_partition" "current" {}
 
@@ -10,19 +10,50 @@ locals {
   partition       = data.aws_partition.current.partition
   dns_suffix      = data.aws_partition.current.dns_suffix
 
-  # All that the function is told. The token itself is not in it: the function reads the parameter.
-  function_config = {
-    name                = var.name
-    bucket              = var.bucket
-    api_token_parameter = var.api_token_parameter
-    targets             = [for target in local.targets : { for key, value in target : key => value if key != "purge_by" }]
-    include             = var.include
-    exclude             = var.exclude
-    cloudflare          = var.cloudflare
-    max_concurrency     = var.queue.max_concurrency
-    log_level           = var.lambda.log_level
+  # All that the function is told, but for the queues. The token itself is not in it: the function reads the parameter.
+  function_config = { for key, value in {
+    name                  = var.name
+    bucket                = var.bucket
+    api_token_parameter   = var.api_token_parameter
+    targets               = local.targets
+    include               = var.include
+    exclude               = var.exclude
+    cloudflare            = var.cloudflare
+    max_concurrency       = var.queue.max_concurrency
+    collapse_above        = var.collapse_above
+    repurge_after_seconds = var.repurge_after_seconds
+    log_level             = var.lambda.log_level
+  } : key => value if value != null }
+  queues_in_config = merge(
+    { dead_letter_queue_arn = aws_sqs_queue.dead_letter.arn },
+    [for queue_arn in [aws_sqs_queue.this.arn] : { queue_arn = queue_arn } if var.repurge_after_seconds > 0]...
+  )
+
+  targets = [for target in var.targets : {
+    for key, value in merge(target, { hosts = coalesce(target.hosts, [var.bucket]) }) :
+    key => value if jsonencode(value) != jsonencode(lookup(local.target_defaults, key, null))
+  }]
+  # The function has the same defaults. What equals them is left out, so that many targets fit into 4 KB.
+  target_defaults = {
+    purge_by        = "url"
+    key_prefix      = ""
+    path_prefix     = ""
+    schemes         = ["https"]
+    index_documents = ["index.html"]
+    clean_urls      = false
+    header_variants = []
+    tags            = []
   }
-  targets = [for target in var.targets : merge(target, { hosts = coalesce(target.hosts, [var.bucket]) })]
+
+  # Hashed here only where the file is: a hash may be given for one that is made in the same apply.
+  package = var.lambda.package != null ? var.lambda.package : {
+    filename          = "${path.module}/lambda/cf_purge.zip"
+    s3_bucket         = null
+    s3_key            = null
+    s3_object_version = null
+    source_code_hash  = null
+  }
+  package_is_hashed_here = local.package.filename != null && local.package.source_code_hash == null
 }
 
 # ---- Log ----
@@ -38,20 +69,23 @@ resource "aws_cloudwatch_log_group" "this" {
 # ---- Function ----
 
 resource "aws_lambda_function" "this" {
-  function_name    = var.name
-  description      = "Purges from Cloudflare what changed in s3://${var.bucket}"
-  role             = local.role_arn
-  filename         = "${path.module}/lambda/cf_purge.zip"
-  source_code_hash = filebase64sha256("${path.module}/lambda/cf_purge.zip")
-  handler          = "cf_purge.handler.lambda_handler"
-  runtime          = var.lambda.runtime
-  architectures    = [var.lambda.architecture]
-  memory_size      = var.lambda.memory_size
-  timeout          = var.lambda.timeout
+  function_name     = var.name
+  description       = "Purges from Cloudflare what changed in s3://${var.bucket}"
+  role              = local.role_arn
+  filename          = local.package.filename
+  s3_bucket         = local.package.s3_bucket
+  s3_key            = local.package.s3_key
+  s3_object_version = local.package.s3_object_version
+  source_code_hash  = local.package_is_hashed_here ? filebase64sha256(local.package.filename) : local.package.source_code_hash
+  handler           = "cf_purge.handler.lambda_handler"
+  runtime           = var.lambda.runtime
+  architectures     = [var.lambda.architecture]
+  memory_size       = var.lambda.memory_size
+  timeout           = var.lambda.timeout
 
   environment {
     variables = {
-      CF_PURGE_CONFIG = jsonencode(merge(local.function_config, { dead_letter_queue_arn = aws_sqs_queue.dead_letter.arn }))
+      CF_PURGE_CONFIG = jsonencode(merge(local.function_config, local.queues_in_config))
     }
   }
 
@@ -62,11 +96,24 @@ resource "aws_lambda_function" "this" {
     system_log_level      = "INFO"
   }
 
+  tracing_config {
+    mode = var.lambda.tracing
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.lambda.vpc[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
   tags = var.tags
 
   lifecycle {
     precondition {
-      # Bytes, as base64 counts them, with room for the queue's ARN.
+      # Bytes, as base64 counts them, with room for the variable's name and the ARNs of both queues.
       condition     = length(base64encode(jsonencode(local.function_config))) * 3 / 4 <= 3800
       error_message = "The configuration is larger than the 4 KB Lambda allows for environment variables: shorten targets, include and exclude, or split the bucket over two modules by event_filters."
     }

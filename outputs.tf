@@ -18,6 +18,11 @@ output "role_name" {
   value       = reverse(split("/", local.role_arn))[0]
 }
 
+output "role_policy_json" {
+  description = "IAM policy with all that the function's role must allow, for a role of your own (`role.arn`)."
+  value       = local.role_policy_json
+}
+
 output "queue_arn" {
   description = "ARN of the queue."
   value       = aws_sqs_queue.this.arn
@@ -46,6 +51,13 @@ output "log_group_name" {
 output "alarm_arns" {
   description = "ARNs of the alarms by kind: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`."
   value       = { for kind, alarm in aws_cloudwatch_metric_alarm.this : kind => alarm.arn }
+}
+
+output "notification" {
+  description = "What the bucket's notification must hold when somebody else owns it (`event_source = \"none\"`): `queue` and `lambda_function`, a list for the blocks of that name each, and `eventbridge`. Whoever uses it waits for the permissions that S3 looks for."
+  value       = local.notification
+
+  depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.this]
 }
 
 output "invoke_policy_json" {

@@ -20,20 +20,28 @@ resource "aws_sqs_queue_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17" # any other makes the provider wait for ever, terraform-provider-aws#24046
-    Statement = [
-      {
+    Statement = concat(
+      [for bucket_arn in [local.bucket_arn] : {
         Sid       = "BucketSendsEvents"
         Effect    = "Allow"
         Principal = { Service = "s3.amazonaws.com" }
         Action    = "sqs:SendMessage"
         Resource  = aws_sqs_queue.this.arn
         Condition = {
-          ArnLike      = { "aws:SourceArn" = local.bucket_arn }
+          ArnLike      = { "aws:SourceArn" = bucket_arn }
           StringEquals = { "aws:SourceAccount" = local.account_id } # a bucket of that name may change hands
         }
-      },
-      merge(local.deny_without_tls, { Resource = aws_sqs_queue.this.arn }),
-    ]
+      } if var.delivery == "queue" && var.event_source != "eventbridge"],
+      [for rule in aws_cloudwatch_event_rule.this : {
+        Sid       = "RuleSendsEvents"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.this.arn
+        Condition = { ArnEquals = { "aws:SourceArn" = rule.arn } }
+      } if var.delivery == "queue"],
+      [merge(local.deny_without_tls, { Resource = aws_sqs_queue.this.arn })],
+    )
   })
 }
 

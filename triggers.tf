@@ -2,25 +2,137 @@
 
 locals {
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
+
+  # What the bucket's notification must hold, whoever owns it.
+  notification = {
+    queue           = [for filter in local.s3_filters : merge(filter, { queue_arn = aws_sqs_queue.this.arn }) if var.delivery == "queue"]
+    lambda_function = [for filter in local.s3_filters : merge(filter, { lambda_function_arn = aws_lambda_function.this.arn }) if var.delivery == "direct"]
+    eventbridge     = var.event_source == "eventbridge"
+  }
+  s3_filters = [for i, filter in var.event_filters : {
+    id     = "${var.name}-${i}"
+    events = var.events
+    # S3 compares with the encoded key: form encoding, slashes left alone. null, not "", for no filter.
+    filter_prefix = filter.prefix == "" ? null : replace(urlencode(filter.prefix), "%2F", "/")
+    filter_suffix = filter.suffix == "" ? null : replace(urlencode(filter.suffix), "%2F", "/")
+  } if var.event_source != "eventbridge"]
 }
 
 # A bucket has one notification configuration and this resource owns all of it.
 resource "aws_s3_bucket_notification" "this" {
+  count = var.event_source == "s3" ? 1 : 0
+
   bucket = var.bucket
 
   dynamic "queue" {
-    for_each = var.event_filters
+    for_each = local.notification.queue
 
     content {
-      id        = "${var.name}-${queue.key}"
-      queue_arn = aws_sqs_queue.this.arn
-      events    = var.events
-      # S3 compares with the encoded key: form encoding, slashes left alone. null, not "", for no filter.
-      filter_prefix = queue.value.prefix == "" ? null : replace(urlencode(queue.value.prefix), "%2F", "/")
-      filter_suffix = queue.value.suffix == "" ? null : replace(urlencode(queue.value.suffix), "%2F", "/")
+      id            = queue.value.id
+      queue_arn     = queue.value.queue_arn
+      events        = queue.value.events
+      filter_prefix = queue.value.filter_prefix
+      filter_suffix = queue.value.filter_suffix
     }
   }
 
-  # S3 sends a test message at once and refuses the configuration when it may not.
-  depends_on = [aws_sqs_queue_policy.this]
+  dynamic "lambda_function" {
+    for_each = local.notification.lambda_function
+
+    content {
+      id                  = lambda_function.value.id
+      lambda_function_arn = lambda_function.value.lambda_function_arn
+      events              = lambda_function.value.events
+      filter_prefix       = lambda_function.value.filter_prefix
+      filter_suffix       = lambda_function.value.filter_suffix
+    }
+  }
+
+  # S3 sends a test message at once, or looks for its permission, and refuses the configuration when it may not.
+  depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.this]
+}
+
+# ---- EventBridge ----
+
+locals {
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
+  detail_types = {
+    ObjectCreated       = ["Object Created"]
+    ObjectRemoved       = ["Object Deleted"]
+    LifecycleExpiration = ["Object Deleted"]
+    ObjectRestore       = ["Object Restore Initiated", "Object Restore Completed", "Object Restore Expired"]
+    ObjectTagging       = ["Object Tags Added", "Object Tags Deleted"]
+    ObjectAcl           = ["Object ACL Updated"]
+  }
+
+  # EventBridge compares with the key as it is. In a wildcard a backslash escapes, and prefix and suffix share no
+  # characters as they may in S3 ("a/logo" and "logo.png" in a/logo.png): such keys are patterns of their own.
+  key_patterns = concat(
+    [for filter in var.event_filters : { prefix = filter.prefix } if filter.suffix == ""],
+    [for filter in var.event_filters : { suffix = filter.suffix } if filter.prefix == "" && filter.suffix != ""],
+    [for filter in local.two_sided_filters : { wildcard = replace("${filter.prefix}*${filter.suffix}", "\\", "\\\\") }],
+    flatten([for filter in local.two_sided_filters : [
+      for shared in range(1, min(length(filter.prefix), length(filter.suffix)) + 1) :
+      "${filter.prefix}${substr(filter.suffix, shared, -1)}" if endswith(filter.prefix, substr(filter.suffix, 0, shared))
+    ]]),
+  )
+  two_sided_filters = [for filter in var.event_filters : filter if filter.prefix != "" && filter.suffix != ""]
+  takes_every_key   = anytrue([for filter in var.event_filters : filter.prefix == "" && filter.suffix == ""])
+}
+
+resource "aws_cloudwatch_event_rule" "this" {
+  count = var.event_source == "eventbridge" ? 1 : 0
+
+  name        = var.name
+  description = "What changes in s3://${var.bucket}, for the function ${var.name}"
+
+  event_pattern = jsonencode({
+    source      = ["aws.s3"]
+    detail-type = sort(distinct(flatten([for event in var.events : local.detail_types[split(":", event)[1]]])))
+    detail = { for field, patterns in {
+      bucket = { name = [var.bucket] }
+      object = local.takes_every_key ? null : { key = local.key_patterns }
+    } : field => patterns if patterns != null }
+  })
+
+  tags = var.tags
+}
+
+resource "aws_cloudwatch_event_target" "this" {
+  count = var.event_source == "eventbridge" ? 1 : 0
+
+  rule      = aws_cloudwatch_event_rule.this[0].name
+  target_id = "cf-purge"
+  arn       = var.delivery == "queue" ? aws_sqs_queue.this.arn : aws_lambda_function.this.arn
+
+  # What comes before it may be delivered is lost.
+  depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.this]
+}
+
+# ---- Direct delivery ----
+
+# The queue stays: dead letters are moved back into it, and manual messages and second purges come through it.
+resource "aws_lambda_permission" "this" {
+  count = var.delivery == "direct" ? 1 : 0
+
+  statement_id   = var.event_source == "eventbridge" ? "RuleInvokesFunction" : "BucketInvokesFunction"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = var.event_source == "eventbridge" ? "events.amazonaws.com" : "s3.amazonaws.com"
+  source_arn     = var.event_source == "eventbridge" ? aws_cloudwatch_event_rule.this[0].arn : local.bucket_arn
+  source_account = local.account_id # a bucket of that name may change hands
+}
+
+resource "aws_lambda_function_event_invoke_config" "this" {
+  count = var.delivery == "direct" ? 1 : 0
+
+  function_name                = aws_lambda_function.this.function_name
+  maximum_retry_attempts       = 2
+  maximum_event_age_in_seconds = 21600 # AWS's default, which unset would show as drift
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.dead_letter.arn
+    }
+  }
 }

@@ -12,7 +12,7 @@ variable "name" {
 }
 
 variable "bucket" {
-  description = "Name of the bucket whose objects are served through Cloudflare. Its event notification is owned by this module."
+  description = "Name of the bucket whose objects are served through Cloudflare. With `event_source = \"s3\"` its event notification is owned by this module."
   type        = string
   nullable    = false
 
@@ -47,11 +47,15 @@ variable "targets" {
     Where the bucket's objects are served, one entry per zone (and more where paths differ):
     - `zone_id`: the zone's 32-digit id, not its name.
     - `hosts`: (Optional) hostnames in that zone; each is its own cached copy. Defaults to the bucket's name.
-    - `purge_by`: (Optional) what is purged: `url`, every URL of the object.
+    - `purge_by`: (Optional) what is purged: `url`, every URL of the object; `prefix`, every URL that begins with its, so with any query string; `tag`, see `tags`; `host`, all of the hosts; `everything`, all of the zone.
     - `key_prefix`: (Optional) only keys in this folder, which is removed from the key.
     - `path_prefix`: (Optional) folder put before what remains.
     - `schemes`: (Optional) `https`, `http` or both.
     - `index_documents`: (Optional) names that are also served as their folder: `a/index.html` as `/a/`.
+    - `clean_urls`: (Optional) pages are also served without their ending: `a/index.html` as `/a`, `b.html` as `/b`.
+    - `header_variants`: (Optional) request headers of further copies to purge, such as `[{ Origin = "https://www.example.com" }]`.
+    - `tags`: (Optional) for `purge_by = "tag"`: cache tags, made of text and `{bucket}`, `{key}`, `{dir}`, `{name}` (with its extension) and `{ext}` (without the dot).
+    - `environment_id`: (Optional) with zone versioning: the environment that is purged.
   EOT
   type = list(object({
     zone_id         = string
@@ -61,6 +65,10 @@ variable "targets" {
     path_prefix     = optional(string, "")
     schemes         = optional(list(string), ["https"])
     index_documents = optional(list(string), ["index.html"])
+    clean_urls      = optional(bool, false)
+    header_variants = optional(list(map(string)), [])
+    tags            = optional(list(string), [])
+    environment_id  = optional(string)
   }))
   nullable = false
 
@@ -78,33 +86,84 @@ variable "targets" {
     condition = alltrue(flatten([for target in var.targets : [
       for host in target.hosts == null ? [] : target.hosts :
       try(can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host)) && length(host) <= 253, false)
-    ]]))
+    ] if target != null]))
     error_message = "Each targets[*].hosts must be a lower-case hostname such as www.example.com, without scheme, port, path or wildcard (an international name in its xn-- form)."
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0])
+    condition     = alltrue([for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 if target != null])
     error_message = "targets[*].hosts must not be empty: name a host, or leave it out to use the bucket's name."
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : contains(["url"], target.purge_by)])
-    error_message = "targets[*].purge_by must be \"url\"."
+    condition     = alltrue([for target in var.targets : contains(["url", "prefix", "tag", "host", "everything"], target.purge_by) if target != null])
+    error_message = "targets[*].purge_by must be \"url\", \"prefix\", \"tag\", \"host\" or \"everything\"."
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : length(target.schemes) > 0 && length(setsubtract(target.schemes, ["https", "http"])) == 0])
+    condition     = alltrue([for target in var.targets : length(target.schemes) > 0 && length(setsubtract(target.schemes, ["https", "http"])) == 0 if target != null])
     error_message = "targets[*].schemes must hold \"https\", \"http\" or both."
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for name in target.index_documents : try(!strcontains(name, "/"), false)]]))
+    condition     = alltrue(flatten([for target in var.targets : [for name in target.index_documents : try(!strcontains(name, "/"), false)] if target != null]))
     error_message = "targets[*].index_documents are names such as index.html, without a slash: they hold in every folder."
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for path in [target.key_prefix, target.path_prefix] : !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))]]))
+    condition     = alltrue(flatten([for target in var.targets : [for path in [target.key_prefix, target.path_prefix] : !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))] if target != null]))
     error_message = "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs, and without . or ..: use include and exclude for globs."
+  }
+  validation {
+    # A prefix that Cloudflare purges has at most 31 slashes, https://developers.cloudflare.com/cache/how-to/purge-cache/purge_by_prefix/
+    condition     = alltrue([for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 if target != null])
+    error_message = "targets[*].path_prefix must be at most 30 folders deep: Cloudflare purges no deeper prefix."
+  }
+
+  validation {
+    condition     = alltrue([for target in var.targets : target.purge_by != "tag" || length(target.tags) > 0 if target != null])
+    error_message = "A target with purge_by = \"tag\" needs tags: say which, such as [\"{bucket}/{key}\"]."
+  }
+
+  validation {
+    condition     = alltrue([for target in var.targets : target.purge_by == "tag" || length(target.tags) == 0 if target != null])
+    error_message = "targets[*].tags are for purge_by = \"tag\": set it, or leave them out."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for target in var.targets : [for tag in target.tags : try(can(regex("^[!-+\\--~]+$", tag)) && length(tag) <= 1024, false)] if target != null]))
+    error_message = "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas: Cloudflare's cache tags are no other."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for target in var.targets : [for tag in target.tags : try(!can(regex("[{}]", replace(tag, "/\\{(bucket|key|dir|name|ext)\\}/", ""))), true)] if target != null]))
+    error_message = "targets[*].tags know {bucket}, {key}, {dir}, {name} and {ext}: use no other placeholder and no brace of its own."
+  }
+
+  validation {
+    condition     = alltrue([for target in var.targets : contains(["url", "prefix"], target.purge_by) || length(target.header_variants) == 0 if target != null])
+    error_message = "targets[*].header_variants belong to URLs: leave them out with purge_by = \"tag\", \"host\" or \"everything\", which purge every variant."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for target in var.targets : [for variant in target.header_variants : try(length(variant) > 0, false)] if target != null]))
+    error_message = "Each targets[*].header_variants must have a header, such as { Origin = \"https://www.example.com\" }: the copy without any is purged anyway."
+  }
+
+  validation {
+    # A token of https://www.rfc-editor.org/rfc/rfc9110#name-tokens.
+    condition     = alltrue(flatten([for target in var.targets : [for variant in target.header_variants : [for name in try(keys(variant), []) : can(regex("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", name))]] if target != null]))
+    error_message = "A name in targets[*].header_variants is no header's name: write it without spaces and colon, such as Origin."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for target in var.targets : [for variant in target.header_variants : [for value in try(values(variant), []) : can(regex("^[!-~]([ -~]*[!-~])?$", value))]] if target != null]))
+    error_message = "Each value in targets[*].header_variants must be printable ASCII, not empty and without spaces around it."
+  }
+
+  validation {
+    condition     = alltrue([for target in var.targets : target.environment_id == null ? true : can(regex("^[0-9a-zA-Z_-]{1,64}$", target.environment_id)) if target != null])
+    error_message = "targets[*].environment_id must be the id of an environment (1 to 64 letters, digits, hyphens or underscores), not its name."
   }
 }
 
@@ -145,7 +204,7 @@ variable "exclude" {
 }
 
 variable "events" {
-  description = "S3 event types that purge. Add `s3:LifecycleExpiration:*` when a lifecycle rule deletes objects that are served."
+  description = "S3 event types that purge. Add `s3:LifecycleExpiration:*` when a lifecycle rule deletes objects that are served. With `event_source = \"eventbridge\"` a type counts with all its subtypes, and `s3:ObjectRemoved:*` includes lifecycle expiry."
   type        = list(string)
   default     = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
   nullable    = false
@@ -164,6 +223,23 @@ variable "events" {
     condition     = length(distinct(var.events)) == length(var.events) && alltrue([for event in var.events : endswith(event, ":*") || !contains(var.events, "${join(":", slice(split(":", event), 0, 2))}:*")])
     error_message = "events names a type twice: drop the single types that a \"...:*\" already covers."
   }
+
+  validation {
+    condition     = var.event_source != "eventbridge" || !contains(var.events, "s3:ReducedRedundancyLostObject")
+    error_message = "EventBridge has no event like \"s3:ReducedRedundancyLostObject\": leave it out of events, or set event_source to \"s3\"."
+  }
+}
+
+variable "event_source" {
+  description = "Where events come from: `s3`, the bucket's notification, all of which the module then owns; `eventbridge`, a rule, for which the bucket's owner enables EventBridge on it (`aws_s3_bucket_notification` with `eventbridge = true`); `none`, somebody else's notification, see the output `notification`."
+  type        = string
+  default     = "s3"
+  nullable    = false
+
+  validation {
+    condition     = contains(["s3", "eventbridge", "none"], var.event_source)
+    error_message = "event_source must be \"s3\", \"eventbridge\" or \"none\"."
+  }
 }
 
 variable "event_filters" {
@@ -180,18 +256,18 @@ variable "event_filters" {
   nullable = false
 
   validation {
-    condition     = length(var.event_filters) > 0 && length(var.event_filters) <= 100
+    condition     = length(var.event_filters) > 0 && (length(var.event_filters) <= 100 || var.event_source == "eventbridge")
     error_message = "event_filters must have 1 to 100 entries, as many as S3 takes; [{}] lets every key through."
   }
 
   validation {
     condition     = alltrue(flatten([for filter in var.event_filters : [for text in try([filter.prefix, filter.suffix], [null]) : try(!strcontains(text, "*"), false)]]))
-    error_message = "event_filters take no wildcards: S3 compares letter by letter. Use include and exclude for globs."
+    error_message = "event_filters take no wildcards: they are compared letter by letter. Use include and exclude for globs."
   }
 
   validation {
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
-    condition = alltrue(flatten([for i, a in var.event_filters : [for j, b in var.event_filters :
+    condition = var.event_source == "eventbridge" || alltrue(flatten([for i, a in var.event_filters : [for j, b in var.event_filters :
       try((startswith(a.prefix, b.prefix) || startswith(b.prefix, a.prefix)) && (endswith(a.suffix, b.suffix) || endswith(b.suffix, a.suffix)), false) ? i == j : true
     ]]))
     error_message = "Two event_filters overlap and S3 would refuse them: of any two entries either the prefixes or the suffixes must exclude each other."
@@ -200,16 +276,53 @@ variable "event_filters" {
 
 # ---- How it is done ----
 
+variable "delivery" {
+  description = "How events reach the function: `queue`, through the queue, in batches; `direct`, it is invoked with each, up to three times, and what fails goes to the dead-letter queue. Messages sent by hand, second purges and what is moved back from the dead-letter queue come through the queue in both."
+  type        = string
+  default     = "queue"
+  nullable    = false
+
+  validation {
+    condition     = contains(["queue", "direct"], var.delivery)
+    error_message = "delivery must be \"queue\" or \"direct\"."
+  }
+}
+
+variable "repurge_after_seconds" {
+  description = "Purges each change once more that much later, for an edge that was still filling itself with the old copy; `0` does not."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.repurge_after_seconds >= 0 && var.repurge_after_seconds <= 900 && floor(var.repurge_after_seconds) == var.repurge_after_seconds
+    error_message = "repurge_after_seconds must be a whole number from 0 to 900, the longest SQS delays a message."
+  }
+}
+
+variable "collapse_above" {
+  description = "More URLs than this of one target in one go become one purge of its `path_prefix` on each of its hosts; `null` never does that."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.collapse_above == null ? true : var.collapse_above >= 1 && var.collapse_above <= 1000000 && floor(var.collapse_above) == var.collapse_above
+    error_message = "collapse_above must be a whole number from 1 to 1000000; leave it out to purge every URL by itself."
+  }
+}
+
 variable "cloudflare" {
   description = <<-EOT
     The Cloudflare account:
     - `plan`: (Optional) plan of the zones; sets how many URLs go into one request (Enterprise 500, else 100).
+    - `operation`: (Optional) `purge` removes the copies; `invalidate` marks them stale.
     - `requests_per_second`: (Optional) budget of purge requests, shared out over `queue.max_concurrency`.
     - `email`: (Optional) set it when the parameter holds a Global API key instead of an API token.
     - `api_url`: (Optional) base URL of the API; https, or http on loopback.
   EOT
   type = object({
     plan                = optional(string, "free")
+    operation           = optional(string, "purge")
     requests_per_second = optional(number, 4)
     email               = optional(string)
     api_url             = optional(string, "https://api.cloudflare.com/client/v4")
@@ -220,6 +333,11 @@ variable "cloudflare" {
   validation {
     condition     = contains(["free", "pro", "business", "enterprise"], var.cloudflare.plan)
     error_message = "cloudflare.plan must be free, pro, business or enterprise."
+  }
+
+  validation {
+    condition     = contains(["purge", "invalidate"], var.cloudflare.operation)
+    error_message = "cloudflare.operation must be purge or invalidate."
   }
 
   validation {
@@ -249,7 +367,7 @@ variable "queue" {
     - `max_concurrency`: (Optional) functions at once.
     - `max_receive_count`: (Optional) tries before a message goes to the dead-letter queue; 30 ride out five hours.
     - `retention_seconds`: (Optional) how long a message is kept.
-    - `kms_key_arn`: (Optional) customer key for both queues; S3 must be allowed to use it. Defaults to SSE-SQS.
+    - `kms_key_arn`: (Optional) customer key for both queues; S3 (with `event_source = "eventbridge"`, EventBridge) must be allowed to use it. Defaults to SSE-SQS.
   EOT
   type = object({
     batch_size           = optional(number, 10)
@@ -314,6 +432,9 @@ variable "lambda" {
     - `log_level`: (Optional) `DEBUG`, `INFO`, `WARN` or `ERROR`.
     - `log_retention_days`: (Optional) days the log is kept.
     - `log_kms_key_arn`: (Optional) customer key for the log group; CloudWatch Logs must be allowed to use it.
+    - `tracing`: (Optional) X-Ray: `Active`, or `PassThrough`, which follows the caller.
+    - `vpc`: (Optional) `subnet_ids` and `security_group_ids`; from there Cloudflare, SSM and SQS must be in reach.
+    - `package`: (Optional) another zip instead of the committed one, with the same handler: `filename`, or `s3_bucket` and `s3_key` with an optional `s3_object_version`; `source_code_hash` (base64 of its SHA-256) says when it changed, and defaults to that of `filename`.
   EOT
   type = object({
     runtime            = optional(string, "python3.13")
@@ -323,6 +444,18 @@ variable "lambda" {
     log_level          = optional(string, "INFO")
     log_retention_days = optional(number, 30)
     log_kms_key_arn    = optional(string)
+    tracing            = optional(string, "PassThrough")
+    vpc = optional(object({
+      subnet_ids         = list(string)
+      security_group_ids = list(string)
+    }))
+    package = optional(object({
+      filename          = optional(string)
+      s3_bucket         = optional(string)
+      s3_key            = optional(string)
+      s3_object_version = optional(string)
+      source_code_hash  = optional(string)
+    }))
   })
   default  = {}
   nullable = false
@@ -361,16 +494,51 @@ variable "lambda" {
     condition     = var.lambda.log_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.lambda.log_kms_key_arn))
     error_message = "lambda.log_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...)."
   }
+
+  validation {
+    condition     = contains(["PassThrough", "Active"], var.lambda.tracing)
+    error_message = "lambda.tracing must be PassThrough or Active."
+  }
+
+  validation {
+    condition     = var.lambda.vpc == null ? true : try(length(var.lambda.vpc.subnet_ids) > 0 && length(var.lambda.vpc.security_group_ids) > 0, false)
+    error_message = "lambda.vpc needs at least one of subnet_ids and one of security_group_ids; leave it out to run outside of any VPC."
+  }
+
+  validation {
+    condition     = alltrue(try([for id in var.lambda.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))], []))
+    error_message = "Each lambda.vpc.subnet_ids must be the id of a subnet (subnet-...), not its ARN or name."
+  }
+
+  validation {
+    condition     = alltrue(try([for id in var.lambda.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))], []))
+    error_message = "Each lambda.vpc.security_group_ids must be the id of a security group (sg-...), not its ARN or name."
+  }
+
+  validation {
+    condition = (var.lambda.package == null ? true : var.lambda.package.filename != null
+      ? var.lambda.package.s3_bucket == null && var.lambda.package.s3_key == null
+      : var.lambda.package.s3_bucket != null && var.lambda.package.s3_key != null
+    )
+    error_message = "lambda.package is either a filename, or s3_bucket and s3_key together: give one of the two."
+  }
+
+  validation {
+    condition     = var.lambda.package == null ? true : var.lambda.package.s3_object_version == null || var.lambda.package.s3_bucket != null
+    error_message = "lambda.package.s3_object_version is for a package in S3: give s3_bucket and s3_key with it, or leave it out."
+  }
 }
 
 variable "role" {
   description = <<-EOT
     The function's role:
-    - `arn`: (Optional) bring your own; the module then creates nothing in IAM. Known at plan: a string, not an attribute of a role created in the same apply.
+    - `create`: (Optional) whether the module creates it. Defaults to whether `arn` is left out; `false` is needed with the `arn` of a role made in the same apply.
+    - `arn`: (Optional) bring your own, allowed what the output `role_policy_json` says; the module then creates nothing in IAM.
     - `path`: (Optional) path of the role that is created.
     - `permissions_boundary`: (Optional) ARN of the policy that bounds it.
   EOT
   type = object({
+    create               = optional(bool)
     arn                  = optional(string)
     path                 = optional(string, "/")
     permissions_boundary = optional(string)
@@ -384,6 +552,16 @@ variable "role" {
   }
 
   validation {
+    condition     = var.role.create == true ? var.role.arn == null : true
+    error_message = "role.create = true makes a role and role.arn brings one: leave one of them out."
+  }
+
+  validation {
+    condition     = var.role.create == false ? var.role.arn != null : true
+    error_message = "role.create = false needs the role.arn of the role the function shall have."
+  }
+
+  validation {
     condition     = can(regex("^/([!-~]+/)?$", var.role.path))
     error_message = "role.path must begin and end with a slash, such as /service/."
   }
@@ -394,7 +572,7 @@ variable "role" {
   }
 
   validation {
-    condition     = var.role.arn == null || (var.role.path == "/" && var.role.permissions_boundary == null)
+    condition     = (var.role.create != null ? var.role.create : var.role.arn == null) || (var.role.path == "/" && var.role.permissions_boundary == null)
     error_message = "role.path and role.permissions_boundary are for the role that the module creates: leave them out with role.arn."
   }
 }

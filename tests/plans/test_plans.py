@@ -3,69 +3,39 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tools.problems import ROOT
-from tools.terraform import environment
-
-PROVIDER = """
-provider "aws" {
-  region                      = "eu-west-1"
-  access_key                  = "fake"
-  secret_key                  = "fake"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-}
-"""
-# Nothing listens there: a plan that asked anybody anything would fail.
-NOWHERE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+from tests.plans.planning import ZONE, added, planned, terraform
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("root")
-    (folder / "provider_override.tf").write_text(PROVIDER)
-    example = (ROOT / "examples" / "basic" / "main.tf").read_text()
-    (folder / "main.tf").write_text(example.replace('"../.."', json.dumps(str(ROOT))))
-    terraform(folder, "init", "-input=false", "-no-color")
-    return folder
-
-
-def terraform(folder: Path, *arguments: str, offline: bool = False) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
-    return subprocess.run(
-        ["terraform", f"-chdir={folder}", *arguments],
-        env={**environ, **(NOWHERE if offline else {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_the_basic_example_plans_offline_with_fake_keys_and_creates_exactly_this(root: Path) -> None:
-    planned = terraform(root, "plan", "-input=false", "-no-color", "-out=plan", offline=True)
-    assert planned.returncode == 0, planned.stderr
-    shown = json.loads(terraform(root, "show", "-json", "plan", offline=True).stdout)
-    changes: list[dict[str, Any]] = shown["resource_changes"]
-    assert all(change["change"]["actions"] == ["create"] for change in changes)
-    assert Counter(change["type"] for change in changes) == {
-        "aws_cloudwatch_log_group": 1,
-        "aws_cloudwatch_metric_alarm": 6,
-        "aws_iam_role": 1,
-        "aws_iam_role_policy": 1,
-        "aws_lambda_event_source_mapping": 1,
-        "aws_lambda_function": 1,
-        "aws_s3_bucket_notification": 1,
-        "aws_sqs_queue": 2,
-        "aws_sqs_queue_policy": 2,
-        "aws_sqs_queue_redrive_allow_policy": 1,
+def test_a_notification_made_before_it_was_counted_is_moved_and_not_made_anew(root: Path) -> None:
+    state = {
+        "version": 4,
+        "terraform_version": "1.9.0",
+        "serial": 1,
+        "lineage": "before",
+        "outputs": {},
+        "resources": [
+            {
+                "module": "module.cf_purge",
+                "mode": "managed",
+                "type": "aws_s3_bucket_notification",
+                "name": "this",
+                "provider": 'provider["registry.terraform.io/hashicorp/aws"]',
+                "instances": [
+                    {"schema_version": 0, "attributes": {"id": "www.example.com", "bucket": "www.example.com"}}
+                ],
+            }
+        ],
     }
+    with added(root, "terraform.tfstate", json.dumps(state)):
+        plan = planned(root, "-refresh=false")
+    (moved,) = (change for change in plan["resource_changes"] if change["type"] == "aws_s3_bucket_notification")
+    assert moved["previous_address"] == "module.cf_purge.aws_s3_bucket_notification.this"
+    assert moved["address"] == "module.cf_purge.aws_s3_bucket_notification.this[0]"
+    assert moved["change"]["actions"] == ["update"]
 
 
 def test_the_only_provider_is_aws(root: Path) -> None:
@@ -84,15 +54,15 @@ def test_the_only_provider_is_aws(root: Path) -> None:
         ("queue = { batch_size = 11 }", "queue.batch_size above 10 needs"),
         ("lambda = { timeout = 3 }", "lambda.timeout must be a whole number of seconds from 15 to 900"),
         ("targets = null", "targets"),
+        (f'targets = [{{ {ZONE}, purge_by = "tag" }}]', 'with purge_by = "tag" needs tags'),
+        ('event_source = "sns"', 'event_source must be "s3", "eventbridge" or "none"'),
+        ("role = { create = false }", "role.create = false needs the role.arn"),
+        ("lambda = { package = {} }", "lambda.package is either a filename, or s3_bucket and s3_key together"),
     ],
 )
 def test_a_wrong_variable_is_refused_at_plan_with_what_to_do(root: Path, wrong: str, sentence: str) -> None:
-    override = root / "wrong_override.tf"
-    override.write_text(f'module "cf_purge" {{\n  {wrong}\n}}\n')
-    try:
-        planned = terraform(root, "plan", "-input=false", "-no-color", offline=True)
-    finally:
-        override.unlink()
-    said = " ".join(line.strip("│╷╵ ") for line in planned.stderr.splitlines())
-    assert planned.returncode == 1
-    assert sentence in " ".join(said.split()), planned.stderr
+    with added(root, "wrong_override.tf", f'module "cf_purge" {{\n  {wrong}\n}}\n'):
+        refused = terraform(root, "plan", "-input=false", "-no-color", offline=True)
+    said = " ".join(line.strip("│╷╵ ") for line in refused.stderr.splitlines())
+    assert refused.returncode == 1
+    assert sentence in " ".join(said.split()), refused.stderr

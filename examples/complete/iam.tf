@@ -1,0 +1,38 @@
+# ---- What the function's role can at most be allowed ----
+
+resource "aws_iam_policy" "boundary" {
+  name = "corporate-purge-boundary"
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "ServicesOfAPurge"
+      Effect   = "Allow"
+      Action   = ["ec2:*NetworkInterface*", "ec2:*PrivateIpAddresses", "ec2:DescribeSubnets", "kms:*", "logs:*", "sqs:*", "ssm:GetParameter", "xray:Put*"]
+      Resource = "*"
+    }]
+  })
+}
+
+# ---- Who may purge by hand ----
+
+resource "aws_iam_role" "marketing" {
+  name        = "marketing-purge"
+  description = "May purge corporate-purge's site by hand, and nothing else"
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "PeopleOfThisAccount"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:aws:iam::${var.account_id}:root" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "marketing" {
+  name   = "purge"
+  role   = aws_iam_role.marketing.name
+  policy = module.cf_purge.invoke_policy_json
+}

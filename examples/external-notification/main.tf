@@ -1,0 +1,96 @@
+# Somebody else owns the bucket's notification, and there is a second consumer of its events.
+
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.80, < 7"
+    }
+  }
+}
+
+provider "aws" {
+  region = "eu-west-1"
+}
+
+module "cf_purge" {
+  source = "../.."
+
+  name                = "shop-purge"
+  bucket              = "shop.example.com"
+  api_token_parameter = "/prod/cloudflare/shop-token"
+  targets             = [{ zone_id = "2d000000000000000000000000000004" }]
+
+  event_source  = "none"
+  event_filters = [{ suffix = ".html" }, { suffix = ".css" }]
+
+  alarms = { actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
+  tags   = { service = "shop" }
+}
+
+# ---- The owner of the notification ----
+
+resource "aws_s3_bucket_notification" "shop" {
+  bucket = "shop.example.com"
+
+  # What the module asks for. No depends_on: the output waits for the queue's policy.
+  dynamic "queue" {
+    for_each = module.cf_purge.notification.queue
+
+    content {
+      id            = queue.value.id
+      queue_arn     = queue.value.queue_arn
+      events        = queue.value.events
+      filter_prefix = queue.value.filter_prefix
+      filter_suffix = queue.value.filter_suffix
+    }
+  }
+
+  # What was there before. The same event may go to two places only where the filters keep them apart.
+  queue {
+    id            = "thumbnails"
+    queue_arn     = aws_sqs_queue.thumbnails.arn
+    events        = ["s3:ObjectCreated:*"]
+    filter_suffix = ".jpg"
+  }
+
+  depends_on = [aws_sqs_queue_policy.thumbnails]
+}
+
+# ---- The other consumer ----
+
+resource "aws_sqs_queue" "thumbnails" {
+  name                    = "shop-thumbnails"
+  sqs_managed_sse_enabled = true
+}
+
+resource "aws_sqs_queue_policy" "thumbnails" {
+  queue_url = aws_sqs_queue.thumbnails.url
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "BucketSendsEvents"
+      Effect    = "Allow"
+      Principal = { Service = "s3.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = aws_sqs_queue.thumbnails.arn
+      Condition = {
+        ArnLike      = { "aws:SourceArn" = "arn:aws:s3:::shop.example.com" }
+        StringEquals = { "aws:SourceAccount" = split(":", aws_sqs_queue.thumbnails.arn)[4] }
+      }
+    }]
+  })
+}
+
+output "queue_url" {
+  description = "Takes manual events as messages."
+  value       = module.cf_purge.queue_url
+}
+
+output "thumbnails_queue_url" {
+  description = "The other consumer's queue."
+  value       = aws_sqs_queue.thumbnails.url
+}

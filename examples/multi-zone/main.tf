@@ -1,0 +1,66 @@
+# One bucket behind two zones, each part of it purged in the way that fits.
+
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.80, < 7"
+    }
+  }
+}
+
+provider "aws" {
+  region = "eu-west-1"
+}
+
+module "cf_purge" {
+  source = "../.."
+
+  name                = "media-purge"
+  bucket              = "media.example.com"
+  api_token_parameter = "/prod/cloudflare/media-token" # one token for both zones
+
+  targets = [
+    # Pages: pages/about.html is https://www.example.org/about.html, and /about.
+    {
+      zone_id    = "2a000000000000000000000000000001"
+      hosts      = ["www.example.org", "m.example.org"]
+      key_prefix = "pages"
+      clean_urls = true
+    },
+    # Scripts are asked for as app.js?v=7: a prefix takes every query string.
+    {
+      zone_id     = "2a000000000000000000000000000001"
+      hosts       = ["www.example.org"]
+      key_prefix  = "scripts"
+      path_prefix = "static/js"
+      purge_by    = "prefix"
+    },
+    # Images are resized by the other zone into many URLs, all with the header Cache-Tag: img-<folder>.
+    {
+      zone_id    = "2b000000000000000000000000000002"
+      hosts      = ["img.example.net"]
+      key_prefix = "images"
+      purge_by   = "tag"
+      tags       = ["img-{dir}"]
+    },
+    # Feeds are read from everywhere: https and http, and with the Origin of the site that embeds them.
+    {
+      zone_id         = "2b000000000000000000000000000002"
+      hosts           = ["feeds.example.net"]
+      key_prefix      = "feeds"
+      schemes         = ["https", "http"]
+      header_variants = [{ Origin = "https://www.example.org" }]
+    },
+  ]
+
+  alarms = { actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
+  tags   = { service = "media" }
+}
+
+output "queue_url" {
+  description = "Takes manual events as messages."
+  value       = module.cf_purge.queue_url
+}

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from tests.world.origin import Handler, Site
-from tests.world.simulation import BLOG, DOWN, EMAIL, ENVIRONMENT, FREE, KEY, SHOP, TOKENS, World
+from tests.world.simulation import BLOG, DOWN, EMAIL, ENVIRONMENT, FOREIGN, FREE, KEY, NOT_BY_URL, SHOP, TOKENS, World
 from world.cloudflare.process import running
 
 
@@ -63,7 +63,8 @@ def config(
                 "name": "example.test",
                 "hosts": ["www.example.test", "img.example.test"],
                 "plan": "free",
-                "environments": [ENVIRONMENT],
+                "environments": [ENVIRONMENT, NOT_BY_URL],
+                "not_by_url": [NOT_BY_URL],
             },
             {"id": BLOG, "name": "blog.test", "hosts": ["www.blog.test"], "plan": "free"},
             {
@@ -80,6 +81,7 @@ def config(
                 "plan": "pro",
                 "origin": {"url": "https://127.0.0.1:1"},
             },
+            {"id": FOREIGN, "name": "foreign.test", "hosts": []},
         ],
         "tokens": [{**token, "name": name} for name, token in TOKENS.items()],
         "keys": [{"email": EMAIL, "value": KEY, "zones": [FREE]}],

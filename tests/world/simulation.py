@@ -15,11 +15,15 @@ from world.cloudflare.addresses import Addresses
 from world.cloudflare.client import Control, Visit, Visitor
 
 FREE, BLOG, SHOP, DOWN = "a" * 32, "b" * 32, "c" * 32, "d" * 32
-ENVIRONMENT = "e" * 32
+FOREIGN = "0" * 32  # somebody else's: no token and no user reaches it
+ENVIRONMENT, NOT_BY_URL = "e" * 32, "1" * 32
 TOKENS: dict[str, dict[str, Any]] = {
     "good": {"value": "good-" + "x" * 35, "zones": [FREE, BLOG, SHOP, DOWN]},
     "narrow": {"value": "narrow-" + "x" * 33, "zones": [FREE]},
     "reader": {"value": "reader-" + "x" * 33, "zones": [FREE], "permissions": ["zone_read"]},
+    "disabled": {"value": "disabled-" + "x" * 31, "zones": [FREE], "status": "disabled"},
+    "expired": {"value": "expired-" + "x" * 32, "zones": [FREE], "status": "expired"},
+    "account": {"value": "cfat_" + "x" * 48, "zones": [FREE]},
 }
 EMAIL, KEY = "ops@example.test", "0123456789abcdef0123456789abcdef01234"
 
@@ -83,6 +87,11 @@ class World:
         )
         answered = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status, json.loads(response.data), answered)
+
+    def read(self, path: str, name: str = "good") -> Answer:
+        """Ask for what the API tells, as one of the tokens."""
+        headers = {"Authorization": f"Bearer {TOKENS[name]['value']}"}
+        return self.ask("", method="GET", path=path, headers=headers)
 
     def purge(self, body: Any, zone: str = FREE, endpoint: str = "purge_cache") -> None:
         """Purge, and fail unless Cloudflare would have called it a success."""

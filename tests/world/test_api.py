@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.world.simulation import DOWN, EMAIL, ENVIRONMENT, FREE, KEY, SHOP, TOKENS, World
+from tests.world.simulation import DOWN, EMAIL, ENVIRONMENT, FOREIGN, FREE, KEY, NOT_BY_URL, SHOP, TOKENS, World
 
 WWW = "https://www.example.test"
 GOOD = TOKENS["good"]["value"]
+KINDS = ("purge_cache", "invalidate_cache")
 
 
 def bearer(name: str) -> dict[str, str]:
@@ -62,6 +63,8 @@ def test_a_malformed_identity_is_refused_with_its_reason_in_the_chain(
         ({"X-Auth-Email": EMAIL, "X-Auth-Key": "0" * 37}, 401),
         ({"X-Auth-Email": f"other.{EMAIL}", "X-Auth-Key": KEY}, 401),
         (bearer("reader"), 403),
+        (bearer("disabled"), 401),
+        (bearer("expired"), 401),
     ],
 )
 def test_somebody_unknown_or_without_the_permission_is_refused(
@@ -70,7 +73,7 @@ def test_somebody_unknown_or_without_the_permission_is_refused(
     refused(world, [10000], status, headers=headers)
 
 
-@pytest.mark.parametrize("zone", [SHOP, "f" * 32])
+@pytest.mark.parametrize("zone", [SHOP, FOREIGN, "f" * 32])
 def test_a_token_learns_nothing_of_zones_that_are_not_its_own(world: World, zone: str) -> None:
     refused(world, [10000], 403, zone=zone, headers=bearer("narrow"))
 
@@ -80,7 +83,7 @@ def test_a_global_api_key_works_with_its_email_in_any_case(world: World) -> None
     assert answer.document["success"] is True
 
 
-@pytest.mark.parametrize(("zone", "code", "status"), [("f" * 32, 1001, 400), (SHOP, 1095, 403)])
+@pytest.mark.parametrize(("zone", "code", "status"), [("f" * 32, 1001, 400), (SHOP, 1095, 403), (FOREIGN, 1095, 403)])
 def test_a_user_is_told_whether_the_zone_exists(world: World, zone: str, code: int, status: int) -> None:
     refused(world, [code], status, zone=zone, headers={"X-Auth-Email": EMAIL, "X-Auth-Key": KEY})
 
@@ -104,6 +107,10 @@ def test_what_is_no_zone_id_cannot_be_routed_to(world: World, path: str) -> None
     refused(world, [7003, 7000], 400, path=path)
 
 
+def test_a_token_of_the_account_purges_like_any_other(world: World) -> None:
+    assert world.ask({"purge_everything": True}, headers=bearer("account")).status == 200
+
+
 def test_a_path_outside_zones_has_no_route(world: World) -> None:
     refused(world, [7000], 404, path="/accounts")
 
@@ -118,14 +125,28 @@ def test_an_environment_the_zone_does_not_have_is_refused(world: World, environm
     refused(world, [1001], 400, endpoint=f"environments/{environment}/purge_cache")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_environment_that_cannot_be_purged_by_url_takes_every_other_kind(world: World, kind: str) -> None:
+    endpoint = f"environments/{NOT_BY_URL}/{kind}"
+    refused(world, [1136], 400, {"files": [f"{WWW}/a"]}, endpoint=endpoint)
+    refused(world, [1136], 400, {"files": [{"url": f"{WWW}/a", "headers": {}}]}, endpoint=endpoint)
+    for body in ({"tags": ["a"]}, {"hosts": ["www.example.test"]}, {"prefixes": ["www.example.test/a"]}):
+        world.purge(body, endpoint=endpoint)
+    world.purge({"purge_everything": True}, endpoint=endpoint)
+    for other in (kind, f"environments/{ENVIRONMENT}/{kind}"):
+        world.purge({"files": [f"{WWW}/a"]}, endpoint=other)
+
+
 # ---- What for ----
+
+ENDPOINTS = [f"{place}{kind}" for place in ("", f"environments/{ENVIRONMENT}/") for kind in KINDS]
 
 
 def url(number: int) -> str:
     return f"{WWW}/{number}"
 
 
-@pytest.mark.parametrize("endpoint", ["purge_cache", "invalidate_cache", f"environments/{ENVIRONMENT}/purge_cache"])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize(
     ("code", "body"),
     [
@@ -208,8 +229,8 @@ def test_a_foreign_host_is_refused_with_both_codes(world: World, body: Any) -> N
     ],
 )
 def test_a_body_at_the_edge_of_the_rules_is_accepted(world: World, body: Any) -> None:
-    world.purge(body)
-    world.purge(body, endpoint="invalidate_cache")
+    for endpoint in ENDPOINTS:
+        world.purge(body, endpoint=endpoint)
 
 
 def test_enterprise_takes_500_items_and_no_more(world: World) -> None:

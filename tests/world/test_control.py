@@ -45,6 +45,24 @@ def test_the_journal_tells_what_was_asked_and_answered(world: World) -> None:
     assert world.control.requests() == []
 
 
+@pytest.mark.parametrize(
+    ("body", "urls"),
+    [
+        ({"files": [A, {"url": f"{A}?v=1", "headers": {"Origin": "https://a.test"}}]}, (A, f"{A}?v=1")),
+        ({"tags": ["a"]}, ()),
+        ({"prefixes": ["www.example.test/a"]}, ()),
+        ({"purge_everything": True}, ()),
+        ({"files": [{"headers": {}}, 5]}, ()),
+        ({"files": None}, ()),
+        ([A], ()),
+        ("not JSON", ()),
+    ],
+)
+def test_the_journal_tells_the_urls_of_any_body(world: World, body: object, urls: tuple[str, ...]) -> None:
+    world.ask(body)
+    assert world.control.requests()[0].urls == urls
+
+
 def test_a_revoked_token_stops_working_at_once_and_the_others_go_on(world: World) -> None:
     world.purge({"files": [A]})
     world.control.revoke_token("good")

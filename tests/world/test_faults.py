@@ -149,6 +149,18 @@ def test_a_fault_comes_before_every_check(world: World) -> None:
     assert world.pool.request("POST", f"{world.addresses.api}/zones/x/purge_cache").status == 503
 
 
+def test_a_fault_of_purges_leaves_reads_alone_and_the_other_way_round(world: World) -> None:
+    world.control.add_fault("status", status=503)
+    world.control.add_fault("status", status=500, reads=True)
+    paths = ["/user/tokens/verify", "/zones?name=example.test"]
+    headers = {"Authorization": f"Bearer {TOKENS['good']['value']}"}
+    urls = [world.addresses.api + path for path in paths]
+    answered = [world.pool.request("GET", url, headers=headers).status for url in urls]
+    assert answered == [500, 200]
+    assert [raw(world).status, raw(world).status] == [503, 200]
+    assert [request.fault for request in world.control.requests()] == ["status", None, "status", None]
+
+
 @pytest.mark.parametrize(
     "order",
     [
@@ -158,6 +170,8 @@ def test_a_fault_comes_before_every_check(world: World) -> None:
         {"kind": "status", "times": 0},
         {"kind": "status", "times": "once"},
         {"kind": "status", "headers": {"Retry-After": 5}},
+        {"kind": "status", "reads": "both"},
+        {"kind": "status", "reads": True, "zone_id": FREE},
         {"kind": "delay", "seconds": -1},
         {"kind": "delay", "seconds": "long"},
     ],

@@ -99,6 +99,38 @@ def test_each_refusal_raises_the_sdks_error_for_it(
     assert caught.value.errors[0].code == code
 
 
+@pytest.mark.parametrize("status", ["active", "disabled", "expired"])
+def test_a_token_is_verified(world: World, http_client: httpx.Client, status: str) -> None:
+    name = "good" if status == "active" else status
+    verified = sdk(world, http_client, api_token=TOKENS[name]["value"]).user.tokens.verify()
+    assert verified is not None
+    assert (len(verified.id), verified.status) == (32, status)
+
+
+@pytest.mark.parametrize("value", ["unknown", TOKENS["account"]["value"]])
+def test_a_token_that_is_no_users_is_not_verified(world: World, http_client: httpx.Client, value: str) -> None:
+    with pytest.raises(cloudflare.AuthenticationError) as caught:
+        sdk(world, http_client, api_token=value).user.tokens.verify()
+    assert caught.value.errors[0].code == 1000
+
+
+@pytest.mark.parametrize("name", ["good", "reader", "account"])
+def test_a_zone_is_found_by_its_name(world: World, http_client: httpx.Client, name: str) -> None:
+    client = sdk(world, http_client, api_token=TOKENS[name]["value"])
+    assert [(zone.id, zone.name) for zone in client.zones.list(name="example.test")] == [(FREE, "example.test")]
+
+
+def test_a_zone_out_of_the_tokens_reach_is_denied(world: World, http_client: httpx.Client) -> None:
+    with pytest.raises(cloudflare.PermissionDeniedError, match=r"account\.zone\.list"):
+        sdk(world, http_client).zones.list(name="foreign.test")
+
+
+def test_a_global_api_key_lists_its_zones(world: World, http_client: httpx.Client) -> None:
+    zones = sdk(world, http_client, api_email=EMAIL, api_key=KEY).zones
+    assert [zone.id for zone in zones.list(name="example.test")] == [FREE]
+    assert list(zones.list(name="foreign.test")) == []
+
+
 def test_the_rate_limit_raises_the_sdks_rate_limit_error(world: World, http_client: httpx.Client) -> None:
     client = sdk(world, http_client)
     for _ in range(25):

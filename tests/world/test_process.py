@@ -120,7 +120,7 @@ def test_what_the_configuration_leaves_out_has_a_default(world: World, quiet: di
     for name in ("ports", "tokens", "keys", "latency_ms", "log"):
         del quiet[name]
     for zone in quiet["zones"]:
-        zone.pop("plan")
+        zone.pop("plan", None)
     world.site.put("/bucket/a.css", "a")
     path = tmp_path / "config.json"
     path.write_text(json.dumps(quiet))
@@ -145,6 +145,7 @@ def test_an_initial_latency_is_taken(quiet: dict[str, Any], tmp_path: Path) -> N
         (["zones", 0, "id"], "example.test", "zones[*].id"),
         (["zones", 0, "plan"], "gold", "zones[*].plan"),
         (["zones", 0, "hosts"], [5], "hosts[*]"),
+        (["zones", 0, "not_by_url"], ["f" * 32], "zones[*].not_by_url"),
         (["zones", 1, "id"], "a" * 32, "zones"),
         (["zones", 1, "hosts"], ["www.example.test"], "zones"),
         (["origin"], None, "origin"),
@@ -152,6 +153,7 @@ def test_an_initial_latency_is_taken(quiet: dict[str, Any], tmp_path: Path) -> N
         (["ports", "api"], True, "api"),
         (["tokens", 0, "value"], None, "value"),
         (["tokens", 0, "name"], "narrow", "tokens"),
+        (["tokens", 0, "status"], "asleep", "tokens[*].status"),
         (["keys", 0, "email"], None, "email"),
         (["keys", 0, "value"], "no-key", "keys[*].value"),
         (["tokens", 0, "value"], "two words", "tokens[*].value"),

@@ -12,6 +12,7 @@ from tests.world.simulation import ENVIRONMENT, FREE, SHOP, TOKENS, World
 WWW = "https://www.example.test"
 A = f"{WWW}/a.css"
 CORS = {"Origin": "https://app.test"}
+ENDPOINT = "purge_cache"
 
 
 def fill(world: World, *urls: str, **headers: str) -> None:
@@ -137,6 +138,20 @@ def test_a_prefix_takes_every_query_origin_and_scheme_below_it(world: World) -> 
     assert statuses(world, mine[0], **CORS) == ["MISS"]
 
 
+@pytest.mark.parametrize("endpoint", [ENDPOINT, f"environments/{ENVIRONMENT}/{ENDPOINT}"])
+def test_the_whole_path_as_a_prefix_takes_every_copy_of_the_object(world: World, endpoint: str) -> None:
+    mine = [A, f"{A}?v=1", f"{A}?v=2&w=%2F", "http://www.example.test/a.css"]
+    others = [f"{WWW}/a", f"{WWW}/A.css", "https://img.example.test/a.css"]
+    fill(world, *mine, *others)
+    fill(world, *mine, **CORS)
+    fill(world, A, Origin="https://other.test")
+    world.purge({"prefixes": ["www.example.test/a.css"]}, endpoint=endpoint)
+    assert statuses(world, *others) == ["HIT"] * len(others)
+    assert statuses(world, *mine) == ["MISS"] * len(mine)
+    assert statuses(world, *mine, **CORS) == ["MISS"] * len(mine)
+    assert statuses(world, A, Origin="https://other.test") == ["MISS"]
+
+
 def test_a_prefix_without_a_final_slash_matches_in_the_middle_of_a_word(world: World) -> None:
     fill(world, f"{WWW}/bar", f"{WWW}/barbaz")
     world.purge({"prefixes": ["WWW.example.test/bar"]})
@@ -170,7 +185,7 @@ def test_an_environment_of_the_zone_can_be_purged(world: World) -> None:
     world.purge({"files": [A]}, endpoint=f"environments/{ENVIRONMENT}/purge_cache")
     assert statuses(world, A) == ["MISS"]
     [request] = world.control.requests()
-    assert (request.kind, request.environment) == ("purge_cache", ENVIRONMENT)
+    assert (request.kind, request.environment, request.urls) == ("purge_cache", ENVIRONMENT, (A,))
 
 
 def test_an_invalidated_copy_that_has_not_changed_is_revalidated_by_its_etag(world: World) -> None:

@@ -61,7 +61,7 @@ def running(folder: Path, certificates: Certificates) -> Iterator[str]:
         "TMPDIR": str(folder),
         "USE_SSL": "1",
     }
-    command = [sys.executable, "-m", "world.watched", sys.executable, "-m", "ministack"]
+    command = [sys.executable, "-m", "world.watched", sys.executable, "-m", "world.emulator"]
     with (
         open(log, "wb") as output,
         subprocess.Popen(

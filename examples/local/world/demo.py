@@ -61,7 +61,7 @@ class Show:
     def timeline(self, first: str, since: float, request: ApiRequest, last: str) -> None:
         now = time.time()
         say(f"{0:7.0f} ms  {first}")
-        say(f"{(request.time - since) * 1000:7.0f} ms  Cloudflare asked to purge {len(request.body['files'])} URL(s)")
+        say(f"{(request.time - since) * 1000:7.0f} ms  Cloudflare asked to purge {len(request.urls)} URL(s)")
         say(f"{(now - since) * 1000:7.0f} ms  {last}")
 
     def first_version(self) -> None:
@@ -121,7 +121,7 @@ class Show:
 
         def missing() -> set[str]:
             accepted = [request for request in self._world.control.requests() if request.status == 200]
-            return urls.difference(*(request.body["files"] for request in accepted))
+            return urls.difference(*(request.urls for request in accepted))
 
         wait_for(lambda: not missing(), 60, f"not all of the {_FILES} files were purged")
         requests = len(self._world.control.requests())
@@ -138,7 +138,7 @@ class Show:
         self.upload("other.html", "a key that is purged, to know when the draft's turn was")
         self._world.purge_of(f"{_BASE}/other.html", before)
         seen = self.visit("/drafts/plan.html")
-        purged = [url for request in self._world.control.requests() for url in request.body["files"]]
+        purged = [url for request in self._world.control.requests() for url in request.urls]
         say(f"the visitor still reads {seen.text!r}, {seen.cache_status}; purged meanwhile: {', '.join(purged)}")
         check(
             seen.text == "draft 1" and not any("/drafts/" in url for url in purged),

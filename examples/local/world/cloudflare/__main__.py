@@ -32,7 +32,8 @@ from world.cloudflare.identities import Identities
 from world.cloudflare.journal import Journal
 from world.cloudflare.limits import Limits
 from world.cloudflare.origin import Origin
-from world.cloudflare.service import BASE, PurgeService
+from world.cloudflare.route import BASE
+from world.cloudflare.service import Service
 
 _ADDRESS = "127.0.0.1"
 
@@ -41,7 +42,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     """Serve until `stop` is set."""
     zones, identities, limits = config.zones, Identities(config.identities), Limits(time.monotonic)
     faults, journal, cache = Faults(), Journal(), Cache()
-    api = Api(PurgeService(zones, identities, limits, cache), faults, journal, config.latency_ms)
+    api = Api(Service(zones, identities, limits, cache), faults, journal, config.latency_ms)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(config.certificate, config.private_key)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The purge API over HTTP: the journal, the delays and the faults around the service."""
+"""The API over HTTP: the journal, the delays and the faults around the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from aiohttp import web
 
 from world.cloudflare.faults import Faults
 from world.cloudflare.journal import Entry, Journal
-from world.cloudflare.service import PurgeService, route
+from world.cloudflare.route import is_read, route
+from world.cloudflare.service import Service
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RST
 
@@ -21,23 +22,25 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RS
 class Api:
     """Answers requests. `latency_ms` may be changed at any time."""
 
-    def __init__(self, service: PurgeService, faults: Faults, journal: Journal, latency_ms: float) -> None:
+    def __init__(self, service: Service, faults: Faults, journal: Journal, latency_ms: float) -> None:
         self._service, self._faults, self._journal = service, faults, journal
         self.latency_ms = latency_ms
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        entry = Entry(time.time(), request.method, request.raw_path.partition("?")[0])
+        path, _, query = request.raw_path.partition("?")
+        entry = Entry(time.time(), request.method, path, query)
         route(entry)
         # Written down before anything else, so that a test sees a request that is never answered.
         self._journal.open(entry)
-        entry.body = _decoded(await request.content.read())
+        body = await request.content.read()
+        entry.body = _decoded(body) if body else None
         await asyncio.sleep(self.latency_ms / 1000)
         response = await self._answer(request, entry)
         self._journal.close(entry)
         return response
 
     async def _answer(self, request: web.BaseRequest, entry: Entry) -> web.Response:
-        fault = self._faults.take(entry.zone)
+        fault = self._faults.take(entry.zone, is_read(entry))
         if fault is not None:
             entry.fault = fault.kind
             await asyncio.sleep(fault.seconds)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from world.cloudflare.identities import Status
 from world.cloudflare.visitor import Visit, Visitor
 
 __all__ = ["ApiRequest", "Control", "ControlError", "State", "Visit", "Visitor"]
@@ -25,14 +26,22 @@ class ApiRequest:
     time: float  # seconds since the epoch
     method: str
     path: str
+    query: str
     zone: str | None
-    kind: str | None  # purge_cache, invalidate_cache
+    kind: str | None  # purge_cache, invalidate_cache; None for what only reads
     environment: str | None
     body: Any
     identity: str | None  # the name of the token or user
     fault: str | None
     status: int | None
     codes: Sequence[int] | None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs it asked to purge; none when it purged by something else, or only read."""
+        items = self.body.get("files") if isinstance(self.body, dict) else None
+        urls = [item.get("url") if isinstance(item, dict) else item for item in items or ()]
+        return tuple(url for url in urls if isinstance(url, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,9 @@ class Control:
     def add_fault(self, kind: str, *, times: int | None = 1, zone_id: str | None = None, **order: Any) -> None:
         """Order a fault for the next `times` API requests (None: until cleared); see `faults.Fault` for the kinds.
 
+        What only reads, the token's state and the list of zones, is left alone but for `reads=True`: then reads alone
+        meet the fault.
+
         `add_fault("status", status=503, headers={"Retry-After": "2"})`, `add_fault("delay", seconds=5)`,
         `add_fault("reset", acted=True)`, `add_fault("garbage")`, `add_fault("success_false", errors=[...])`.
         """
@@ -80,9 +92,16 @@ class Control:
         zones: Sequence[str],
         permissions: Sequence[str] = ("cache_purge",),
         name: str | None = None,
+        status: Status = "active",
     ) -> str:
-        """Make a token valid and return its name."""
-        token = {"value": value, "zones": list(zones), "permissions": list(permissions), "name": name}
+        """Make a token known and return its name. One whose value begins with `cfat_` is an account's own."""
+        token = {
+            "value": value,
+            "zones": list(zones),
+            "permissions": list(permissions),
+            "name": name,
+            "status": status,
+        }
         answered: str = self._call("POST", "/tokens", token)["name"]
         return answered
 

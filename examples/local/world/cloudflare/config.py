@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from world.cloudflare.identities import KEY, TOKEN, Identity, key_digest, token_digest
+from world.cloudflare.identities import KEY, STATUSES, TOKEN, Identity, key_digest, token_digest
 from world.cloudflare.plans import PLANS
 from world.cloudflare.zone import ZONE_ID, OriginSite, Zone
 
+_ACCOUNT_OWNED = "cfat_"  # how the value of such a token begins
 _PORTS = ("api", "edge_http", "edge_https", "control")
 _T = TypeVar("_T")
 
@@ -76,7 +77,11 @@ def token_in(document: Mapping[str, Any], default_name: str) -> tuple[str, Ident
     permissions, value = _strings(document, "permissions", ["cache_purge"]), _get(document, "value", str)
     if not TOKEN.fullmatch(value):
         raise ConfigError("tokens[*].value: an API token is letters, digits and -._~+/ and no Global API key.")
-    return token_digest(value), Identity(name, _strings(document, "zones"), permissions)
+    status = _get(document, "status", str, "active")
+    if status not in STATUSES:
+        raise ConfigError(f"tokens[*].status: {status!r} is none of {', '.join(STATUSES)}.")
+    zones, is_account_owned = _strings(document, "zones"), value.startswith(_ACCOUNT_OWNED)
+    return token_digest(value), Identity(name, zones, permissions, status=status, is_account_owned=is_account_owned)
 
 
 def _zone(document: Mapping[str, Any], default_site: object) -> Zone:
@@ -85,13 +90,17 @@ def _zone(document: Mapping[str, Any], default_site: object) -> Zone:
         raise ConfigError(f"zones[*].id: {zone_id!r} is not 32 hex digits.")
     if plan not in PLANS:
         raise ConfigError(f"zones[*].plan: {plan!r} is none of {', '.join(PLANS)}.")
+    environments, not_by_url = _strings(document, "environments", []), _strings(document, "not_by_url", [])
+    if not_by_url - environments:
+        raise ConfigError("zones[*].not_by_url: only what is among the zone's environments can be named.")
     site = _typed(document.get("origin") or default_site, dict, "origin")
     return Zone(
         id=zone_id,
         name=_get(document, "name", str).lower(),
         hosts=tuple(host.lower() for host in sorted(_strings(document, "hosts"))),
         plan=PLANS[plan],
-        environments=tuple(sorted(_strings(document, "environments", []))),
+        environments=tuple(sorted(environments)),
+        not_by_url=not_by_url,
         origin=OriginSite(_get(site, "url", str).rstrip("/"), _get(site, "index_document", str, "index.html")),
     )
 

@@ -16,6 +16,8 @@ _ERRORS = [{"code": 10013, "message": "Unknown error"}]
 class Fault:
     """One order, carried out `times` times (None: until cleared) on the API requests of one zone, or of any.
 
+    What only reads is no zone's; it meets the orders with `reads`, and nothing else does.
+
     Kinds: `status` answers `status` with `headers` and either `body` (JSON) or `raw` (text); `delay` only
     waits, then goes on normally; `reset` aborts the TCP connection; `garbage` answers 200 with `raw`; `success_false`
     answers 200 with `errors`. Every kind waits `seconds` first. But for `delay`, nothing is purged unless `acted`: then
@@ -25,6 +27,7 @@ class Fault:
     kind: Kind
     times: int | None = 1
     zone_id: str | None = None
+    reads: bool = False
     acted: bool = False
     seconds: float = 0
     status: int = 500
@@ -56,8 +59,9 @@ class Faults:
     def __init__(self) -> None:
         self.pending: list[Fault] = []
 
-    def take(self, zone_id: str | None) -> Fault | None:
-        fault = next((fault for fault in self.pending if fault.zone_id in (None, zone_id)), None)
+    def take(self, zone_id: str | None, reads: bool) -> Fault | None:
+        fitting = (f for f in self.pending if f.reads is reads and f.zone_id in (None, zone_id))
+        fault = next(fitting, None)
         if fault is not None and fault.times is not None:
             fault.times -= 1
             if fault.times == 0:
@@ -81,6 +85,8 @@ def fault_in(document: Any) -> Fault:
         raise ValueError("A fault's times is a positive number, or null: until cleared.")
     if not isinstance(fault.status, int) or not 200 <= fault.status <= 599:
         raise ValueError("A fault's status is between 200 and 599.")
+    if not isinstance(fault.reads, bool) or (fault.reads and fault.zone_id is not None):
+        raise ValueError("A fault's reads is true or false, and what reads is no zone's.")
     if not all(isinstance(value, str) for value in (fault.headers or {}).values()):
         raise ValueError("A fault's headers are strings by name.")
     if not isinstance(fault.seconds, (int, float)) or fault.seconds < 0:

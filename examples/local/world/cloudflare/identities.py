@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from world.cloudflare.refusal import AUTHENTICATION, Refusal
 
@@ -15,15 +16,32 @@ TOKEN = re.compile(r"(?![0-9a-f]{37}$)[A-Za-z0-9\-._~+/]+=*")
 KEY = re.compile(r"[0-9a-f]{37,45}")  # a real one has 37 digits, the one in Cloudflare's documentation 45
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
+Status = Literal["active", "disabled", "expired"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A token, or a user with a Global API key, and what it may do."""
+    """A token, or a user with a Global API key, and what it may do.
+
+    A token belongs to a user or to an account; an account's own can do the same, but what is asked about the user's
+    tokens does not know it.
+    """
 
     name: str
     zones: frozenset[str]
     permissions: frozenset[str] = frozenset({"cache_purge"})
     is_user: bool = False
+    status: Status = "active"  # of a token
+    is_account_owned: bool = False
+
+    @property
+    def token_id(self) -> str:
+        """What the API calls a token by: 32 hex digits that tell nothing of its value."""
+        return hashlib.sha256(f"id\n{self.name}".encode()).hexdigest()[:32]
+
+    def has_something_in(self, zone_id: str) -> bool:
+        return zone_id in self.zones and bool(self.permissions)
 
 
 def token_digest(value: str) -> str:
@@ -58,12 +76,20 @@ class Identities:
         """Return who sent a request.
 
         Raises:
-            Refusal: 400 for headers that cannot be right, 401 for nobody known.
+            Refusal: 400 for headers that cannot be right, 401 for nobody known or a token that is out of use.
         """
-        identity = self._by_digest.get(_digest_shown(headers))
-        if identity is None:
+        identity = self.find(headers)
+        if identity is None or identity.status != "active":
             raise AUTHENTICATION.refusal(401)
         return identity
+
+    def find(self, headers: Mapping[str, str]) -> Identity | None:
+        """Return whose credentials a request shows, in use or not; None for nobody known.
+
+        Raises:
+            Refusal: 400 for headers that cannot be right, 401 for none.
+        """
+        return self._by_digest.get(_digest_shown(headers))
 
 
 def _digest_shown(headers: Mapping[str, str]) -> str:

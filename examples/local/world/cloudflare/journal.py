@@ -17,10 +17,11 @@ class Entry:
     time: float  # seconds since the epoch, when it arrived
     method: str
     path: str
+    query: str = ""
     zone: str | None = None  # as the path has it
-    kind: str | None = None  # purge_cache or invalidate_cache; None for anything else
+    kind: str | None = None  # purge_cache or invalidate_cache; None for anything else, so for what only reads
     environment: str | None = None
-    body: Any = None  # decoded; text when it is not JSON
+    body: Any = None  # decoded; text when it is not JSON, None when there is none
     identity: str | None = None  # the name of the token or user, once known
     fault: str | None = None  # the kind of the fault it met
     status: int | None = None

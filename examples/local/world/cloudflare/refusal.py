@@ -28,6 +28,8 @@ class Reason:
 
 
 AUTHENTICATION = Reason(10000, "Authentication error")
+NO_SUCH_TOKEN = Reason(1000, "Invalid API Token")
+NO_TOKEN = Reason(1001, 'Missing "Authorization" header')
 METHOD = Reason(10405, "Method not allowed for this endpoint")
 NO_ROUTE = Reason(7000, "No route for that URI")
 NO_ZONE = Reason(1001, "Invalid zone identifier")
@@ -40,12 +42,19 @@ NOT_A_LIST = Reason(1014, '"files", "tags", "hosts" or "prefixes" must be an arr
 MIXED = Reason(1092, 'Request cannot contain "purge_everything" and any of "files", "tags", "hosts" or "prefixes"')
 TOO_MANY = Reason(1094, "Request contains more items than the limit of the zone's plan")
 BAD_TAG = Reason(1100, "Tags are printable ASCII without spaces, at most 1024 characters long")
+NOT_BY_URL = Reason(1136, "This environment cannot be purged by URL")
 FOREIGN = Reason(1016, "Unable to purge: the host is not part of this zone")
 ONLY_THIS_ZONE = Reason(1082, "You can only purge files for this zone")
 RATE_LIMIT = Reason(1134, "Unable to purge, rate limit reached. Please wait and consider throttling your request speed")
 THROTTLED = Reason(
     971, "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed"
 )
+
+
+def no_zone_list(token_id: str) -> Refusal:
+    """A token asks for zones in none of which it has anything."""
+    actor, permission = f"com.cloudflare.api.token.{token_id}", "com.cloudflare.api.account.zone.list"
+    return Reason(0, f"Actor '{actor}' requires permission '{permission}' to list zones").refusal(403)
 
 
 def unroutable(path: str) -> Refusal:

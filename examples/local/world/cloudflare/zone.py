@@ -25,6 +25,7 @@ class Zone:
     hosts: tuple[str, ...]  # served by the edge
     plan: Plan
     environments: tuple[str, ...]
+    not_by_url: frozenset[str]  # environments that cannot be purged by URL
     origin: OriginSite
 
     def owns(self, host: str) -> bool:

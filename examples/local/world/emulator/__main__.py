@@ -1,0 +1,31 @@
+"""`python -m world.emulator`: MiniStack with what it leaves out put in."""
+
+from __future__ import annotations
+
+import importlib
+
+from world.emulator import decryption, delivery, moves
+from world.emulator.ministack import eventbridge, iam_actions, lambda_svc, s3, sqs, ssm
+
+_REPLACED = (
+    (ssm, "handle_request", decryption.deciphering),
+    (s3, "_validate_notification_configs", delivery.checking_functions),
+    (s3, "_deliver_event_to_lambda", delivery.invoking_with_permission),
+    (eventbridge, "_invoke_target", delivery.sending_with_permission),
+    (eventbridge, "_dispatch_to_lambda", delivery.invoking_asynchronously),
+    (lambda_svc, "_route_async_failure", delivery.failing_with_permission),
+    (sqs, "handle_request", moves.moving_with_permission),
+    (iam_actions, "extract_resource_arn", moves.naming_the_source),
+)
+
+
+def main() -> None:
+    for module, name, replacement in _REPLACED:
+        setattr(module, name, replacement(getattr(module, name)))  # fails at once if a release renames it
+    tasks = moves.Moves()
+    sqs._HANDLERS.update(StartMessageMoveTask=tasks.start, ListMessageMoveTasks=tasks.recent)
+    importlib.import_module("ministack.app").main()
+
+
+if __name__ == "__main__":
+    main()

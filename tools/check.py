@@ -45,7 +45,7 @@ def tools() -> None:
 
 
 def plan() -> None:
-    for root in (ROOT, ROOT / "examples" / "basic", ROOT / "examples" / "local"):
+    for root in (ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))):
         terraform.initialised(root)
         run("terraform", f"-chdir={root}", "validate", "-no-color")
     run("terraform", "test", "-no-color")

@@ -15,7 +15,7 @@ _HEREDOC = re.compile(r"^  description = <<-EOT\n(.*?)^  EOT\n", re.MULTILINE | 
 _LINE = re.compile(r'^  description = "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 _DEFAULT = re.compile(r"^  default +=(.*)$", re.MULTILINE)
 _TYPE = re.compile(r"^  type +=\s*(.*?)(?=\n\n|\n  \w|\Z)", re.MULTILINE | re.DOTALL)
-_ATTRIBUTE = re.compile(r"^    (\w+) += (optional\()?(\w+(?:\(\w+\))?)(?:, (.*?))?\)?$", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"^    (\w+) += (optional\()?(\w+(?:\((?:\w+|\w+\(\w+\))\))?)(?:, (.*?))?\)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def test_a_token_rotated_while_warm_is_fetched_anew(site: Site) -> None:
         assert statuses[1] == 200
     finally:
         site.world.store_token(old)
-        control.add_token(old, [ZONE_ID], name=TOKEN_NAME)
+        control.add_token(old, site.world.zones, name=TOKEN_NAME)
         control.revoke_token("second")
     site.put_and_purge("rotated-back.html", "text")
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Site
+from tests.e2e.roots import DEPLOYMENTS
 from tools import environments
+from world.terraform import Terraform
 from world.world import ROOT, World
 
 # What the emulator reads back otherwise than it was told; AWS does not.
@@ -26,24 +27,33 @@ ALARM_ATTRIBUTES = {
 FEATURES = ROOT / "tests" / "compliance"
 
 
+Plan = tuple[Path, dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def plan(applied: World) -> tuple[Path, dict[str, Any]]:
-    return applied.terraform.plan()
+def plans(applied: World, roots: Terraform) -> dict[str, Plan]:
+    """Second plans: of examples/local, and of all other roots together."""
+    return {"local": applied.terraform.plan(), "others": roots.plan()}
 
 
-def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(plan: tuple[Path, dict[str, Any]]) -> None:
+@pytest.fixture(params=["local", "others"])
+def plan(request: pytest.FixtureRequest, plans: dict[str, Plan]) -> Plan:
+    return plans[request.param]
+
+
+def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(plan: Plan) -> None:
     for change in plan[1]["resource_changes"]:
         if change["change"]["actions"] in (["no-op"], ["read"]):
             continue
         before, after = change["change"]["before"], change["change"]["after"]
         differing = {name for name in after if before.get(name) != after[name]}
-        assert change["type"] == "aws_cloudwatch_metric_alarm", change["address"]
+        assert change["type"] == "aws_cloudwatch_metric_alarm", (change["address"], differing)
         assert change["change"]["actions"] == ["update"]
         assert differing <= ALARM_ATTRIBUTES, change["address"]
 
 
 @pytest.mark.parametrize("feature", sorted(path.name for path in FEATURES.glob("*.feature")))
-def test_the_plan_complies(plan: tuple[Path, dict[str, Any]], feature: str, tmp_path: Path) -> None:
+def test_the_plan_complies(plan: Plan, feature: str, tmp_path: Path) -> None:
     told = tmp_path / "plan.json"
     told.write_text(json.dumps(plan[1]))
     features = tmp_path / "features"
@@ -65,22 +75,20 @@ def test_every_scenario_fails_where_nothing_matches() -> None:
         assert text.count("@noskip") == text.count("Scenario"), path.name
 
 
-def test_the_token_is_in_no_state_plan_configuration_or_log(site: Site, plan: tuple[Path, dict[str, Any]]) -> None:
-    token = site.world.token
-    assert token not in site.world.terraform.state_file.read_text()
-    assert token not in json.dumps(plan[1])
-    functions = site.world.client("lambda").get_function(FunctionName=site.outputs["function_name"])
-    assert token not in json.dumps(functions, default=str)
-    pages = site.world.client("logs").get_paginator("filter_log_events")
-    events = [
-        event["message"]
-        for page in pages.paginate(logGroupName=site.outputs["log_group_name"])
-        for event in page["events"]
-    ]
-    assert len(events) > 100, "there is nothing to look through"
-    assert not [event for event in events if token in event or token[::-1] in event]
-    for path in site.world.folder.rglob("*"):
+def test_no_secret_is_in_a_state_plan_configuration_or_log(
+    applied: World, roots: Terraform, plans: dict[str, Plan]
+) -> None:
+    secrets = [secret for value in (applied.token, applied.global_key) for secret in (value, value[::-1])]
+    texts = {terraform.state_file.name: terraform.state_file.read_text() for terraform in (applied.terraform, roots)}
+    texts |= {f"plan of {name}": json.dumps(plan) for name, (_, plan) in plans.items()}
+    functions, logs = applied.client("lambda"), applied.client("logs")
+    names = ["cf-purge", *(deployment.name for deployment in DEPLOYMENTS.values())]
+    for name in names:
+        texts[name] = json.dumps(functions.get_function(FunctionName=name), default=str)
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+        texts[f"log of {name}"] = "\n".join(event["message"] for page in pages for event in page["events"])
+        assert texts[f"log of {name}"].count('"purged"') > 0, f"there is nothing to look through in the log of {name}"
+    for path in applied.folder.rglob("*"):
         if path.is_file() and "providers" not in path.parts:
-            content = path.read_bytes()
-            assert token.encode() not in content, path
-            assert token[::-1].encode() not in content, path
+            texts[str(path)] = path.read_text(errors="replace")
+    assert [place for place, text in texts.items() if any(secret in text for secret in secrets)] == []

@@ -1,0 +1,168 @@
+"""Every example, and the modes that have none, in one root on the local world: one apply for all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from world.aws import ACCOUNT
+from world.terraform import Say, Terraform
+from world.world import ROOT, Site, World
+
+EMAIL = "ops@example.com"
+PACKAGES = "packages.example.com"
+OTHER_CONSUMER = "shop-thumbnails"
+
+# The zones that the roots name, and where their visitors read from.
+SITES = (
+    Site("0123456789abcdef0123456789abcdef", "example.com", ("www.example.com",), "www.example.com"),
+    Site("2a000000000000000000000000000001", "example.org", ("www.example.org", "m.example.org"), "media.example.com"),
+    Site(
+        "2b000000000000000000000000000002", "example.net", ("img.example.net", "feeds.example.net"), "media.example.com"
+    ),
+    Site("2c000000000000000000000000000003", "docs.example.com", ("docs.example.com",), "docs.example.com"),
+    Site("2d000000000000000000000000000004", "shop.example.com", ("shop.example.com",), "shop.example.com"),
+    Site(
+        "2e000000000000000000000000000005",
+        "corporate.example.com",
+        ("corporate.example.com",),
+        "corporate.example.com/public",
+    ),
+    Site("3a000000000000000000000000000006", "direct.example.com", ("direct.example.com",), "direct.example.com"),
+    Site("3b000000000000000000000000000007", "rule.example.com", ("rule.example.com",), "rule.example.com", EMAIL),
+)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One root that uses the module once."""
+
+    folder: Path
+    name: str  # the module's
+    bucket: str
+    parameter: str
+
+    @property
+    def label(self) -> str:
+        return self.folder.name.replace("-", "_")
+
+
+_EXAMPLES, _MODES = ROOT / "examples", ROOT / "tests" / "e2e" / "modes"
+DEPLOYMENTS = {
+    deployment.folder.name: deployment
+    for deployment in (
+        Deployment(_EXAMPLES / "basic", "site-purge", "www.example.com", "/prod/cloudflare/api-token"),
+        Deployment(
+            _EXAMPLES / "complete", "corporate-purge", "corporate.example.com", "/prod/cloudflare/corporate-token"
+        ),
+        Deployment(_EXAMPLES / "multi-zone", "media-purge", "media.example.com", "/prod/cloudflare/media-token"),
+        Deployment(_EXAMPLES / "eventbridge", "docs-purge", "docs.example.com", "/prod/cloudflare/docs-token"),
+        Deployment(
+            _EXAMPLES / "external-notification", "shop-purge", "shop.example.com", "/prod/cloudflare/shop-token"
+        ),
+        Deployment(_MODES / "direct", "direct-purge", "direct.example.com", "/test/direct-token"),
+        Deployment(_MODES / "rule", "rule-purge", "rule.example.com", "/test/global-key"),
+    )
+}
+
+_PROVIDER = re.compile(r'^provider "aws" \{.*?^\}\n', re.DOTALL | re.MULTILINE)
+_ENDPOINTS = ("cloudwatch", "cloudwatchevents", "iam", "kms", "lambda", "logs", "s3", "sns", "sqs")
+# A root's own provider and Cloudflare's address are all that is changed. The policy is for the emulator, which
+# authorizes SQS's batch calls as actions of their own.
+_EMULATOR = """
+resource "aws_iam_role_policy" "emulator" {
+  name   = "emulator-only"
+  role   = module.cf_purge.role_name
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["sqs:ChangeMessageVisibilityBatch"]
+      Resource = module.cf_purge.queue_arn
+    }]
+  })
+}
+"""
+_VARIABLE = 'variable "cloudflare_api_url" {\n  type = string\n}\n'
+_OVERRIDE = 'module "cf_purge" {\n  cloudflare = { api_url = var.cloudflare_api_url }\n}\n'
+
+
+def composed(world: World, folder: Path, say: Say) -> Terraform:
+    """Prepare what the roots take for granted and write the root that holds them all."""
+    packages = _prepared(world)
+    arguments: dict[str, dict[str, Any]] = {
+        "complete": {
+            "account_id": ACCOUNT,
+            "region": "us-east-1",
+            "api_token_kms_key_arn": packages["key_arn"],
+            "vpc": {"subnet_ids": ["subnet-0a1b2c3d"], "security_group_ids": ["sg-0a1b2c3d"]},
+        },
+        "direct": {"zip": str(ROOT / "lambda" / "cf_purge.zip")},
+        "rule": {"packages_bucket": PACKAGES},
+    }
+    document: dict[str, Any] = {
+        "provider": {
+            "aws": {
+                "region": "us-east-1",
+                "access_key": "test",
+                "secret_key": "test",
+                "s3_use_path_style": True,
+                "skip_credentials_validation": True,
+                "skip_metadata_api_check": True,
+                "skip_requesting_account_id": True,
+                "endpoints": [dict.fromkeys(_ENDPOINTS, world.aws_url)],
+            }
+        },
+        "variable": {"cloudflare_api_url": {"type": "string"}},
+        "module": {},
+        "output": {},
+    }
+    for deployment in DEPLOYMENTS.values():
+        _copied(deployment, folder / "root" / deployment.label)
+        document["module"][deployment.label] = {
+            "source": f"./{deployment.label}",
+            "cloudflare_api_url": "${var.cloudflare_api_url}",
+            **arguments.get(deployment.folder.name, {}),
+        }
+        document["output"][deployment.label] = {"value": f"${{module.{deployment.label}}}"}
+    (folder / "root" / "main.tf.json").write_text(json.dumps(document, indent=2))
+    return Terraform(folder / "root", folder, {"cloudflare_api_url": world.api_url}, world.tls.authority, say)
+
+
+def _copied(deployment: Deployment, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for file in deployment.folder.glob("*.tf"):
+        (folder / file.name).write_text(_PROVIDER.sub("", file.read_text()).replace('"../.."', json.dumps(str(ROOT))))
+    (folder / "emulator.tf").write_text(_EMULATOR)
+    if not any("cloudflare_api_url" in file.read_text() for file in folder.glob("*.tf")):
+        (folder / "address_override.tf").write_text(_OVERRIDE)
+    if not any('variable "cloudflare_api_url"' in file.read_text() for file in folder.glob("*.tf")):
+        (folder / "address.tf").write_text(_VARIABLE)
+
+
+def _prepared(world: World) -> dict[str, str]:
+    """Buckets, tokens, the token's key and the zip in S3: what is there before the module is."""
+    s3, kms = world.client("s3"), world.client("kms")
+    for bucket in {deployment.bucket for deployment in DEPLOYMENTS.values()}:
+        s3.create_bucket(Bucket=bucket)
+        s3.put_public_access_block(
+            Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
+        )
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+        }
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    s3.create_bucket(Bucket=PACKAGES)
+    s3.put_object(Bucket=PACKAGES, Key="cf_purge.zip", Body=(ROOT / "lambda" / "cf_purge.zip").read_bytes())
+    key_arn: str = kms.create_key(Description="the token's")["KeyMetadata"]["Arn"]
+    for name, deployment in DEPLOYMENTS.items():
+        value = world.global_key if name == "rule" else world.token
+        options = {"KeyId": key_arn} if name == "complete" else {}
+        world.store_token(value, deployment.parameter, **options)
+    return {"key_arn": key_arn}

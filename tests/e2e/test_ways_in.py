@@ -1,0 +1,180 @@
+"""Every way in: the queue, EventBridge, a foreign notification, straight to the function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tests.e2e.conftest import Site
+from tests.e2e.roots import OTHER_CONSUMER
+from world.aws import ACCOUNT, REGION
+from world.world import wait_for
+
+Deployed = Callable[..., Site]
+
+
+def test_the_smallest_example_purges(deployed: Deployed) -> None:
+    site = deployed("basic")
+    site.put("a/index.html", "1")
+    site.purge_of(site.url("a/"))
+    assert site.reads("a/")[:2] == (200, "1")
+
+    site.world.purge_of(site.url("a/index.html"), site.put("a/index.html", "2"))
+
+    assert site.reads("a/")[:2] == (200, "2")
+
+
+def test_two_modules_side_by_side_each_purge_their_own_site(deployed: Deployed) -> None:
+    first, second = deployed("basic"), deployed("complete")
+    first.put("side/by-side.html")
+    second.put("public/by-side.html")
+    first.purge_of(first.url("side/by-side.html"))
+    second.purge_of(second.url("by-side.html"))
+
+    first.send(json.dumps({"Records": [{"s3": {"bucket": {"name": second.bucket}, "object": {"key": "stray.html"}}}]}))
+
+    [parked] = first.dead_letters()
+    assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "ForeignBucket"
+    assert second.url("stray.html") not in first.purges()
+
+
+# ---- EventBridge ----
+
+
+def test_eventbridge_keys_are_raw(deployed: Deployed) -> None:
+    site = deployed("eventbridge")
+    site.put("guides/50%+1 (ü).html")
+
+    site.purge_of(site.url("guides/50%25+1%20(%C3%BC).html"))
+
+
+def test_a_deleted_object_comes_through_eventbridge(deployed: Deployed) -> None:
+    site = deployed("eventbridge")
+    site.put("guides/gone.html")
+    site.purge_of(site.url("guides/gone.html"))
+    site.world.control.forget_requests()
+
+    site.delete("guides/gone.html")
+
+    site.purge_of(site.url("guides/gone.html"))
+
+
+def test_an_expired_object_comes_through_eventbridge(deployed: Deployed) -> None:
+    site = deployed("eventbridge")
+    # The emulator expires nothing; this is what EventBridge puts into the queue when S3 does.
+    site.send(
+        json.dumps(
+            {
+                "version": "0",
+                "detail-type": "Object Deleted",
+                "source": "aws.s3",
+                "time": "2026-11-23T00:00:00Z",
+                "detail": {
+                    "bucket": {"name": site.bucket},
+                    "object": {"key": "guides/old+er.html"},
+                    "requester": "s3.amazonaws.com",
+                    "reason": "Lifecycle Expiration",
+                    "deletion-type": "Permanently Deleted",
+                },
+            }
+        )
+    )
+
+    site.purge_of(site.url("guides/old+er.html"))
+
+
+def test_the_rules_pattern_is_what_event_filters_say(deployed: Deployed) -> None:
+    site = deployed("eventbridge")
+    for key in ("guides/a.css", "other/a.html", "api/any.thing", "guides/b.html", "api/end.html"):
+        site.put(key)
+    site.purge_of(site.url("api/end.html"))
+    site.purge_of(site.url("guides/b.html"))
+    site.purge_of(site.url("api/any.thing"))
+
+    assert not {site.url("guides/a.css"), site.url("other/a.html")} & set(site.purges())
+
+
+def test_nobody_but_the_rule_may_send_to_its_queue(deployed: Deployed) -> None:
+    site = deployed("eventbridge")
+    attributes = site.sqs.get_queue_attributes(QueueUrl=site.outputs["queue_url"], AttributeNames=["Policy"])
+    allowed = [s for s in json.loads(attributes["Attributes"]["Policy"])["Statement"] if s["Effect"] == "Allow"]
+
+    [statement] = allowed
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{site.name}"}
+    }
+
+
+# ---- Somebody else's notification ----
+
+
+def test_a_foreign_owner_pastes_the_notification_and_keeps_the_other_consumer(deployed: Deployed) -> None:
+    site = deployed("external-notification")
+    site.put("page.html")
+    site.put("photo.jpg")
+    site.put("style.css")
+    site.purge_of(site.url("page.html"))
+    site.purge_of(site.url("style.css"))
+
+    other: list[str] = []
+
+    def received() -> bool:
+        answer = site.sqs.receive_message(QueueUrl=f"{site.world.aws_url}/{ACCOUNT}/{OTHER_CONSUMER}")
+        bodies = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        other.extend(r["s3"]["object"]["key"] for body in bodies for r in body.get("Records", []))
+        return "photo.jpg" in other
+
+    wait_for(received, 30, "the other consumer saw no photo")
+    assert other == ["photo.jpg"]
+    assert site.url("photo.jpg") not in site.purges()
+
+
+# ---- Straight to the function ----
+
+
+def test_the_bucket_invokes_the_function(deployed: Deployed) -> None:
+    site = deployed("direct")
+    site.put("new+s.html", "1")
+    site.purge_of(site.url("new+s.html"))
+    assert site.reads("new+s.html")[1] == "1"
+
+    site.world.purge_of(site.url("new+s.html"), site.put("new+s.html", "2"))
+
+    assert site.reads("new+s.html")[1] == "2"
+
+
+def test_what_fails_for_good_is_a_dead_letter_and_purges_when_it_is_moved_back(deployed: Deployed) -> None:
+    site = deployed("direct")
+    site.world.control.add_fault("status", times=None, status=503)
+    site.put("dead/let ter.html")
+    wait_for(lambda: _dead(site) == 1, 60, "there is no dead letter")
+    assert site.accepted() == []
+    site.world.control.clear_faults()
+
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{site.name}"
+    site.sqs.start_message_move_task(SourceArn=f"{arn}-dlq", DestinationArn=arn)
+
+    site.purge_of(site.url("dead/let%20ter.html"))
+    wait_for(lambda: site.waiting() == 0 and _dead(site) == 0, 10, "the dead letter is still there")
+
+
+def test_the_module_makes_nothing_in_iam_for_a_role_of_ones_own(deployed: Deployed) -> None:
+    site = deployed("direct")
+    roles = [role["RoleName"] for role in site.world.client("iam").list_roles()["Roles"]]
+    assert "security-team-made-this" in roles
+    assert site.name not in roles
+
+
+def test_a_rule_invokes_the_function_with_a_global_api_key(deployed: Deployed) -> None:
+    site = deployed("rule")
+    site.put("any+thing.html")
+
+    site.purge_of("rule.example.com", "hosts")
+    assert site.accepted()[0].identity == "user ops@example.com"
+
+
+def _dead(site: Site) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = site.sqs.get_queue_attributes(QueueUrl=site.outputs["dlq_url"], AttributeNames=names)
+    return sum(int(value) for value in answer["Attributes"].values())

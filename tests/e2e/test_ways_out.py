@@ -1,0 +1,173 @@
+"""Every way out: prefixes, tags, hosts, variants, invalidation, second purges, several zones at once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+from tests.e2e.conftest import Site
+from world.world import wait_for
+
+Deployed = Callable[..., Site]
+
+PAGES_ZONE, MEDIA_ZONE = "2a000000000000000000000000000001", "2b000000000000000000000000000002"
+
+
+def serve(site: Site, key: str, text: str, **metadata: str) -> None:
+    """Put what the origin serves at a path; its key is in no target, so nothing is purged for it."""
+    site.world.client("s3").put_object(Bucket=site.bucket, Key=key, Body=text.encode(), Metadata=metadata)
+
+
+def test_a_prefix_takes_every_query_variant_and_origin(deployed: Deployed) -> None:
+    site = deployed("multi-zone", "www.example.org")
+    path = "static/js/app.js"
+    serve(site, path, "1")
+    variants = [(f"{path}?v=1", {}), (f"{path}?v=2", {}), (path, {"Origin": "https://a.example"})]
+    for variant, headers in variants:
+        assert [site.reads(variant, **headers)[2] for _ in range(2)] == ["MISS", "HIT"]
+
+    serve(site, path, "2")
+    site.put("scripts/app.js")
+    site.purge_of(f"www.example.org/{path}", "prefixes")
+
+    assert [site.reads(variant, **headers)[1] for variant, headers in variants] == ["2", "2", "2"]
+
+
+def test_a_tag_takes_every_copy_that_carries_it(deployed: Deployed) -> None:
+    site = deployed("multi-zone", "img.example.net")
+    for name, tag in (("tom.jpg", "img-images/cats"), ("rex.jpg", "img-images/dogs")):
+        serve(site, f"resized/{name}", "old", **{"cache-tag": tag})
+        assert [site.reads(f"resized/{name}?w=100")[2] for _ in range(2)] == ["MISS", "HIT"]
+
+    site.put("images/cats/tom.jpg")
+    site.purge_of("img-images/cats", "tags")
+
+    assert site.reads("resized/tom.jpg?w=100")[2] == "MISS"
+    assert site.reads("resized/rex.jpg?w=100")[2] == "HIT"
+
+
+def test_several_kinds_and_zones_of_one_bucket_at_once(deployed: Deployed) -> None:
+    site = deployed("multi-zone")
+    keys = ["pages/about.html", "scripts/a.js", "images/x/y.jpg", "feeds/news.xml", "elsewhere/z"]
+    answer, error = site.invoke({"keys": keys})
+
+    assert error is None
+    origin = {"Origin": "https://www.example.org"}
+    by_scheme = [f"{scheme}://feeds.example.net/news.xml" for scheme in ("https", "http")]
+    expected = [
+        *(
+            f"https://{host}/{page}"
+            for page in ("about.html", "about")
+            for host in ("www.example.org", "m.example.org")
+        ),
+        "www.example.org/static/js/a.js",
+        "img-images/x",
+        *(item for url in by_scheme for item in (url, {"url": url, "headers": origin})),
+    ]
+    assert answer == {"success": True, "invalidations": expected, "skipped": ["elsewhere/z"], "requests": 4}
+    assert {(request.zone, next(iter(request.body))) for request in site.accepted()} == {
+        (PAGES_ZONE, "files"),
+        (PAGES_ZONE, "prefixes"),
+        (MEDIA_ZONE, "tags"),
+        (MEDIA_ZONE, "files"),
+    }
+
+
+def test_a_broken_zone_holds_up_no_other(deployed: Deployed) -> None:
+    site = deployed("multi-zone")
+    site.world.control.add_fault("status", times=None, status=503, zone_id=MEDIA_ZONE)
+
+    site.send(json.dumps({"keys": ["feeds/late.xml"]}))
+    site.put("feeds/waits.xml")
+    site.put("pages/at-once.html")
+
+    site.purge_of("https://www.example.org/at-once.html")
+    assert not [request for request in site.accepted() if request.zone == MEDIA_ZONE]
+    wait_for(lambda: site.waiting() == 2, 20, "the broken zone's messages are gone")
+
+    site.world.control.clear_faults()
+
+    site.purge_of("https://feeds.example.net/waits.xml", timeout=60)
+    site.purge_of("https://feeds.example.net/late.xml", timeout=60)
+
+
+def test_the_copy_for_an_origin_is_fresh_too(deployed: Deployed) -> None:
+    site = deployed("complete")
+    origin = {"Origin": "https://app.example.org"}
+    site.put("public/font.woff2", "1")
+    site.purge_of(site.url("font.woff2"))
+    for headers in ({}, origin):
+        assert [site.reads("font.woff2", **headers)[2] for _ in range(2)] == ["MISS", "HIT"]
+    site.world.control.forget_requests()
+
+    site.put("public/font.woff2", "2")
+
+    site.purge_of({"url": site.url("font.woff2"), "headers": origin})
+    assert [site.reads("font.woff2", **headers)[1] for headers in ({}, origin)] == ["2", "2"]
+
+
+def test_invalidated_copies_are_asked_about_and_not_dropped(deployed: Deployed) -> None:
+    site = deployed("direct")
+    site.put("same.html", "same")
+    site.purge_of(site.url("same.html"))
+    assert [site.reads("same.html")[2] for _ in range(2)] == ["MISS", "HIT"]
+    site.world.control.forget_requests()
+
+    site.put("same.html", "same")  # the ETag stays
+    site.purge_of(site.url("same.html"))
+
+    assert {request.kind for request in site.accepted()} == {"invalidate_cache"}
+    assert site.reads("same.html")[2] == "REVALIDATED"
+
+
+def test_a_change_is_purged_once_more_and_never_a_third_time(deployed: Deployed) -> None:
+    site = deployed("complete")
+    restore = site.reconfigure(lambda document: document.update(repurge_after_seconds=3))
+    try:
+        site.put("public/twice.html", "text")
+        wait_for(lambda: len(_purges_of(site, "twice.html")) == 2, 40, "there was no second purge")
+        first, second = _purges_of(site, "twice.html")
+        assert 2.5 < second - first < 15
+        time.sleep(6)
+        assert len(_purges_of(site, "twice.html")) == 2
+        assert site.waiting() == 0
+        # Whoever forges the mark gets no loop either.
+        site.send(json.dumps({"keys": ["public/forged.html"], "hop": 0}))
+        wait_for(lambda: len(_purges_of(site, "forged.html")) == 1, 30, "the message was not purged")
+        assert site.waiting() == 0
+    finally:
+        restore()
+
+
+def test_many_urls_of_one_target_become_its_folder(deployed: Deployed) -> None:
+    site = deployed("complete")
+    restore = site.reconfigure(lambda document: document.update(collapse_above=20))
+    try:
+        answer, error = site.invoke({"keys": [f"public/{number}.html" for number in range(30)]})
+    finally:
+        restore()
+
+    assert error is None
+    assert answer["invalidations"] == ["corporate.example.com/"]
+    assert (site.purges("prefixes"), site.purges("files")) == (["corporate.example.com/"], [])
+
+
+def test_an_environment_that_cannot_be_purged_by_url_says_so(site: Site) -> None:
+    from world.world import ENVIRONMENT_ID
+
+    restore = site.reconfigure(lambda document: document["targets"][0].update(environment_id=ENVIRONMENT_ID))
+    try:
+        answer, error = site.invoke({"keys": ["a.html"]})
+        assert error is not None
+        assert "1136" in answer["errorMessage"]
+        assert "purge_by" in answer["errorMessage"]
+        answer, error = site.invoke({"prefixes": ["www.example.test/a"]})
+        assert error is None
+    finally:
+        restore()
+    assert site.accepted()[-1].environment == ENVIRONMENT_ID
+
+
+def _purges_of(site: Site, page: str) -> list[float]:
+    return [request.time for request in site.accepted() if site.url(page) in request.body.get("files", ())]

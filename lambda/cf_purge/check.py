@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cf_purge.clock import Clock
 from cf_purge.cloudflare import Cloudflare, Unauthorized
 from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
-from cf_purge.purge import FILES, PREFIXES, TAGS, Purge
+from cf_purge.purge import FILES, PREFIXES, TAGS, Purge, Zone
 from cf_purge.targets import checked_bucket, hosts_of, spellings
 from cf_purge.token import Token
 
@@ -38,6 +40,19 @@ def purges_for_check(config: Config, bucket: str | None) -> list[Purge]:
             else:
                 purges.append(Purge(target.zone, PREFIXES, f"{host}/{path}", target=target))
     return list(dict.fromkeys(purges))
+
+
+def all_well(purges: Iterable[Purge]) -> list[str]:
+    """Say of each zone what its accepted purges have shown. Pure."""
+    hosts: dict[Zone, list[str]] = {}
+    for purge in purges:
+        hosts.setdefault(purge.zone, []).extend([_host_of(purge)] if purge.kind != TAGS else [])
+    return [
+        f"The token may purge zone {zone}"
+        + (f", and {', '.join(distinct)} belong{'s' if len(distinct) == 1 else ''} to it." if distinct else ".")
+        for zone, names in hosts.items()
+        for distinct in [list(dict.fromkeys(names))]
+    ]
 
 
 class Check:

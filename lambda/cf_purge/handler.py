@@ -43,7 +43,7 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     Returns:
         For SQS `{"batchItemFailures": [...]}`. For all else a summary: `success` (true), `invalidations` (what was
         purged: URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects), `skipped`
-        (keys that need no purge), `requests` (sent to Cloudflare), and `dry_run` if set.
+        (keys that need no purge), `requests` (sent to Cloudflare); `dry_run` if set; `check`, what a check has shown.
 
     Raises:
         PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
@@ -117,13 +117,21 @@ class Function:
             failure = next(iter(invocation.misunderstood("")), None)
         if failure is not None:
             raise failure
-        summary = {
+        jobs = invocation.jobs
+        summary: dict[str, Any] = {
             "success": True,
-            "invalidations": shown(invocation.jobs),
-            "skipped": [job.name for job in invocation.jobs if not job.purges],
+            "invalidations": shown(jobs),
+            "skipped": [job.name for job in jobs if not job.purges],
             "requests": invocation.metrics.requests,
         }
-        return {**summary, "dry_run": True} if asked.dry_run else summary
+        checked = [purge for job in jobs if job.is_check for purge in job.purges]
+        if asked.dry_run:
+            summary["dry_run"] = True
+        elif checked:
+            from cf_purge.check import all_well
+
+            summary["check"] = all_well(checked)
+        return summary
 
     def _purge(self, invocation: Invocation, deadline: float) -> None:
         """Purge, and ask the queue for the second time if there is to be one."""

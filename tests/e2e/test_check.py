@@ -63,6 +63,7 @@ def test_all_is_well(site: Site) -> None:
     assert error is None
     assert answer["success"] is True
     assert answer["requests"] == 1
+    assert answer["check"] == [f"The token may purge zone {ZONE_ID}, and {HOST} belongs to it."]
     assert site.reads("kept.html")[2] == "HIT", "a check must drop no copy"
 
 

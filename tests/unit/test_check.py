@@ -98,6 +98,22 @@ def test_a_check_that_finds_nothing_says_what_it_asked_for(
     assert world.cloudflare.reads == []
 
 
+def test_a_check_that_finds_nothing_says_in_words_what_it_has_shown() -> None:
+    targets = [
+        target(),
+        target(purge_by="prefix", hosts=[B, HOST]),
+        target(zone_id=OTHER_ZONE, hosts=[B], purge_by="tag", tags=["{key}"]),
+        target(zone_id="c" * 32, hosts=[B], environment_id="e1", purge_by="host"),
+    ]
+    assert World(document(targets=targets)).invoke(CHECK)["check"] == [
+        f"The token may purge zone {ZONE}, and {HOST}, {B} belong to it.",
+        f"The token may purge zone {OTHER_ZONE}.",
+        f"The token may purge zone {'c' * 32} (environment e1), and {B} belongs to it.",
+    ]
+    assert "check" not in World().invoke({**CHECK, "dry_run": True})
+    assert "check" not in World().invoke({"keys": ["a"]})
+
+
 def test_a_check_of_one_zone_asks_no_other() -> None:
     world = World(TWO_ZONES)
     world.cloudflare.zones = {ZONE: DENIED}

@@ -120,7 +120,7 @@ def keys_behind(place: Place, path: str) -> set[str]:
         names |= {rest + index for index in place["index_documents"]}
     if place["clean_urls"]:
         names |= {f"{rest}.html", *(f"{rest}/{index}" for index in place["index_documents"])}
-    return {folder(place["key_prefix"]) + name for name in names if name}
+    return {folder(place["key_prefix"]) + name for name in names}
 
 
 def tags_of(place: Place, key: str) -> set[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import quote
 
 from world.cloudflare.client import ApiRequest, Visit
@@ -128,6 +130,29 @@ class Show:
         say(f"{(time.time() - since) * 1000:7.0f} ms  all {_FILES} purged with {requests} purge requests")
         check(requests <= _MOST_REQUESTS, f"{_FILES} files took {requests} purge requests.")
 
+    def by_hand(self) -> None:
+        headline("Somebody purges by hand: first a check, then a page with all of its query strings")
+        checked = self.invoke({"check": True})
+        say(" ".join(checked["check"]))
+        pages = [f"/list.html?page={number}" for number in range(3)]
+        before = time.time()
+        self.upload("list.html", "list")
+        self._world.purge_of(f"{_BASE}/list.html", before)
+        for page in pages:
+            self.visit(page)
+            check(self.visit(page).cache_status == "HIT", f"The edge did not cache {page}.")
+        purged = self.invoke({"prefixes": [f"{HOST}/list.html"]})
+        say(f"purged: {', '.join(purged['invalidations'])}")
+        seen = [self.visit(page).cache_status for page in pages]
+        say(f"the visitor of {', '.join(pages)} gets {', '.join(map(str, seen))}")
+        check(set(seen) == {"MISS"}, "A query string's copy was not purged.")
+
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        answer = self._world.client("lambda").invoke(FunctionName="cf-purge", Payload=json.dumps(event).encode())
+        document: dict[str, Any] = json.loads(answer["Payload"].read())
+        check("FunctionError" not in answer, f"The function failed: {document.get('errorMessage')}")
+        return document
+
     def filtered(self) -> None:
         headline("A key that the module is told to leave alone: drafts/plan.html (exclude = drafts/**)")
         self._world.control.forget_requests()
@@ -162,6 +187,7 @@ def main() -> int:
                 show.deletion,
                 show.nasty_key,
                 show.many_files,
+                show.by_hand,
                 show.filtered,
             ):
                 step()

@@ -99,7 +99,36 @@ Feature: The function runs, is heard, and hands back what it could not purge
     And its value must be 0
 
   @noskip
-  Scenario: Nobody is let at the function but through IAM
+  Scenario: Nobody gets at the function by a URL
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    Then its type key must not be aws_lambda_(permission|function_url)
+    Then its type key must not be aws_lambda_function_url
+
+  @noskip
+  Scenario: Nobody but S3 and EventBridge is let at the function
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is "aws_lambda_(function|permission)$" regex
+    Then its principal$ key must not be (?!(s3|events)[.]amazonaws[.]com$).*
+
+  @noskip
+  Scenario: Who is let at the function may only invoke it
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is "aws_lambda_(function|permission)$" regex
+    Then its action$ key must not be (?!lambda:InvokeFunction$).*
+
+  @noskip
+  Scenario: Only one bucket or one rule invokes the function
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is "aws_lambda_(function|permission)$" regex
+    # The function has a runtime, a permission has none.
+    Then its (runtime|source_arn)$ key must be (python.+|arn:[a-z-]+:s3:::[^*?]+|arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/[^*?]+)
+
+  @noskip
+  Scenario: Who invokes the function does so only while it belongs to the account
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is "aws_lambda_(function|permission)$" regex
+    Then its (runtime|source_account|source_arn)$ key must be (python.+|[0-9]{12}|arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/.+)

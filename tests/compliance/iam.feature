@@ -1,5 +1,5 @@
 Feature: The function's role may do what the function does, and nothing else
-  The policy that the module puts on its role. What a root adds to that role is the root's.
+  The policy that the module puts on the role it makes. What a root adds to that role is the root's.
 
   @noskip
   Scenario: Lambda alone takes the role
@@ -13,7 +13,7 @@ Feature: The function's role may do what the function does, and nothing else
     And its value must match the "^lambda[.]amazonaws[.]com$" regex
 
   @noskip
-  Scenario: No action is allowed by wildcard
+  Scenario: Each action that is allowed is one the function needs
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_iam_role_policy
@@ -21,16 +21,18 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     Then it must have Action
-    And its value must match the "^[a-z0-9-]+:[A-Za-z]+$" regex
+    And its value must match the "^(logs:(CreateLogStream|PutLogEvents)|sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|SendMessage)|ssm:GetParameter|kms:(Decrypt|GenerateDataKey)|ec2:(CreateNetworkInterface|DescribeNetworkInterfaces|DescribeSubnets|DeleteNetworkInterface|AssignPrivateIpAddresses|UnassignPrivateIpAddresses)|xray:(PutTraceSegments|PutTelemetryRecords))$" regex
 
   @noskip
-  Scenario: Each statement allows one resource by its exact ARN
+  Scenario: Each statement allows one resource by its exact ARN, but for network interfaces and traces
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
+    # Whatever allows anything else as well.
+    And its Action contains "^(?!(ec2:(CreateNetworkInterface|DescribeNetworkInterfaces|DescribeSubnets|DeleteNetworkInterface|AssignPrivateIpAddresses|UnassignPrivateIpAddresses)|xray:(PutTraceSegments|PutTelemetryRecords))$)" regex
     Then it must have Resource
     And its singular value must match the "^arn:[a-z-]+:(logs:[^*?]+:log-group:[^*?:]+:[*]|(?!logs:)[^*?]+)$" regex
 
@@ -48,15 +50,97 @@ Feature: The function's role may do what the function does, and nothing else
     And its singular value must match the "^ssm:GetParameter$" regex
 
   @noskip
-  Scenario: No statement does anything else with parameters or secrets
+  Scenario: A key opens the one parameter, or messages
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
+    # With the statement that reads the parameter there is one in every mode. What names a parameter allows nothing with keys.
+    And its Action contains "^(kms:|ssm:GetParameter$)" regex
+    Then its (Resource|kms:ViaService)$ key must be (arn:[a-z-]+:ssm:[^*?]+:parameter/[^*?]+|(ssm|sqs)[.][a-z0-9-]+[.].+)
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is Allow
+    And its Action contains "^(kms:|ssm:GetParameter$)" regex
+    Then its (Resource|kms:ViaService|kms:EncryptionContext:PARAMETER_ARN)$ key must be (arn:[a-z-]+:ssm:[^*?]+:parameter/[^*?]+|sqs[.].+)
+
+  @noskip
+  Scenario: Whoever may make network interfaces is denied them in the code
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    # Those of the queues never have the key below, so there is always one that has it not.
+    And its type metadata is "aws_(iam_role|sqs_queue)_policy$" regex
+    # Lambda makes the interfaces with the role; what keeps them from the code asks for this.
+    And it does not have lambda:SourceFunctionArn
     Then it must have Action
-    And its value must not match the "^(ssm|secretsmanager):(?!GetParameter$)" regex
+    And its value must not match the "^ec2:" regex
+
+  @noskip
+  Scenario: What is denied is denied to the code of one function, on every resource
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is "^(Allow|Deny)$" regex
+    Then its (Effect|lambda:SourceFunctionArn)$ key must be (Allow|arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[^*?:]+)
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is "^(Allow|Deny)$" regex
+    Then its (Effect|Resource)$ key must be (Allow|[*])
+
+  @noskip
+  Scenario: No network interface is made, deleted or changed by the code
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is "^(Allow|Deny)$" regex
+    And its Action does not contain "^ec2:CreateNetworkInterface$" regex
+    Then its Effect$ key must be Allow
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is "^(Allow|Deny)$" regex
+    And its Action does not contain "^ec2:DeleteNetworkInterface$" regex
+    Then its Effect$ key must be Allow
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is "^(Allow|Deny)$" regex
+    And its Action does not contain "^ec2:AssignPrivateIpAddresses$" regex
+    Then its Effect$ key must be Allow
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is "^(Allow|Deny)$" regex
+    And its Action does not contain "^ec2:UnassignPrivateIpAddresses$" regex
+    Then its Effect$ key must be Allow
+
+  @noskip
+  Scenario: No condition is turned round, or met by what is not there
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is "aws_iam_role_policy$" regex
+    Then it must have policy
+    And it must not have [a-z].*Not
+    And it must not have .*IfExists
+    And it must not have ForA
 
   @noskip
   Scenario: The module makes nothing in IAM but a role and its policy

@@ -43,56 +43,68 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     And its value must be false
 
   @noskip
-  Scenario: S3 alone is let into the queue
+  Scenario: Nobody but a service of AWS is let into a queue
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_sqs_queue_policy
-    And its name metadata is this
     Then it must have policy
     And it must have Statement
-    When its Effect is Allow
-    Then it must have Principal
-    And its value must match the "^s3[.]amazonaws[.]com$" regex
+    When its Effect is "^(Allow|Deny)$" regex
+    # "*" is refused whatever comes without TLS, so there is always one.
+    And its Principal is "^(?!Service$)" regex
+    Then its Effect$ key must be Deny
 
   @noskip
-  Scenario: Who is let into the queue may only send
+  Scenario: No service but S3 and EventBridge is let into a queue
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_sqs_queue_policy
-    And its name metadata is this
     Then it must have policy
     And it must have Statement
-    When its Effect is Allow
-    Then it must have Action
-    And its value must match the "^sqs:SendMessage$" regex
+    When its Effect is "^(Allow|Deny)$" regex
+    Then its (Effect|Service)$ key must be (Deny|(s3|events)[.]amazonaws[.]com)
 
   @noskip
-  Scenario: Only one bucket sends
+  Scenario: Who is let into a queue may only send
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_sqs_queue_policy
-    And its name metadata is this
     Then it must have policy
     And it must have Statement
-    When its Effect is Allow
-    Then it must have Condition
-    And it must have ArnLike
-    And it must have aws:SourceArn
-    And its singular value must match the "^arn:[a-z-]+:s3:::[^*?]+$" regex
+    When its Effect is "^(Allow|Deny)$" regex
+    And its Action is "^(?!sqs:SendMessage$)" regex
+    Then its Effect$ key must be Deny
 
   @noskip
-  Scenario: The bucket sends only while it belongs to the account
+  Scenario: Only one bucket or one rule sends
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_sqs_queue_policy
-    And its name metadata is this
     Then it must have policy
     And it must have Statement
-    When its Effect is Allow
-    Then it must have Condition
-    And it must have StringEquals
-    And it must have aws:SourceAccount
-    And its singular value must match the "^[0-9]{12}$" regex
+    When its Effect is "^(Allow|Deny)$" regex
+    Then its (Effect|aws:SourceArn)$ key must be (Deny|arn:[a-z-]+:s3:::[^*?]+|arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/[^*?]+)
+
+  @noskip
+  Scenario: Who sends does so only while it belongs to the account
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_sqs_queue_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is "^(Allow|Deny)$" regex
+    # The ARN of a rule has its account, that of a bucket has none.
+    Then its (Effect|aws:SourceAccount|aws:SourceArn)$ key must be (Deny|[0-9]{12}|arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/.+)
+
+  @noskip
+  Scenario: No statement has exceptions, or a condition that is met by what is not there
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is "aws_sqs_queue_policy$" regex
+    Then it must have policy
+    And it must not have .*Not
+    And it must not have .*IfExists
+    And it must not have ForA
 
   @noskip
   Scenario: Nobody is let into the dead-letter queue

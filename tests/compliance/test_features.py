@@ -3,59 +3,44 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.compliance.modes import HERE, MODES, PLANS, SHARED, TRIED, Plan, assert_complies, scenarios
 from tools import environments
 
-HERE = Path(__file__).parent
-# Of examples/local once applied, without what no rule reads.
-PLAN = (HERE / "plan.json").read_text()
 MODULE = "module.cf_purge"
-# Every scenario's name with its steps.
-SCENARIOS: dict[str, str] = {
-    name: steps
-    for path in sorted(HERE.glob("*.feature"))
-    for name, steps in re.findall(r"^  Scenario: (.+)\n((?:    .+\n)+)", path.read_text(), re.MULTILINE)
-}
+TOGETHER = "together"
+FEATURES = frozenset(path.stem for path in HERE.glob("*.feature"))
 
-Plan = dict[str, Any]
 Change = Callable[[Plan], None]
 
 
-# ---- Running the features ----
+# ---- Plans ----
 
 
-def failing(plan: Plan, folder: Path) -> set[str]:
-    """The names of the scenarios that do not pass on a plan."""
-    planned, report = folder / "plan.json", folder / "report.json"
-    planned.write_text(json.dumps(plan))  # on one line: the tool reads no more than one
-    command = environments.folder("compliance") / "bin" / "terraform-compliance"
-    done = subprocess.run(
-        [command, "--planfile", planned, "--features", HERE, "--no-ansi", f"--cucumber-json={report}"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert report.is_file(), done.stdout[-2000:] + done.stderr[-2000:]
-    ran = {
-        scenario["name"]: {step["result"]["status"] for step in scenario["steps"]}
-        for feature in json.loads(report.read_text())
-        for scenario in feature["elements"]
-    }
-    assert set(ran) == set(SCENARIOS)
-    failed = {name for name, statuses in ran.items() if statuses != {"passed"}}
-    assert bool(failed) == bool(done.returncode), done.stdout[-2000:]
-    return failed
+def planned_in(mode: str) -> Plan:
+    """The plan of an instance, small, or of one of each mode together in a root."""
+    if mode != TOGETHER:
+        plan: Plan = json.loads((PLANS / f"{mode}.json").read_text())
+        return plan
+    together = planned_in("local") | {"resource_changes": []}
+    for name in TRIED:
+        for resource in planned_in(name)["resource_changes"]:
+            for field in {"address", "module_address"} & set(resource):
+                resource[field] = f"module.{name}.{resource[field]}"
+            together["resource_changes"].append(resource)
+    return together
+
+
+def features_of(mode: str) -> frozenset[str]:
+    return SHARED if mode == TOGETHER else MODES[mode].features
 
 
 # ---- Changing the plan ----
@@ -141,6 +126,28 @@ def new(kind: str, **attributes: Any) -> Change:
     )
 
 
+def without_statement(address: str, sid: str) -> Change:
+    return statements(address, lambda every: every.remove(next(one for one in every if one["Sid"] == sid)))
+
+
+def added(address: str, *more: dict[str, Any]) -> Change:
+    return statements(address, lambda every: every.extend(more))
+
+
+def within(instance: str, change: Change) -> Change:
+    """Change one of several instances."""
+    prefix = f"module.{instance}."
+    return lambda plan: change(
+        {
+            "resource_changes": [
+                one | {"address": one["address"].removeprefix(prefix)}
+                for one in plan["resource_changes"]
+                if one["address"].startswith(prefix)
+            ]
+        }
+    )
+
+
 ROLE = "aws_iam_role.this[0]"
 ROLE_POLICY = "aws_iam_role_policy.this[0]"
 QUEUE = "aws_sqs_queue.this"
@@ -149,21 +156,45 @@ QUEUE_POLICY = "aws_sqs_queue_policy.this"
 DEAD_LETTERS_POLICY = "aws_sqs_queue_policy.dead_letter"
 REDRIVE_ALLOW = "aws_sqs_queue_redrive_allow_policy.dead_letter"
 FUNCTION = "aws_lambda_function.this"
+PERMISSION = "aws_lambda_permission.this[0]"
+INVOKE_CONFIG = "aws_lambda_function_event_invoke_config.this[0]"
 MAPPING = "aws_lambda_event_source_mapping.this"
+RULE = "aws_cloudwatch_event_rule.this[0]"
+TARGET = "aws_cloudwatch_event_target.this[0]"
+NOTIFICATION = "aws_s3_bucket_notification.this[0]"
 LOG = "aws_cloudwatch_log_group.this"
 LAG = 'aws_cloudwatch_metric_alarm.this["lag"]'
 PARKED = 'aws_cloudwatch_metric_alarm.this["dead_letters"]'
 
-QUEUE_ARN = "arn:aws:sqs:us-east-1:000000000000:cf-purge"
+ACCOUNT = "000000000000"
+QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:cf-purge"
 BUCKET_ARN = "arn:aws:s3:::www.example.test"
-OF_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "000000000000"}}
+RULE_ARN = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/docs-purge"
+KEY_ARN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+PARAMETER_ARN = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/prod/cloudflare/corporate-token"
+S3 = {"Service": "s3.amazonaws.com"}
+EVENTBRIDGE = {"Service": "events.amazonaws.com"}
+OF_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 OF_BUCKET = {"ArnLike": {"aws:SourceArn": BUCKET_ARN}}
-OPEN_DOOR = {
-    "Sid": "Open",
+OF_RULE = {"ArnEquals": {"aws:SourceArn": RULE_ARN}}
+# Statements that let in what another mode lets in.
+DOOR = {
+    "Sid": "BucketToo",
     "Effect": "Allow",
-    "Principal": {"Service": "s3.amazonaws.com"},
+    "Principal": S3,
     "Action": "sqs:SendMessage",
+    "Resource": QUEUE_ARN,
+    "Condition": OF_BUCKET | OF_ACCOUNT,
 }
+RULES_DOOR = DOOR | {"Sid": "RuleToo", "Principal": EVENTBRIDGE, "Condition": OF_RULE}
+TRACES = {
+    "Sid": "SendTraces",
+    "Effect": "Allow",
+    "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+    "Resource": "*",
+}
+INVOKES = {"function_name": "cf-purge", "action": "lambda:InvokeFunction"}
+BUCKET_INVOKES = INVOKES | {"principal": S3["Service"], "source_arn": BUCKET_ARN, "source_account": ACCOUNT}
 
 # In pieces, or whoever scans this repository for secrets finds these.
 AWS_KEY_ID = "AKIA" + "IOSFODNN7EXAMPLE"
@@ -177,18 +208,51 @@ PRIVATE_KEY = "-----BEGIN RSA " + "PRIVATE KEY-----\nbm90IGEga2V5\n"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A changed plan, and the scenarios that fail on it."""
+    """A changed plan, and the scenarios for its mode that fail on it."""
 
     name: str
     change: Change
     failing: frozenset[str]
+    mode: str = "local"
 
 
-def breaking(scenario: str, **changes: Change) -> list[Case]:
+def breaking(scenario: str, mode: str = "local", **changes: Change) -> list[Case]:
     """Changes that break the rule of this scenario and no other's; their names say how."""
     return [
-        Case(f"{scenario}: {name.replace('_', ' ')}", change, frozenset({scenario})) for name, change in changes.items()
+        Case(f"{scenario}: {name.replace('_', ' ')} ({mode})", change, frozenset({scenario}), mode)
+        for name, change in changes.items()
     ]
+
+
+EXACT = "Each statement allows one resource by its exact ARN, but for network interfaces and traces"
+DENIAL = "KeepNetworkInterfacesFromCode"
+SENDER = "Only one bucket or one rule sends"
+INVOKER = "Only one bucket or one rule invokes the function"
+ITS_ACCOUNT = "Who sends does so only while it belongs to the account"
+INVOKERS_ACCOUNT = "Who invokes the function does so only while it belongs to the account"
+EXCEPTIONS = "No statement has exceptions, or a condition that is met by what is not there"
+
+
+def denied_but(action: str) -> Change:
+    """Leave an action out of what is denied to the code."""
+
+    def change(every: list[Any]) -> None:
+        next(one for one in every if one["Sid"] == DENIAL)["Action"].remove(f"ec2:{action}")
+
+    return statements(ROLE_POLICY, change)
+
+
+def pattern(**fields: Any) -> Change:
+    """Change what the rule asks of an event's detail, or of the whole event."""
+
+    def change(plan: Plan) -> None:
+        rule = planned(plan, RULE)
+        asked = json.loads(rule["event_pattern"])
+        if "bucket" in fields:
+            asked["detail"]["bucket"] = fields["bucket"]
+        rule["event_pattern"] = json.dumps(asked | {name: fields[name] for name in fields if name != "bucket"})
+
+    return change
 
 
 BREAKING = [
@@ -196,33 +260,124 @@ BREAKING = [
     *breaking(
         "Lambda alone takes the role",
         an_account_does_too=statement(
-            ROLE, "LambdaRunsAsThisRole", Principal={"Service": "lambda.amazonaws.com", "AWS": "000000000000"}
+            ROLE, "LambdaRunsAsThisRole", Principal={"Service": "lambda.amazonaws.com", "AWS": ACCOUNT}
         ),
     ),
     *breaking(
-        "No action is allowed by wildcard",
+        "Each action that is allowed is one the function needs",
         every_action=statement(ROLE_POLICY, "ConsumeQueue", Action="*"),
         every_action_of_a_service=statement(ROLE_POLICY, "ConsumeQueue", Action=["sqs:ReceiveMessage", "sqs:*"]),
+        one_writes_parameters=statement(ROLE_POLICY, "ParkDeadLetters", Action=["sqs:SendMessage", "ssm:PutParameter"]),
+        every_action_but_one=statement(ROLE_POLICY, "ParkDeadLetters", Action=None, NotAction="sqs:PurgeQueue"),
     ),
     *breaking(
-        "Each statement allows one resource by its exact ARN",
+        EXACT,
+        "complete",
         any_resource=statement(ROLE_POLICY, "ConsumeQueue", Resource="*"),
         the_suffix_of_streams_elsewhere=statement(ROLE_POLICY, "ConsumeQueue", Resource=f"{QUEUE_ARN}:*"),
         two_resources=statement(ROLE_POLICY, "ConsumeQueue", Resource=[QUEUE_ARN, f"{QUEUE_ARN}-dlq"]),
         all_but_one=statement(ROLE_POLICY, "ConsumeQueue", Resource=None, NotResource=QUEUE_ARN),
+        traces_and_messages=statement(ROLE_POLICY, "SendTraces", Action=[*TRACES["Action"], "sqs:SendMessage"]),
+        any_log=statement(ROLE_POLICY, "WriteLog", Resource="*"),
+        any_key=statement(ROLE_POLICY, "UseQueueKey", Resource="*"),
     ),
     *breaking(
         "The token's statement reads one parameter",
+        "complete",
         it_does_more=statement(ROLE_POLICY, "ReadApiToken", Action=["ssm:GetParameter", "kms:Decrypt"]),
-        it_is_not_there=statements(ROLE_POLICY, lambda every: every.pop(3)),
+        it_is_not_there=without_statement(ROLE_POLICY, "ReadApiToken"),
     ),
     *breaking(
-        "No statement does anything else with parameters or secrets",
-        one_writes_parameters=statement(ROLE_POLICY, "ParkDeadLetters", Action=["sqs:SendMessage", "ssm:PutParameter"]),
+        "A key opens the one parameter, or messages",
+        "complete",
+        messages_or_anything_else=statement(ROLE_POLICY, "UseQueueKey", Condition=None),
+        any_service_asks=statement(
+            ROLE_POLICY,
+            "DecryptApiToken",
+            Condition={"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": PARAMETER_ARN}},
+        ),
+        any_parameter=statement(
+            ROLE_POLICY,
+            "DecryptApiToken",
+            Condition={"StringEquals": {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}},
+        ),
+        many_parameters=statement(
+            ROLE_POLICY,
+            "DecryptApiToken",
+            Condition={
+                "StringEquals": {"kms:ViaService": "ssm.us-east-1.amazonaws.com"},
+                "StringLike": {"kms:EncryptionContext:PARAMETER_ARN": "arn:aws:ssm:us-east-1:000000000000:parameter/*"},
+            },
+        ),
+    ),
+    *breaking(
+        "A key opens the one parameter, or messages",
+        one_more_key=added(
+            ROLE_POLICY, {"Sid": "More", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY_ARN}
+        ),
+    ),
+    *breaking(
+        "Whoever may make network interfaces is denied them in the code",
+        "complete",
+        nothing_is_denied=without_statement(ROLE_POLICY, DENIAL),
+    ),
+    *breaking(
+        "What is denied is denied to the code of one function, on every resource",
+        "complete",
+        of_every_function=statement(
+            ROLE_POLICY,
+            DENIAL,
+            Condition={"ArnLike": {"lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:*"}},
+        ),
+        on_one_resource=statement(ROLE_POLICY, DENIAL, Resource="arn:aws:ec2:us-east-1:000000000000:subnet/subnet-1"),
+    ),
+    *breaking(
+        "No network interface is made, deleted or changed by the code",
+        "complete",
+        it_is_made=denied_but("CreateNetworkInterface"),
+        it_is_deleted=denied_but("DeleteNetworkInterface"),
+        it_is_given_addresses=denied_but("AssignPrivateIpAddresses"),
+        addresses_are_taken=denied_but("UnassignPrivateIpAddresses"),
+    ),
+    *breaking(
+        "No condition is turned round, or met by what is not there",
+        "complete",
+        whoever_is_not_sqs=statement(
+            ROLE_POLICY, "UseQueueKey", Condition={"StringNotEquals": {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}}
+        ),
+        or_nobody=statement(
+            ROLE_POLICY,
+            "UseQueueKey",
+            Condition={"StringEqualsIfExists": {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}},
+        ),
+        all_of_none=statement(
+            ROLE_POLICY,
+            "UseQueueKey",
+            Condition={"ForAllValues:StringEquals": {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}},
+        ),
+        denied_to_all_but_the_function=statement(
+            ROLE_POLICY,
+            DENIAL,
+            Condition={
+                "ArnNotEquals": {
+                    "lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:corporate-purge"
+                }
+            },
+        ),
     ),
     *breaking(
         "The module makes nothing in IAM but a role and its policy",
         it_attaches_a_policy=new("aws_iam_role_policy_attachment", role="cf-purge"),
+    ),
+    # ---- plain_role.feature, own_role.feature ----
+    *breaking(
+        "Each statement allows one resource by its exact ARN",
+        traces_of_a_function_that_is_not_traced=added(ROLE_POLICY, TRACES),
+    ),
+    *breaking(
+        "The module makes nothing in IAM",
+        "direct",
+        it_adds_to_the_role=new("aws_iam_role_policy", role="security-team-made-this", policy="{}"),
     ),
     # ---- queues.feature ----
     *breaking(
@@ -232,7 +387,7 @@ BREAKING = [
     ),
     *breaking(
         "The queue refuses whoever comes without TLS",
-        it_does_not=statements(QUEUE_POLICY, lambda every: every.pop(1)),
+        it_does_not=without_statement(QUEUE_POLICY, "DenyWithoutTls"),
         it_refuses_one_account=statement(QUEUE_POLICY, "DenyWithoutTls", Principal={"AWS": "000000000000"}),
         it_refuses_on_one_more_condition=statement(
             QUEUE_POLICY,
@@ -242,43 +397,108 @@ BREAKING = [
     ),
     *breaking(
         "The dead-letter queue refuses whoever comes without TLS",
-        it_does_not=statements(DEAD_LETTERS_POLICY, lambda every: every.pop(0)),
+        it_refuses_senders_alone=statement(DEAD_LETTERS_POLICY, "DenyWithoutTls", Action="sqs:SendMessage"),
     ),
     *breaking(
-        "S3 alone is let into the queue",
-        another_service_is_too=statement(
+        "The queue refuses whoever comes without TLS",
+        "direct",
+        it_refuses_senders_alone=statement(QUEUE_POLICY, "DenyWithoutTls", Action="sqs:SendMessage"),
+    ),
+    *breaking(
+        "Nobody but a service of AWS is let into a queue",
+        an_account_is_too=statement(QUEUE_POLICY, "BucketSendsEvents", Principal=S3 | {"AWS": "111111111111"}),
+    ),
+    *breaking(
+        "Nobody but a service of AWS is let into a queue",
+        "eventbridge",
+        the_world_is_too=statement(QUEUE_POLICY, "RuleSendsEvents", Principal=EVENTBRIDGE | {"AWS": "*"}),
+    ),
+    *breaking(
+        "No service but S3 and EventBridge is let into a queue",
+        another_is=statement(QUEUE_POLICY, "BucketSendsEvents", Principal={"Service": "sns.amazonaws.com"}),
+        another_is_too=statement(
             QUEUE_POLICY, "BucketSendsEvents", Principal={"Service": ["s3.amazonaws.com", "sns.amazonaws.com"]}
         ),
-        an_account_is_by_another_statement=statements(
-            QUEUE_POLICY,
-            lambda every: every.append(
-                OPEN_DOOR | {"Principal": {"AWS": "111111111111"}, "Condition": OF_BUCKET | OF_ACCOUNT}
-            ),
-        ),
     ),
     *breaking(
-        "Who is let into the queue may only send",
+        "No service but S3 and EventBridge is let into a queue",
+        "eventbridge",
+        another_is=statement(QUEUE_POLICY, "RuleSendsEvents", Principal={"Service": "sns.amazonaws.com"}),
+    ),
+    *breaking(
+        "Who is let into a queue may only send",
         and_all_the_rest=statement(QUEUE_POLICY, "BucketSendsEvents", Action="sqs:*"),
+        and_receive=statement(QUEUE_POLICY, "BucketSendsEvents", Action=["sqs:SendMessage", "sqs:ReceiveMessage"]),
     ),
     *breaking(
-        "Only one bucket sends",
+        SENDER,
         every_bucket_does=statement(
             QUEUE_POLICY, "BucketSendsEvents", Condition=OF_ACCOUNT | {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}}
         ),
-        all_but_one_do=statement(
-            QUEUE_POLICY, "BucketSendsEvents", Condition=OF_ACCOUNT | {"ArnNotLike": {"aws:SourceArn": BUCKET_ARN}}
+        two_buckets_do=statement(
+            QUEUE_POLICY,
+            "BucketSendsEvents",
+            Condition=OF_ACCOUNT | {"ArnLike": {"aws:SourceArn": [BUCKET_ARN, f"{BUCKET_ARN}2"]}},
         ),
-        another_statement_does_not_say=statements(
-            QUEUE_POLICY, lambda every: every.append(OPEN_DOOR | {"Condition": OF_ACCOUNT})
+        another_statement_does_not_say=added(QUEUE_POLICY, DOOR | {"Condition": OF_ACCOUNT}),
+    ),
+    *breaking(
+        SENDER,
+        "external_notification",
+        nobody_says=statement(QUEUE_POLICY, "BucketSendsEvents", Condition=OF_ACCOUNT),
+    ),
+    *breaking(
+        SENDER,
+        "eventbridge",
+        every_rule_does=statement(
+            QUEUE_POLICY,
+            "RuleSendsEvents",
+            Condition={"ArnLike": {"aws:SourceArn": f"arn:aws:events:us-east-1:{ACCOUNT}:rule/*"}},
         ),
     ),
     *breaking(
-        "The bucket sends only while it belongs to the account",
+        ITS_ACCOUNT,
         nobody_asks=statement(QUEUE_POLICY, "BucketSendsEvents", Condition=OF_BUCKET),
+        or_to_another=statement(
+            QUEUE_POLICY,
+            "BucketSendsEvents",
+            Condition=OF_BUCKET | {"StringEquals": {"aws:SourceAccount": [ACCOUNT, "111111111111"]}},
+        ),
+    ),
+    *breaking(
+        ITS_ACCOUNT,
+        "external_notification",
+        any_account=statement(
+            QUEUE_POLICY,
+            "BucketSendsEvents",
+            Condition=OF_BUCKET | {"StringLike": {"aws:SourceAccount": "*"}},
+        ),
+    ),
+    *breaking(
+        EXCEPTIONS,
+        all_buckets_but_one=statement(
+            QUEUE_POLICY, "BucketSendsEvents", Condition=OF_ACCOUNT | {"ArnNotLike": {"aws:SourceArn": BUCKET_ARN}}
+        ),
+        or_of_no_account=statement(
+            QUEUE_POLICY,
+            "BucketSendsEvents",
+            Condition=OF_BUCKET | {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+        ),
+        all_of_none=statement(
+            QUEUE_POLICY,
+            "BucketSendsEvents",
+            Condition=OF_BUCKET | {"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}},
+        ),
+        all_actions_but_one=statement(QUEUE_POLICY, "BucketSendsEvents", Action=None, NotAction="sqs:PurgeQueue"),
     ),
     *breaking(
         "Nobody is let into the dead-letter queue",
-        a_service_is=statements(DEAD_LETTERS_POLICY, lambda every: every.append(OPEN_DOOR)),
+        a_service_is=added(DEAD_LETTERS_POLICY, DOOR),
+    ),
+    *breaking(
+        "Nobody is let into the dead-letter queue",
+        "rule",
+        a_rule_is=added(DEAD_LETTERS_POLICY, RULES_DOOR),
     ),
     *breaking(
         "A message is received five times at least before it is parked",
@@ -342,9 +562,36 @@ BREAKING = [
         for_five_seconds=put(MAPPING, maximum_batching_window_in_seconds=5),
     ),
     *breaking(
-        "Nobody is let at the function but through IAM",
-        the_world_is=new("aws_lambda_function_url", authorization_type="NONE"),
+        "Nobody gets at the function by a URL", the_world_does=new("aws_lambda_function_url", authorization_type="NONE")
     ),
+    *breaking(
+        "Nobody but S3 and EventBridge is let at the function",
+        "direct",
+        the_world_is=put(PERMISSION, principal="*"),
+        an_account_is=put(PERMISSION, principal="111111111111"),
+    ),
+    *breaking(
+        "Nobody but S3 and EventBridge is let at the function",
+        "rule",
+        another_service_is=put(PERMISSION, principal="sns.amazonaws.com"),
+    ),
+    *breaking(
+        "Who is let at the function may only invoke it",
+        "direct",
+        and_all_the_rest=put(PERMISSION, action="lambda:*"),
+    ),
+    *breaking(
+        INVOKER,
+        "direct",
+        every_bucket_does=put(PERMISSION, source_arn="arn:aws:s3:::*"),
+        nobody_says=put(PERMISSION, source_arn=None),
+    ),
+    *breaking(
+        INVOKER,
+        "rule",
+        every_rule_does=put(PERMISSION, source_arn=f"arn:aws:events:us-east-1:{ACCOUNT}:rule/*"),
+    ),
+    *breaking(INVOKERS_ACCOUNT, "direct", nobody_asks=put(PERMISSION, source_account=None)),
     # ---- alarms.feature ----
     *breaking(
         "Each alarm tells somebody",
@@ -378,6 +625,132 @@ BREAKING = [
         in_the_second_line_of_an_alarm=put(LAG, alarm_description="x" * 80 + f"\ncurl -H 'Authorization: {HEADER}'"),
     ),
     *breaking("No attribute holds a private key", the_role_does=put(ROLE, description=f"Signs with\n{PRIVATE_KEY}")),
+    # ---- queue_delivery.feature ----
+    *breaking(
+        "Nobody is let at the function but through IAM", a_bucket_is=new("aws_lambda_permission", **BUCKET_INVOKES)
+    ),
+    *breaking(
+        "Somebody is let into a queue of this plan",
+        into_another=statement(QUEUE_POLICY, "BucketSendsEvents", Resource=f"{QUEUE_ARN}2"),
+        nobody_is=without_statement(QUEUE_POLICY, "BucketSendsEvents"),
+    ),
+    *breaking(
+        "Somebody is let into a queue of this plan",
+        "eventbridge",
+        nobody_is=without_statement(QUEUE_POLICY, "RuleSendsEvents"),
+    ),
+    # ---- direct_delivery.feature ----
+    *breaking("Nobody is let into the queue", "direct", the_bucket_is=added(QUEUE_POLICY, DOOR)),
+    *breaking("Nobody is let into the queue", "rule", the_rule_is=added(QUEUE_POLICY, RULES_DOOR)),
+    *breaking(
+        "Somebody is let at a function of this plan", "direct", at_another=put(PERMISSION, function_name="another")
+    ),
+    *breaking(
+        "What fails is parked in a queue of this plan",
+        "direct",
+        it_is_lost=put_in(INVOKE_CONFIG, "destination_config", on_failure=[]),
+        nobody_says=put(INVOKE_CONFIG, destination_config=[]),
+        in_another=put_in(
+            INVOKE_CONFIG, "destination_config", on_failure=[{"destination": f"{QUEUE_ARN}-of-others-dlq"}]
+        ),
+    ),
+    *breaking(
+        "What fails is parked in a queue of this plan",
+        "rule",
+        it_comes_again=put_in(
+            INVOKE_CONFIG,
+            "destination_config",
+            on_failure=[{"destination": f"arn:aws:sqs:us-east-1:{ACCOUNT}:rule-purge"}],
+        ),
+    ),
+    *breaking("A change is tried three times", "direct", once=put(INVOKE_CONFIG, maximum_retry_attempts=0)),
+    *breaking("A change may wait for six hours", "rule", a_minute=put(INVOKE_CONFIG, maximum_event_age_in_seconds=60)),
+    # ---- bucket_sends.feature ----
+    *breaking(
+        "EventBridge has no part in it",
+        there_is_a_rule=new("aws_cloudwatch_event_rule", name="more", event_pattern="{}", tags_all={"a": "b"}),
+        a_rule_is_let_in=added(QUEUE_POLICY, RULES_DOOR),
+    ),
+    *breaking(
+        "EventBridge has no part in it",
+        "external_notification",
+        a_rule_sends=new("aws_cloudwatch_event_target", rule="more"),
+    ),
+    *breaking(
+        "EventBridge has no part in it",
+        "direct",
+        a_rule_invokes=put(PERMISSION, principal="events.amazonaws.com", source_arn=RULE_ARN),
+    ),
+    # ---- rule_sends.feature ----
+    *breaking(
+        "S3 has no part in it",
+        "eventbridge",
+        a_bucket_is_let_in=added(QUEUE_POLICY, DOOR | {"Resource": f"arn:aws:sqs:us-east-1:{ACCOUNT}:docs-purge"}),
+    ),
+    *breaking(
+        "S3 has no part in it",
+        "rule",
+        a_bucket_invokes=new("aws_lambda_permission", **(BUCKET_INVOKES | {"function_name": "rule-purge"})),
+    ),
+    *breaking(
+        "The rule is for one bucket",
+        "eventbridge",
+        for_two=pattern(bucket={"name": ["docs.example.com", "other.example.com"]}),
+        for_what_begins_like_it=pattern(bucket={"name": [{"prefix": "docs"}]}),
+        for_all_but_one=pattern(bucket={"name": [{"anything-but": ["docs.example.com"]}]}),
+        for_either=pattern(bucket={"$or": [{"name": ["docs.example.com"]}, {"name": ["other.example.com"]}]}),
+        for_all=pattern(bucket={}),
+    ),
+    *breaking("The rule is for one bucket", "rule", nobody_says=pattern(detail={"object": {"key": [{"prefix": "a"}]}})),
+    *breaking(
+        "The rule is for what S3 says",
+        "eventbridge",
+        for_what_anybody_says=pattern(source=["aws.s3", "anybody"]),
+        for_another=pattern(source=["anybody"]),
+    ),
+    *breaking("The rule is switched on", "rule", it_is_off=put(RULE, state="DISABLED")),
+    *breaking(
+        "The rule sends to a queue or a function",
+        "eventbridge",
+        to_a_topic=put(TARGET, arn=f"arn:aws:sns:us-east-1:{ACCOUNT}:on-call"),
+    ),
+    # ---- notification.feature, others_notification.feature ----
+    *breaking("The notification reaches the queue or the function", it_reaches_neither=put(NOTIFICATION, queue=[])),
+    *breaking(
+        "The notification reaches nobody else",
+        a_topic_too=put(NOTIFICATION, topic=[{"topic_arn": f"arn:aws:sns:us-east-1:{ACCOUNT}:on-call"}]),
+    ),
+    *breaking("The notification reaches nobody else", "direct", eventbridge_too=put(NOTIFICATION, eventbridge=True)),
+    *breaking(
+        "The module leaves the bucket's notification alone",
+        "external_notification",
+        it_owns_it=new("aws_s3_bucket_notification", bucket="shop.example.com"),
+    ),
+    *breaking(
+        "The module leaves the bucket's notification alone",
+        "eventbridge",
+        it_owns_it=new("aws_s3_bucket_notification", bucket="docs.example.com", eventbridge=True),
+    ),
+    # ---- One instance among others ----
+    *breaking(
+        EXACT,
+        TOGETHER,
+        one_of_them_traces_and_sends=within(
+            "complete", statement(ROLE_POLICY, "SendTraces", Action=["xray:PutTraceSegments", "sqs:SendMessage"])
+        ),
+    ),
+    *breaking(
+        INVOKER,
+        TOGETHER,
+        every_bucket_invokes_one_of_them=within("direct", put(PERMISSION, source_arn="arn:aws:s3:::*")),
+    ),
+    *breaking(
+        ITS_ACCOUNT,
+        TOGETHER,
+        one_of_them_does_not_ask=within(
+            "external_notification", statement(QUEUE_POLICY, "BucketSendsEvents", Condition=OF_BUCKET)
+        ),
+    ),
     # ---- Two at once ----
     Case(
         "A variable with the token",
@@ -389,7 +762,51 @@ BREAKING = [
             }
         ),
     ),
+    Case(
+        "Anybody is let into the queue",
+        statement(QUEUE_POLICY, "BucketSendsEvents", Principal="*"),
+        frozenset(
+            {
+                "Nobody but a service of AWS is let into a queue",
+                "No service but S3 and EventBridge is let into a queue",
+            }
+        ),
+    ),
+    Case(
+        "A rule is said to be of no account",
+        statement(
+            QUEUE_POLICY, "RuleSendsEvents", Condition={"ArnLike": {"aws:SourceArn": "arn:aws:events:*:*:rule/a"}}
+        ),
+        frozenset({SENDER, ITS_ACCOUNT}),
+        "eventbridge",
+    ),
+    Case(
+        "The queue is open in a mode where nobody is let in",
+        added(QUEUE_POLICY, DOOR | {"Principal": {"AWS": "*"}, "Action": "sqs:*"}),
+        frozenset(
+            {
+                "Nobody but a service of AWS is let into a queue",
+                "No service but S3 and EventBridge is let into a queue",
+                "Who is let into a queue may only send",
+                "Nobody is let into the queue",
+            }
+        ),
+        "direct",
+    ),
+    Case(
+        "A rule's permission says for nobody",
+        put(PERMISSION, source_arn=None),
+        frozenset({INVOKER, INVOKERS_ACCOUNT}),
+        "rule",
+    ),
 ]
+
+
+# ---- Plans without ----
+
+
+def types(plan: Plan) -> set[str]:
+    return {one["type"] for one in plan["resource_changes"] if "module_address" in one}
 
 
 def without(kind: str) -> Change:
@@ -403,26 +820,35 @@ def without(kind: str) -> Change:
     return change
 
 
+def at_a_loss(left: set[str], features: Iterable[str]) -> frozenset[str]:
+    """The scenarios that find nothing to check where the module has resources of these types alone."""
+    lost = set()
+    for name, steps in scenarios(features).items():
+        asked = re.findall(r'type metadata is (?:"(.+)" regex|(\w+))', steps)
+        compared = re.findall(r"must be in [{](\w+)[.]", steps)
+        if not left or any(
+            not any(re.match(pattern, kind) if pattern else kind == plain for kind in left)
+            for pattern, plain in [*asked, *(("", kind) for kind in compared)]
+        ):
+            lost.add(name)
+    return frozenset(lost)
+
+
 MISSING = [
-    Case("the module", without("*"), frozenset(SCENARIOS)),
-    *(
-        Case(
-            kind,
-            without(kind),
-            frozenset(name for name, steps in SCENARIOS.items() if re.search(rf"\b{kind}\b", steps)),
-        )
-        for kind in sorted(
-            {kind for steps in SCENARIOS.values() for kind in re.findall(r'type metadata is "?(\w+)', steps)}
-        )
-    ),
-]
+    Case(f"{kind} ({mode})", without(kind), at_a_loss(types(planned_in(mode)) - {kind}, MODES[mode].features), mode)
+    for mode in TRIED
+    for kind in sorted(types(planned_in(mode)))
+    if mode == "local" or kind not in types(planned_in("local"))
+] + [Case(f"the module ({mode})", without("*"), at_a_loss(set(), MODES[mode].features), mode) for mode in TRIED]
+
+
+# ---- Plans in which nothing is broken ----
 
 
 def with_keys(plan: Plan) -> None:
     """Encrypt the queues with a key of one's own: null is a first plan, false what AWS says later."""
-    key = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
-    put(QUEUE, sqs_managed_sse_enabled=None, kms_master_key_id=key)(plan)
-    put(DEAD_LETTERS, sqs_managed_sse_enabled=False, kms_master_key_id=key)(plan)
+    put(QUEUE, sqs_managed_sse_enabled=None, kms_master_key_id=KEY_ARN)(plan)
+    put(DEAD_LETTERS, sqs_managed_sse_enabled=False, kms_master_key_id=KEY_ARN)(plan)
 
 
 def moved(address: str) -> Change:
@@ -432,8 +858,9 @@ def moved(address: str) -> Change:
 def among_others(plan: Plan) -> None:
     """Put into the root, and into modules named almost like ours, all of the module's resources, broken."""
     anything = json.dumps({"Statement": [{"Sid": "S", "Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    ours = json.dumps([one for one in plan["resource_changes"] if "module_address" in one])
     for module in (None, "module.other", "module.not_cf_purge", "module.cf_purge_too"):
-        for resource in [one for one in json.loads(PLAN)["resource_changes"] if "module_address" in one]:
+        for resource in json.loads(ours):
             after = resource["change"]["after"]
             spoilt = dict.fromkeys(after) | {"policy": anything, "description": AWS_KEY_ID}
             resource["change"]["after"] = spoilt | {name: {} for name in after if name.startswith("tags")}
@@ -445,14 +872,14 @@ def among_others(plan: Plan) -> None:
 
 
 FINE = [
-    Case(name, change, frozenset())
-    for name, change in {
-        "the module as it is": lambda plan: None,
-        "queues with keys of one's own": with_keys,
-        "the module with for_each": moved(f'{MODULE}["www.example.com"]'),
-        "the module in a module with for_each": moved(f'module.site["b"].{MODULE}'),
-        "the module among others": among_others,
-    }.items()
+    Case(f"{name} ({mode})", change, frozenset(), mode)
+    for mode, name, change in [
+        *((mode, "the module as it is", lambda plan: None) for mode in (*TRIED, TOGETHER)),
+        *((mode, "the module among others", among_others) for mode in TRIED),
+        ("local", "queues with keys of one's own", with_keys),
+        ("local", "the module with for_each", moved(f'{MODULE}["www.example.com"]')),
+        ("rule", "the module in a module with for_each", moved(f'module.site["b"].{MODULE}')),
+    ]
 ]
 
 
@@ -460,20 +887,34 @@ FINE = [
 
 
 @pytest.fixture(scope="module")
-def verdicts(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[set[str]]]]:
-    """What fails for each case that is asked for; as many at once as there are processors."""
+def verdicts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """What fails for each case that is asked for."""
     environments.ready("compliance")
     calls = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
-    pool = ThreadPoolExecutor(os.cpu_count())
-    verdicts = {}
-    for case in [call.params["case"] for call in calls if "case" in call.params]:
-        plan = json.loads(PLAN)
+    cases = [call.params["case"] for call in calls if isinstance(call.params.get("case"), Case)]
+    folder = tmp_path_factory.mktemp("cases")
+    plans = [folder / f"{number}.json" for number in range(len(cases))]
+    for case, path in zip(cases, plans, strict=True):
+        plan = planned_in(case.mode)
         case.change(plan)
-        verdicts[case.name] = pool.submit(failing, plan, tmp_path_factory.mktemp("case"))
-    yield verdicts
-    pool.shutdown(cancel_futures=True)
+        path.write_text(json.dumps(plan))
+    command = [environments.python("compliance"), HERE / "many.py", *plans]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return {case.name: failing(case, path) for case, path in zip(cases, plans, strict=True)}
+
+
+def failing(case: Case, plan: Path) -> set[str]:
+    """The names of the scenarios for the case's mode that did not pass on its plan."""
+    report, out = plan.with_suffix(".report"), plan.with_suffix(".out").read_text()
+    assert report.is_file(), out[-2000:]
+    ran = {
+        scenario["name"]: {step["result"]["status"] for step in scenario["steps"]}
+        for feature in json.loads(report.read_text())
+        for scenario in feature["elements"]
+    }
+    assert set(ran) == set(scenarios(FEATURES)), out[-2000:]
+    return {name for name in scenarios(features_of(case.mode)) if ran[name] != {"passed"}}
 
 
 def named(case: Case) -> str:
@@ -481,28 +922,51 @@ def named(case: Case) -> str:
 
 
 @pytest.mark.parametrize("case", FINE, ids=named)
-def test_what_keeps_the_rules_passes(case: Case, verdicts: dict[str, Future[set[str]]]) -> None:
-    assert verdicts[case.name].result() == case.failing
+def test_what_keeps_the_rules_passes(case: Case, verdicts: dict[str, set[str]]) -> None:
+    assert verdicts[case.name] == case.failing
 
 
 @pytest.mark.parametrize("case", BREAKING, ids=named)
-def test_exactly_the_rule_that_is_broken_fails(case: Case, verdicts: dict[str, Future[set[str]]]) -> None:
-    assert verdicts[case.name].result() == case.failing
+def test_exactly_the_rule_that_is_broken_fails(case: Case, verdicts: dict[str, set[str]]) -> None:
+    assert case.failing <= set(scenarios(features_of(case.mode)))
+    assert verdicts[case.name] == case.failing
 
 
 @pytest.mark.parametrize("case", MISSING, ids=named)
-def test_a_rule_fails_where_there_is_nothing_to_check(case: Case, verdicts: dict[str, Future[set[str]]]) -> None:
+def test_a_rule_fails_where_there_is_nothing_to_check(case: Case, verdicts: dict[str, set[str]]) -> None:
     assert case.failing
-    assert verdicts[case.name].result() == case.failing
+    assert verdicts[case.name] == case.failing
+
+
+@pytest.mark.parametrize("mode", [*TRIED, TOGETHER])
+def test_the_tool_itself_passes_the_features_of_a_mode(mode: str, tmp_path: Path) -> None:
+    environments.ready("compliance")
+    assert_complies(planned_in(mode), features_of(mode), tmp_path)
 
 
 def test_each_rule_is_broken_on_its_own_at_least_once() -> None:
     alone = [case.failing for case in BREAKING if len(case.failing) == 1]
-    assert set().union(*alone) == set(SCENARIOS)
+    assert set().union(*alone) == set(scenarios(FEATURES))
+
+
+def test_no_two_cases_and_no_two_rules_have_one_name() -> None:
+    cases = [case.name for case in (*FINE, *BREAKING, *MISSING)]
+    assert sorted(cases) == sorted(set(cases))
+    assert len(scenarios(FEATURES)) == sum(len(scenarios({feature})) for feature in FEATURES)
+
+
+def test_every_feature_is_for_a_mode_and_the_readme_says_for_which() -> None:
+    assert set(MODES.values()) == {MODES[name] for name in TRIED}
+    assert frozenset().union(*(mode.features for mode in MODES.values())) == FEATURES
+    readme = (HERE / "README.md").read_text()
+    table = re.findall(r"^\| ((?:`\w+\.feature`(?:, )?)+) \|", readme, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)\.feature`", " ".join(table))) == sorted(FEATURES)
+    copied = re.findall(r"/[{](.+)[}]\.feature ", readme)
+    assert [set(names.split(",")) for names in copied] == [MODES["local"].features]
 
 
 def test_no_rule_is_skipped_in_silence() -> None:
     for path in sorted(HERE.glob("*.feature")):
         text = path.read_text()
         names = text.count("Scenario:")
-        assert text.count("  @noskip\n  Scenario:") == names > 0, path.name
+        assert text.count("  @noskip\n  Scenario:") == names == len(scenarios({path.stem})) > 0, path.name

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.compliance.modes import HERE, MODES, SHARED, alone, assert_complies
 from tests.e2e.roots import DEPLOYMENTS
-from tools import environments
 from world.terraform import Terraform
-from world.world import ROOT, World
+from world.world import World
 
 # What the emulator reads back otherwise than it was told; AWS does not.
 ALARM_ATTRIBUTES = {
@@ -20,11 +19,12 @@ ALARM_ATTRIBUTES = {
     "alarm_actions",
     "alarm_description",
     "dimensions",
+    "ok_actions",
     "period",
     "statistic",
     "treat_missing_data",
 }
-FEATURES = ROOT / "tests" / "compliance"
+TOGETHER = "together"
 
 
 Plan = tuple[Path, dict[str, Any]]
@@ -52,25 +52,21 @@ def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(plan:
         assert differing <= ALARM_ATTRIBUTES, change["address"]
 
 
-@pytest.mark.parametrize("feature", sorted(path.name for path in FEATURES.glob("*.feature")))
-def test_the_plan_complies(plan: Plan, feature: str, tmp_path: Path) -> None:
-    told = tmp_path / "plan.json"
-    told.write_text(json.dumps(plan[1]))
-    features = tmp_path / "features"
-    features.mkdir()
-    (features / feature).write_text((FEATURES / feature).read_text())
-    command = environments.folder("compliance") / "bin" / "terraform-compliance"
-    done = subprocess.run(
-        [command, "--planfile", told, "--features", features, "--no-ansi"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert "SKIPPING" not in done.stdout, done.stdout[-6000:]
-    scenarios = (FEATURES / feature).read_text().count("Scenario")
-    assert f"{scenarios} scenarios ({scenarios} passed)" in done.stdout, done.stdout[-2000:]
+@pytest.mark.parametrize("instance", [*MODES, TOGETHER])
+def test_the_plan_complies(plans: dict[str, Plan], instance: str, tmp_path: Path) -> None:
+    """Each instance with all rules for its mode, and all but the local one together with those that they share."""
+    plan = plans["local" if instance == "local" else "others"][1]
+    if instance not in ("local", TOGETHER):
+        plan = alone(plan, instance)
+    assert_complies(plan, SHARED if instance == TOGETHER else MODES[instance].features, tmp_path)
+
+
+def test_the_mode_of_every_instance_is_known() -> None:
+    assert {"local", *(deployment.label for deployment in DEPLOYMENTS.values())} == set(MODES)
 
 
 def test_every_scenario_fails_where_nothing_matches() -> None:
-    for path in FEATURES.glob("*.feature"):
+    for path in HERE.glob("*.feature"):
         text = path.read_text()
         assert text.count("@noskip") == text.count("Scenario"), path.name
 

@@ -1,0 +1,14 @@
+Feature: S3 sends the events, nobody else
+  `event_source` is `s3` or `none`.
+
+  @noskip
+  Scenario: EventBridge has no part in it
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    Then its type key must not be aws_cloudwatch_event_.*
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    Then its (Service|principal)$ key must not be events[.]amazonaws[.]com
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    Then its (aws:SourceArn|source_arn)$ key must not be arn:[^:]+:events:.*

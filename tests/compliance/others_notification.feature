@@ -1,0 +1,8 @@
+Feature: The bucket's notification is somebody else's
+  `event_source` is `eventbridge` or `none`.
+
+  @noskip
+  Scenario: The module leaves the bucket's notification alone
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    Then its type key must not be aws_s3_bucket_notification

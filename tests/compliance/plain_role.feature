@@ -1,0 +1,13 @@
+Feature: The function's role is for exact resources only
+  There is no `lambda.vpc` and no tracing.
+
+  @noskip
+  Scenario: Each statement allows one resource by its exact ARN
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is Allow
+    Then it must have Resource
+    And its singular value must match the "^arn:[a-z-]+:(logs:[^*?]+:log-group:[^*?:]+:[*]|(?!logs:)[^*?]+)$" regex

@@ -1,0 +1,50 @@
+Feature: EventBridge sends the events, nobody else
+  `event_source` is `eventbridge`.
+
+  @noskip
+  Scenario: S3 has no part in it
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    Then its (Service|principal)$ key must not be s3[.]amazonaws[.]com
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    Then its (aws:SourceArn|source_arn)$ key must not be arn:[^:]+:s3:.*
+
+  @noskip
+  Scenario: The rule is for one bucket
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is "aws_cloudwatch_event_rule$" regex
+    Then it must have event_pattern
+    # $or
+    And it must not have .or
+    And it must have bucket
+    # By its name: what compares (prefix, anything-but ...) is a key of its own.
+    And it must not have [a-mo-z]
+    And it must have name
+    And its singular value must match the "^[a-z0-9][a-z0-9.-]+$" regex
+
+  @noskip
+  Scenario: The rule is for what S3 says
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_cloudwatch_event_rule
+    Then it must have event_pattern
+    And it must have source
+    And its singular value must match the "^aws[.]s3$" regex
+
+  @noskip
+  Scenario: The rule is switched on
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_cloudwatch_event_rule
+    Then it must have state
+    And its value must match the "^ENABLED$" regex
+
+  @noskip
+  Scenario: The rule sends to a queue or a function
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_cloudwatch_event_target
+    Then it must have arn
+    And its value must match the "^arn:[a-z-]+:(sqs|lambda):[a-z0-9-]+:[0-9]{12}:(function:)?[A-Za-z0-9_-]+$" regex

@@ -3,14 +3,14 @@ locals {
   alarm_words = {
     queue = {
       dead_letters  = "Read ReasonCode and Reason"
-      errors        = "as a whole: time-outs, crashes, or a configuration it refuses"
+      errors        = "as a whole: time-outs, crashes, a configuration it refuses, or a purge by hand that it refused"
       oldest        = "nothing is lost meanwhile"
       throttles     = "and each throttled receive counts as a try"
       misconfigured = "messages wait and are tried every 15 minutes"
     }
     direct = {
       dead_letters  = "Read the body's responsePayload (of messages that came through the queue, ReasonCode and Reason)"
-      errors        = "to purge a change at the first try, for any reason"
+      errors        = "to purge a change at the first try, for any reason, or refused a purge by hand"
       oldest        = "nothing is lost meanwhile, and new changes do not wait there"
       throttles     = "and changes wait in Lambda for six hours at most"
       misconfigured = "each change is tried three times in three minutes and then goes to ${aws_sqs_queue.dead_letter.name}"
@@ -65,6 +65,15 @@ locals {
       threshold   = 1
       periods     = 4 # 20 minutes: tries come every 15, and the alarm must not come and go with them
     }
+    undelivered = var.delivery == "queue" ? null : {
+      description = "${var.name} lost object changes: Lambda could not put what failed into ${aws_sqs_queue.dead_letter.name}, and the site may show old versions of them. Look at the queue's key and policies, then purge by hand what changed since (aws s3api list-objects-v2 --bucket ${var.bucket})."
+      namespace   = "AWS/Lambda"
+      metric_name = "DestinationDeliveryFailures"
+      dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      statistic   = "Sum"
+      threshold   = 1
+      periods     = 1
+    }
     lag = {
       description = "${var.name} purges more than ${var.alarms.lag_milliseconds} ms after the change: visitors see old versions for longer. See Retried and RateLimited of namespace CfPurge, and https://www.cloudflarestatus.com."
       namespace   = "CfPurge"
@@ -78,7 +87,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = var.alarms.enabled ? local.alarms : {}
+  for_each = { for kind, alarm in local.alarms : kind => alarm if var.alarms.enabled && alarm != null }
 
   alarm_name          = "${var.name}-${replace(each.key, "_", "-")}"
   alarm_description   = each.value.description

@@ -49,7 +49,7 @@ output "log_group_name" {
 }
 
 output "alarm_arns" {
-  description = "ARNs of the alarms by kind: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`."
+  description = "ARNs of the alarms by kind: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`, and with `delivery = \"direct\"` `undelivered`."
   value       = { for kind, alarm in aws_cloudwatch_metric_alarm.this : kind => alarm.arn }
 }
 

@@ -59,8 +59,18 @@ resource "aws_sqs_queue_policy" "dead_letter" {
   queue_url = aws_sqs_queue.dead_letter.url
 
   policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [merge(local.deny_without_tls, { Resource = aws_sqs_queue.dead_letter.arn })]
+    Version = "2012-10-17"
+    Statement = concat(
+      [for rule in aws_cloudwatch_event_rule.this : {
+        Sid       = "RuleParksEvents"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.dead_letter.arn
+        Condition = { ArnEquals = { "aws:SourceArn" = rule.arn } }
+      }],
+      [merge(local.deny_without_tls, { Resource = aws_sqs_queue.dead_letter.arn })],
+    )
   })
 }
 

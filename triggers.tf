@@ -105,8 +105,12 @@ resource "aws_cloudwatch_event_target" "this" {
   target_id = "cf-purge"
   arn       = var.delivery == "queue" ? aws_sqs_queue.this.arn : aws_lambda_function.this.arn
 
-  # What comes before it may be delivered is lost.
-  depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.this]
+  # EventBridge gives up after a day, and at once where it may not deliver.
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letter.arn
+  }
+
+  depends_on = [aws_sqs_queue_policy.this, aws_sqs_queue_policy.dead_letter, aws_lambda_permission.this]
 }
 
 # ---- Direct delivery ----
@@ -115,12 +119,14 @@ resource "aws_cloudwatch_event_target" "this" {
 resource "aws_lambda_permission" "this" {
   count = var.delivery == "direct" ? 1 : 0
 
-  statement_id   = var.event_source == "eventbridge" ? "RuleInvokesFunction" : "BucketInvokesFunction"
-  action         = "lambda:InvokeFunction"
-  function_name  = aws_lambda_function.this.function_name
-  principal      = var.event_source == "eventbridge" ? "events.amazonaws.com" : "s3.amazonaws.com"
-  source_arn     = var.event_source == "eventbridge" ? aws_cloudwatch_event_rule.this[0].arn : local.bucket_arn
-  source_account = local.account_id # a bucket of that name may change hands
+  statement_id  = var.event_source == "eventbridge" ? "RuleInvokesFunction" : "BucketInvokesFunction"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.this.function_name
+  principal     = var.event_source == "eventbridge" ? "events.amazonaws.com" : "s3.amazonaws.com"
+  source_arn    = var.event_source == "eventbridge" ? aws_cloudwatch_event_rule.this[0].arn : local.bucket_arn
+  # A bucket of that name may change hands. A rule's ARN has the account, and beside it SourceAccount would keep
+  # EventBridge out: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+  source_account = var.event_source == "eventbridge" ? null : local.account_id
 }
 
 resource "aws_lambda_function_event_invoke_config" "this" {

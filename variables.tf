@@ -91,6 +91,11 @@ variable "targets" {
   }
 
   validation {
+    condition     = strcontains(var.bucket, ".") || alltrue([for target in var.targets : target.hosts != null if target != null])
+    error_message = "targets[*].hosts must be named: the bucket's name, which it defaults to, is no hostname."
+  }
+
+  validation {
     condition     = alltrue([for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 if target != null])
     error_message = "targets[*].hosts must not be empty: name a host, or leave it out to use the bucket's name."
   }
@@ -301,7 +306,7 @@ variable "repurge_after_seconds" {
 }
 
 variable "collapse_above" {
-  description = "More URLs than this of one target in one go become one purge of its `path_prefix` on each of its hosts; `null` never does that."
+  description = "More URLs than this of one target in one invocation become one purge of its `path_prefix` on each of its hosts; `null` never does that. An invocation has `queue.batch_size` messages at most, and with `delivery = \"direct\"` one change."
   type        = number
   default     = null
 
@@ -316,7 +321,7 @@ variable "cloudflare" {
     The Cloudflare account:
     - `plan`: (Optional) plan of the zones; sets how many URLs go into one request (Enterprise 500, else 100).
     - `operation`: (Optional) `purge` removes the copies; `invalidate` marks them stale.
-    - `requests_per_second`: (Optional) budget of purge requests, shared out over `queue.max_concurrency`.
+    - `requests_per_second`: (Optional) budget of purge requests, shared out over `queue.max_concurrency`. With `delivery = "direct"` Lambda runs as many functions as there are events, and each takes its share.
     - `email`: (Optional) set it when the parameter holds a Global API key instead of an API token.
     - `api_url`: (Optional) base URL of the API; https, or http on loopback.
   EOT
@@ -417,6 +422,12 @@ variable "queue" {
   }
 
   validation {
+    # Each function has its share of the budget, and with too small a one it ends before its turn comes.
+    condition     = var.cloudflare.requests_per_second / var.queue.max_concurrency * var.lambda.timeout >= 5
+    error_message = "queue.max_concurrency leaves each function fewer than 5 requests in lambda.timeout: lower it, or raise cloudflare.requests_per_second or lambda.timeout."
+  }
+
+  validation {
     condition     = var.queue.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.queue.kms_key_arn))
     error_message = "queue.kms_key_arn must be the ARN of a customer managed key (arn:...:key/...); S3 cannot use an alias or alias/aws/sqs."
   }
@@ -425,7 +436,7 @@ variable "queue" {
 variable "lambda" {
   description = <<-EOT
     The function:
-    - `runtime`: (Optional) Python runtime, 3.11 to 3.14.
+    - `runtime`: (Optional) Python runtime, `python3.11` to `python3.14`, the last with an AWS provider that knows it.
     - `architecture`: (Optional) `arm64` or `x86_64`.
     - `memory_size`: (Optional) MB; CPU grows with it.
     - `timeout`: (Optional) seconds.

@@ -126,6 +126,41 @@ run "a_rule_sends_to_the_queue" {
   }
 }
 
+run "what_a_rule_cannot_deliver_is_parked_by_that_rule_alone" {
+  command = apply
+
+  variables {
+    event_source = "eventbridge"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_target.this[0].dead_letter_config[0].arn == "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
+    error_message = "What EventBridge cannot deliver is dropped."
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue_policy.dead_letter.policy).Statement == [
+      {
+        Sid       = "RuleParksEvents"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
+        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-1:123456789012:rule/site" } }
+      },
+      {
+        Sid       = "DenyWithoutTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+    error_message = "Somebody but the rule may park, or the rule may not."
+  }
+}
+
 run "a_rule_invokes_the_function_itself" {
   command = apply
 
@@ -137,7 +172,7 @@ run "a_rule_invokes_the_function_itself" {
   assert {
     condition = (
       { notification = length(aws_s3_bucket_notification.this), rule = length(aws_cloudwatch_event_rule.this), target = length(aws_cloudwatch_event_target.this), permission = length(aws_lambda_permission.this), on_failure = length(aws_lambda_function_event_invoke_config.this), role = length(aws_iam_role.this), policy = length(aws_iam_role_policy.this), alarms = length(aws_cloudwatch_metric_alarm.this) }
-      == { notification = 0, rule = 1, target = 1, permission = 1, on_failure = 1, role = 1, policy = 1, alarms = 6 }
+      == { notification = 0, rule = 1, target = 1, permission = 1, on_failure = 1, role = 1, policy = 1, alarms = 7 }
     )
     error_message = "Something else exists than this mode needs."
   }
@@ -176,7 +211,7 @@ run "a_rule_invokes_the_function_itself" {
       function_name  = "site"
       principal      = "events.amazonaws.com"
       source_arn     = "arn:aws:events:eu-west-1:123456789012:rule/site"
-      source_account = "123456789012"
+      source_account = null
     })
     error_message = "Somebody else may invoke the function, or nobody."
   }

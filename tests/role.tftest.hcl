@@ -355,7 +355,7 @@ run "every_mode_at_once_has_each_statement_once" {
   assert {
     condition = (
       { notification = length(aws_s3_bucket_notification.this), rule = length(aws_cloudwatch_event_rule.this), target = length(aws_cloudwatch_event_target.this), permission = length(aws_lambda_permission.this), on_failure = length(aws_lambda_function_event_invoke_config.this), role = length(aws_iam_role.this), policy = length(aws_iam_role_policy.this), alarms = length(aws_cloudwatch_metric_alarm.this) }
-      == { notification = 0, rule = 1, target = 1, permission = 1, on_failure = 1, role = 1, policy = 1, alarms = 6 }
+      == { notification = 0, rule = 1, target = 1, permission = 1, on_failure = 1, role = 1, policy = 1, alarms = 7 }
     )
     error_message = "Something else exists than this mode needs."
   }

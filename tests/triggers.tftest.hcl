@@ -187,7 +187,7 @@ run "the_bucket_invokes_the_function_itself" {
   assert {
     condition = (
       { notification = length(aws_s3_bucket_notification.this), rule = length(aws_cloudwatch_event_rule.this), target = length(aws_cloudwatch_event_target.this), permission = length(aws_lambda_permission.this), on_failure = length(aws_lambda_function_event_invoke_config.this), role = length(aws_iam_role.this), policy = length(aws_iam_role_policy.this), alarms = length(aws_cloudwatch_metric_alarm.this) }
-      == { notification = 1, rule = 0, target = 0, permission = 1, on_failure = 1, role = 1, policy = 1, alarms = 6 }
+      == { notification = 1, rule = 0, target = 0, permission = 1, on_failure = 1, role = 1, policy = 1, alarms = 7 }
     )
     error_message = "Something else exists than this mode needs."
   }
@@ -275,7 +275,7 @@ run "somebody_elses_notification_invokes_the_function_itself" {
   assert {
     condition = (
       { notification = length(aws_s3_bucket_notification.this), rule = length(aws_cloudwatch_event_rule.this), target = length(aws_cloudwatch_event_target.this), permission = length(aws_lambda_permission.this), on_failure = length(aws_lambda_function_event_invoke_config.this), role = length(aws_iam_role.this), policy = length(aws_iam_role_policy.this), alarms = length(aws_cloudwatch_metric_alarm.this) }
-      == { notification = 0, rule = 0, target = 0, permission = 1, on_failure = 1, role = 1, policy = 1, alarms = 6 }
+      == { notification = 0, rule = 0, target = 0, permission = 1, on_failure = 1, role = 1, policy = 1, alarms = 7 }
     )
     error_message = "Something else exists than this mode needs."
   }
@@ -401,6 +401,11 @@ run "alarms_say_where_reasons_are_when_the_function_is_invoked_itself" {
   assert {
     condition     = strcontains(aws_cloudwatch_metric_alarm.this["dead_letters"].alarm_description, "responsePayload") && strcontains(aws_cloudwatch_metric_alarm.this["misconfigured"].alarm_description, "three times in three minutes")
     error_message = "An alarm speaks of the queue's ways."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["undelivered"].metric_name == "DestinationDeliveryFailures" && aws_cloudwatch_metric_alarm.this["undelivered"].dimensions == tomap({ FunctionName = "site" })
+    error_message = "Nobody is told when Lambda loses what failed."
   }
 
   assert {

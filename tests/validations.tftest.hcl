@@ -174,6 +174,25 @@ run "a_host_with_an_umlaut_is_refused" {
   expect_failures = [var.targets]
 }
 
+run "a_bucket_that_is_no_hostname_needs_hosts" {
+  command = plan
+
+  variables {
+    bucket = "my-assets"
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "a_bucket_that_is_no_hostname_is_taken_with_hosts" {
+  command = plan
+
+  variables {
+    bucket  = "my-assets"
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", hosts = ["www.example.com"] }]
+  }
+}
+
 run "an_empty_list_of_hosts_is_refused" {
   command = plan
 

@@ -136,6 +136,27 @@ run "a_window_of_ten_minutes_is_refused" {
   expect_failures = [var.queue]
 }
 
+run "a_share_too_small_for_five_requests_is_refused" {
+  command = plan
+
+  variables {
+    queue      = { max_concurrency = 100 }
+    cloudflare = { requests_per_second = 8 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "a_share_of_five_requests_is_taken" {
+  command = plan
+
+  variables {
+    queue      = { max_concurrency = 100 }
+    cloudflare = { requests_per_second = 10 }
+    lambda     = { timeout = 50 }
+  }
+}
+
 run "a_concurrency_of_one_is_refused" {
   command = plan
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tools import environments, matrix, terraform
+from tools import attached, environments, matrix, terraform
 from tools.problems import ROOT, Problem
 
 Stage = Callable[[], None]
@@ -45,10 +45,13 @@ def tools() -> None:
 
 
 def plan() -> None:
-    for root in (ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))):
+    roots = [ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))]
+    for root in roots:
         terraform.initialised(root)
-        run("terraform", f"-chdir={root}", "validate", "-no-color")
-    run("terraform", "test", "-no-color")
+    with attached.provider(ROOT):
+        for root in roots:
+            run("terraform", f"-chdir={root}", "validate", "-no-color")
+        run("terraform", "test", "-no-color")
     run(sys.executable, "-m", "pytest", "tests/plans")
 
 

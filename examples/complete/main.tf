@@ -20,7 +20,7 @@ module "cf_purge" {
   event_filters = [{ prefix = "public/" }]
 
   cloudflare            = { plan = "business", requests_per_second = 2, api_url = var.cloudflare_api_url }
-  collapse_above        = 500 # a deployment of the whole site: one purge of the folder instead
+  collapse_above        = 500 # URLs in one event, a list by hand: beyond that one purge of the folder instead
   repurge_after_seconds = 60  # for an edge that was still filling when the first one came
 
   queue                 = { max_concurrency = 3, kms_key_arn = aws_kms_key.messages_and_logs.arn }

@@ -18,6 +18,8 @@ API_URL = "https://api.cloudflare.com/client/v4"
 # A hostname in lower case, underscores tolerated.
 HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
+QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ZONE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # what fits into a header

@@ -11,6 +11,7 @@ from cf_purge.config import (
     ENDPOINTS,
     FILES_PER_REQUEST,
     HOST,
+    QUEUE_ARN,
     Config,
     Target,
     checked_api_url,
@@ -30,7 +31,6 @@ _ENVIRONMENT_ID = re.compile(r"[0-9a-zA-Z_-]{1,64}")
 _TEMPLATE = re.compile(r"(?:[!-+\--z|~]|\{(?:bucket|key|dir|name|ext)\}){1,1024}")
 # A prefix has at most 31 slashes, and the folder of a target must fit into one.
 _MOST_FOLDERS = 30
-_QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}")
 
 
 def read_document(text: str) -> Config:
@@ -126,7 +126,7 @@ def _target(fields: Fields) -> Target:
 
 def _queue_arn(fields: Fields, name: str) -> str | None:
     arn = fields.optional_text(name)
-    if arn is not None and not _QUEUE_ARN.fullmatch(arn):
+    if arn is not None and not QUEUE_ARN.fullmatch(arn):
         raise fields.wrong(name, "must be the ARN of a queue")
     return arn
 

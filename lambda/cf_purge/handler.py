@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cf_purge import log
@@ -99,10 +99,16 @@ class Function:
         """Purge what a batch of messages asks for; whatever is not known to be done is given back."""
         for message in messages:
             invocation.read(message.id, message.body)
-        self._purge(invocation, deadline)
+        invocation.purge()
         outcomes = [(message, invocation.failure_of(message.id)) for message in messages]
         failures = [(message, error) for message, error in outcomes if error is not None]
         returned = self._queue.settle(failures, deadline, invocation.metrics)
+        # Not asked for is not done: the change comes again, and both of its purges with it.
+        not_asked = self._ask_again(invocation, {message.id for message in returned}, deadline)
+        undone = [
+            (message, not_asked[message.id]) for message, error in outcomes if not error and message.id in not_asked
+        ]
+        returned += self._queue.settle(undone, deadline, invocation.metrics)
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in returned]}
 
     def _answer(self, event: Any, invocation: Invocation, deadline: float) -> dict[str, Any]:
@@ -110,8 +116,9 @@ class Function:
         asked = asked_by(event)
         invocation.plan("", asked)
         if not asked.dry_run:
-            self._purge(invocation, deadline)
+            invocation.purge()
             failure = invocation.failure_of("")
+            failure = failure or self._ask_again(invocation, (), deadline).get("")
         else:
             invocation.collapse()
             failure = next(iter(invocation.misunderstood("")), None)
@@ -133,23 +140,22 @@ class Function:
             summary["check"] = all_well(checked)
         return summary
 
-    def _purge(self, invocation: Invocation, deadline: float) -> None:
-        """Purge, and ask the queue for the second time if there is to be one."""
-        invocation.purge()
+    def _ask_again(self, invocation: Invocation, returned: Collection[str], deadline: float) -> dict[str, Exception]:
+        """Ask the queue for second purges, if there are to be any; return for which sources that failed, and why."""
         seconds, queue_arn = self._config.repurge_after_seconds, self._config.queue_arn
+        failed: dict[str, Exception] = {}
         if not seconds or queue_arn is None:
-            return
+            return failed
         from cf_purge.repurge import messages_for
 
-        for body, jobs in messages_for(invocation.to_repurge()):
+        for body, jobs in messages_for(invocation.to_repurge(returned)):
             try:
                 self._queue.send(queue_arn, body, seconds, deadline)
             except Exception as error:
                 log.error("second purge not asked for", reason=words(error))
                 invocation.metrics.misconfigured += isinstance(error, Misconfigured)
-                # Not asked for is not done: the change comes again, and both of its purges with it.
-                for source in {job.source for job in jobs}:
-                    invocation.fail(source, error)
+                failed.update((job.source, error) for job in jobs)
+        return failed
 
     def _make_check(self) -> Check:
         from cf_purge.check import Check

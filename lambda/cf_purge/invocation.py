@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from cf_purge import log
@@ -51,6 +51,7 @@ class Invocation:
             self.plan(source, asked)
             if asked.dry_run:
                 log.info("dry run", invalidations=shown(self._collapsed(self._jobs.pop(source, []))))
+            self._refuse_too_large(source)
         except Rejected as error:
             self.fail(source, error)
         except Exception as error:
@@ -102,13 +103,15 @@ class Invocation:
                 accepted_at = max(self._accepted_at[purge] for purge in job.purges)
                 self.metrics.lags.append(max(0.0, accepted_at - job.change.at))
 
-    def to_repurge(self) -> list[Job]:
-        """Return the changes that are purged now and wait for their second purge."""
-        # What is given back comes again as a whole, its second purge with it.
+    def to_repurge(self, returned: Collection[str]) -> list[Job]:
+        """Return the changes that are purged and wait for their second purge, but for those of returned sources.
+
+        What is given back comes again as a whole, and its second purge with it.
+        """
         return [
             job
             for source in self._jobs
-            if source not in self._repurges and isinstance(self.failure_of(source), Rejected | None)
+            if source not in self._repurges and source not in returned
             for job in self._jobs[source]
             if job.change is not None and self._is_done(job)
         ]
@@ -166,6 +169,13 @@ class Invocation:
         from cf_purge.collapse import collapsed
 
         return collapsed(jobs, self._config.collapse_above)
+
+    def _refuse_too_large(self, source: str) -> None:
+        """A message is done when all of it is: one that no invocation can get through would come again for ever."""
+        jobs = self._collapsed(self._jobs.get(source, []))
+        if not self._purger.fits([purge for job in jobs for purge in job.purges], self._deadline):
+            del self._jobs[source]
+            raise Rejected(f"It asks for more than one invocation can purge ({len(jobs)} items): split it.", "TooLarge")
 
     def _begin_checks(self) -> None:
         """Read the parameter anew: a check is about what is stored, not about what is remembered."""

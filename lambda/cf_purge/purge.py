@@ -40,5 +40,6 @@ class Purge:
     def shown(self) -> object:
         """Return it as Cloudflare is sent it; everything, as the manual event says it."""
         if self.kind == EVERYTHING:
-            return {"everything": True, "zone_id": self.zone.id}
+            environment = {"environment_id": self.zone.environment_id} if self.zone.environment_id else {}
+            return {"everything": True, "zone_id": self.zone.id, **environment}
         return {"url": self.item, "headers": dict(self.headers)} if self.headers else self.item

@@ -9,6 +9,7 @@ from typing import Any
 from cf_purge import log
 from cf_purge.aws import TIMEOUT, Aws
 from cf_purge.clock import Clock
+from cf_purge.config import QUEUE_ARN
 from cf_purge.errors import Misconfigured, Rejected, Transient, words
 from cf_purge.events import Message
 from cf_purge.metrics import Metrics
@@ -61,7 +62,12 @@ class Queue:
                 metrics.misconfigured += isinstance(obstacle, Misconfigured)
                 returned.append((message, obstacle))
         metrics.retried += len(returned)
-        delays = [(message, delay_after(error, message.receives)) for message, error in returned if message.receipt]
+        # Whoever may invoke the function may write what looks like a message, and must not choose whom it talks to.
+        delays = [
+            (message, delay_after(error, message.receives))
+            for message, error in returned
+            if message.receipt and QUEUE_ARN.fullmatch(message.queue_arn)
+        ]
         self._give_back(delays, deadline)
         return [message for message, _ in returned]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.examples import EXAMPLES, copied
 from world.aws import ACCOUNT
 from world.terraform import Say, Terraform
 from world.world import ROOT, Site, World
@@ -50,25 +50,22 @@ class Deployment:
         return self.folder.name.replace("-", "_")
 
 
-_EXAMPLES, _MODES = ROOT / "examples", ROOT / "tests" / "e2e" / "modes"
+_MODES = ROOT / "tests" / "e2e" / "modes"
 DEPLOYMENTS = {
     deployment.folder.name: deployment
     for deployment in (
-        Deployment(_EXAMPLES / "basic", "site-purge", "www.example.com", "/prod/cloudflare/api-token"),
+        Deployment(EXAMPLES / "basic", "site-purge", "www.example.com", "/prod/cloudflare/api-token"),
         Deployment(
-            _EXAMPLES / "complete", "corporate-purge", "corporate.example.com", "/prod/cloudflare/corporate-token"
+            EXAMPLES / "complete", "corporate-purge", "corporate.example.com", "/prod/cloudflare/corporate-token"
         ),
-        Deployment(_EXAMPLES / "multi-zone", "media-purge", "media.example.com", "/prod/cloudflare/media-token"),
-        Deployment(_EXAMPLES / "eventbridge", "docs-purge", "docs.example.com", "/prod/cloudflare/docs-token"),
-        Deployment(
-            _EXAMPLES / "external-notification", "shop-purge", "shop.example.com", "/prod/cloudflare/shop-token"
-        ),
+        Deployment(EXAMPLES / "multi-zone", "media-purge", "media.example.com", "/prod/cloudflare/media-token"),
+        Deployment(EXAMPLES / "eventbridge", "docs-purge", "docs.example.com", "/prod/cloudflare/docs-token"),
+        Deployment(EXAMPLES / "external-notification", "shop-purge", "shop.example.com", "/prod/cloudflare/shop-token"),
         Deployment(_MODES / "direct", "direct-purge", "direct.example.com", "/test/direct-token"),
         Deployment(_MODES / "rule", "rule-purge", "rule.example.com", "/test/global-key"),
     )
 }
 
-_PROVIDER = re.compile(r'^provider "aws" \{.*?^\}\n', re.DOTALL | re.MULTILINE)
 _ENDPOINTS = ("cloudwatch", "cloudwatchevents", "iam", "kms", "lambda", "logs", "s3", "sns", "sqs")
 # A root's own provider and Cloudflare's address are all that is changed. The policy is for the emulator, which
 # authorizes SQS's batch calls as actions of their own.
@@ -133,9 +130,7 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
 
 
 def _copied(deployment: Deployment, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    for file in deployment.folder.glob("*.tf"):
-        (folder / file.name).write_text(_PROVIDER.sub("", file.read_text()).replace('"../.."', json.dumps(str(ROOT))))
+    copied(deployment.folder, folder)
     (folder / "emulator.tf").write_text(_EMULATOR)
     if not any("cloudflare_api_url" in file.read_text() for file in folder.glob("*.tf")):
         (folder / "address_override.tf").write_text(_OVERRIDE)

@@ -1,15 +1,22 @@
-"""One root with the basic example in it, and plans of it that ask nobody anything."""
+"""Roots of many cases, each a module of its own, and plans of them that ask nobody anything.
+
+A plan costs seconds, nearly all of them the provider's: so there is one of all that is taken and one of all that is
+refused.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from tests.examples import EXAMPLES, copied
 from tools.problems import ROOT
 from tools.terraform import environment
 
@@ -26,38 +33,67 @@ provider "aws" {
 # Nothing listens there: a plan that asked anybody anything would fail.
 NOWHERE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
-ZONE = 'zone_id = "0123456789abcdef0123456789abcdef"'
-# What every mode has.
-ALWAYS = Counter(
-    {
-        "aws_cloudwatch_log_group": 1,
-        "aws_cloudwatch_metric_alarm": 6,
-        "aws_iam_role": 1,
-        "aws_iam_role_policy": 1,
-        "aws_lambda_event_source_mapping": 1,
-        "aws_lambda_function": 1,
-        "aws_sqs_queue": 2,
-        "aws_sqs_queue_policy": 2,
-        "aws_sqs_queue_redrive_allow_policy": 1,
-    }
-)
-NOTIFICATION = Counter({"aws_s3_bucket_notification": 1})
-RULE = Counter({"aws_cloudwatch_event_rule": 1, "aws_cloudwatch_event_target": 1})
-DIRECT = Counter({"aws_lambda_permission": 1, "aws_lambda_function_event_invoke_config": 1})
-ROLE = Counter({"aws_iam_role": 1, "aws_iam_role_policy": 1})
+
+@dataclass(frozen=True)
+class Case:
+    """An example, changed."""
+
+    variables: str = ""  # HCL: what the module is given beyond the example
+    others: str = ""  # HCL: what stands beside the module
+    example: str = "basic"
+    source: Path = ROOT  # the module's
 
 
-def example(folder: Path) -> Path:
-    """Write the basic example into a folder, with a provider that plans offline, and initialise it."""
-    (folder / "provider_override.tf").write_text(PROVIDER)
-    text = (ROOT / "examples" / "basic" / "main.tf").read_text()
-    (folder / "main.tf").write_text(text.replace('"../.."', json.dumps(str(ROOT))))
-    terraform(folder, "init", "-input=false", "-no-color")
+@dataclass(frozen=True)
+class Plan:
+    """What would be done, by case."""
+
+    resource_changes: list[dict[str, Any]]
+    outputs: dict[str, Any]
+
+    def changes(self, case: str) -> list[dict[str, Any]]:
+        return [
+            {**change, "address": change["address"].removeprefix(inside)}
+            for inside in (f"module.{label(case)}.",)
+            for change in self.resource_changes
+            if change["address"].startswith(inside)
+        ]
+
+    def created(self, case: str) -> list[dict[str, Any]]:
+        changes = self.changes(case)
+        assert all(change["change"]["actions"] == ["create"] for change in changes)
+        return changes
+
+    def types(self, case: str) -> Counter[str]:
+        return Counter(change["type"] for change in self.created(case))
+
+    def others(self, case: str) -> set[str]:
+        """The addresses of what is not the module's."""
+        return {change["address"] for change in self.changes(case) if not change["address"].startswith("module.")}
+
+
+def label(case: str) -> str:
+    return re.sub(r"\W+", "_", case)
+
+
+def composed(folder: Path, *groups: Mapping[str, Case]) -> Path:
+    """Write the root that holds the cases, with a provider that plans offline, and initialise it."""
+    root = PROVIDER
+    for name, case in chain.from_iterable(group.items() for group in groups):
+        inside = folder / label(name)
+        copied(EXAMPLES / case.example, inside, case.source)
+        (inside / "case_override.tf").write_text(f'module "cf_purge" {{\n{case.variables}\n}}\n')
+        (inside / "others.tf").write_text(case.others)
+        root += f'module "{label(name)}" {{\n  source = "./{label(name)}"\n}}\n'
+    (folder / "main.tf").write_text(root)
+    initialised = terraform(folder, "init", "-input=false", "-no-color")
+    assert initialised.returncode == 0, initialised.stderr
     return folder
 
 
-def terraform(folder: Path, *arguments: str, offline: bool = False) -> subprocess.CompletedProcess[str]:
+def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
+    offline = arguments[0] != "init"
     return subprocess.run(
         ["terraform", f"-chdir={folder}", *arguments],
         env={**environ, **(NOWHERE if offline else {})},
@@ -67,25 +103,22 @@ def terraform(folder: Path, *arguments: str, offline: bool = False) -> subproces
     )
 
 
-@contextmanager
-def added(root: Path, name: str, text: str) -> Iterator[None]:
-    file = root / name
-    file.write_text(text)
-    try:
-        yield
-    finally:
-        file.unlink()
-
-
-def planned(root: Path, *arguments: str) -> dict[str, Any]:
-    done = terraform(root, "plan", "-input=false", "-no-color", "-out=plan", *arguments, offline=True)
+def planned(root: Path) -> Plan:
+    done = terraform(root, "plan", "-input=false", "-no-color", "-refresh=false", "-out=plan")
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stdout + done.stderr, done.stdout
-    plan: dict[str, Any] = json.loads(terraform(root, "show", "-json", "plan", offline=True).stdout)
-    return plan
+    plan: dict[str, Any] = json.loads(terraform(root, "show", "-json", "plan").stdout)
+    return Plan(plan["resource_changes"], plan["planned_values"].get("outputs", {}))
 
 
-def created(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    changes: list[dict[str, Any]] = plan["resource_changes"]
-    assert all(change["change"]["actions"] == ["create"] for change in changes)
-    return changes
+def refused(root: Path) -> dict[str, list[str]]:
+    """Plan a root that is refused and return what is said to each case, by its label."""
+    done = terraform(root, "plan", "-input=false", "-json")
+    assert done.returncode == 1, done.stdout
+    said: dict[str, list[str]] = {}
+    for message in map(json.loads, done.stdout.splitlines()):
+        if message["type"] == "diagnostic":
+            diagnostic = message["diagnostic"]
+            assert diagnostic["severity"] == "error", diagnostic
+            said.setdefault(Path(diagnostic["range"]["filename"]).parent.name, []).append(diagnostic["detail"])
+    return said

@@ -84,7 +84,8 @@ def test_the_body_is_what_cloudflare_documents_for_its_kind(asked: list[Purge], 
 
 
 def test_everything_is_shown_as_the_manual_event_says_it() -> None:
-    assert Purge(Zone(ZONE, "staging"), EVERYTHING, "").shown == {"everything": True, "zone_id": ZONE}
+    staging = {"everything": True, "zone_id": ZONE, "environment_id": "staging"}
+    assert Purge(Zone(ZONE, "staging"), EVERYTHING, "").shown == staging
 
 
 @pytest.mark.parametrize(("zone", "words"), [(A, "a"), (STAGING, "a (environment staging)")])

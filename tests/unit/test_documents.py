@@ -36,5 +36,5 @@ def test_the_table_of_keys_is_true(key: str, _rule: str, urls: str) -> None:
 
 def test_the_table_of_reason_codes_is_whole() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lambda" / "cf_purge").glob("*.py"))
-    codes = set(re.findall(r'"((?:Unknown|Foreign|Malformed|Rejected)[A-Za-z]+)"', source))
+    codes = set(re.findall(r'"((?:Unknown|Foreign|Malformed|Rejected|TooLarge)[A-Za-z]*)"', source))
     assert {code.strip("`") for code, _ in rows("Reason codes of parked messages")} == codes

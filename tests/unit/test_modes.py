@@ -138,7 +138,7 @@ def test_the_summary_names_every_kind_as_cloudflare_is_sent_it() -> None:
             "https://img.example.com/a/",
             "a",
             "api.example.com",
-            {"everything": True, "zone_id": OTHER_ZONE},
+            {"everything": True, "zone_id": OTHER_ZONE, "environment_id": STAGING},
         ],
         "skipped": [],
         "requests": 5,

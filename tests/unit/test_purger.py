@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cf_purge.batch import Request
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.metrics import Metrics
-from cf_purge.purge import FILES, Purge, Zone
+from cf_purge.purge import FILES, PREFIXES, TAGS, Purge, Zone
 from cf_purge.purger import REQUEST_TIMEOUT, TRIES
 from tests.unit.factories import (
     HOST,
@@ -22,7 +22,7 @@ from tests.unit.factories import (
     sqs_event,
     target,
 )
-from tests.unit.fakes import Reply, World, answer, aws_error, outage, refusal, success
+from tests.unit.fakes import Reply, Sent, World, answer, aws_error, outage, refusal, success
 
 Outcome = tuple[Request, PurgeError | None]
 
@@ -212,14 +212,44 @@ def test_what_stops_a_zone_holds_for_the_rest_of_it_and_for_no_other(fault: Repl
     purges = [Purge(Zone(zone_id), FILES, url(number)) for number in range(450) for zone_id in (ZONE, OTHER_ZONE)]
     with world.listening():
         outcomes = list(world.function._purger.run(purges, world.clock.time + 60, Metrics()))
-    assert {(r.zone.id, type(error)) for r, error in outcomes} == {
-        (ZONE, type(outcomes[0][1])),
-        (OTHER_ZONE, type(None)),
-    }
-    assert isinstance(outcomes[0][1], Transient | Misconfigured)
+    broken = next(error for request, error in outcomes if request.zone.id == ZONE)
+    assert {(r.zone.id, type(error)) for r, error in outcomes} == {(ZONE, type(broken)), (OTHER_ZONE, type(None))}
+    assert isinstance(broken, Transient | Misconfigured)
     assert sum(len(request.purges) for request, _ in outcomes) == 900
     assert len({sent.body["files"][0] for sent in world.cloudflare.requests if sent.zone_id == ZONE}) == 1
     assert len([sent for sent in world.cloudflare.requests if sent.zone_id == ZONE]) <= TRIES
+
+
+@pytest.mark.parametrize("fault", [outage(), answer(503), answer(429, {}, retry_after="12")])
+@pytest.mark.parametrize("kinds_of_broken", [(FILES,), (FILES, PREFIXES, TAGS)])
+def test_whoever_has_to_wait_lets_the_others_go_first(fault: Reply, kinds_of_broken: tuple[str, ...]) -> None:
+    world = World(document(cloudflare={"requests_per_second": 1000}))
+    world.cloudflare.zones = {ZONE: fault}
+    waits = 10.0 if isinstance(fault, Exception) else 0.0  # until a hanging request is given up
+
+    def slow(sent: Sent) -> None:
+        world.clock.time += waits if f"/zones/{ZONE}/" in sent.url else 0.0
+
+    world.transport.on_post = slow
+    started = world.clock.time
+    purges = [Purge(Zone(ZONE), kind, "x") for kind in kinds_of_broken]
+    purges += [Purge(Zone(OTHER_ZONE), FILES, url(number)) for number in range(250)]
+    healthy = []
+    for request, error in world.function._purger.run(purges, started + 60, Metrics()):
+        if request.zone.id == OTHER_ZONE:
+            assert error is None
+            healthy.append(world.clock.time - started)
+    assert len(healthy) == 3
+    assert max(healthy) <= waits, "a hanging request, once for the zone, is all that may come before"
+
+
+def test_zones_take_turns_so_that_a_large_one_starves_no_small_one() -> None:
+    world = World(document(cloudflare={"requests_per_second": 1}, max_concurrency=1))
+    purges = [Purge(Zone(ZONE), FILES, url(number)) for number in range(10_000)]
+    purges += [Purge(Zone(OTHER_ZONE), FILES, url("small"))]
+    outcomes = list(world.function._purger.run(purges, world.clock.time + 10, Metrics()))
+    assert [error for request, error in outcomes if request.zone.id == OTHER_ZONE] == [None]
+    assert any(error is not None for request, error in outcomes if request.zone.id == ZONE)
 
 
 def test_a_zone_that_was_stopped_is_asked_again_in_the_next_run(world: World) -> None:

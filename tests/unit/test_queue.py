@@ -168,3 +168,32 @@ def test_a_message_without_a_receipt_is_named_all_the_same() -> None:
     del event["Records"][0]["receiptHandle"]
     assert world.returned(event) == ["m0"]
     assert world.aws.delays == {}
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sqs:evil.invalid/x:1:q",
+        "arn:aws:sqs:evil.invalid:123456789012:q",
+        f"arn:aws:sqs:{REGION}@evil:123456789012:q",
+        f"arn:aws:sqs:{REGION}:123456789012:q/../x",
+        f"arn:aws:sns:{REGION}:123456789012:q",
+        "x",
+    ],
+)
+def test_what_only_looks_like_a_message_chooses_no_host_to_talk_to(world: World, arn: str) -> None:
+    world.cloudflare.script = [outage()] * 3
+    event = {"Records": [{**sqs_record(s3_event("a"), "m0"), "eventSourceARN": arn}]}
+    assert world.returned(event) == ["m0"]
+    assert [operation for operation, _ in world.aws.calls] == ["GetParameter"]
+
+
+def test_a_message_that_no_invocation_can_get_through_is_parked_at_once_and_others_are_purged() -> None:
+    world = World(document(cloudflare={"requests_per_second": 2}))
+    large = [f"{number}.html" for number in range(12_000)]
+    assert world.returned(sqs_event({"keys": large}, {"keys": large[:3000]}, s3_event("a"))) == []
+    [(code, reason)] = world.parked_reasons
+    assert (code, "split it" in reason) == ("TooLarge", True)
+    assert len(world.cloudflare.urls) == 3001
+    assert world.returned(sqs_event({"keys": large, "dry_run": True})) == []
+    assert world.parked_reasons == [(code, reason)]

@@ -12,3 +12,12 @@ Feature: S3 sends the events, nobody else
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     Then its (aws:SourceArn|source_arn)$ key must not be arn:[^:]+:events:.*
+
+  @noskip
+  Scenario: Nobody is let into the dead-letter queue
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_sqs_queue_policy
+    And its name metadata is dead_letter
+    Then it must have policy
+    And its Effect key must not be Allow

@@ -107,15 +107,6 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     And it must not have ForA
 
   @noskip
-  Scenario: Nobody is let into the dead-letter queue
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
-    And its name metadata is dead_letter
-    Then it must have policy
-    And its Effect key must not be Allow
-
-  @noskip
   Scenario: A message is received five times at least before it is parked
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex

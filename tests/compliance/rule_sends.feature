@@ -48,3 +48,26 @@ Feature: EventBridge sends the events, nobody else
     And its type metadata is aws_cloudwatch_event_target
     Then it must have arn
     And its value must match the "^arn:[a-z-]+:(sqs|lambda):[a-z0-9-]+:[0-9]{12}:(function:)?[A-Za-z0-9_-]+$" regex
+
+  @noskip
+  Scenario: What the rule cannot deliver is parked
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_cloudwatch_event_target
+    Then it must have dead_letter_config
+    And it must have arn
+    And its value must match the "^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$" regex
+
+  @noskip
+  Scenario: The dead-letter queue lets in the rule
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+    And its type metadata is aws_sqs_queue_policy
+    And its name metadata is dead_letter
+    Then it must have policy
+    And it must have Statement
+    When its Effect is Allow
+    Then it must have Condition
+    And it must have ArnEquals
+    And it must have aws:SourceArn
+    And its singular value must match the "^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/[^*?]+$" regex

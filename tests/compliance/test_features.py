@@ -496,9 +496,14 @@ BREAKING = [
         a_service_is=added(DEAD_LETTERS_POLICY, DOOR),
     ),
     *breaking(
-        "Nobody is let into the dead-letter queue",
+        "What the rule cannot deliver is parked",
+        "eventbridge",
+        it_is_dropped=put(TARGET, dead_letter_config=[]),
+    ),
+    *breaking(
+        "The dead-letter queue lets in the rule",
         "rule",
-        a_rule_is=added(DEAD_LETTERS_POLICY, RULES_DOOR),
+        it_does_not=without_statement(DEAD_LETTERS_POLICY, "RuleParksEvents"),
     ),
     *breaking(
         "A message is received five times at least before it is parked",

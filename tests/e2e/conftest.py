@@ -228,6 +228,10 @@ class Site:
         answer = self.sqs.get_queue_attributes(QueueUrl=self.outputs["queue_url"], AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
+    def empties(self) -> None:
+        """Wait until nothing is in the queue: a message is deleted a moment after Cloudflare has its purge."""
+        wait_for(lambda: self.waiting() == 0, 10, "there is still a message in the queue")
+
     def drain(self) -> None:
         """Wait for what still comes, then throw away what only waits for a time that no test has."""
         try:

@@ -24,7 +24,7 @@ def test_a_malformed_message_is_parked_with_its_reason_and_the_others_are_purged
         assert message["MessageAttributes"]["ReasonCode"]["StringValue"] == "UnknownEvent"
         assert message["MessageAttributes"]["Reason"]["StringValue"]
     site.world.purge_of(url("good.html"), 0)
-    assert site.waiting() == 0
+    site.empties()
 
 
 def test_one_bad_item_of_a_rejected_request_is_parked_and_the_others_are_purged(site: Site) -> None:
@@ -46,7 +46,7 @@ def test_one_bad_item_of_a_rejected_request_is_parked_and_the_others_are_purged(
     assert json.loads(parked["Body"]) == {"keys": ["stray/bad.html"]}
     assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "ForeignHost"
     assert "1016" in parked["MessageAttributes"]["Reason"]["StringValue"]
-    assert site.waiting() == 0
+    site.empties()
 
 
 def test_a_rate_limit_is_waited_for_as_asked(site: Site) -> None:
@@ -87,7 +87,7 @@ def test_an_outage_is_ridden_out_through_the_queue(site: Site) -> None:
     site.world.control.clear_faults()
 
     site.world.purge_of(url("outage.html"), before, timeout=60)
-    wait_for(lambda: site.waiting() == 0, 10, "the message is still in the queue")
+    site.empties()
 
 
 def test_a_message_that_never_works_ends_in_the_dead_letter_queue_by_itself(site: Site) -> None:

@@ -112,4 +112,4 @@ def test_the_message_s3_sends_at_every_change_of_its_notification_is_acknowledge
     site.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "www.example.test"}))
     site.put_and_purge("after.html", "text")
 
-    assert site.waiting() == 0
+    site.empties()

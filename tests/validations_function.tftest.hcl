@@ -1,16 +1,7 @@
 # Every rule on the function, its role and its second thoughts has a run that breaks it and nothing else.
 
 mock_provider "aws" {
-  mock_resource "aws_sqs_queue" {
-    defaults = {
-      arn = "arn:aws:sqs:eu-west-1:123456789012:site"
-      url = "https://sqs.eu-west-1.amazonaws.com/123456789012/site"
-    }
-  }
-
-  mock_data "aws_partition" {
-    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {

@@ -36,6 +36,7 @@ _RATE_LIMIT_CODES = frozenset({1134, 1083, 1102, 1113, 1115})
 _KNOWN = _ITEM | _MISCONFIGURED.keys()
 _FOREIGN = frozenset({1016, 1082})
 _RATE_LIMIT = re.compile(r"rate.?limit", re.IGNORECASE)
+_INVALID_TOKEN = 1000
 _ZONE_ID = re.compile(r"[0-9a-f]{32}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _RESET_SECONDS = re.compile(r"\bt=([0-9]{1,6})\b")
@@ -79,7 +80,7 @@ class Cloudflare:
         https://developers.cloudflare.com/fundamentals/api/troubleshooting/
         """
         status, document = self._read("/user/tokens/verify", token, timeout)
-        if status in (401, 403):
+        if status == 401 or any(code == _INVALID_TOKEN for code, _ in _errors(document)):
             return "unknown"
         result = document.get("result")
         return str(result.get("status")) if status == 200 and isinstance(result, dict) else None

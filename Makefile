@@ -26,7 +26,7 @@ lint: setup ## Format and types of Python and Terraform, zip and tables against 
 unit: setup ## Unit tests of the function, with coverage
 	@$(VENV) -m tools.check unit
 
-matrix: setup ## Unit tests on every Python of this machine and both majors of urllib3
+matrix: setup ## Unit tests on every Python of this machine, with both majors of urllib3
 	@$(VENV) -m tools.check matrix
 
 plan: setup ## terraform validate and terraform test

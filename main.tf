@@ -20,14 +20,16 @@ locals {
     exclude               = var.exclude
     cloudflare            = var.cloudflare
     max_concurrency       = var.queue.max_concurrency
+    batch_size            = var.queue.batch_size
+    drain                 = var.queue.drain
     collapse_above        = var.collapse_above
     repurge_after_seconds = var.repurge_after_seconds
     log_level             = var.lambda.log_level
   } : key => value if value != null }
-  queues_in_config = merge(
-    { dead_letter_queue_arn = aws_sqs_queue.dead_letter.arn },
-    [for queue_arn in [aws_sqs_queue.this.arn] : { queue_arn = queue_arn } if var.repurge_after_seconds > 0]...
-  )
+  queues_in_config = {
+    queue_arn             = aws_sqs_queue.this.arn
+    dead_letter_queue_arn = aws_sqs_queue.dead_letter.arn
+  }
 
   targets = [for target in var.targets : {
     for key, value in merge(target, { hosts = coalesce(target.hosts, [var.bucket]) }) :

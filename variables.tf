@@ -306,7 +306,7 @@ variable "repurge_after_seconds" {
 }
 
 variable "collapse_above" {
-  description = "More URLs than this of one target in one invocation become one purge of its `path_prefix` on each of its hosts; `null` never does that. An invocation has `queue.batch_size` messages at most, and with `delivery = \"direct\"` one change."
+  description = "More URLs than this of one target in one invocation become one purge of its `path_prefix` on each of its hosts; `null` never does that. An invocation has up to `queue.drain` messages, and with `delivery = \"direct\"` one change."
   type        = number
   default     = null
 
@@ -370,6 +370,7 @@ variable "queue" {
     - `batch_size`: (Optional) messages the function is given at once, at most.
     - `batch_window_seconds`: (Optional) how long to wait for more. With any window a quiet upload can wait 20 seconds.
     - `max_concurrency`: (Optional) functions at once.
+    - `drain`: (Optional) messages a function takes on at most: given a full batch it receives more by itself, so that a burst needs few requests. `0` turns it off.
     - `max_receive_count`: (Optional) tries before a message goes to the dead-letter queue; 30 ride out five hours.
     - `retention_seconds`: (Optional) how long a message is kept.
     - `kms_key_arn`: (Optional) customer key for both queues; S3 (with `event_source = "eventbridge"`, EventBridge) must be allowed to use it. Defaults to SSE-SQS.
@@ -378,6 +379,7 @@ variable "queue" {
     batch_size           = optional(number, 10)
     batch_window_seconds = optional(number, 0)
     max_concurrency      = optional(number, 2)
+    drain                = optional(number, 1000)
     max_receive_count    = optional(number, 30)
     retention_seconds    = optional(number, 345600)
     kms_key_arn          = optional(string)
@@ -403,6 +405,11 @@ variable "queue" {
   validation {
     condition     = var.queue.max_concurrency >= 2 && var.queue.max_concurrency <= 1000 && floor(var.queue.max_concurrency) == var.queue.max_concurrency
     error_message = "queue.max_concurrency must be a whole number from 2 to 1000."
+  }
+
+  validation {
+    condition     = var.queue.drain >= 0 && var.queue.drain <= 10000 && floor(var.queue.drain) == var.queue.drain
+    error_message = "queue.drain must be a whole number from 0 (off) to 10000."
   }
 
   validation {

@@ -35,6 +35,7 @@ MODULES = (
     "collapse",
     "config",
     "document",
+    "drain",
     "environment",
     "errors",
     "events",

@@ -29,8 +29,11 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       exclude               = []
       cloudflare            = { plan = "free", operation = "purge", requests_per_second = 4, email = null, api_url = "https://api.cloudflare.com/client/v4" }
       max_concurrency       = 2
+      batch_size            = 10
+      drain                 = 1000
       repurge_after_seconds = 0
       log_level             = "INFO"
+      queue_arn             = "arn:aws:sqs:eu-west-1:123456789012:site"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
     }
     error_message = "The function's configuration is not what the variables say."
@@ -127,16 +130,22 @@ run "what_equals_the_default_is_not_told" {
   }
 }
 
-run "the_function_is_told_its_queue_only_for_second_purges" {
+run "the_function_is_told_when_to_purge_again_and_how_much_to_drain" {
   command = apply
 
   variables {
     repurge_after_seconds = 60
+    queue                 = { batch_size = 5, drain = 0 }
   }
 
   assert {
-    condition     = { after = jsondecode(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG).repurge_after_seconds, queue = jsondecode(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG).queue_arn, dead = jsondecode(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG).dead_letter_queue_arn } == { after = 60, queue = "arn:aws:sqs:eu-west-1:123456789012:site", dead = "arn:aws:sqs:eu-west-1:123456789012:site-dlq" }
-    error_message = "The function is not told where to send second purges."
+    condition     = { for name in ["repurge_after_seconds", "batch_size", "drain"] : name => jsondecode(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG)[name] } == { repurge_after_seconds = 60, batch_size = 5, drain = 0 }
+    error_message = "The function is not told what the variables say."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.batch_size == 5
+    error_message = "The function's idea of a full batch is not the mapping's."
   }
 }
 

@@ -148,6 +148,36 @@ run "a_share_of_five_requests_is_taken" {
   }
 }
 
+run "a_drain_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    queue = { drain = -1 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "a_drain_that_no_invocation_has_the_time_for_is_refused" {
+  command = plan
+
+  variables {
+    queue = { drain = 10001 }
+  }
+
+  expect_failures = [var.queue]
+}
+
+run "half_a_message_is_no_drain" {
+  command = plan
+
+  variables {
+    queue = { drain = 0.5 }
+  }
+
+  expect_failures = [var.queue]
+}
+
 run "a_concurrency_of_one_is_refused" {
   command = plan
 

@@ -76,7 +76,7 @@ module "cf_purge" {
 }
 
 # The emulator authorizes SQS's batch calls as actions of their own. AWS knows no such actions: there
-# sqs:ChangeMessageVisibility covers the batch call too, and the module grants what exists.
+# sqs:ChangeMessageVisibility and sqs:DeleteMessage cover the batch calls too, and the module grants what exists.
 resource "aws_iam_role_policy" "emulator" {
   name = "emulator-only"
   role = module.cf_purge.role_name
@@ -86,7 +86,7 @@ resource "aws_iam_role_policy" "emulator" {
     Statement = [{
       Sid      = "BatchCallsOfTheEmulator"
       Effect   = "Allow"
-      Action   = ["sqs:ChangeMessageVisibilityBatch"]
+      Action   = ["sqs:ChangeMessageVisibilityBatch", "sqs:DeleteMessageBatch"]
       Resource = module.cf_purge.queue_arn
     }]
   })

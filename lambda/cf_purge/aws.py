@@ -7,8 +7,8 @@ botocore's own; every Lambda runtime carries it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -18,6 +18,8 @@ from cf_purge.transport import Answer, Transport
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
+
+T = TypeVar("T")
 
 # X-Amz-Target prefix and JSON version, from botocore's service models.
 _PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
@@ -74,6 +76,10 @@ class Aws:
         SigV4Auth(cast("ReadOnlyCredentials", self._credentials()), service, region).add_auth(request)
         answer = self._transport.post(url, dict(request.headers.items()), body, timeout)
         return _result(answer, f"{service}:{operation}")
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+        """Carry out calls at the same time, as `Transport.together`."""
+        return self._transport.together(calls)
 
     def endpoint(self, service: str, region: str) -> str:
         """Return the service's base URL without a trailing slash."""

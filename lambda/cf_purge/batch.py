@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from cf_purge.events import Change
@@ -43,13 +43,61 @@ class Request:
         )
 
 
-def requests_for(purges: Iterable[Purge], files_per_request: int) -> Iterator[Request]:
+class Load:
+    """Distinct purges by zone and kind, and how many requests they make."""
+
+    def __init__(self, urls_per_request: int) -> None:
+        self.urls_per_request = urls_per_request
+        self._groups: dict[tuple[Zone, str], dict[Purge, None]] = {}
+
+    def add(self, purges: Iterable[Purge]) -> None:
+        for purge in purges:
+            self._groups.setdefault((purge.zone, purge.kind), {})[purge] = None
+
+    @property
+    def groups(self) -> Collection[tuple[Zone, str]]:
+        """The zones and kinds."""
+        return self._groups.keys()
+
+    @property
+    def count(self) -> int:
+        """How many requests they make."""
+        return self.requests_by_url + self.other_requests
+
+    @property
+    def size(self) -> int:
+        return sum(len(distinct) for distinct in self._groups.values())
+
+    @property
+    def urls(self) -> int:
+        return sum(len(distinct) for (_, kind), distinct in self._groups.items() if kind == FILES)
+
+    @property
+    def requests_by_url(self) -> int:
+        return sum(-(-len(d) // self._limit(kind)) for (_, kind), d in self._groups.items() if kind == FILES)
+
+    @property
+    def other_requests(self) -> int:
+        return sum(-(-len(d) // self._limit(kind)) for (_, kind), d in self._groups.items() if kind != FILES)
+
+    @property
+    def free_places(self) -> int:
+        """How many more purges would fit into these requests."""
+        return sum(-len(distinct) % self._limit(kind) for (_, kind), distinct in self._groups.items())
+
+    def requests(self) -> Iterator[Request]:
+        """Yield the requests, zone by zone and kind by kind, in the order of first appearance."""
+        for (zone, kind), distinct in self._groups.items():
+            limit, ordered = self._limit(kind), tuple(distinct)
+            for start in range(0, len(ordered), limit):
+                yield Request(zone, kind, ordered[start : start + limit])
+
+    def _limit(self, kind: str) -> int:
+        return self.urls_per_request if kind == FILES else 1 if kind == EVERYTHING else _ITEMS_PER_REQUEST
+
+
+def requests_for(purges: Iterable[Purge], urls_per_request: int) -> Iterator[Request]:
     """Yield requests of distinct purges, zone by zone and kind by kind, in the order of first appearance."""
-    groups: dict[tuple[Zone, str], dict[Purge, None]] = {}
-    for purge in purges:
-        groups.setdefault((purge.zone, purge.kind), {})[purge] = None
-    for (zone, kind), distinct in groups.items():
-        limit = files_per_request if kind == FILES else _ITEMS_PER_REQUEST
-        ordered = tuple(distinct)
-        for start in range(0, len(ordered), limit):
-            yield Request(zone, kind, ordered[start : start + limit])
+    load = Load(urls_per_request)
+    load.add(purges)
+    return load.requests()

@@ -46,7 +46,7 @@ def all_well(purges: Iterable[Purge]) -> list[str]:
     """Say of each zone what its accepted purges have shown. Pure."""
     hosts: dict[Zone, list[str]] = {}
     for purge in purges:
-        hosts.setdefault(purge.zone, []).extend([_host_of(purge)] if purge.kind != TAGS else [])
+        hosts.setdefault(purge.zone, []).extend([purge.host] if purge.kind != TAGS else [])
     return [
         f"The token may purge zone {zone}"
         + (f", and {', '.join(distinct)} belong{'s' if len(distinct) == 1 else ''} to it." if distinct else ".")
@@ -76,7 +76,7 @@ class Check:
         """Return what is wrong and what to do about it; `deadline` is in seconds since the epoch."""
         if isinstance(error, Rejected) and error.code == "ForeignHost":
             return Misconfigured(
-                f"{_host_of(purge)} is not a host of zone {purge.zone}: name it in a target with the zone it belongs"
+                f"{purge.host} is not a host of zone {purge.zone}: name it in a target with the zone it belongs"
                 f" to, or correct targets[*].hosts (Cloudflare: {error})."
             )
         if isinstance(error, Unauthorized):
@@ -131,7 +131,7 @@ class Check:
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
         hosts = [host for target in self._config.targets if target.zone_id == purge.zone.id for host in target.hosts]
-        names = {name for host in hosts or [_host_of(purge)] for name in _domains(host)}
+        names = {name for host in hosts or [purge.host] for name in _domains(host)}
         return sorted(names, key=lambda name: (len(name), name))[:_MOST_NAMES]
 
     def _timeout(self, deadline: float) -> float:
@@ -139,10 +139,6 @@ class Check:
         if left < 1:
             raise Transient("No time is left in this invocation.")
         return min(_TIMEOUT, left)
-
-
-def _host_of(purge: Purge) -> str:
-    return purge.item.partition("://")[2].partition("/")[0] if purge.kind == FILES else purge.item.partition("/")[0]
 
 
 def _domains(host: str) -> list[str]:

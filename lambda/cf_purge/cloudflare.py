@@ -11,6 +11,7 @@ from urllib.parse import quote
 from cf_purge.batch import Request
 from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.pace import Quota
 from cf_purge.purge import Zone
 from cf_purge.transport import Answer, Transport
 
@@ -35,11 +36,15 @@ _ITEM = frozenset({1012, 1013, 1014, 1016, 1082, 1092, 1094, 1100})
 _RATE_LIMIT_CODES = frozenset({1134, 1083, 1102, 1113, 1115})
 _KNOWN = _ITEM | _MISCONFIGURED.keys()
 _FOREIGN = frozenset({1016, 1082})
+FOREIGN_HOST = "ForeignHost"
 _RATE_LIMIT = re.compile(r"rate.?limit", re.IGNORECASE)
 _INVALID_TOKEN = 1000
 _ZONE_ID = re.compile(r"[0-9a-f]{32}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+# https://developers.cloudflare.com/fundamentals/api/reference/limits/#rate-limiting-headers
 _RESET_SECONDS = re.compile(r"\bt=([0-9]{1,6})\b")
+_REMAINING = re.compile(r"\br=([0-9]{1,9})\b")
+_QUOTA = re.compile(r"\bq=([0-9]{1,9})\b")
 
 
 class RateLimited(Transient):
@@ -59,8 +64,8 @@ class Cloudflare:
         self._email = config.email
         self._transport = transport
 
-    def send(self, request: Request, token: str, timeout: float) -> None:
-        """Ask for one purge and return when Cloudflare has accepted it.
+    def send(self, request: Request, token: str, timeout: float) -> Quota | None:
+        """Ask for one purge; return, when Cloudflare has accepted it, what it says is left of the limit, if it does.
 
         Raises:
             Transient, Misconfigured, Rejected: as the answer is classed; the text never holds the token.
@@ -73,6 +78,7 @@ class Cloudflare:
         error = _error_in(answer, zone, token)
         if error is not None:
             raise error
+        return _quota(answer)
 
     def token_status(self, token: str, timeout: float) -> str | None:
         """Return "active", "disabled", "expired", "unknown", or None where Cloudflare does not say.
@@ -127,7 +133,7 @@ def _error_in(answer: Answer, zone: Zone, token: str) -> PurgeError | None:
     # 413, which is about their number whoever says it.
     if (document is not None and 400 <= answer.status < 500) or codes & _ITEM or answer.status == 413:
         hint = ": the host is not in this zone, correct targets[*].hosts" if codes & _FOREIGN else ""
-        return Rejected(f"{said}{hint}.", "ForeignHost" if codes & _FOREIGN else "RejectedByCloudflare")
+        return Rejected(f"{said}{hint}.", FOREIGN_HOST if codes & _FOREIGN else "RejectedByCloudflare")
     return Transient(f"{said}.", _wait_asked_for(answer))
 
 
@@ -168,3 +174,13 @@ def _wait_asked_for(answer: Answer) -> float | None:
             pass
     reset = _RESET_SECONDS.search(answer.headers.get("ratelimit", "")) if answer.status == 429 else None
     return float(reset[1]) if reset else None
+
+
+def _quota(answer: Answer) -> Quota | None:
+    """Read `Ratelimit: "default";r=50;t=30` and `Ratelimit-Policy: "default";q=1200;w=300`."""
+    limit = answer.headers.get("ratelimit", "")
+    remaining, seconds = _REMAINING.search(limit), _RESET_SECONDS.search(limit)
+    if not remaining or not seconds:
+        return None
+    quota = _QUOTA.search(answer.headers.get("ratelimit-policy", ""))
+    return Quota(int(remaining[1]), float(seconds[1]), int(quota[1]) if quota else None)

@@ -10,8 +10,6 @@ from cf_purge.errors import Misconfigured
 from cf_purge.filters import KeyFilter
 from cf_purge.purge import Zone
 
-# URLs in one request, by plan (https://developers.cloudflare.com/cache/how-to/purge-cache/#single-file-purge-limits).
-FILES_PER_REQUEST = {"free": 100, "pro": 100, "business": 100, "enterprise": 500}
 # Invalidated copies are kept, and the origin is asked about them before the next visitor gets one.
 ENDPOINTS = {"purge": "purge_cache", "invalidate": "invalidate_cache"}
 API_URL = "https://api.cloudflare.com/client/v4"
@@ -20,9 +18,32 @@ HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z
 
 QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
+SHARE = 0.8  # of the plan's limits for purges; the rest is left to whoever else purges in the account
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ZONE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # what fits into a header
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What Cloudflare takes from an account, all its zones of that plan together.
+
+    https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
+    """
+
+    urls_per_request: int
+    urls_per_second: float
+    requests_per_second: float  # by prefix, tag, host and of everything
+    requests_at_once: int  # of these
+
+
+PLANS = {
+    "free": Plan(100, 800, 5 / 60, 25),
+    "pro": Plan(100, 1500, 5, 25),
+    "business": Plan(100, 1500, 10, 50),
+    "enterprise": Plan(500, 3000, 50, 500),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +80,22 @@ class Config:
     email: str | None = None  # set: the token is a Global API key
     api_url: str = API_URL
     endpoint: str = ENDPOINTS["purge"]
-    files_per_request: int = FILES_PER_REQUEST["free"]
-    requests_per_second: float = 4.0  # of this environment alone
+    plan: Plan = PLANS["free"]
+    requests_per_second: float = 4.0  # of all environments together
+    max_concurrency: float = 1.0  # environments among which every limit is shared out
     collapse_above: int | None = None  # URLs of one target in one invocation
     repurge_after_seconds: int = 0
-    queue_arn: str | None = None  # the function's own queue; only for second purges
+    queue_arn: str | None = None  # the function's own queue
+    batch_size: int = 10  # messages that make a batch a full one
+    drain: int = 0  # messages of one invocation at most, when it receives more by itself; 0: it does not
     dead_letter_queue_arn: str | None = None
     log_level: str = "INFO"
+
+    @property
+    def urls_per_request(self) -> int:
+        """What a request holds; of many environments none may take more at once than its share of a second's URLs."""
+        share = int(SHARE * self.plan.urls_per_second / self.max_concurrency)
+        return max(1, min(self.plan.urls_per_request, share))
 
     def __repr__(self) -> str:
         return f"Config(name={self.name!r})"  # the default one would print the token

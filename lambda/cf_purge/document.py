@@ -9,8 +9,8 @@ from cf_purge import log
 from cf_purge.config import (
     API_URL,
     ENDPOINTS,
-    FILES_PER_REQUEST,
     HOST,
+    PLANS,
     QUEUE_ARN,
     Config,
     Target,
@@ -46,16 +46,17 @@ def read_document(text: str) -> Config:
     targets = fields.objects("targets")
     cloudflare = fields.object("cloudflare")
     plan = cloudflare.text("plan", "free")
-    if plan not in FILES_PER_REQUEST:
-        raise cloudflare.wrong("plan", "must be one of " + ", ".join(FILES_PER_REQUEST))
+    if plan not in PLANS:
+        raise cloudflare.wrong("plan", "must be one of " + ", ".join(PLANS))
     address = cloudflare.optional_text("email")
     operation = cloudflare.text("operation", "purge")
     if operation not in ENDPOINTS:
         raise cloudflare.wrong("operation", "must be one of " + ", ".join(ENDPOINTS))
     queue_arn, dead_letter_queue_arn = (_queue_arn(fields, name) for name in ("queue_arn", "dead_letter_queue_arn"))
     repurge_after_seconds = fields.whole("repurge_after_seconds", 0, 900) or 0
-    if repurge_after_seconds and queue_arn is None:
-        raise fields.wrong("queue_arn", "is missing: repurge_after_seconds needs it")
+    drain = fields.whole("drain", 0, 10_000) or 0
+    if (repurge_after_seconds or drain) and queue_arn is None:
+        raise fields.wrong("queue_arn", "is missing: repurge_after_seconds and drain need it")
     level = fields.text("log_level", "INFO")
     if level not in log.LEVELS:
         raise fields.wrong("log_level", "must be one of " + ", ".join(log.LEVELS))
@@ -72,11 +73,14 @@ def read_document(text: str) -> Config:
         email=None if address is None else checked_email(address, cloudflare.path("email")),
         api_url=checked_api_url(cloudflare.text("api_url", API_URL), cloudflare.path("api_url")),
         endpoint=ENDPOINTS[operation],
-        files_per_request=FILES_PER_REQUEST[plan],
-        requests_per_second=cloudflare.positive("requests_per_second", 4) / fields.positive("max_concurrency", 1),
+        plan=PLANS[plan],
+        requests_per_second=cloudflare.positive("requests_per_second", 4),
+        max_concurrency=fields.positive("max_concurrency", 1),
         collapse_above=fields.whole("collapse_above", 1, 1_000_000),
         repurge_after_seconds=repurge_after_seconds,
         queue_arn=queue_arn,
+        batch_size=fields.whole("batch_size", 1, 10_000) or 10,
+        drain=drain,
         dead_letter_queue_arn=dead_letter_queue_arn,
         log_level=level,
     )

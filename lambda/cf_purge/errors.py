@@ -20,6 +20,10 @@ class Transient(PurgeError):
         self.retry_after = retry_after
 
 
+class OutOfTime(Transient):
+    """The invocation ends before it: another one may have the time."""
+
+
 class Misconfigured(PurgeError):
     """Nothing works until a person changes the configuration, the token or a permission."""
 

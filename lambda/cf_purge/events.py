@@ -80,15 +80,19 @@ def _message(record: dict[str, Any]) -> Message:
     if not isinstance(message_id, str) or not message_id or not isinstance(body, str):
         raise UnknownEvent("An SQS record has no messageId or no body.")
     receipt, queue_arn = record.get("receiptHandle"), record.get("eventSourceARN")
-    attributes = record.get("attributes")
-    receives = str(attributes.get("ApproximateReceiveCount", "") if isinstance(attributes, dict) else "")
     return Message(
         id=message_id,
         body=body,
         receipt=receipt if isinstance(receipt, str) else "",
-        receives=max(1, int(receives)) if receives.isascii() and receives.isdigit() else 1,
+        receives=receives_in(record.get("attributes")),
         queue_arn=queue_arn if isinstance(queue_arn, str) else "",
     )
+
+
+def receives_in(attributes: object) -> int:
+    """Return how often a message was received, by its system attributes; 1 when they do not say."""
+    count = str(attributes.get("ApproximateReceiveCount", "") if isinstance(attributes, dict) else "")
+    return max(1, int(count[:9])) if count.isascii() and count.isdigit() else 1
 
 
 def asked_by(document: object) -> Asked:

@@ -23,6 +23,7 @@ from cf_purge.transport import Transport
 
 if TYPE_CHECKING:
     from cf_purge.check import Check
+    from cf_purge.drain import Drain
 
 # What few invocations need is imported by them: every module costs a cold start a millisecond or two.
 
@@ -60,7 +61,7 @@ class Function:
     def __init__(self, config: Config, aws: Aws, transport: Transport, clock: Clock) -> None:
         self._config = config
         self._clock = clock
-        self._queue = Queue(aws, clock, config.dead_letter_queue_arn)
+        self._queue = Queue(aws, clock, config.queue_arn, config.dead_letter_queue_arn)
         self._cloudflare, self._token = Cloudflare(config, transport), Token(config, aws, clock)
         self._purger = Purger(config, self._cloudflare, self._token, clock)
 
@@ -99,8 +100,16 @@ class Function:
         """Purge what a batch of messages asks for; whatever is not known to be done is given back."""
         for message in messages:
             invocation.read(message.id, message.body)
+        drain = self._drain_for(messages, invocation)
+        drained = (
+            drain.receive(self._config.drain - len(messages), [each.id for each in messages], invocation, deadline)
+            if drain
+            else []
+        )
         invocation.purge()
-        outcomes = [(message, invocation.failure_of(message.id)) for message in messages]
+        # Delivered twice it is one message, and the last receipt handle is the one that counts.
+        by_id = {message.id: message for message in [*messages, *drained]}
+        outcomes = [(message, invocation.failure_of(message.id, message.receives)) for message in by_id.values()]
         failures = [(message, error) for message, error in outcomes if error is not None]
         returned = self._queue.settle(failures, deadline, invocation.metrics)
         # Not asked for is not done: the change comes again, and both of its purges with it.
@@ -109,7 +118,28 @@ class Function:
             (message, not_asked[message.id]) for message, error in outcomes if not error and message.id in not_asked
         ]
         returned += self._queue.settle(undone, deadline, invocation.metrics)
-        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in returned]}
+        returned_ids = {message.id for message in returned}
+        if drain:
+            drain.delete([message for message in drained if message.id not in returned_ids], deadline)
+        # The mapping deletes the others of what it delivered, and knows nothing of what was drained.
+        failed_ids = dict.fromkeys(message.id for message in messages if message.id in returned_ids)
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed_ids]}
+
+    def _drain_for(self, messages: Sequence[Message], invocation: Invocation) -> Drain | None:
+        """A full batch shows a burst; and when requests are scarce no small one should be sent.
+
+        While Cloudflare does not take anything, what waits in the queue is better left there.
+        """
+        arn = self._config.queue_arn
+        if self._config.drain <= len(messages) or arn is None or self._purger.is_failing:
+            return None
+        if any(message.queue_arn != arn for message in messages):
+            return None
+        if not 1 < self._config.batch_size <= len(messages) and not invocation.places_worth_filling:
+            return None
+        from cf_purge.drain import Drain
+
+        return Drain(self._queue, arn, self._clock)
 
     def _answer(self, event: Any, invocation: Invocation, deadline: float) -> dict[str, Any]:
         """Purge what a single event asks for and say what was purged; a failure is an exception."""

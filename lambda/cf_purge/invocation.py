@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from cf_purge import log
-from cf_purge.batch import Job
+from cf_purge.batch import Job, Load
 from cf_purge.clock import Clock
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient, foremost, joined
+from cf_purge.errors import Misconfigured, OutOfTime, PurgeError, Rejected, Transient, foremost, joined
 from cf_purge.events import Asked, Change, Named, asked_by
 from cf_purge.metrics import Metrics
 from cf_purge.purge import Purge
@@ -19,6 +20,9 @@ from cf_purge.targets import purges_for
 
 if TYPE_CHECKING:
     from cf_purge.check import Check
+
+
+_PATIENT_RECEIVES = 3
 
 
 class Invocation:
@@ -37,12 +41,33 @@ class Invocation:
         self._deadline = deadline  # seconds since the epoch
         self._errors: dict[str, list[Exception]] = {}  # by source: what is wrong apart from its purges
         self._repurges: set[str] = set()  # sources that are second purges themselves
+        self._load = Load(config.urls_per_request)  # of what was read
         self._accepted_at: dict[Purge, float] = {}
         self._refused: dict[Purge, PurgeError] = {}
 
     @property
     def jobs(self) -> list[Job]:
         return [job for jobs in self._jobs.values() for job in jobs]
+
+    def room_for(self, most: int) -> int:
+        """Return how many of so many more messages can be purged well before the deadline, going by those read."""
+        each = self._load.size / max(1, len(self._jobs))
+        while most and not self._purger.has_time_for(
+            self._load,
+            math.ceil(max(0.0, most * each - self._load.free_places) / self._load.urls_per_request),
+            self._deadline,
+        ):
+            most //= 2
+        return most
+
+    @property
+    def places_worth_filling(self) -> int:
+        """How many more purges would fill the requests, 0 while requests need not be saved."""
+        return self._load.free_places if self._purger.is_short_of_requests(self._load) else 0
+
+    def keep_back(self, seconds: float) -> None:
+        """End purging so much earlier."""
+        self._deadline -= seconds
 
     def read(self, source: str, body: str) -> None:
         """Plan what a message asks for; whatever is wrong with it stays its own fault."""
@@ -52,6 +77,8 @@ class Invocation:
             if asked.dry_run:
                 log.info("dry run", invalidations=shown(self._collapsed(self._jobs.pop(source, []))))
             self._refuse_too_large(source)
+            for job in self._jobs.get(source, ()):
+                self._load.add(job.purges)
         except Rejected as error:
             self.fail(source, error)
         except Exception as error:
@@ -124,11 +151,12 @@ class Invocation:
         """Return what is wrong with a source apart from its purges."""
         return list(self._errors.get(source, ()))
 
-    def failure_of(self, source: str) -> Exception | None:
+    def failure_of(self, source: str, receives: int = 1) -> Exception | None:
         """Return why a source is not done, None when it is.
 
         Anything that may still work comes before what never will: a message is parked only when nothing else
-        is left to do for it. A check names all that it found.
+        is left to do for it. But one in which something is refused, and the rest of which never finds the time in
+        several `receives`, would go on for hours. A check names all that it found.
         """
         jobs, errors = self._jobs.get(source, ()), self.misunderstood(source)
         errors += (
@@ -137,6 +165,8 @@ class Invocation:
             for purge in job.purges
             if purge not in self._accepted_at
         )
+        if receives >= _PATIENT_RECEIVES and all(isinstance(error, Rejected | OutOfTime) for error in errors):
+            errors = [error for error in errors if isinstance(error, Rejected)] or errors
         return joined(errors) if any(job.is_check for job in jobs) else foremost(errors)
 
     def _job_of(self, source: str, change: Change) -> Job:

@@ -37,6 +37,13 @@ class Purge:
     target: Target | None = field(default=None, compare=False, repr=False)  # None when named by hand
 
     @property
+    def host(self) -> str:
+        """Return the host it is about; "" for a tag and for everything."""
+        if self.kind == FILES:
+            return self.item.partition("://")[2].partition("/")[0]
+        return self.item.partition("/")[0] if self.kind in (PREFIXES, HOSTS) else ""
+
+    @property
     def shown(self) -> object:
         """Return it as Cloudflare is sent it; everything, as the manual event says it."""
         if self.kind == EVERYTHING:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import TypeVar
 
 from cf_purge import log
-from cf_purge.batch import Request, requests_for
+from cf_purge.batch import Load, Request, requests_for
 from cf_purge.clock import Clock
-from cf_purge.cloudflare import Cloudflare, RateLimited
+from cf_purge.cloudflare import FOREIGN_HOST, Cloudflare, RateLimited
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.errors import Misconfigured, OutOfTime, PurgeError, Rejected, Transient
 from cf_purge.metrics import Metrics
 from cf_purge.pace import Pace
 from cf_purge.purge import FILES, Purge
 from cf_purge.token import Token
 
+E = TypeVar("E", bound=PurgeError | None)
+
 TRIES = 3
 REQUEST_TIMEOUT = 10.0  # seconds; Cloudflare's own median is a quarter of one
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0  # seconds
 _SHORTEST_REQUEST = 1.0  # seconds; with less left than this none is begun
+_USUAL_LATENCY = 0.25  # seconds; the median Cloudflare publishes
+_ENOUGH_REFUSALS = 16  # of one host, and nothing of it accepted
+_USABLE = 0.8  # of the time left: some requests take longer than usual
 _ITEMS_PER_LINE = 50  # a log event holds 256 KB, a URL of a 1,024-byte key 3 KB
 
 
@@ -29,29 +36,66 @@ class _Lane:
     """The requests of one zone and kind. Each kind has its own rate limit, and some environments take no URLs."""
 
     pending: list[Request]  # the next one last
-    due: float = 0.0  # when the next may go, in seconds since the epoch
+    due: float = 0.0  # when the next may be tried again, in seconds since the epoch
     sent: int = 0  # requests and tries
     tries: int = 0  # of the next request
     has_fresh_token: bool = False  # the next request is tried with a token fetched for it
+    known_hosts: set[str] = field(default_factory=set)
+    foreign_hosts: Counter[str] = field(default_factory=Counter)  # refusals by host
+
+    def note(self, request: Request, error: PurgeError | None) -> None:
+        """Keep count of the hosts that the zone does not know."""
+        if error is None:
+            self.known_hosts.update(purge.host for purge in request.purges)
+        elif isinstance(error, Rejected) and error.code == FOREIGN_HOST:
+            self.foreign_hosts[request.purges[0].host] += 1
+
+    def is_foreign(self, host: str) -> bool:
+        """Tell whether halving on would only use up the time: the zone has taken nothing of this host."""
+        return self.foreign_hosts[host] >= _ENOUGH_REFUSALS and host not in self.known_hosts
+
+    def give_up(self, host: str, error: PurgeError) -> Iterator[tuple[Request, PurgeError]]:
+        """Yield what is pending of a host with the outcome of what was tried of it."""
+        pending, self.pending = self.pending, []
+        for request in pending:
+            foreign = tuple(purge for purge in request.purges if purge.host == host)
+            if foreign:
+                yield _reported(replace(request, purges=foreign), error)
+            rest = tuple(purge for purge in request.purges if purge.host != host)
+            if rest:
+                self.pending.append(replace(request, purges=rest))
 
 
 class Purger:
     """Brings purges to Cloudflare and says of each how it ended."""
 
     def __init__(self, config: Config, cloudflare: Cloudflare, token: Token, clock: Clock) -> None:
-        self._limit = config.files_per_request
+        self._limit = config.urls_per_request
         self._cloudflare = cloudflare
         self._token = token
         self._clock = clock
-        self._rate = config.requests_per_second
-        self._pace = Pace(config.requests_per_second)
+        self._pace = Pace(config)
+        self.is_failing = False  # the last request did not get through, and not for its items' sake
 
     def fits(self, purges: Sequence[Purge], deadline: float) -> bool:
-        """Tell whether purges that only count when all are accepted can be, in half of the time that is left."""
+        """Tell whether purges that only count when all are accepted ever can be, in half of the time that is left."""
         if len(purges) <= self._limit:
             return True
-        needed = sum(1 for _ in requests_for(purges, self._limit))
-        return needed <= max(1.0, self._rate * (deadline - self._clock.now()) / 2)
+        load = Load(self._limit)
+        load.add(purges)
+        return load.count <= 1 or self._seconds_for(load, None) <= (deadline - self._clock.now()) / 2
+
+    def has_time_for(self, load: Load, more: int, deadline: float) -> bool:
+        """Tell whether a load and so many more requests can be sent now, in most of the time that is left."""
+        now = self._clock.now()
+        return self._seconds_for(load, now, more) <= _USABLE * (deadline - now)
+
+    def is_short_of_requests(self, load: Load) -> bool:
+        """Tell whether requests have become so few that none of them should go half empty."""
+        return self._pace.is_scarce(load, self._clock.now())
+
+    def _seconds_for(self, load: Load, now: float | None, more: int = 0) -> float:
+        return max(self._pace.seconds_for(load, now, more), (load.count + more) * _USUAL_LATENCY)
 
     def run(
         self, purges: Iterable[Purge], deadline: float, metrics: Metrics
@@ -59,13 +103,14 @@ class Purger:
         """Yield every purge once, in a request with its outcome: None for accepted, else why not.
 
         Zones and kinds take turns, and one that has to wait lets the others go first. A rejected request is halved
-        until the bad purge stands alone. What else is wrong with a zone holds for the rest of its purges of that
-        kind in this run: it is not asked again. `deadline` is in seconds since the epoch.
+        until the bad purge stands alone, or until it is clear that a host is not the zone's. What else is wrong with a
+        zone holds for the rest of its purges of that kind in this run: it is not asked again. `deadline` is in
+        seconds since the epoch.
         """
         groups = groupby(requests_for(purges, self._limit), key=lambda request: (request.zone, request.kind))
         lanes = [_Lane(list(group)[::-1]) for _, group in groups]
         while lanes:
-            lane = min(lanes, key=lambda lane: (lane.due, lane.sent))
+            lane = min(lanes, key=lambda lane: (self._ready_at(lane), lane.sent))
             request = lane.pending[-1]
             error = self._outcome(request, lane, deadline, metrics)
             if error is None or isinstance(error, Rejected):
@@ -75,19 +120,24 @@ class Purger:
                     lane.pending += reversed(request.halves())
                 else:
                     yield _reported(request, error)
+                    lane.note(request, error)
+                    if error is not None and lane.is_foreign(request.purges[0].host):
+                        yield from lane.give_up(request.purges[0].host, error)
             elif not self._may_go_on(lane, error, lanes, deadline):
                 for rest in reversed(lane.pending):
                     yield _reported(rest, error)
                 lane.pending.clear()
             lanes = [lane for lane in lanes if lane.pending]
 
+    def _ready_at(self, lane: _Lane) -> float:
+        """Return when a lane's next request may go, in seconds since the epoch."""
+        now = self._clock.now()
+        return max(lane.due, now + self._pace.wait(now, lane.pending[-1]))
+
     def _outcome(self, request: Request, lane: _Lane, deadline: float, metrics: Metrics) -> PurgeError | None:
         try:
-            self._clock.sleep(max(0.0, lane.due - self._clock.now()))
-            lane.sent += 1
-            self._try(request, deadline, metrics)
+            self._try(request, lane, deadline, metrics)
         except PurgeError as error:
-            metrics.rate_limited += isinstance(error, RateLimited)
             if not isinstance(error, Misconfigured) or lane.has_fresh_token:
                 return error
             try:
@@ -117,20 +167,31 @@ class Purger:
                 other.due = max(other.due, now + wait)
         return True
 
-    def _try(self, request: Request, deadline: float, metrics: Metrics) -> None:
-        now = self._clock.now()
-        wait = self._pace.wait(now)
-        if now + wait + _SHORTEST_REQUEST > deadline:
-            raise Transient("No time is left in this invocation.", wait or None)
-        token = self._token.get()
-        self._pace.take()
-        self._clock.sleep(wait)
-        metrics.requests += 1
-        left = max(_SHORTEST_REQUEST, deadline - self._clock.now())
-        self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, left))
+    def _try(self, request: Request, lane: _Lane, deadline: float, metrics: Metrics) -> None:
+        now, ready_at = self._clock.now(), self._ready_at(lane)
+        if ready_at + _SHORTEST_REQUEST > deadline:
+            raise OutOfTime("No time is left in this invocation.", ready_at - now or None)
+        try:
+            self._clock.sleep(ready_at - now)
+            token = self._token.get()
+            self._pace.take(request)
+            lane.sent += 1
+            metrics.requests += 1
+            left = max(_SHORTEST_REQUEST, deadline - self._clock.now())
+            quota = self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, left))
+        except PurgeError as error:
+            self.is_failing = not isinstance(error, Rejected)
+            if isinstance(error, RateLimited):
+                metrics.rate_limited += 1
+                if error.retry_after is not None:
+                    self._pace.hold(request, error.retry_after, self._clock.now())
+            raise
+        self.is_failing = False
+        if quota is not None:
+            self._pace.heed(request, quota, self._clock.now())
 
 
-def _reported(request: Request, error: PurgeError | None) -> tuple[Request, PurgeError | None]:
+def _reported(request: Request, error: E) -> tuple[Request, E]:
     items = [purge.shown for purge in request.purges]
     zone, kind = str(request.zone), "urls" if request.kind == FILES else request.kind
     if error is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from cf_purge import log
@@ -16,19 +17,26 @@ from cf_purge.metrics import Metrics
 
 MISCONFIGURED_DELAY = 900  # seconds
 _FIRST_DELAY, _LONGEST_DELAY = 5, 900  # seconds
-_BATCH = 10  # entries in one SQS call
+BATCH = 10  # entries in one SQS call
 # A Retry-After of a second for hours would use up the 30 receives in minutes. From here on our own back-off is the
-# least, and what is left of the receives lasts for five hours.
-_OBEDIENT_RECEIVES = 10
+# least, and what is left of the receives lasts for more than four hours.
+_OBEDIENT_RECEIVES = 8
 _SHORTEST_CALL = 0.2  # seconds; with less left than this none is begun
+# Of our own back-off this much is left to chance: what failed together need not come again together.
+_JITTER = 0.2
 
 
-def delay_after(error: Exception, receives: int) -> int:
-    """Return the seconds after which a message that was received `receives` times should be seen again."""
+def delay_after(error: Exception, receives: int, chance: float) -> int:
+    """Return the seconds after which a message that was received `receives` times should be seen again.
+
+    `chance` is a random number in [0, 1). A wait that was asked for is kept as it is: what comes together then
+    shares its requests, and no more functions run than `max_concurrency`.
+    """
     if isinstance(error, Misconfigured):
         return MISCONFIGURED_DELAY
     asked_for = error.retry_after if isinstance(error, Transient) else None
-    delay: int = _FIRST_DELAY * 2 ** min(receives - 1, 10)
+    backoff: int = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
+    delay = math.ceil(backoff * (1 - _JITTER * chance))
     if asked_for is not None:
         delay = max(math.ceil(asked_for), 1 if receives <= _OBEDIENT_RECEIVES else delay)
     return min(_LONGEST_DELAY, delay)
@@ -37,9 +45,10 @@ def delay_after(error: Exception, receives: int) -> int:
 class Queue:
     """The queue the messages came from, and the dead-letter queue behind it."""
 
-    def __init__(self, aws: Aws, clock: Clock, dead_letter_queue_arn: str | None) -> None:
+    def __init__(self, aws: Aws, clock: Clock, arn: str | None, dead_letter_queue_arn: str | None) -> None:
         self._aws = aws
         self._clock = clock
+        self._arn = arn
         self._dead_letter_queue_arn = dead_letter_queue_arn
 
     def settle(self, failures: Sequence[tuple[Message, Exception]], deadline: float, metrics: Metrics) -> list[Message]:
@@ -64,12 +73,35 @@ class Queue:
         metrics.retried += len(returned)
         # Whoever may invoke the function may write what looks like a message, and must not choose whom it talks to.
         delays = [
-            (message, delay_after(error, message.receives))
+            (message, delay_after(error, message.receives, self._clock.random()))
             for message, error in returned
-            if message.receipt and QUEUE_ARN.fullmatch(message.queue_arn)
+            if message.receipt and self._is_known(message.queue_arn)
         ]
         self._give_back(delays, deadline)
         return [message for message, _ in returned]
+
+    def call(self, operation: str, arn: str, payload: dict[str, Any], deadline: float) -> dict[str, Any]:
+        """Call one operation on a queue and return its result; `deadline` in seconds since the epoch.
+
+        Raises:
+            PurgeError: as `Aws.call`, or no time is left.
+        """
+        _, _, _, region, account, name = arn.split(":")
+        left = deadline - self._clock.now()
+        if left < _SHORTEST_CALL:
+            raise Transient("No time is left in this invocation.")
+        queue_url = f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
+        return self._aws.call("sqs", operation, {"QueueUrl": queue_url, **payload}, region, min(TIMEOUT, left))
+
+    def call_all(
+        self, operation: str, arn: str, payloads: Sequence[dict[str, Any]], deadline: float
+    ) -> list[dict[str, Any] | Exception]:
+        """Call one operation several times at once; what one call raises is its result."""
+        return self._aws.together([partial(self.call, operation, arn, payload, deadline) for payload in payloads])
+
+    def _is_known(self, arn: str) -> bool:
+        """A function made by hand is not told its queue; its role then decides."""
+        return arn == self._arn if self._arn is not None else bool(QUEUE_ARN.fullmatch(arn))
 
     def send(self, arn: str, body: str, delay: int, deadline: float) -> None:
         """Put a message into a queue, to be seen after `delay` seconds (at most 900).
@@ -77,22 +109,22 @@ class Queue:
         Raises:
             PurgeError: it is not there.
         """
-        self._call("SendMessage", arn, {"MessageBody": body, "DelaySeconds": delay}, deadline)
+        self.call("SendMessage", arn, {"MessageBody": body, "DelaySeconds": delay}, deadline)
 
     def _give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
         """Choose when returned messages are seen again, in seconds from now.
 
         A failure costs only the choice: the queue's own visibility timeout then applies.
         """
-        for start in range(0, len(messages), _BATCH):
-            part = messages[start : start + _BATCH]
+        for start in range(0, len(messages), BATCH):
+            part = messages[start : start + BATCH]
             entries = [
                 {"Id": str(index), "ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
                 for index, (message, delay) in enumerate(part)
             ]
             queue_arn = part[0][0].queue_arn
             try:
-                result = self._call("ChangeMessageVisibilityBatch", queue_arn, {"Entries": entries}, deadline)
+                result = self.call("ChangeMessageVisibilityBatch", queue_arn, {"Entries": entries}, deadline)
                 if result.get("Failed"):
                     log.warn("visibility not changed", messages=len(result["Failed"]))
             except Exception as error:  # the messages are given back all the same
@@ -111,15 +143,7 @@ class Queue:
             "ReasonCode": {"DataType": "String", "StringValue": error.code},
             "Reason": {"DataType": "String", "StringValue": _attribute(str(error))},
         }
-        self._call("SendMessage", arn, {"MessageBody": message.body, "MessageAttributes": attributes}, deadline)
-
-    def _call(self, operation: str, arn: str, payload: dict[str, Any], deadline: float) -> dict[str, Any]:
-        _, _, _, region, account, name = arn.split(":")
-        left = deadline - self._clock.now()
-        if left < _SHORTEST_CALL:
-            raise Transient("No time is left in this invocation.")
-        queue_url = f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
-        return self._aws.call("sqs", operation, {"QueueUrl": queue_url, **payload}, region, min(TIMEOUT, left))
+        self.call("SendMessage", arn, {"MessageBody": message.body, "MessageAttributes": attributes}, deadline)
 
 
 def _attribute(text: str) -> str:

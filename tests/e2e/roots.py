@@ -77,7 +77,7 @@ resource "aws_iam_role_policy" "emulator" {
     Version   = "2012-10-17"
     Statement = [{
       Effect   = "Allow"
-      Action   = ["sqs:ChangeMessageVisibilityBatch"]
+      Action   = ["sqs:ChangeMessageVisibilityBatch", "sqs:DeleteMessageBatch"]
       Resource = module.cf_purge.queue_arn
     }]
   })

@@ -12,7 +12,11 @@ from tests.plans.planning import Plan, label
 from tests.plans.told import COLLAPSING, EVERY_KIND, KINDS, SECOND_PURGES, SMALLEST, ZONE_ID
 
 HOST = "www.example.com"
-DLQ = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
+# The ARNs are known after apply: their names are what can be held against the function here.
+QUEUES = {
+    "queue_arn": "arn:aws:sqs:eu-west-1:123456789012:site",
+    "dead_letter_queue_arn": "arn:aws:sqs:eu-west-1:123456789012:site-dlq",
+}
 
 
 def evaluated(plan: Plan, case: str, name: str) -> str:
@@ -21,7 +25,7 @@ def evaluated(plan: Plan, case: str, name: str) -> str:
 
 
 def told(plan: Plan, case: str) -> Config:
-    return read_document(evaluated(plan, case, "function_config"))
+    return read_document(json.dumps({**json.loads(evaluated(plan, case, "function_config")), **QUEUES}))
 
 
 def test_what_is_left_out_because_it_is_the_default_is_the_functions_default(plan: Plan) -> None:
@@ -57,9 +61,8 @@ def test_the_function_takes_as_much_collapsing_as_the_module(plan: Plan, number:
     assert told(plan, COLLAPSING[number]).collapse_above == number
 
 
-def test_the_function_is_told_of_its_queue_with_second_purges_and_knows_both_names(plan: Plan) -> None:
-    # The ARNs are known after apply: the names are what can be held against the function here.
-    document = json.loads(evaluated(plan, SECOND_PURGES, "function_config"))
-    queues = {"queue_arn": DLQ.removesuffix("-dlq"), "dead_letter_queue_arn": DLQ}
-    config = read_document(json.dumps({**document, **queues}))
-    assert (config.repurge_after_seconds, config.queue_arn, config.dead_letter_queue_arn) == (900, *queues.values())
+def test_the_function_is_told_of_its_queues_and_how_to_use_them(plan: Plan) -> None:
+    config = told(plan, SECOND_PURGES)
+    assert (config.queue_arn, config.dead_letter_queue_arn) == tuple(QUEUES.values())
+    assert (config.repurge_after_seconds, config.batch_size, config.drain) == (900, 10, 1000)
+    assert config.max_concurrency == 2

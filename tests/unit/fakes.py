@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -67,6 +67,9 @@ class FakeClock:
         self.time += seconds
         if seconds:
             self.slept.append(round(seconds, 6))
+
+    def pass_(self, seconds: float) -> None:
+        self.time += seconds
 
     def random(self) -> float:
         return self.chance
@@ -220,7 +223,8 @@ class FakeCloudflare:
 class FakeAws:
     """SSM and SQS; `script` answers the next calls of an operation, None in it meaning "as always".
 
-    What is sent to the function's own queue is `delayed`, to the dead-letter queue `parked`.
+    What is sent to the function's own queue is `delayed`, to the dead-letter queue `parked`. What waits in the own
+    queue to be received is `waiting`, as (id, body).
     """
 
     token: str = TOKEN
@@ -229,6 +233,9 @@ class FakeAws:
     parked: list[dict[str, Any]] = field(default_factory=list)
     delayed: list[dict[str, Any]] = field(default_factory=list)
     delays: dict[str, int] = field(default_factory=dict)  # seconds, by receipt handle
+    waiting: list[tuple[str, str]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)  # receipt handles
+    on_long_poll: Callable[[int], None] = lambda _: None  # is told the seconds when nothing waits
 
     def fetches(self) -> int:
         return sum(operation == "GetParameter" for operation, _ in self.calls)
@@ -252,13 +259,35 @@ class FakeAws:
                 assert "DelaySeconds" not in sent.body
                 self.parked.append(sent.body)
             return answer(200, {"MessageId": "p", "MD5OfMessageBody": "0"})
-        assert operation == "ChangeMessageVisibilityBatch", operation
+        if operation == "ReceiveMessage":
+            return self._receive(sent)
         entries = sent.body["Entries"]
         assert 1 <= len(entries) <= 10
         assert len({entry["Id"] for entry in entries}) == len(entries)
+        if operation == "DeleteMessageBatch":
+            assert sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}")
+            self.deleted += [entry["ReceiptHandle"] for entry in entries]
+            return answer(200, {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []})
+        assert operation == "ChangeMessageVisibilityBatch", operation
         assert all(isinstance(e["VisibilityTimeout"], int) and 0 <= e["VisibilityTimeout"] <= 43200 for e in entries)
         self.delays.update({entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in entries})
         return answer(200, {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []})
+
+    def _receive(self, sent: Sent) -> Reply:
+        assert sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}")
+        most, wait = sent.body["MaxNumberOfMessages"], sent.body["WaitTimeSeconds"]
+        assert 1 <= most <= 10
+        assert 0 <= wait < sent.timeout
+        if wait and not self.waiting:
+            self.on_long_poll(wait)
+        received, self.waiting = self.waiting[:most], self.waiting[most:]
+        attributes = {"ApproximateReceiveCount": "1"}
+        assert list(attributes) == sent.body["MessageSystemAttributeNames"]
+        messages = [
+            {"MessageId": name, "ReceiptHandle": f"receipt-{name}", "Body": body, "Attributes": attributes}
+            for name, body in received
+        ]
+        return answer(200, {"Messages": messages} if messages else {})
 
 
 class FakeTransport:
@@ -275,6 +304,15 @@ class FakeTransport:
 
     def get(self, url: str, headers: Mapping[str, str], timeout: float) -> Answer:
         return self._answer(Sent(url, dict(headers), None, timeout, "GET"))
+
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        results: list[Any] = []
+        for call in calls:
+            try:
+                results.append(call())
+            except Exception as error:
+                results.append(error)
+        return results
 
     def _answer(self, sent: Sent) -> Answer:
         assert sent.timeout > 0
@@ -303,6 +341,7 @@ class World:
         self.clock = FakeClock()
         self.cloudflare = FakeCloudflare()
         self.aws = FakeAws()
+        self.aws.on_long_poll = self.clock.pass_
         self.transport = FakeTransport(self.cloudflare, self.aws)
         self.output = ""
         with self.listening():

@@ -6,9 +6,17 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+
+# By name, as in life: urllib3 1.26 checks no certificate of an address. A name may be tried at ::1 first.
+by_name = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 
 
 @dataclass
@@ -52,6 +60,18 @@ def reset(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.close_connection = True
     handler.connection.close()
+
+
+def drip(handler: BaseHTTPRequestHandler, words: bytes, at_once: bytes = b"", every: float = 0.02) -> None:
+    """Answer one byte at a time, from the status line on, but for what comes before that at once."""
+    handler.close_connection = True
+    try:
+        handler.connection.sendall(at_once)
+        for byte in words:
+            handler.connection.sendall(bytes([byte]))
+            time.sleep(every)
+    except OSError:  # nobody is listening any more
+        pass
 
 
 def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[[], None]]:
@@ -99,3 +119,21 @@ def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[
         thread.join()
 
     return local, stop
+
+
+def named(url: str) -> str:
+    return url.replace("127.0.0.1", "localhost")
+
+
+def trusted(bundle: Path) -> trustme.CA:
+    """Make a certificate authority and write what trusts it to a file."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(bundle))
+    return authority
+
+
+def tls(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
+    """Return a server's context with a certificate for `name`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context

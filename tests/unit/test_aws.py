@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from cf_purge.aws import Aws
 from cf_purge.clock import Clock
+from cf_purge.drain import Drain
 from cf_purge.environment import load
 from cf_purge.errors import Misconfigured, Rejected, Transient
 from cf_purge.events import messages_in
@@ -171,7 +172,10 @@ def test_a_parked_message_lies_in_the_real_queue_untouched_with_its_reason(
     body = '{ "keys" : ["ünï 🎉"], "x":1 }\n'
     [message] = messages_in({"Records": [sqs_record(body)]}) or []
     metrics = Metrics()
-    assert Queue(aws, Clock(), arn).settle([(message, Rejected("because\x00 ünï", "ForeignHost"))], SOON, metrics) == []
+    assert (
+        Queue(aws, Clock(), None, arn).settle([(message, Rejected("because\x00 ünï", "ForeignHost"))], SOON, metrics)
+        == []
+    )
     assert metrics.parked == 1
     [parked] = received_from(sqs, url)
     assert parked["Body"] == body
@@ -198,10 +202,44 @@ def test_returned_messages_are_seen_again_when_they_should_be(client: Callable[[
     messages = messages_in({"Records": records}) or []
     assert received_from(sqs, url) == []
     failures = [(m, Transient("no", 1 if m.body == "soon" else 600)) for m in messages]
-    assert Queue(aws, Clock(), None).settle(failures, SOON, Metrics()) == messages
+    assert Queue(aws, Clock(), arn, None).settle(failures, SOON, Metrics()) == messages
     [again] = received_from(sqs, url, WaitTimeSeconds=4)
     assert again["Body"] == "soon"
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
+
+
+def test_a_burst_is_received_and_deleted(client: Callable[[str], Any], aws: Aws) -> None:
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName="burst", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    for number in range(23):
+        sqs.send_message(QueueUrl=url, MessageBody=str(number))
+    read: list[str] = []
+
+    class Reading:
+        places_worth_filling = 0
+
+        def room_for(self, most: int) -> int:
+            return most
+
+        def read(self, source: str, body: str) -> None:
+            read.append(body)
+
+        def keep_back(self, seconds: float) -> None:
+            assert seconds >= 0
+
+    clock = Clock()
+    drain = Drain(Queue(aws, clock, arn, None), arn, clock)
+    deadline = clock.now() + 60
+    messages = drain.receive(100, [], Reading(), deadline)  # type: ignore[arg-type]
+    assert sorted(read, key=int) == [str(number) for number in range(23)]
+    assert {message.receives for message in messages} == {1}
+    drain.delete(messages[:20], deadline)
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] == dict.fromkeys(names) | {
+        "ApproximateNumberOfMessages": "0",
+        "ApproximateNumberOfMessagesNotVisible": "3",
+    }
 
 
 def test_a_missing_queue_is_misconfigured(aws: Aws) -> None:

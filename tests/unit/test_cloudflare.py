@@ -11,6 +11,7 @@ from cf_purge.batch import Request
 from cf_purge.cloudflare import Cloudflare, RateLimited, Unauthorized
 from cf_purge.config import Config, Target
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.pace import Quota
 from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, Zone
 from cf_purge.transport import Answer
 from tests.unit.factories import TOKEN, ZONE
@@ -441,3 +442,24 @@ def test_a_retry_after_date_without_a_date_to_count_from_is_left_to_our_back_off
     error = outcome(Answer(503, {"retry-after": "Mon, 23 Nov 2026 06:00:30 GMT"}, b'{"success": false}'))
     assert isinstance(error, Transient)
     assert error.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "quota"),
+    [
+        ({}, None),
+        ({"ratelimit": '"default";r=50;t=30'}, Quota(50, 30)),
+        ({"ratelimit": '"default";r=0;t=1', "ratelimit-policy": '"default";q=1200;w=300'}, Quota(0, 1, 1200)),
+        ({"ratelimit": '"default";t=30'}, None),
+        ({"ratelimit": '"default";r=50'}, None),
+        ({"ratelimit": '"default";r=-1;t=30'}, None),
+        ({"ratelimit": '"default";r=x;t=30', "ratelimit-policy": '"default";q=1200;w=300'}, None),
+        ({"ratelimit": '"default";r=5;t=3', "ratelimit-policy": "nonsense"}, Quota(5, 3)),
+        ({"ratelimit-policy": '"default";q=1200;w=300'}, None),
+        ({"ratelimit": "r=" + "9" * 5000 + ";t=1"}, None),
+    ],
+)
+def test_what_is_left_of_a_limit_is_read_from_an_accepted_answer(headers: dict[str, str], quota: Quota | None) -> None:
+    reply = Answer(200, headers, b'{"success": true}')
+    transport: Any = FakeTransport(FakeCloudflare(script=[reply]), FakeAws())
+    assert Cloudflare(Config("site", (Target(ZONE),)), transport).send(REQUEST, TOKEN, 7.5) == quota

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.config import Config, Target
+from cf_purge.config import PLANS, Config, Target
 from cf_purge.environment import load
 from cf_purge.errors import Misconfigured
 from cf_purge.purge import Zone
@@ -59,6 +59,8 @@ def test_a_document_says_all_there_is_to_know() -> None:
         repurge_after_seconds=900,
         queue_arn=QUEUE_ARN,
         max_concurrency=4,
+        batch_size=100,
+        drain=2000,
         log_level="DEBUG",
         include=["*.css"],
     )
@@ -82,7 +84,8 @@ def test_a_document_says_all_there_is_to_know() -> None:
     assert (config.collapse_above, config.repurge_after_seconds, config.queue_arn) == (30, 900, QUEUE_ARN)
     assert (config.name, config.bucket, config.api_token_parameter) == ("site", BUCKET, PARAMETER)
     assert (config.email, config.api_url) == ("a@b.c", "http://[::1]:1/v4")
-    assert (config.files_per_request, config.requests_per_second) == (500, 2.5)
+    assert (config.plan, config.requests_per_second, config.max_concurrency) == (PLANS["enterprise"], 10, 4)
+    assert (config.batch_size, config.drain) == (100, 2000)
     assert (config.dead_letter_queue_arn, config.log_level, config.api_token) == (DLQ_ARN, "DEBUG", None)
     assert (config.keys.takes("a.css"), config.keys.takes("a.js")) == (True, False)
 
@@ -94,14 +97,15 @@ def test_what_a_document_leaves_out_has_the_documented_default() -> None:
     assert (config.endpoint, config.collapse_above) == ("purge_cache", None)
     assert (config.repurge_after_seconds, config.queue_arn) == (0, None)
     assert config.api_url == "https://api.cloudflare.com/client/v4"
-    assert (config.files_per_request, config.requests_per_second) == (100, 4)
+    assert (config.plan, config.requests_per_second, config.max_concurrency) == (PLANS["free"], 4, 1)
+    assert (config.batch_size, config.drain) == (10, 0)
     assert (config.email, config.dead_letter_queue_arn, config.log_level) == (None, None, "INFO")
     assert config.keys.takes("anything/at all")
 
 
 def test_null_is_the_default_as_terraform_means_it() -> None:
     names = ("include", "exclude", "log_level", "max_concurrency", "cloudflare", "dead_letter_queue_arn")
-    nulls = dict.fromkeys((*names, "collapse_above", "repurge_after_seconds", "queue_arn"))
+    nulls = dict.fromkeys((*names, "collapse_above", "repurge_after_seconds", "queue_arn", "batch_size", "drain"))
     options = ("key_prefix", "path_prefix", "schemes", "index_documents", "purge_by", "clean_urls", "header_variants")
     defaults = target(**dict.fromkeys((*options, "tags", "environment_id")))
     assert read(**nulls, targets=[defaults]) == read(dead_letter_queue_arn=MISSING)
@@ -111,7 +115,7 @@ def test_null_is_the_default_as_terraform_means_it() -> None:
 
 @pytest.mark.parametrize(("plan", "limit"), [("free", 100), ("pro", 100), ("business", 100), ("enterprise", 500)])
 def test_the_plan_sets_how_many_urls_a_request_holds(plan: str, limit: int) -> None:
-    assert read(cloudflare={"plan": plan}).files_per_request == limit
+    assert read(cloudflare={"plan": plan}).plan.urls_per_request == limit
 
 
 @pytest.mark.parametrize(
@@ -319,7 +323,10 @@ def test_a_wrong_document_is_one_sentence_that_names_the_field(changes: dict[str
         ({"cloudflare": {"operation": "x"}}, "cloudflare.operation must be one of purge, invalidate."),
         ({"collapse_above": 0}, "collapse_above must be a whole number from 1 to 1000000."),
         ({"repurge_after_seconds": 901}, "repurge_after_seconds must be a whole number from 0 to 900."),
-        ({"repurge_after_seconds": 1}, "queue_arn is missing: repurge_after_seconds needs it."),
+        ({"repurge_after_seconds": 1}, "queue_arn is missing: repurge_after_seconds and drain need it."),
+        ({"drain": 1}, "queue_arn is missing: repurge_after_seconds and drain need it."),
+        ({"drain": -1}, "drain must be a whole number from 0 to 10000."),
+        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 10000."),
         ({"queue_arn": "x"}, "queue_arn must be the ARN of a queue."),
     ],
 )

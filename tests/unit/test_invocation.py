@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from typing import Any
 from urllib.parse import unquote
 
@@ -106,7 +107,7 @@ def test_a_thousand_changes_become_ten_requests() -> None:
 def test_an_outage_gives_every_message_back_for_later(world: World, receives: int) -> None:
     world.cloudflare.script = [outage()] * 3
     assert world.returned(sqs_event(s3_event("a"), s3_event("b"), receives=receives)) == ["m0", "m1"]
-    delay = min(900, 5 * 2 ** (receives - 1))
+    delay = math.ceil(0.9 * min(900, 5 * 2 ** (receives - 1)))
     assert world.aws.delays == {"receipt-m0": delay, "receipt-m1": delay}
     assert world.metrics["Retried"] == 2
     assert world.metrics["Misconfigured"] == 0
@@ -202,7 +203,7 @@ def test_a_test_event_in_the_queue_is_acknowledged_silently(world: World) -> Non
 
 
 def test_when_the_time_is_up_the_rest_goes_back() -> None:
-    world = World(document(cloudflare={"requests_per_second": 1}))
+    world = World(document(cloudflare={"requests_per_second": 0.5}))
     event = sqs_event(*(s3_event(*(f"{m}/{n}" for n in range(100))) for m in range(10)))
     returned = world.returned(event, seconds=9)
     assert world.clock.time <= AT + 1 + 9
@@ -446,3 +447,20 @@ def test_every_url_purged_is_explained_by_a_change_below_the_path(keys: list[str
     below = f"https://{HOST}/{path}/" if path else f"https://{HOST}/"
     explained = {below + key for key in keys} | {below + key[: -len("index.html")] for key in keys}
     assert {unquote(each, errors="strict") for each in world.cloudflare.urls} <= explained
+
+
+def test_a_message_that_is_refused_in_part_and_never_gets_through_is_parked_before_hours_have_passed() -> None:
+    """Telling sixty bad URLs from each other takes twice as many requests, more than an invocation has."""
+    event = {"keys": [f"bad/{n}" for n in range(60)]}
+    for receives, returned in ((1, ["m0"]), (2, ["m0"]), (3, [])):
+        world = World(document(cloudflare={"requests_per_second": 0.5}))
+        world.cloudflare.bad = lambda item: "/bad/" in item
+        world.cloudflare.bad_reply = refusal(400, 4711)
+        assert world.returned(sqs_event(event, receives=receives)) == returned
+        assert [code for code, _ in world.parked_reasons] == ["RejectedByCloudflare"] * (not returned)
+
+
+def test_a_message_that_is_refused_in_part_waits_for_an_outage_however_often_it_was_received(world: World) -> None:
+    world.cloudflare.kinds = {TAGS: refusal(400, 1012), FILES: outage()}
+    assert world.returned(sqs_event({"tags": ["t"], "urls": [url("a")]}, receives=20)) == ["m0"]
+    assert world.aws.parked == []

@@ -85,6 +85,7 @@ def test_a_broken_zone_keeps_nothing_from_a_healthy_one(
     assert world.metrics["Misconfigured"] == misconfigured
     # The zone is mended, the message comes again: now the other copy is purged too.
     world.cloudflare.zones.clear()
+    world.clock.time += delay or 0
     assert world.returned(sqs_event(s3_event("both/b.css"), receives=2)) == []
     assert (OTHER_ZONE, FILES, f"https://{CDN}/b.css") in world.cloudflare.accepted
 

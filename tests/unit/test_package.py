@@ -29,6 +29,7 @@ MODULES = [
     "collapse",
     "config",
     "document",
+    "drain",
     "environment",
     "errors",
     "events",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from cf_purge.errors import Misconfigured, Transient
@@ -12,26 +14,33 @@ from tests.unit.fakes import Sent, World, answer, aws_error, outage, refusal
     ("receives", "seconds"),
     [(1, 5), (2, 10), (3, 20), (4, 40), (5, 80), (6, 160), (7, 320), (8, 640), (9, 900), (10, 900), (1000, 900)],
 )
-def test_a_message_is_seen_again_after_five_seconds_doubled_each_time(receives: int, seconds: int) -> None:
-    assert delay_after(Transient("no"), receives) == seconds
-    assert delay_after(RuntimeError("no"), receives) == seconds
+@pytest.mark.parametrize(("chance", "share"), [(0.0, 1.0), (0.5, 0.9), (1 - 2**-53, 0.8)])
+def test_a_message_is_seen_again_after_five_seconds_doubled_each_time_less_some_jitter(
+    receives: int, seconds: int, chance: float, share: float
+) -> None:
+    for error in (Transient("no"), RuntimeError("no")):
+        assert delay_after(error, receives, chance) == math.ceil(seconds * share - 1e-9)
 
 
 @pytest.mark.parametrize(
     ("asked", "seconds"), [(0, 1), (0.2, 1), (1, 1), (7.2, 8), (300, 300), (900, 900), (901, 900), (999999, 900)]
 )
-@pytest.mark.parametrize("receives", [1, 9])
-def test_the_wait_that_was_asked_for_comes_before_our_own(asked: float, seconds: int, receives: int) -> None:
-    assert delay_after(Transient("no", asked), receives) == seconds
+@pytest.mark.parametrize("receives", [1, 8])
+@pytest.mark.parametrize("chance", [0.0, 0.9])
+def test_the_wait_that_was_asked_for_comes_before_our_own_and_has_no_jitter(
+    asked: float, seconds: int, receives: int, chance: float
+) -> None:
+    assert delay_after(Transient("no", asked), receives, chance) == seconds
 
 
 @pytest.mark.parametrize("receives", [1, 30])
 def test_what_a_person_must_mend_waits_a_quarter_of_an_hour(receives: int) -> None:
-    assert delay_after(Misconfigured("no"), receives) == 900
+    assert delay_after(Misconfigured("no"), receives, 0.9) == 900
 
 
-def test_thirty_receives_ride_out_more_than_five_hours() -> None:
-    assert sum(delay_after(Transient("no"), receives) for receives in range(1, 30)) > 5 * 3600
+@pytest.mark.parametrize(("chance", "hours"), [(0.0, 5), (0.5, 5), (1 - 2**-53, 4.4)])
+def test_thirty_receives_ride_out_more_than_four_hours_however_chance_has_it(chance: float, hours: float) -> None:
+    assert sum(delay_after(Transient("no"), receives, chance) for receives in range(1, 30)) > hours * 3600
 
 
 def test_returned_messages_get_their_visibility_in_calls_of_ten() -> None:
@@ -42,7 +51,7 @@ def test_returned_messages_get_their_visibility_in_calls_of_ten() -> None:
     calls = [body for operation, body in world.aws.calls if operation == "ChangeMessageVisibilityBatch"]
     assert [len(call["Entries"]) for call in calls] == [10, 10, 3]
     assert {call["QueueUrl"] for call in calls} == {f"https://sqs.{REGION}.amazonaws.com/123456789012/cf-purge"}
-    assert world.aws.delays == {f"receipt-m{n}": 5 * 2 ** (n % 3) for n in range(23)}
+    assert world.aws.delays == {f"receipt-m{n}": math.ceil(0.9 * 5 * 2 ** (n % 3)) for n in range(23)}
     assert world.metrics["Retried"] == 23
 
 
@@ -82,7 +91,7 @@ def test_a_reason_is_of_bounded_length(world: World) -> None:
 def test_a_message_that_cannot_be_parked_now_is_given_back(world: World, fault: Exception) -> None:
     world.aws.script["SendMessage"] = [fault]
     assert world.returned(sqs_event("poison", s3_event("a"), receives=3)) == ["m0"]
-    assert world.aws.delays == {"receipt-m0": 20}
+    assert world.aws.delays == {"receipt-m0": 18}
     assert (world.metrics["Parked"], world.metrics["Retried"], world.metrics["Misconfigured"]) == (0, 1, 0)
     [line] = world.logged("not parked")
     assert (line["level"], line["message_id"], line["code"]) == ("ERROR", "m0", "UnknownEvent")
@@ -148,8 +157,8 @@ def test_the_queue_s_region_is_its_own() -> None:
 
 @pytest.mark.parametrize("asked", [0.0, 1.0, 20.0])
 def test_a_short_retry_after_cannot_use_up_the_receives_within_minutes(asked: float) -> None:
-    delays = [delay_after(Transient("busy", asked), receives) for receives in range(1, 31)]
-    assert delays[:10] == [max(1, asked)] * 10
+    delays = [delay_after(Transient("busy", asked), receives, 0.999) for receives in range(1, 31)]
+    assert delays[:8] == [max(1, asked)] * 8
     assert sum(delays) > 4 * 3600
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -14,7 +13,7 @@ import trustme
 from cf_purge.errors import Transient
 from cf_purge.transport import CONNECT_TIMEOUT, MAX_ANSWER_BYTES, Transport
 from tests.unit.factories import TOKEN
-from tests.unit.servers import LocalServer, reset, write
+from tests.unit.servers import LocalServer, by_name, named, reset, tls, trusted, write
 
 Serve = Callable[..., LocalServer]
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -236,29 +235,18 @@ def test_no_proxy_of_the_environment_sees_the_token(
 
 # ---- TLS ----
 
-# By name, as in life: urllib3 1.26 checks no certificate of an address. A name may be tried at ::1 first.
-by_name = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
-
-
-def tls(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-    return context
-
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     """A certificate authority that the machine trusts while the test runs."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    return authority
+    return trusted(tmp_path / "ca.pem")
 
 
 def post(url: str) -> int:
     transport = Transport()
     try:
-        return transport.post(url.replace("127.0.0.1", "localhost"), HEADERS, b"{}", 2.0).status
+        return transport.post(named(url), HEADERS, b"{}", 2.0).status
     finally:
         transport._pool.clear()
 

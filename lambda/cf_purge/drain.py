@@ -19,29 +19,40 @@ from cf_purge.transport import CONNECTIONS
 _SHARE_OF_TIME = 0.2  # of the time that is left, to receive; deleting takes as long again
 # SQS asks a sample of its servers: a short answer does not mean that the queue is empty, a few of them do.
 _SHORT_ANSWERS = 3
-# While requests are scarce it is worth waiting for messages that fill the last one.
-_LINGER = 2.0  # seconds
+# While a burst goes on it is worth waiting for messages that fill the last request.
+_LINGER = 3.0  # seconds
 _LONG_POLL = 1  # seconds
+_MEMORY = 10.0  # seconds after which a burst that was not seen to end is over
 
 
 class Drain:
-    """Receives and deletes messages of the function's own queue."""
+    """Receives and deletes messages of the function's own queue; knows, while warm, whether a burst goes on."""
 
     def __init__(self, queue: Queue, arn: str, clock: Clock) -> None:
         self._queue = queue
         self._arn = arn
         self._clock = clock
+        self._burst_until = 0.0
 
-    def receive(self, limit: int, known: Collection[str], invocation: Invocation, deadline: float) -> list[Message]:
+    @property
+    def is_burst(self) -> bool:
+        """Tell whether the last drain had more to receive, and not long ago."""
+        return self._clock.now() < self._burst_until
+
+    def receive(
+        self, limit: int, known: Collection[str], invocation: Invocation, is_scarce: bool, deadline: float
+    ) -> list[Message]:
         """Receive up to `limit` messages and let the invocation read them, as long as it has the budget to purge them.
 
-        What has one of the `known` ids is the same message once more. The time all this takes is kept back from the
-        invocation, to delete them again. `deadline` is in seconds since the epoch.
+        What has one of the `known` ids is the same message once more. The first of a burst is purged without waiting;
+        the rest, or all of it while requests are scarce, waits a little for what fills its requests. The time all this
+        takes is kept back from the invocation, to delete them again. `deadline` is in seconds since the epoch.
         """
         messages: list[Message] = []
         seen = set(known)
         began = self._clock.now()
         until = began + _SHARE_OF_TIME * (deadline - began)
+        lingers, is_over = is_scarce or self.is_burst, False
         calls, short, linger_until = 1, 0, 0.0
         while self._clock.now() < until:
             asked, wait = invocation.room_for(min(calls * BATCH, limit - len(messages))), 0
@@ -49,12 +60,13 @@ class Drain:
                 break
             if short >= _SHORT_ANSWERS:
                 linger_until = linger_until or self._clock.now() + _LINGER
-                places = invocation.places_worth_filling
-                if not places or self._clock.now() >= linger_until:
+                places = invocation.free_places
+                if not lingers or not places or self._clock.now() >= linger_until:
                     break
                 asked, wait = min(BATCH, asked, places), _LONG_POLL
             received = self._received(asked, wait, deadline)
             if received is None or (wait and not received):
+                is_over = True
                 break
             if len(received) >= asked:
                 calls, short = min(2 * calls, CONNECTIONS), 0  # there is more than that
@@ -65,6 +77,7 @@ class Drain:
                     seen.add(message.id)
                     invocation.read(message.id, message.body)
             messages += received
+        self._burst_until = 0.0 if is_over else self._clock.now() + _MEMORY
         invocation.keep_back(self._clock.now() - began)
         log.info("drained", messages=len(messages))
         return messages

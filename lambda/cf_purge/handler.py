@@ -56,7 +56,7 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
 
 
 class Function:
-    """The function of one configuration; it keeps token and pace between invocations."""
+    """The function of one configuration; it keeps token, pace and burst between invocations."""
 
     def __init__(self, config: Config, aws: Aws, transport: Transport, clock: Clock) -> None:
         self._config = config
@@ -64,6 +64,7 @@ class Function:
         self._queue = Queue(aws, clock, config.queue_arn, config.dead_letter_queue_arn)
         self._cloudflare, self._token = Cloudflare(config, transport), Token(config, aws, clock)
         self._purger = Purger(config, self._cloudflare, self._token, clock)
+        self._drain: Drain | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], transport: Transport, clock: Clock) -> Function:
@@ -100,12 +101,7 @@ class Function:
         """Purge what a batch of messages asks for; whatever is not known to be done is given back."""
         for message in messages:
             invocation.read(message.id, message.body)
-        drain = self._drain_for(messages, invocation)
-        drained = (
-            drain.receive(self._config.drain - len(messages), [each.id for each in messages], invocation, deadline)
-            if drain
-            else []
-        )
+        drained = self._drained(messages, invocation, deadline)
         invocation.purge()
         # Delivered twice it is one message, and the last receipt handle is the one that counts.
         by_id = {message.id: message for message in [*messages, *drained]}
@@ -119,27 +115,28 @@ class Function:
         ]
         returned += self._queue.settle(undone, deadline, invocation.metrics)
         returned_ids = {message.id for message in returned}
-        if drain:
-            drain.delete([message for message in drained if message.id not in returned_ids], deadline)
+        if drained and self._drain is not None:
+            self._drain.delete([message for message in drained if message.id not in returned_ids], deadline)
         # The mapping deletes the others of what it delivered, and knows nothing of what was drained.
         failed_ids = dict.fromkeys(message.id for message in messages if message.id in returned_ids)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed_ids]}
 
-    def _drain_for(self, messages: Sequence[Message], invocation: Invocation) -> Drain | None:
-        """A full batch shows a burst; and when requests are scarce no small one should be sent.
+    def _drained(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> Sequence[Message]:
+        """Receive more if a burst is under way, which a full batch shows, or if there are too few requests for less.
 
         While Cloudflare does not take anything, what waits in the queue is better left there.
         """
-        arn = self._config.queue_arn
-        if self._config.drain <= len(messages) or arn is None or self._purger.is_failing:
-            return None
-        if any(message.queue_arn != arn for message in messages):
-            return None
-        if not 1 < self._config.batch_size <= len(messages) and not invocation.places_worth_filling:
-            return None
-        from cf_purge.drain import Drain
+        limit, arn = self._config.drain - len(messages), self._config.queue_arn
+        if limit <= 0 or arn is None or self._purger.is_failing or any(each.queue_arn != arn for each in messages):
+            return ()
+        is_full, is_scarce = 1 < self._config.batch_size <= len(messages), invocation.is_short_of_requests
+        if not is_full and not is_scarce and not (self._drain and self._drain.is_burst):
+            return ()
+        if self._drain is None:
+            from cf_purge.drain import Drain
 
-        return Drain(self._queue, arn, self._clock)
+            self._drain = Drain(self._queue, arn, self._clock)
+        return self._drain.receive(limit, [each.id for each in messages], invocation, is_scarce, deadline)
 
     def _answer(self, event: Any, invocation: Invocation, deadline: float) -> dict[str, Any]:
         """Purge what a single event asks for and say what was purged; a failure is an exception."""

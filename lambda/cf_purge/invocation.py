@@ -61,9 +61,14 @@ class Invocation:
         return most
 
     @property
-    def places_worth_filling(self) -> int:
-        """How many more purges would fill the requests, 0 while requests need not be saved."""
-        return self._load.free_places if self._purger.is_short_of_requests(self._load) else 0
+    def free_places(self) -> int:
+        """How many more purges would fill the requests."""
+        return self._load.free_places
+
+    @property
+    def is_short_of_requests(self) -> bool:
+        """Tell whether requests have become so few that none should go half empty."""
+        return self._load.size > 0 and self._purger.is_short_of_requests(self._load)
 
     def keep_back(self, seconds: float) -> None:
         """End purging so much earlier."""

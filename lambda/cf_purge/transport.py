@@ -66,10 +66,6 @@ class _Timed(socket.socket):
         self.settimeout(min(CONNECT_TIMEOUT, _left()))
         super().connect(address)
 
-    def send(self, data: ReadableBuffer, flags: int = 0) -> int:
-        self.settimeout(_left())
-        return super().send(data, flags)
-
     def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
         self.settimeout(_left())
         super().sendall(data, flags)

@@ -37,6 +37,7 @@ class LocalServer:
     url: str
     received: list[Received] = field(default_factory=list)
     respond: Callable[[BaseHTTPRequestHandler], None] = lambda handler: write(handler)
+    before_reading: Callable[[], None] = lambda: None  # between a request's headers and its body
 
 
 def write(
@@ -88,6 +89,7 @@ def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[
             self.number = connections
 
         def do_POST(self) -> None:
+            local.before_reading()
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             local.received.append(Received(self.command, self.path, headers, body, self.number))

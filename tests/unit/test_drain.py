@@ -312,7 +312,7 @@ def test_scarce_requests_do_not_go_half_empty_while_messages_come() -> None:
     world.aws.on_long_poll = some_come
     assert world.returned(batch()) == []
     [request] = world.cloudflare.requests
-    assert len(request.items) == 40 + 7 * 5  # for two seconds
+    assert len(request.items) == 40 + 11 * 5  # for three seconds
 
 
 def test_a_request_is_filled_and_not_overfilled() -> None:
@@ -354,6 +354,58 @@ def test_small_batches_are_drained_too_when_requests_are_scarce() -> None:
     assert world.returned(sqs_event(s3_event("a"))) == []
     assert len(world.aws.deleted) == 30
     assert len(world.cloudflare.requests) == 1
+
+
+# ---- While a burst goes on ----
+
+
+def test_the_first_of_a_burst_is_purged_without_waiting_for_more() -> None:
+    world = world_of(30)
+    start = world.clock.time
+    assert world.returned(batch()) == []
+    assert world.clock.time == start
+
+
+def test_the_next_batches_wait_a_little_for_what_fills_their_requests_however_small_they_are() -> None:
+    for size in (10, 3):
+        world = world_of(0)
+        assert world.returned(batch()) == []
+        world.aws.waiting = [(f"x{n}", json.dumps(s3_event(f"x{n}"))) for n in range(7)]
+        late = [(f"late{n}", json.dumps(s3_event(f"late{n}"))) for n in range(100 - 7 - size)]
+
+        def all_come(seconds: int, world: World = world, late: list[tuple[str, str]] = late) -> None:
+            world.clock.pass_(0.9)
+            world.aws.waiting += late
+            late.clear()
+
+        world.aws.on_long_poll = all_come
+        start = world.clock.time
+        assert world.returned(batch(size)) == []
+        assert [len(request.items) for request in world.cloudflare.requests] == [10, 100]
+        assert world.clock.time - start == pytest.approx(0.9)
+
+
+def test_a_burst_is_over_when_nothing_came_for_a_second_and_then_a_single_upload_is_purged_at_once() -> None:
+    world = world_of(30)
+    assert world.returned(batch()) == []
+    start = world.clock.time
+    assert world.returned(batch(2)) == []
+    assert world.clock.time - start == 1.0
+    receives = len(calls(world, "ReceiveMessage"))
+    assert world.returned(batch(1)) == []
+    assert world.clock.time - start == 1.0
+    assert len(calls(world, "ReceiveMessage")) == receives
+
+
+def test_a_burst_that_was_not_seen_to_end_is_forgotten() -> None:
+    world = world_of(30)
+    assert world.returned(batch()) == []
+    receives = len(calls(world, "ReceiveMessage"))
+    world.clock.time += 10
+    start = world.clock.time
+    assert world.returned(batch(1)) == []
+    assert world.clock.time == start
+    assert len(calls(world, "ReceiveMessage")) == receives
 
 
 def test_a_message_of_the_drain_is_not_seen_by_a_function_made_by_hand() -> None:

@@ -218,7 +218,9 @@ def test_a_server_that_does_not_accept_is_not_waited_for(transport: Transport) -
     assert 0 < CONNECT_TIMEOUT <= 5
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://", "nonsense://x/"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:99999/", "http://", "nonsense://x/", f"http://{'a' * 64}.x/", "http://..x/"]
+)
 def test_a_url_that_leads_nowhere_is_transient(transport: Transport, url: str) -> None:
     assert fault(transport, url)
 

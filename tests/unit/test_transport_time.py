@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -98,26 +99,6 @@ def test_each_request_has_a_time_of_its_own_on_a_connection_that_is_kept(serve: 
     assert [received.connection for received in server.received] == [1, 1, 1, 1]
 
 
-def test_a_request_that_is_not_taken_in_is_not_waited_for(transport: Transport) -> None:
-    with listening() as (url, listener):
-        has_ended = threading.Event()
-
-        def sip() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                while not has_ended.wait(0.02):
-                    connection.recv(100_000)
-
-        taker = threading.Thread(target=sip)
-        taker.start()
-        begun = time.monotonic()
-        with pytest.raises(Transient):
-            transport.post(url, {}, b"x" * (64 << 20), 0.4)
-        assert time.monotonic() - begun < 1.0
-        has_ended.set()
-        taker.join()
-
-
 def test_the_addresses_of_a_name_share_the_time(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
     with listening() as (url, listener), contextlib.ExitStack() as stack:
         for _ in range(2):  # a full queue of connections: the next is neither taken nor refused
@@ -127,6 +108,15 @@ def test_the_addresses_of_a_name_share_the_time(transport: Transport, monkeypatc
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", listener.getsockname())]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found * 8)
         assert_given_up_in_time(transport, url)
+
+
+def test_a_request_has_more_time_to_be_taken_in_than_a_connection_to_be_made(
+    serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cf_purge.transport.CONNECT_TIMEOUT", 0.1)
+    server = serve()
+    server.before_reading = lambda: time.sleep(0.3)
+    assert transport.post(server.url, {}, b"x" * (16 << 20), 5.0).status == 200
 
 
 def test_an_address_that_refuses_leaves_the_others_to_try(
@@ -162,16 +152,14 @@ def test_in_any_thread_each_request_has_its_own_time(serve: Serve, transport: Tr
         given_up.result()
 
 
-@dripping
-def test_nothing_is_left_behind_by_an_answer_that_was_given_up(serve: Serve, at_once: bytes, words: bytes) -> None:
-    server, transport = serve(), Transport()
-    server.respond = lambda handler: drip(handler, words, at_once)
-    threads, sockets = set(threading.enumerate()), sockets_to(server.url)
-    given_up(transport, server.url, 0.1)
-    assert {
-        thread.name for thread in set(threading.enumerate()) - threads if "process_request" not in thread.name
-    } == set()
-    assert sockets_to(server.url) == sockets == 0
+def test_nothing_is_left_behind_by_an_answer_that_was_given_up(serve: Serve, transport: Transport) -> None:
+    server, threads = serve(), set(threading.enumerate())
+    for words, at_once in ((HEAD * 50, b""), (b" " * 200, CHUNKED + b"c8\r\n")):
+        server.respond = partial(drip, words=words, at_once=at_once)
+        given_up(transport, server.url, 0.1)
+    added = {thread.name for thread in set(threading.enumerate()) - threads}
+    assert [name for name in added if "process_request" not in name] == []  # the server's own
+    assert sockets_to(server.url) == 0
 
 
 # ---- TLS ----
@@ -197,6 +185,35 @@ def test_an_answer_that_drips_over_tls_is_not_waited_for(
         assert transport.post(named(server.url), {}, b"{}", 2.0).status == 200
     transport._pool.clear()
     assert [received.connection for received in server.received][1:] == [2, 2]
+
+
+@by_name
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_request_that_is_not_taken_in_is_not_waited_for(authority: trustme.CA, scheme: str) -> None:
+    with listening() as (url, listener):
+        has_ended = threading.Event()
+
+        def sip() -> None:
+            accepted, _ = listener.accept()
+            taken = tls(authority).wrap_socket(accepted, server_side=True) if scheme == "https" else accepted
+            with taken, contextlib.suppress(OSError):
+                words = b""
+                while not words.endswith(b"{}"):
+                    words += taken.recv(10_000)
+                taken.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+                while not has_ended.wait(0.02):
+                    taken.recv(100_000)
+
+        taker = threading.Thread(target=sip)
+        taker.start()
+        transport, url = Transport(), named(url).replace("http", scheme)
+        assert transport.post(url, {}, b"{}", 9.0).status == 200
+        begun = time.monotonic()
+        with pytest.raises(Transient):
+            transport.post(url, {}, b"x" * (64 << 20), 0.25)
+        assert time.monotonic() - begun < 0.8
+        has_ended.set()
+        taker.join()
 
 
 @by_name

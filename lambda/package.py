@@ -44,6 +44,7 @@ MODULES = (
     "flat",
     "handler",
     "invocation",
+    "lane",
     "log",
     "metrics",
     "pace",

@@ -42,6 +42,11 @@ class Request:
             Request(self.zone, self.kind, self.purges[middle:]),
         )
 
+    def parts(self, size: int) -> Iterator[Request]:
+        """Yield the same in requests of at most `size` purges."""
+        for start in range(0, len(self.purges), size):
+            yield Request(self.zone, self.kind, self.purges[start : start + size])
+
 
 class Load:
     """Distinct purges by zone and kind, and how many requests they make."""

@@ -2,68 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import TypeVar
 
 from cf_purge import log
-from cf_purge.batch import Load, Request, requests_for
+from cf_purge.batch import Load, Request
 from cf_purge.clock import Clock
-from cf_purge.cloudflare import FOREIGN_HOST, Cloudflare, RateLimited
+from cf_purge.cloudflare import Cloudflare, RateLimited
 from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, OutOfTime, PurgeError, Rejected, Transient
+from cf_purge.lane import Lane, Suspects
 from cf_purge.metrics import Metrics
 from cf_purge.pace import Pace
-from cf_purge.purge import FILES, Purge
+from cf_purge.purge import FILES, Purge, Zone
 from cf_purge.token import Token
-
-E = TypeVar("E", bound=PurgeError | None)
 
 TRIES = 3
 REQUEST_TIMEOUT = 10.0  # seconds; Cloudflare's own median is a quarter of one
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0  # seconds
 _SHORTEST_REQUEST = 1.0  # seconds; with less left than this none is begun
 _USUAL_LATENCY = 0.25  # seconds; the median Cloudflare publishes
-_ENOUGH_REFUSALS = 16  # of one host, and nothing of it accepted
 _USABLE = 0.8  # of the time left: some requests take longer than usual
 _ITEMS_PER_LINE = 50  # a log event holds 256 KB, a URL of a 1,024-byte key 3 KB
-
-
-@dataclass(slots=True)
-class _Lane:
-    """The requests of one zone and kind. Each kind has its own rate limit, and some environments take no URLs."""
-
-    pending: list[Request]  # the next one last
-    due: float = 0.0  # when the next may be tried again, in seconds since the epoch
-    sent: int = 0  # requests and tries
-    tries: int = 0  # of the next request
-    has_fresh_token: bool = False  # the next request is tried with a token fetched for it
-    known_hosts: set[str] = field(default_factory=set)
-    foreign_hosts: Counter[str] = field(default_factory=Counter)  # refusals by host
-
-    def note(self, request: Request, error: PurgeError | None) -> None:
-        """Keep count of the hosts that the zone does not know."""
-        if error is None:
-            self.known_hosts.update(purge.host for purge in request.purges)
-        elif isinstance(error, Rejected) and error.code == FOREIGN_HOST:
-            self.foreign_hosts[request.purges[0].host] += 1
-
-    def is_foreign(self, host: str) -> bool:
-        """Tell whether halving on would only use up the time: the zone has taken nothing of this host."""
-        return self.foreign_hosts[host] >= _ENOUGH_REFUSALS and host not in self.known_hosts
-
-    def give_up(self, host: str, error: PurgeError) -> Iterator[tuple[Request, PurgeError]]:
-        """Yield what is pending of a host with the outcome of what was tried of it."""
-        pending, self.pending = self.pending, []
-        for request in pending:
-            foreign = tuple(purge for purge in request.purges if purge.host == host)
-            if foreign:
-                yield _reported(replace(request, purges=foreign), error)
-            rest = tuple(purge for purge in request.purges if purge.host != host)
-            if rest:
-                self.pending.append(replace(request, purges=rest))
 
 
 class Purger:
@@ -75,6 +34,7 @@ class Purger:
         self._token = token
         self._clock = clock
         self._pace = Pace(config)
+        self._suspects = Suspects()
         self.is_failing = False  # the last request did not get through, and not for its items' sake
 
     def fits(self, purges: Sequence[Purge], deadline: float) -> bool:
@@ -107,8 +67,7 @@ class Purger:
         zone holds for the rest of its purges of that kind in this run: it is not asked again. `deadline` is in
         seconds since the epoch.
         """
-        groups = groupby(requests_for(purges, self._limit), key=lambda request: (request.zone, request.kind))
-        lanes = [_Lane(list(group)[::-1]) for _, group in groups]
+        lanes = self._lanes(purges)
         while lanes:
             lane = min(lanes, key=lambda lane: (self._ready_at(lane), lane.sent))
             request = lane.pending[-1]
@@ -117,24 +76,32 @@ class Purger:
                 lane.pending.pop()
                 lane.tries, lane.has_fresh_token = 0, False
                 if error is not None and len(request.purges) > 1:
-                    lane.pending += reversed(request.halves())
+                    halves = request.halves()
+                    self._suspects.add(halves, self._clock.now())
+                    lane.pending += reversed(halves)
                 else:
-                    yield _reported(request, error)
-                    lane.note(request, error)
-                    if error is not None and lane.is_foreign(request.purges[0].host):
-                        yield from lane.give_up(request.purges[0].host, error)
+                    for ended in (request, *lane.end(request, error)):
+                        yield _reported(ended, error)
+                    if error is None:
+                        self._suspects.clear(request)
             elif not self._may_go_on(lane, error, lanes, deadline):
                 for rest in reversed(lane.pending):
                     yield _reported(rest, error)
                 lane.pending.clear()
             lanes = [lane for lane in lanes if lane.pending]
 
-    def _ready_at(self, lane: _Lane) -> float:
+    def _lanes(self, purges: Iterable[Purge]) -> list[Lane]:
+        lanes: dict[tuple[Zone, str], Lane] = {}
+        for request in self._suspects.requests_for(purges, self._limit, self._clock.now()):
+            lanes.setdefault((request.zone, request.kind), Lane()).pending.insert(0, request)
+        return list(lanes.values())
+
+    def _ready_at(self, lane: Lane) -> float:
         """Return when a lane's next request may go, in seconds since the epoch."""
         now = self._clock.now()
         return max(lane.due, now + self._pace.wait(now, lane.pending[-1]))
 
-    def _outcome(self, request: Request, lane: _Lane, deadline: float, metrics: Metrics) -> PurgeError | None:
+    def _outcome(self, request: Request, lane: Lane, deadline: float, metrics: Metrics) -> PurgeError | None:
         try:
             self._try(request, lane, deadline, metrics)
         except PurgeError as error:
@@ -149,7 +116,7 @@ class Purger:
             return self._outcome(request, lane, deadline, metrics)
         return None
 
-    def _may_go_on(self, lane: _Lane, error: PurgeError, lanes: Iterable[_Lane], deadline: float) -> bool:
+    def _may_go_on(self, lane: Lane, error: PurgeError, lanes: Iterable[Lane], deadline: float) -> bool:
         """Tell whether a lane's request is to be tried again, and choose when."""
         if not isinstance(error, Transient):
             return False
@@ -167,7 +134,7 @@ class Purger:
                 other.due = max(other.due, now + wait)
         return True
 
-    def _try(self, request: Request, lane: _Lane, deadline: float, metrics: Metrics) -> None:
+    def _try(self, request: Request, lane: Lane, deadline: float, metrics: Metrics) -> None:
         now, ready_at = self._clock.now(), self._ready_at(lane)
         if ready_at + _SHORTEST_REQUEST > deadline:
             raise OutOfTime("No time is left in this invocation.", ready_at - now or None)
@@ -191,7 +158,7 @@ class Purger:
             self._pace.heed(request, quota, self._clock.now())
 
 
-def _reported(request: Request, error: E) -> tuple[Request, E]:
+def _reported(request: Request, error: PurgeError | None) -> tuple[Request, PurgeError | None]:
     items = [purge.shown for purge in request.purges]
     zone, kind = str(request.zone), "urls" if request.kind == FILES else request.kind
     if error is None:

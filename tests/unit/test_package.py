@@ -38,6 +38,7 @@ MODULES = [
     "flat",
     "handler",
     "invocation",
+    "lane",
     "log",
     "metrics",
     "pace",

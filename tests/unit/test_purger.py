@@ -391,6 +391,48 @@ def test_a_host_of_which_something_is_taken_is_halved_to_the_end() -> None:
     assert len(world.cloudflare.requests) > 100
 
 
+def test_the_search_for_the_bad_ones_goes_on_where_the_time_ran_out() -> None:
+    world = World(document(cloudflare={"requests_per_second": 1}))
+    bad = {"7", "21", "38"}
+    world.cloudflare.bad = lambda item: item.rpartition("/")[2] in bad
+    world.cloudflare.bad_reply = refusal(400, 4711)
+    ended: dict[str, str] = {}
+    invocations = 0
+    while set(ended.values()) != {"purged", "Rejected"} and invocations < 9:
+        left = [str(n) for n in range(40) if ended.get(str(n), "Transient") in ("Transient", "OutOfTime")]
+        ended.update(kinds(run(world, *left, seconds=6)))
+        world.clock.time += 60
+        invocations += 1
+    assert ended == {str(n): "Rejected" if str(n) in bad else "purged" for n in range(40)}
+    assert invocations > 1, "it must take several for this to show anything"
+    assert len(world.cloudflare.requests) < 40
+
+
+def refused_together(world: World, *names: int) -> None:
+    """A request is refused, and then there is no more time to find out for whose sake."""
+    world.cloudflare.script = [refusal(400, 4711), answer(429, {}, retry_after="300")]
+    run(world, *names)
+    world.cloudflare.requests.clear()
+
+
+@pytest.mark.parametrize(("seconds", "sizes"), [(300, [1, 2, 2]), (1700, [1, 2, 2]), (1801, [5])])
+def test_what_was_refused_together_is_asked_for_apart_for_half_an_hour(
+    world: World, seconds: float, sizes: list[int]
+) -> None:
+    refused_together(world, *range(4))
+    world.clock.time += seconds
+    assert set(kinds(run(world, "new", *range(4))).values()) == {"purged"}
+    assert [len(sent.items) for sent in world.cloudflare.requests] == sizes
+
+
+def test_what_was_accepted_is_above_suspicion(world: World) -> None:
+    refused_together(world, *range(4))
+    world.clock.time += 300
+    run(world, *range(4))
+    run(world, *range(4))
+    assert [len(sent.items) for sent in world.cloudflare.requests] == [2, 2, 4]
+
+
 # ---- What answers say of the limits ----
 
 

@@ -48,6 +48,7 @@ MODULES = (
     "log",
     "metrics",
     "pace",
+    "progress",
     "purge",
     "purger",
     "queue",

@@ -16,6 +16,7 @@ from cf_purge.errors import Misconfigured, words
 from cf_purge.events import Message, asked_by, messages_in
 from cf_purge.invocation import Invocation, shown
 from cf_purge.metrics import Metrics
+from cf_purge.progress import Progress
 from cf_purge.purger import Purger
 from cf_purge.queue import Queue
 from cf_purge.token import Token
@@ -56,7 +57,7 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
 
 
 class Function:
-    """The function of one configuration; it keeps token, pace and burst between invocations."""
+    """The function of one configuration; it keeps token, pace and progress between invocations."""
 
     def __init__(self, config: Config, aws: Aws, transport: Transport, clock: Clock) -> None:
         self._config = config
@@ -64,6 +65,7 @@ class Function:
         self._queue = Queue(aws, clock, config.queue_arn, config.dead_letter_queue_arn)
         self._cloudflare, self._token = Cloudflare(config, transport), Token(config, aws, clock)
         self._purger = Purger(config, self._cloudflare, self._token, clock)
+        self._progress = Progress()
         self._drain: Drain | None = None
 
     @classmethod
@@ -87,7 +89,7 @@ class Function:
         left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
         end = self._clock.now() + left
         stop_purging = end - min(RESERVE, _RESERVED_SHARE * left)
-        invocation = Invocation(self._config, self._purger, self._make_check, self._clock, stop_purging)
+        invocation = Invocation(self._config, self._purger, self._progress, self._make_check, self._clock, stop_purging)
         last_call = end - min(_END, _END_SHARE * left)
         try:
             messages = messages_in(event)
@@ -108,13 +110,15 @@ class Function:
         outcomes = [(message, invocation.failure_of(message.id, message.receives)) for message in by_id.values()]
         failures = [(message, error) for message, error in outcomes if error is not None]
         returned = self._queue.settle(failures, deadline, invocation.metrics)
-        # Not asked for is not done: the change comes again, and both of its purges with it.
+        # Not asked for is not done: the change comes again.
         not_asked = self._ask_again(invocation, {message.id for message in returned}, deadline)
         undone = [
             (message, not_asked[message.id]) for message, error in outcomes if not error and message.id in not_asked
         ]
         returned += self._queue.settle(undone, deadline, invocation.metrics)
         returned_ids = {message.id for message in returned}
+        accepted = {message_id: invocation.accepted_of(message_id) for message_id in returned_ids}
+        self._progress.update(accepted, by_id.keys() - returned_ids)
         if drained and self._drain is not None:
             self._drain.delete([message for message in drained if message.id not in returned_ids], deadline)
         # The mapping deletes the others of what it delivered, and knows nothing of what was drained.

@@ -14,6 +14,7 @@ from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, OutOfTime, PurgeError, Rejected, Transient, foremost, joined
 from cf_purge.events import Asked, Change, Named, asked_by
 from cf_purge.metrics import Metrics
+from cf_purge.progress import Progress
 from cf_purge.purge import Purge
 from cf_purge.purger import Purger
 from cf_purge.targets import purges_for
@@ -29,12 +30,19 @@ class Invocation:
     """Jobs by source, a source being a message's id, or "" for an event that is no message."""
 
     def __init__(
-        self, config: Config, purger: Purger, make_check: Callable[[], Check], clock: Clock, deadline: float
+        self,
+        config: Config,
+        purger: Purger,
+        progress: Progress,
+        make_check: Callable[[], Check],
+        clock: Clock,
+        deadline: float,
     ) -> None:
         self.metrics = Metrics()
         self._jobs: dict[str, list[Job]] = {}
         self._config = config
         self._purger = purger
+        self._progress = progress
         self._make_check = make_check
         self._check: Check | None = None
         self._clock = clock
@@ -112,7 +120,7 @@ class Invocation:
     def purge(self) -> None:
         """Bring all jobs' purges to Cloudflare, each copy once, and note how each ended."""
         self.collapse()
-        wanted = dict.fromkeys(purge for job in self.jobs for purge in job.purges)
+        wanted = dict.fromkeys(purge for job in self.jobs for purge in self._not_accepted(job))
         stopped_zones = set()
         try:
             self._begin_checks()
@@ -132,7 +140,7 @@ class Invocation:
         self.metrics.misconfigured += len(stopped_zones)
         for job in self.jobs:
             if job.change is not None and job.change.at is not None and self._is_done(job):
-                accepted_at = max(self._accepted_at[purge] for purge in job.purges)
+                accepted_at = max(self._accepted_at.get(purge, 0.0) for purge in job.purges)
                 self.metrics.lags.append(max(0.0, accepted_at - job.change.at))
 
     def to_repurge(self, returned: Collection[str]) -> list[Job]:
@@ -156,6 +164,11 @@ class Invocation:
         """Return what is wrong with a source apart from its purges."""
         return list(self._errors.get(source, ()))
 
+    def accepted_of(self, source: str) -> set[Purge]:
+        """Return what Cloudflare has accepted of a source, in this invocation or in one before."""
+        purges = {purge for job in self._jobs.get(source, ()) for purge in job.purges if purge in self._accepted_at}
+        return purges.union(self._progress.of(source))
+
     def failure_of(self, source: str, receives: int = 1) -> Exception | None:
         """Return why a source is not done, None when it is.
 
@@ -167,8 +180,7 @@ class Invocation:
         errors += (
             self._refused.get(purge) or Transient("It was not reached.")
             for job in jobs
-            for purge in job.purges
-            if purge not in self._accepted_at
+            for purge in self._not_accepted(job)
         )
         if receives >= _PATIENT_RECEIVES and all(isinstance(error, Rejected | OutOfTime) for error in errors):
             errors = [error for error in errors if isinstance(error, Rejected)] or errors
@@ -237,8 +249,12 @@ class Invocation:
                     log.error("check", reason=str(said[about]))
                 self._refused[purge] = said[about]
 
+    def _not_accepted(self, job: Job) -> list[Purge]:
+        before = self._progress.of(job.source)
+        return [purge for purge in job.purges if purge not in self._accepted_at and purge not in before]
+
     def _is_done(self, job: Job) -> bool:
-        return bool(job.purges) and all(purge in self._accepted_at for purge in job.purges)
+        return bool(job.purges) and not self._not_accepted(job)
 
 
 def shown(jobs: Iterable[Job]) -> list[object]:

@@ -42,6 +42,7 @@ MODULES = [
     "log",
     "metrics",
     "pace",
+    "progress",
     "purge",
     "purger",
     "queue",

@@ -5,7 +5,7 @@ VENV   := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit matrix plan compliance tools world e2e zip docs lock clean
+.PHONY: help setup demo test lint unit ledger fuzz bench simulate soak matrix plan compliance tools world e2e zip docs lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -25,6 +25,21 @@ lint: setup ## Format and types of Python and Terraform, zip and tables against 
 
 unit: setup ## Unit tests of the function, with coverage
 	@$(VENV) -m tools.check unit
+
+ledger: setup ## That nothing is lost, whatever goes wrong: generated faults in virtual time
+	@$(VENV) -m tools.check ledger
+
+fuzz: setup ## Generated nonsense into the function
+	@$(VENV) -m tools.check fuzz
+
+bench: setup ## Tests of the simulation
+	@$(VENV) -m tools.check bench
+
+simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (half an hour)
+	@$(VENV) -m tests.bench.simulate
+
+soak: setup ## Ledger and fuzz with 100,000 cases each, and 10,000 real uploads (hours)
+	@$(VENV) -m tools.check soak
 
 matrix: setup ## Unit tests on every Python of this machine, with both majors of urllib3
 	@$(VENV) -m tools.check matrix

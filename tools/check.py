@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools import attached, environments, matrix, terraform
@@ -38,6 +39,30 @@ def lint() -> None:
 
 def unit() -> None:
     run(sys.executable, "-m", "pytest", "tests/unit", "--cov", "--cov-report=term-missing:skip-covered")
+
+
+def ledger() -> None:
+    run(sys.executable, "-m", "pytest", "tests/ledger")
+
+
+def fuzz() -> None:
+    run(sys.executable, "-m", "pytest", "tests/fuzz")
+
+
+def bench() -> None:
+    run(sys.executable, "-m", "pytest", "tests/bench")
+
+
+def soak() -> None:
+    """What takes hours: as `ledger` and `fuzz`, with other seeds each time, on two cores."""
+    commands = [
+        *(["tests/ledger/test_ledger.py", "--schedules=50000"] for _ in range(2)),
+        ["tests/fuzz/test_fuzz.py", "--inputs=100000"],
+    ]
+    with ThreadPoolExecutor(2) as threads:
+        done = [threads.submit(run, sys.executable, "-m", "pytest", *command) for command in commands]
+    for each in done:
+        each.result()
 
 
 def tools() -> None:
@@ -72,13 +97,18 @@ def e2e() -> None:
 STAGES: dict[str, Stage] = {
     "lint": lint,
     "unit": unit,
+    "ledger": ledger,
+    "fuzz": fuzz,
+    "bench": bench,
     "tools": tools,
     "world": world,
     "plan": plan,
     "compliance": compliance,
     "matrix": matrix.run_all,
     "e2e": e2e,
+    "soak": soak,
 }
+_APART = ("e2e", "soak")  # the one runs beside the others, the other only when asked for
 
 
 def main(names: Sequence[str]) -> int:
@@ -105,7 +135,7 @@ def main(names: Sequence[str]) -> int:
             )
         print(f"e2e: runs beside the other stages, output in {_LOG.relative_to(ROOT)}", flush=True)
     try:
-        for name in names or [name for name in STAGES if name != "e2e"]:
+        for name in names or [name for name in STAGES if name not in _APART]:
             results[name] = _timed(name)
         if beside is not None:
             print("\n== e2e (waiting for it to end)", flush=True)

@@ -33,6 +33,7 @@ RESERVE = 5.0
 _END = 0.5
 # A function made by hand may have Lambda's default of 3 seconds in all: then a share, and the rest is for purging.
 _RESERVED_SHARE, _END_SHARE = 0.2, 0.05
+_BRAKE = 5.0  # seconds
 _WITHOUT_CONTEXT = 60.0  # seconds a shell has
 
 _transport = Transport()
@@ -121,6 +122,9 @@ class Function:
         self._progress.update(accepted, by_id.keys() - returned_ids)
         if drained and self._drain is not None:
             self._drain.delete([message for message in drained if message.id not in returned_ids], deadline)
+        if returned and not invocation.metrics.requests:
+            # Nothing could be sent: the next batch would fare no better, and each costs its messages a try.
+            self._clock.sleep(max(0.0, min(_BRAKE, deadline - self._clock.now())))
         # The mapping deletes the others of what it delivered, and knows nothing of what was drained.
         failed_ids = dict.fromkeys(message.id for message in messages if message.id in returned_ids)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed_ids]}

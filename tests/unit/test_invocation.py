@@ -464,3 +464,26 @@ def test_a_message_that_is_refused_in_part_waits_for_an_outage_however_often_it_
     world.cloudflare.kinds = {TAGS: refusal(400, 1012), FILES: outage()}
     assert world.returned(sqs_event({"tags": ["t"], "urls": [url("a")]}, receives=20)) == ["m0"]
     assert world.aws.parked == []
+
+
+@pytest.mark.parametrize("seconds", [60.0, 10.0, 3.0])
+def test_when_nothing_can_be_sent_the_next_batch_is_not_taken_at_once(world: World, seconds: float) -> None:
+    world.cloudflare.script = [answer(429, {}, retry_after="300")]
+    assert world.returned(sqs_event(s3_event("a")), seconds=60.0) == ["m0"]
+    assert world.clock.slept == []
+    start = world.clock.time
+    assert world.returned(sqs_event(s3_event("b")), seconds=seconds) == ["m0"]
+    assert world.aws.delays == {"receipt-m0": 300}
+    assert world.clock.time - start == pytest.approx(min(5.0, seconds - min(0.5, 0.05 * seconds)))
+    assert len(world.cloudflare.requests) == 1
+
+
+def test_without_a_token_the_parameter_is_not_asked_for_in_a_loop(world: World) -> None:
+    world.aws.script["GetParameter"] = [aws_error(400, "AccessDeniedException")] * 9
+    assert world.returned(sqs_event(s3_event("a"))) == ["m0"]
+    assert world.clock.slept == [5.0]
+
+
+def test_a_message_that_is_parked_holds_nobody_up(world: World) -> None:
+    assert world.returned(sqs_event("poison")) == []
+    assert world.clock.slept == []

@@ -15,7 +15,7 @@ from tools.problems import CACHE, ROOT, Problem
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 # With the other major only what reaches it: everything else stands behind cf_purge.transport.
-_REACHES_URLLIB3 = ("aws", "handler", "main", "package", "token", "transport")
+_REACHES_URLLIB3 = ("aws", "handler", "main", "package", "security", "token", "transport", "transport_time")
 _OLD_URLLIB3 = "urllib3>=1.26.20,<2"  # what some Lambda runtimes still carry
 
 

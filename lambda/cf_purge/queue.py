@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from cf_purge import log
-from cf_purge.aws import TIMEOUT, Aws
+from cf_purge.aws import TIMEOUT, Aws, Refused
 from cf_purge.clock import Clock
 from cf_purge.config import QUEUE_ARN
 from cf_purge.errors import Misconfigured, Rejected, Transient, words
@@ -131,7 +131,7 @@ class Queue:
                 log.warn("visibility not changed", messages=len(part), reason=words(error))
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> None:
-        """Put a message into the dead-letter queue, body untouched, with `ReasonCode` and `Reason`.
+        """Put a message into the dead-letter queue, body untouched, with `ReasonCode` and `Reason` if there is room.
 
         Raises:
             PurgeError: it is not parked, so it must be given back.
@@ -143,7 +143,18 @@ class Queue:
             "ReasonCode": {"DataType": "String", "StringValue": error.code},
             "Reason": {"DataType": "String", "StringValue": _attribute(str(error))},
         }
-        self.call("SendMessage", arn, {"MessageBody": message.body, "MessageAttributes": attributes}, deadline)
+        try:
+            self.call("SendMessage", arn, {"MessageBody": message.body, "MessageAttributes": attributes}, deadline)
+        except Refused as refusal:
+            if not refusal.code.startswith("Invalid"):
+                raise
+            # They count towards the size of a message: with a body near the limit only the log has the reason.
+            try:
+                self.call("SendMessage", arn, {"MessageBody": message.body}, deadline)
+            except Refused as final:
+                if not final.code.startswith("Invalid"):
+                    raise
+                raise Transient(f"No queue takes this message ({final}).") from None
 
 
 def _attribute(text: str) -> str:

@@ -36,6 +36,7 @@ class LocalServer:
 
     url: str
     received: list[Received] = field(default_factory=list)
+    accepted: int = 0  # connections
     respond: Callable[[BaseHTTPRequestHandler], None] = lambda handler: write(handler)
     before_reading: Callable[[], None] = lambda: None  # between a request's headers and its body
 
@@ -83,10 +84,9 @@ def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[
         number = 0
 
         def setup(self) -> None:
-            nonlocal connections
             super().setup()
-            connections += 1
-            self.number = connections
+            local.accepted += 1
+            self.number = local.accepted
 
         def do_POST(self) -> None:
             local.before_reading()
@@ -106,7 +106,6 @@ def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[
         def handle_error(self, *_: object) -> None:
             """A connection that broke off is what some tests are about."""
 
-    connections = 0
     server = Server(("127.0.0.1", 0), Handler)
     if context is not None:
         # The handshake belongs into the connection's own thread.

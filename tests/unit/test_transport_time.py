@@ -65,7 +65,7 @@ def given_up(transport: Transport, url: str, timeout: float) -> str:
 def assert_given_up_in_time(transport: Transport, url: str) -> None:
     begun = time.monotonic()
     given_up(transport, url, 0.25)
-    assert 0.2 < time.monotonic() - begun < 0.8
+    assert 0.2 < time.monotonic() - begun < 1.5
 
 
 @dripping
@@ -211,7 +211,7 @@ def test_a_request_that_is_not_taken_in_is_not_waited_for(authority: trustme.CA,
         begun = time.monotonic()
         with pytest.raises(Transient):
             transport.post(url, {}, b"x" * (64 << 20), 0.25)
-        assert time.monotonic() - begun < 0.8
+        assert time.monotonic() - begun < 1.5
         has_ended.set()
         taker.join()
 

@@ -1,0 +1,154 @@
+"""What holds whatever comes in."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from cf_purge.errors import PurgeError
+from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES
+from tests.unit.factories import DLQ_ARN, TOKEN
+from tests.unit.fakes import Reply, Sent, World, answer
+
+inputs: Counter[str] = Counter()  # by law
+
+_SUMMARY = {"success", "invalidations", "skipped", "requests", "dry_run", "check"}
+_CODES = {"UnknownEvent", "TooLarge", "RejectedByCloudflare"} | {
+    f"Foreign{each}" for each in ("Bucket", "Host", "Zone")
+}
+_CODES |= {f"Malformed{each}" for each in ("Url", "Prefix", "Tag", "Host")}
+
+
+class Fuzzed(World):
+    """A world without a fault; its dead-letter queue takes what no real one would, as nothing else is wrong."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self.config = config
+        self._always = self.aws.reply
+        self.aws.reply = self._reply  # type: ignore[method-assign]
+
+    def _reply(self, sent: Sent) -> Reply:
+        if sent.body.get("QueueUrl", "").endswith("/" + DLQ_ARN.rpartition(":")[2]):
+            self.aws.calls.append(("SendMessage", sent.body))
+            self.aws.parked.append(sent.body)
+            return answer(200, {"MessageId": "p"})
+        return self._always(sent)
+
+    def outcome(self, event: Any) -> dict[str, Any] | PurgeError:
+        """What invoking it ends in; whatever is raised that is none of ours ends the test."""
+        try:
+            return self.invoke(event)
+        except PurgeError as error:
+            return error
+
+
+def assert_lawful(world: Fuzzed, outcome: dict[str, Any] | PurgeError, bodies: list[Any]) -> None:
+    """Nothing outside of the configuration, nothing but what may be sent, no token, no forged line, no surprise."""
+    assert_within_configuration(world, bodies)
+    assert world.cloudflare.malformed == []
+    lines = [json.loads(line) for line in world.output.splitlines()]
+    assert not [line for line in lines if line.get("message") == "unexpected error"], world.output
+    assert sum("_aws" in line and "Purged" in line for line in lines) == 1
+    raised = "".join(traceback.format_exception(outcome)) if isinstance(outcome, PurgeError) else ""
+    to_sqs = json.dumps([body for operation, body in world.aws.calls if operation != "GetParameter"])
+    for text in (json.dumps(outcome, default=str), raised, world.output, to_sqs):
+        assert TOKEN not in text
+    for code, reason in world.parked_reasons:
+        assert code in _CODES
+        assert reason.strip()
+        assert reason.isprintable()
+
+
+def assert_a_sentence(error: PurgeError) -> None:
+    assert str(error).endswith(".")
+    assert TOKEN not in str(error)
+
+
+def assert_summary(outcome: dict[str, Any]) -> None:
+    assert set(outcome) <= _SUMMARY
+    assert set(outcome) >= {"success", "invalidations", "skipped", "requests"}
+    assert outcome["success"] is True
+    assert isinstance(outcome["invalidations"], list)
+    assert all(isinstance(key, str) for key in outcome["skipped"])
+    assert isinstance(outcome["requests"], int)
+    json.dumps(outcome)
+
+
+def assert_within_configuration(world: Fuzzed, bodies: list[Any]) -> None:
+    named, zones_to_empty = _named_in(bodies)
+    keys = _texts_in(bodies)
+    targets = world.config["targets"]
+    for zone, kind, item in world.cloudflare.accepted:
+        here = [target for target in targets if _zone_of(target) == zone]
+        assert here, f"{zone} is no configured zone"
+        if kind == EVERYTHING:
+            by_itself = any(target["purge_by"] == "everything" for target in here)
+            assert by_itself or zone.split("/")[0] in zones_to_empty, "everything, and nobody asked for it"
+            continue
+        text = item if isinstance(item, str) else item[0]
+        if kind in (FILES, PREFIXES, HOSTS):
+            host, _, path = text.removeprefix("https://").removeprefix("http://").partition("/")
+            here = [target for target in here if host in target["hosts"]]
+            assert here, f"{host} is no configured host of {zone}"
+        if not named & {"urls", "prefixes", "hosts", "tags", "check"} and kind in (FILES, PREFIXES):
+            here = [target for target in here if path.startswith(target.get("path_prefix", ""))]
+            assert here, f"{text} is outside of every path_prefix"
+            assert any(_is_explained(path, target, keys) for target in here), f"nothing asked for {text}"
+        if not named & {"hosts"} and kind == HOSTS:
+            assert any(target["purge_by"] == "host" for target in here), "a host, and nobody asked for it"
+
+
+def _is_explained(path: str, target: dict[str, Any], keys: set[str]) -> bool:
+    """A page or a folder is the beginning of the key it stands for."""
+    rest = unquote(path, errors="surrogatepass").removeprefix(target.get("path_prefix", ""))
+    return any(key.removeprefix(target.get("key_prefix", "")).startswith(rest) for key in keys)
+
+
+def _zone_of(target: dict[str, Any]) -> str:
+    environment = target["environment_id"]
+    return f"{target['zone_id']}/environments/{environment}" if environment else str(target["zone_id"])
+
+
+def _named_in(values: list[Any]) -> tuple[set[str], set[str]]:
+    """Which fields are anywhere in the input, and which zones stand beside `"everything": true`."""
+    names: set[str] = set()
+    zones: set[str] = set()
+    for value in _dicts_in(values):
+        names |= value.keys()
+        if value.get("everything") is True:
+            zones |= {str(value.get("zone_id")).lower()}
+    return names, zones
+
+
+def _texts_in(values: list[Any]) -> set[str]:
+    texts = {
+        text
+        for value in _dicts_in(values)
+        for each in value.values()
+        for text in (each if isinstance(each, list) else [each])
+        if isinstance(text, str)
+    }
+    return texts | {unquote_plus(text) for text in texts}
+
+
+def _dicts_in(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, dict):
+            yield each
+            pending += each.values()
+        elif isinstance(each, list):
+            pending += each
+        elif isinstance(each, str) and each[:1] in "{[" and each:
+            yield from _dicts_in(each)

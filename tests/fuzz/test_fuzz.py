@@ -1,0 +1,139 @@
+"""Whatever comes in, each message on its own is purged or parked at once, and nobody else's fault."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from tests.fuzz import shapes
+from tests.fuzz.laws import Fuzzed, assert_a_sentence, assert_lawful, assert_summary, inputs
+from tests.unit.factories import TOKEN, document, environment, flat_environment, s3_event, sqs_event, sqs_record
+from tests.unit.fakes import World
+
+_messages = st.lists(
+    st.tuples(st.just(True), shapes.good_bodies) | st.tuples(st.just(False), shapes.bodies()), max_size=5
+)
+BATCHES = (shapes.configurations(), _messages.filter(bool), _messages)
+EVENTS = (shapes.configurations(), shapes.events)
+
+
+@pytest.mark.share(0.5)
+@given(*BATCHES)
+def test_each_message_of_a_batch_is_purged_or_parked_on_its_first_receive(
+    config: dict[str, Any], delivered: list[tuple[bool, str]], waiting: list[tuple[bool, str]]
+) -> None:
+    inputs["batches"] += 1
+    world = Fuzzed(config)
+    world.aws.waiting = [(f"w{index}", body) for index, (_, body) in enumerate(waiting)]
+    outcome = world.outcome(sqs_event(*(body for _, body in delivered)))
+    assert outcome == {"batchItemFailures": []}
+    drained = waiting[: len(waiting) - len(world.aws.waiting)]
+    assert world.aws.delays == {}
+    assert sorted(world.aws.deleted) == sorted(f"receipt-w{index}" for index in range(len(drained)))
+    consumed = [*delivered, *drained]
+    assert_lawful(world, outcome, [body for _, body in consumed])
+    parked = [message["MessageBody"] for message in world.aws.parked]
+    good = [body for is_good, body in consumed if is_good]
+    assert not set(parked) & set(good)
+    alone = [assert_alone(config, body) for _, body in consumed]
+    assert sorted(parked) == sorted(
+        body for (_, body), (_, is_parked) in zip(consumed, alone, strict=True) if is_parked
+    )
+    if config["collapse_above"] is None:
+        assert set(world.cloudflare.accepted) == set().union(*(purged for purged, _ in alone))
+
+
+def assert_alone(config: dict[str, Any], body: str) -> tuple[set[Any], bool]:
+    """What a message has purged, and whether it is parked, without any neighbour."""
+    world = Fuzzed({**config, "drain": 0})
+    outcome = world.outcome(sqs_event(body))
+    assert outcome == {"batchItemFailures": []}
+    assert len(world.aws.parked) <= 1
+    return set(world.cloudflare.accepted), bool(world.aws.parked)
+
+
+@pytest.mark.share(0.2)
+@given(*EVENTS)
+def test_any_event_is_answered_as_documented_or_refused(config: dict[str, Any], event: Any) -> None:
+    inputs["single events"] += 1
+    world = Fuzzed(config)
+    outcome = world.outcome(event)
+    assert_lawful(world, outcome, [event])
+    if isinstance(outcome, PurgeError):
+        assert isinstance(outcome, Rejected)
+    else:
+        assert_summary(outcome)
+        if outcome.get("dry_run"):
+            assert world.cloudflare.requests == []
+
+
+@pytest.mark.share(0.1)
+@given(shapes.configurations(), shapes.batches)
+def test_a_batch_that_no_queue_hands_over_is_answered_or_refused_as_a_whole(config: dict[str, Any], event: Any) -> None:
+    inputs["odd batches"] += 1
+    world = Fuzzed(config)
+    outcome = world.outcome(event)
+    assert_lawful(world, outcome, [event])
+    if isinstance(outcome, PurgeError):
+        assert isinstance(outcome, Rejected)
+    elif "batchItemFailures" in outcome:
+        assert outcome == {"batchItemFailures": []}
+    else:
+        assert_summary(outcome)
+
+
+@pytest.mark.share(0.15)
+@given(shapes.mutated(shapes.configurations(), 3), st.sampled_from(shapes.KEYS))
+def test_any_configuration_is_taken_or_refused_in_a_sentence(config: Any, key: str) -> None:
+    inputs["configurations"] += 1
+    text = json.dumps(config)
+    try:
+        world = World(environ=environment() | {"CF_PURGE_CONFIG": text})
+    except Misconfigured as error:
+        assert_a_sentence(error)
+        return
+    result = world.invoke({"Records": [sqs_record(s3_event(key, bucket=config["bucket"]))]})
+    assert set(result) == {"batchItemFailures"}
+    assert not world.logged("unexpected error"), world.output
+    assert world.cloudflare.malformed == []
+
+
+@pytest.mark.share(0.05)
+@given(
+    st.dictionaries(
+        st.just("INCLUDED_EXTS")
+        | st.just("EXCLUDED_EXTS")
+        | st.sampled_from(
+            [f"CLOUDFLARE_{name}" for name in ("ZONE_ID", "API_EMAIL", "API_KEY", "API_KEY_SSMPATH", "API_URL")]
+        ),
+        st.text(max_size=30) | st.sampled_from(["*", ".html,css", "a@b.c", "https://api.example", "prod/token"]),
+        max_size=3,
+    )
+)
+@example({})
+def test_any_flat_variables_are_taken_or_refused_in_a_sentence(changes: dict[str, str]) -> None:
+    inputs["flat variables"] += 1
+    try:
+        world = World(environ=flat_environment(**changes))
+    except Misconfigured as error:
+        assert_a_sentence(error)
+        return
+    try:
+        assert_summary(world.invoke(s3_event("index.html")))
+    except (Misconfigured, Transient) as error:
+        assert_a_sentence(error)
+    assert not world.logged("unexpected error"), world.output
+    assert TOKEN not in world.output
+
+
+def test_the_good_messages_of_the_fuzz_are_good() -> None:
+    """Else the laws about them would hold of nothing."""
+    world = Fuzzed(document(targets=[{**document()["targets"][0], "purge_by": "url", "environment_id": None}]))
+    assert world.outcome(sqs_event(s3_event(*shapes.KEYS))) == {"batchItemFailures": []}
+    assert len(world.cloudflare.urls) >= len(shapes.KEYS) - 1
+    assert world.aws.parked == []

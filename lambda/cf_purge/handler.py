@@ -108,7 +108,21 @@ class Function:
         invocation.purge()
         # Delivered twice it is one message, and the last receipt handle is the one that counts.
         by_id = {message.id: message for message in [*messages, *drained]}
-        outcomes = [(message, invocation.failure_of(message.id, message.receives)) for message in by_id.values()]
+        returned = self._settle(list(by_id.values()), invocation, deadline)
+        accepted = {message_id: invocation.accepted_of(message_id) for message_id in returned}
+        self._progress.update(accepted, by_id.keys() - returned)
+        if drained and self._drain is not None:
+            self._drain.delete([message for message in drained if message.id not in returned], deadline)
+        if returned and not invocation.metrics.requests:
+            # Nothing could be sent: the next batch would fare no better, and each costs its messages a try.
+            self._clock.sleep(max(0.0, min(_BRAKE, deadline - self._clock.now())))
+        # The mapping deletes the others of what it delivered, and knows nothing of what was drained.
+        failed = dict.fromkeys(message.id for message in messages if message.id in returned)
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    def _settle(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> set[str]:
+        """Park or give back what is not purged, ask for second purges, and return the ids of what comes again."""
+        outcomes = [(message, invocation.failure_of(message.id, message.receives)) for message in messages]
         failures = [(message, error) for message, error in outcomes if error is not None]
         returned = self._queue.settle(failures, deadline, invocation.metrics)
         # Not asked for is not done: the change comes again.
@@ -117,17 +131,7 @@ class Function:
             (message, not_asked[message.id]) for message, error in outcomes if not error and message.id in not_asked
         ]
         returned += self._queue.settle(undone, deadline, invocation.metrics)
-        returned_ids = {message.id for message in returned}
-        accepted = {message_id: invocation.accepted_of(message_id) for message_id in returned_ids}
-        self._progress.update(accepted, by_id.keys() - returned_ids)
-        if drained and self._drain is not None:
-            self._drain.delete([message for message in drained if message.id not in returned_ids], deadline)
-        if returned and not invocation.metrics.requests:
-            # Nothing could be sent: the next batch would fare no better, and each costs its messages a try.
-            self._clock.sleep(max(0.0, min(_BRAKE, deadline - self._clock.now())))
-        # The mapping deletes the others of what it delivered, and knows nothing of what was drained.
-        failed_ids = dict.fromkeys(message.id for message in messages if message.id in returned_ids)
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed_ids]}
+        return {message.id for message in returned}
 
     def _drained(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> Sequence[Message]:
         """Receive more if a burst is under way, which a full batch shows, or if there are too few requests for less.

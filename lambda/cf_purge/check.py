@@ -64,13 +64,13 @@ class Check:
         self._token = token
         self._clock = clock
 
-    def refresh_token(self) -> None:
-        """Read the token from where it is stored.
+    def refresh_token(self, deadline: float) -> None:
+        """Read the token from where it is stored; `deadline` is in seconds since the epoch.
 
         Raises:
             PurgeError: as `Token.get`.
         """
-        self._token.refresh()
+        self._token.refresh(deadline)
 
     def explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
         """Return what is wrong and what to do about it; `deadline` is in seconds since the epoch."""
@@ -94,7 +94,7 @@ class Check:
                 f"Cloudflare does not take the Global API key in {self._token.place} for {self._config.email}, or that"
                 f" user has no zone {zone}: store the user's key, or correct cloudflare.email or targets[*].zone_id."
             )
-        token = self._token.get()
+        token = self._token.get(deadline)
         # A token finds a zone by name when it may do anything at all in it.
         found: dict[str, str] = {}
         for name in self._names_of(purge):

@@ -187,7 +187,7 @@ class Function:
             return failed
         from cf_purge.repurge import messages_for
 
-        for body, jobs in messages_for(invocation.to_repurge(returned)):
+        for body, jobs in messages_for(invocation.to_repurge(returned), self._config.urls_per_request):
             try:
                 self._queue.send(queue_arn, body, seconds, deadline)
             except Exception as error:

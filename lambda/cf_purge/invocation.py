@@ -229,7 +229,7 @@ class Invocation:
         for source in {job.source for job in self.jobs if job.is_check}:
             self._check = self._check or self._make_check()
             try:
-                self._check.refresh_token()
+                self._check.refresh_token(self._deadline)
             except Transient:
                 pass  # the purges will try again
             except PurgeError as error:

@@ -109,7 +109,7 @@ class Purger:
                 return error
             try:
                 # The token may have been rotated while this environment was warm.
-                self._token.refresh()
+                self._token.refresh(deadline)
             except PurgeError as obstacle:
                 return obstacle
             lane.has_fresh_token, lane.tries = True, 0
@@ -140,11 +140,13 @@ class Purger:
             raise OutOfTime("No time is left in this invocation.", ready_at - now or None)
         try:
             self._clock.sleep(ready_at - now)
-            token = self._token.get()
+            token = self._token.get(deadline)
+            left = deadline - self._clock.now()
+            if left < _SHORTEST_REQUEST / 2:  # the token took it
+                raise OutOfTime("No time is left in this invocation.")
             self._pace.take(request)
             lane.sent += 1
             metrics.requests += 1
-            left = max(_SHORTEST_REQUEST, deadline - self._clock.now())
             quota = self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, left))
         except PurgeError as error:
             self.is_failing = not isinstance(error, Rejected)

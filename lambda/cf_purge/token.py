@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 
-from cf_purge.aws import Aws, Refused
+from cf_purge.aws import TIMEOUT, Aws, Refused
 from cf_purge.clock import Clock
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, Transient
+from cf_purge.errors import Misconfigured, OutOfTime, Transient
 
 TTL = 300.0  # seconds
 _VARIABLE = "CLOUDFLARE_API_KEY"
+_SHORTEST_CALL = 0.2  # seconds; with less left than this none is begun
 _STALE_TTL = 30.0  # seconds a stale token is served before SSM is asked again
 
 _REMEDIES = {
@@ -39,19 +41,21 @@ class Token:
         """Where it is stored, for people."""
         return f"SSM parameter {self._config.api_token_parameter}" if self._config.api_token is None else _VARIABLE
 
-    def get(self) -> str:
+    def get(self, deadline: float = math.inf) -> str:
         """Return the token, at most TTL old; older while SSM has a fault of its own.
+
+        `deadline`, in seconds since the epoch, bounds the wait for SSM.
 
         Raises:
             Transient: SSM does not answer and nothing is cached.
             Misconfigured: no such parameter, no right to read it, or a value that cannot be a token.
         """
         if self._value is None or self._clock.now() >= self._fetch_after:
-            self.refresh()
+            self.refresh(deadline)
         assert self._value is not None
         return self._value
 
-    def refresh(self) -> None:
+    def refresh(self, deadline: float = math.inf) -> None:
         """Fetch the token anew; raises as `get` does."""
         now = self._clock.now()
         if self._config.api_token is not None:
@@ -61,7 +65,11 @@ class Token:
         # Another Region's parameter is named by its ARN.
         region = name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else None
         try:
-            result = self._aws.call("ssm", "GetParameter", {"Name": name, "WithDecryption": True}, region)
+            left = deadline - now
+            if left < _SHORTEST_CALL:
+                raise OutOfTime("No time is left to read the API token.")
+            payload = {"Name": name, "WithDecryption": True}
+            result = self._aws.call("ssm", "GetParameter", payload, region, min(TIMEOUT, left))
         except Transient:
             if self._value is None:
                 raise

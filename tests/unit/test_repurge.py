@@ -326,6 +326,19 @@ def test_when_one_of_several_messages_is_refused_its_changes_come_back() -> None
     assert [body["keys"][0][0] for body in asked_again(world)] == ["a", "c"]
 
 
+def test_what_fitted_into_an_invocation_as_several_messages_makes_no_message_that_does_not() -> None:
+    hosts = [f"h{number}.example.com" for number in range(30)]
+    world = world_of(targets=[target(hosts=hosts)])
+    keys = [[f"{letter}{number}" for number in range(20)] for letter in "abc"]
+    assert world.returned(sqs_event(*({"keys": part} for part in keys))) == []
+    asked = [body["keys"] for body in asked_again(world)]
+    assert [key for part in asked for key in part] == [key for part in keys for key in part]
+    assert all(1 <= len(part) * 30 <= 100 for part in asked)
+    for body in list(world.aws.delayed):
+        assert world.returned(sqs_event(body["MessageBody"]), seconds=20) == []
+    assert world.aws.parked == []
+
+
 def test_a_key_that_no_object_has_is_parked_and_does_not_come_back_for_hours() -> None:
     world = world_of(targets=[target(purge_by="host")])
     assert world.returned(sqs_event(json.dumps({"keys": ["ä" * 100_000]}, ensure_ascii=False))) == []

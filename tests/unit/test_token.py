@@ -4,7 +4,7 @@ import pytest
 
 from cf_purge.config import Config, Target
 from cf_purge.environment import load
-from cf_purge.errors import Misconfigured, Transient
+from cf_purge.errors import Misconfigured, OutOfTime, Transient
 from cf_purge.token import TTL, Token
 from tests.unit.factories import PARAMETER, REGION, TOKEN, ZONE, document, environment, flat_environment, s3_event
 from tests.unit.fakes import Reply, World, answer, aws_error, outage
@@ -182,3 +182,18 @@ def test_without_a_region_the_words_say_what_to_set() -> None:
     del environ["AWS_REGION"]
     with pytest.raises(Misconfigured, match="set AWS_REGION"):
         token_of(World(environ=environ)).get()
+
+
+@pytest.mark.parametrize(("seconds", "timeout"), [(60, 3.0), (2, 2.0), (0.5, 0.5)])
+def test_ssm_is_waited_for_no_longer_than_there_is_time(world: World, seconds: float, timeout: float) -> None:
+    token_of(world).get(world.clock.time + seconds)
+    assert world.transport.sent[-1].timeout == pytest.approx(timeout)
+
+
+def test_without_time_ssm_is_not_asked(world: World) -> None:
+    token = token_of(world)
+    with pytest.raises(OutOfTime):
+        token.get(world.clock.time + 0.1)
+    assert world.aws.fetches() == 0
+    token.get()
+    assert token.get(world.clock.time - 1) == TOKEN, "what is cached takes no time"

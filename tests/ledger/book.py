@@ -1,0 +1,124 @@
+"""The ledger: what was asked for on one side, what became of it on the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.ledger.layouts import Item, Layout, Want, text_of
+from tests.ledger.letters import REFUSED, Letter
+from tests.virtual.queue import Message, Queue
+
+_OFTEN = 3  # receives; a message of which a part is refused may then be parked though its other part never found time
+_SECOND = '"hop": 1'  # in the messages by which the function asks for second purges
+_LARGE = 100  # purges: what fits into one request is never too large
+
+
+class Unbalanced(AssertionError):
+    """Something was lost, or happened that nobody asked for."""
+
+
+@dataclass
+class Entry:
+    """One message that was sent, maybe more than once."""
+
+    letter: Letter
+    at: float  # when it changed, in seconds since the epoch
+    wants: list[Want]
+    receives: int = 0
+
+    @property
+    def may_be_refused(self) -> bool:
+        return any(REFUSED in item for want in self.wants for _, _, item in want)
+
+
+@dataclass
+class Book:
+    """Everything that was asked for, and everything that Cloudflare accepted."""
+
+    layout: Layout
+    repurge_after: float
+    entries: dict[str, Entry] = field(default_factory=dict)  # by the body
+    accepted: dict[Item, list[float]] = field(default_factory=dict)
+    allowed: set[Item] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
+    second_parked: str = ""  # what the function's own messages ask for that could not be purged once more
+
+    def ask(self, letter: Letter, at: float) -> None:
+        wants = [want for key in letter.keys for want in self.layout.wants(key)]
+        wants += [want for kind, item in letter.named for want in self.layout.wants_named(kind, item)]
+        entry = Entry(letter, at, wants)
+        self.entries[letter.body] = entry
+        self.allowed.update(item for want in entry.wants for item in want)
+
+    def receive(self, message: Message) -> None:
+        """Write down how often a message was received."""
+        entry = self.entries.get(message.body)
+        if entry is not None:
+            entry.receives = max(entry.receives, message.receives)
+
+    def accept(self, at: float, zone: str, kind: str, items: list[Any]) -> None:
+        """Write down what Cloudflare accepted; it must have been asked for before."""
+        for each in items:
+            item = (zone, kind, text_of(each))
+            self.accepted.setdefault(item, []).append(at)
+            if item not in self.allowed:
+                self.faults.append(f"purged, and nobody asked for it: {item}")
+
+    def balance(self, queue: Queue, dead_letters: Queue) -> None:
+        """Hold one side against the other.
+
+        Raises:
+            Unbalanced: with a line for each thing that is wrong.
+        """
+        faults = list(self.faults)
+        faults += [f"still in the queue: {message.body[:200]!r}, received {message.receives}x" for message in queue]
+        parked: dict[str, str] = {}
+        for message in dead_letters:
+            parked[message.body] = _reason(message.attributes, "ReasonCode")
+            if message.redriven:
+                faults.append(f"given up by the queue after {message.receives} receives: {message.body[:200]!r}")
+            elif not _reason(message.attributes, "ReasonCode") or not _reason(message.attributes, "Reason"):
+                faults.append(f"parked without a reason: {message.body[:200]!r}")
+            if message.body in self.entries or message.redriven:
+                continue
+            if _SECOND in message.body and REFUSED in message.body:
+                self.second_parked += message.body
+            else:
+                faults.append(f"parked, and never sent like this: {message.body[:200]!r}")
+        for body, entry in self.entries.items():
+            # The first of each message is enough to read.
+            faults += [f"{fault}: {body[:200]!r}" for fault in self._faults_of(entry, parked.get(body))[:1]]
+        if faults:
+            raise Unbalanced("\n".join(faults[:20]))
+
+    def _faults_of(self, entry: Entry, code: str | None) -> list[str]:
+        is_parked = code is not None
+        if code == "TooLarge" and len(entry.wants) > _LARGE:
+            return []
+        if entry.letter.is_poison and not is_parked:
+            return ["not parked"]
+        if is_parked and not entry.letter.is_poison and not entry.may_be_refused:
+            return ["parked, and nothing was wrong with it"]
+        # Parked it is accounted for. But while it has not come often, all that can be purged of it has to be.
+        if is_parked and (entry.may_be_refused or entry.receives >= _OFTEN):
+            return []
+        return [fault for want in entry.wants for fault in self._faults_in(want, entry, is_parked)]
+
+    def _faults_in(self, want: Want, entry: Entry, is_parked: bool) -> list[str]:
+        times = sorted(at for item in want for at in self.accepted.get(item, ()) if at >= entry.at)
+        if not times:
+            return [f"lost {sorted(want)}"]
+        # What is parked for its other half comes again by hand, and gets its second purge then.
+        has_second = self.repurge_after > 0 and not is_parked and not entry.letter.named
+        has_second = has_second and not any(json.dumps(key) in self.second_parked for key in entry.letter.keys)
+        if has_second and times[-1] < times[0] + self.repurge_after:
+            return [f"no second purge of {sorted(want)}"]
+        return []
+
+
+def _reason(attributes: Mapping[str, Any], name: str) -> str:
+    value: str = attributes.get(name, {}).get("StringValue", "")
+    return value

@@ -1,0 +1,98 @@
+"""Where the objects are served, and which purges one key needs: said here once more, apart from the function's code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.unit.factories import HOST, OTHER_ZONE, ZONE, target
+
+# Zone, kind and item as in the body of a request.
+Item = tuple[str, str, str]
+# Whichever of these was purged, it did.
+Want = frozenset[Item]
+
+_ORIGIN = {"Origin": "https://app.example.com"}
+_SECOND, _THIRD = "static.example.com", "www.example.net"
+
+LAYOUTS: dict[str, list[dict[str, Any]]] = {
+    "one host": [target()],
+    "two hosts": [target(hosts=[HOST, _SECOND])],
+    "two zones": [target(), target(zone_id=OTHER_ZONE, hosts=[_THIRD], key_prefix="site", path_prefix="v1")],
+    "variants": [target(header_variants=[_ORIGIN], schemes=["https", "http"])],
+    "by prefix": [target(purge_by="prefix")],
+    "by tag": [target(purge_by="tag", tags=["d-{dir}", "x-{ext}"])],
+    "by host": [target(purge_by="host"), target(zone_id=OTHER_ZONE, hosts=[_THIRD])],
+    "everything": [target(purge_by="everything")],
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One of LAYOUTS; `collapses` is whether many URLs may become a prefix."""
+
+    name: str
+    collapses: bool
+
+    def wants(self, key: str) -> list[Want]:
+        """Return what a change of a plain key has to purge."""
+        return [want for place in LAYOUTS[self.name] for want in self._wants_at(place, key)]
+
+    def wants_named(self, kind: str, item: str) -> list[Want]:
+        """Return what has to be purged for what is named by hand, all of it in the first zone or without a place."""
+        places = LAYOUTS[self.name]
+        if kind == "check":
+            return [want for place in places for want in self._wants_checked(place)]
+        zones = dict.fromkeys(place["zone_id"] for place in places) if kind == "tags" else [ZONE]
+        return [frozenset({(zone, kind, item)}) for zone in zones]
+
+    def _wants_checked(self, place: dict[str, Any]) -> Iterator[Want]:
+        zone, by, name = place["zone_id"], place.get("purge_by", "url"), ".cf-purge-check"
+        if by == "tag":
+            yield frozenset({(zone, "tags", name)})
+            return
+        top = f"{place['path_prefix']}/" if place.get("path_prefix") else ""
+        for host in place["hosts"]:
+            if by == "url":
+                yield frozenset({(zone, "files", f"{place.get('schemes', ['https'])[0]}://{host}/{top}{name}")})
+            else:
+                yield frozenset({(zone, "prefixes", f"{host}/{top}{name}")})
+
+    def _wants_at(self, place: dict[str, Any], key: str) -> Iterator[Want]:
+        zone, by = place["zone_id"], place.get("purge_by", "url")
+        folder = f"{place['key_prefix']}/" if place.get("key_prefix") else ""
+        if not key.startswith(folder):
+            return
+        top = f"{place['path_prefix']}/" if place.get("path_prefix") else ""
+        path = top + key.removeprefix(folder)
+        pages = [path.removesuffix("index.html")] if path.endswith("/index.html") else []
+        if by == "everything":
+            yield frozenset({(zone, "purge_everything", "True")})
+        elif by == "tag":
+            directory, _, name = key.rpartition("/")
+            for tag in (f"d-{directory}", f"x-{name.rpartition('.')[2]}"):
+                yield frozenset({(zone, "tags", tag)})
+        else:
+            for host in place["hosts"]:
+                if by == "host":
+                    yield frozenset({(zone, "hosts", host)})
+                    continue
+                if by == "prefix":
+                    yield frozenset({(zone, "prefixes", f"{host}/{path}")})
+                for page in pages if by == "prefix" else [path, *pages]:
+                    yield from self._urls(place, host, page, f"{host}/{top}")
+
+    def _urls(self, place: dict[str, Any], host: str, page: str, whole: str) -> Iterator[Want]:
+        zone = place["zone_id"]
+        instead = {(zone, "prefixes", whole)} if self.collapses else set()
+        for scheme in place.get("schemes", ["https"]):
+            url = f"{scheme}://{host}/{page}"
+            yield frozenset({(zone, "files", url)}) | instead
+            for headers in place.get("header_variants", []):
+                yield frozenset({(zone, "files", text_of({"url": url, "headers": headers}))}) | instead
+
+
+def text_of(item: Any) -> str:
+    """Return an item of a request's body as text."""
+    return f"{item['url']} {sorted(item['headers'].items())}" if isinstance(item, dict) else str(item)

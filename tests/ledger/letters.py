@@ -1,0 +1,147 @@
+"""What is in the messages: changes in every envelope, changes Cloudflare refuses, and poison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.unit.factories import (
+    BUCKET,
+    HOST,
+    ZONE,
+    as_text,
+    eventbridge_event,
+    failed_invocation,
+    s3_event,
+    s3_record,
+    s3_test_event,
+    sns_body,
+)
+
+REFUSED = "refused"  # Cloudflare refuses whatever has this in it
+
+
+@dataclass(frozen=True)
+class Letter:
+    """The text of a message, what it is about, and whether it can only be parked."""
+
+    body: str
+    keys: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()  # kind and item, of what is named by hand
+    is_poison: bool = False
+
+
+def _keys(number: int, count: int = 1) -> list[str]:
+    names = [f"site/k{number + more}" for more in range(count)]
+    return [f"{name}/index.html" if number % 3 == 0 else f"{name}.css" for name in names]
+
+
+def _of_change(envelope: Callable[[Any], object]) -> Callable[[int], Letter]:
+    def letter(number: int) -> Letter:
+        [key] = _keys(number)
+        return Letter(as_text(envelope(s3_event(key))), (key,))
+
+    return letter
+
+
+def _several(number: int) -> Letter:
+    keys = _keys(number, 4)
+    return Letter(as_text(s3_event(*keys)), tuple(keys))
+
+
+def _by_hand(number: int) -> Letter:
+    keys = _keys(number, 2)
+    return Letter(json.dumps({"keys": keys}), tuple(keys))
+
+
+def _large(number: int) -> Letter:
+    keys = [f"site/many/{number}-{more}.css" for more in range(104)]
+    return Letter(json.dumps({"keys": keys}), tuple(keys))
+
+
+def _eventbridge(number: int) -> Letter:
+    [key] = _keys(number)
+    return Letter(json.dumps(eventbridge_event(key)), (key,))
+
+
+def _refused(number: int) -> Letter:
+    key = f"site/{REFUSED}{number}/a.css"
+    return Letter(json.dumps(s3_event(key)), (key,))
+
+
+def _half_bad(number: int) -> Letter:
+    [key] = _keys(number)
+    records = [s3_record(key), s3_record("old.css", version="3.0"), "no record"]
+    return Letter(json.dumps({"Records": records}), (key,), is_poison=True)
+
+
+def _skipped(number: int) -> Letter:
+    return Letter(json.dumps([s3_test_event(), s3_event(f"secret/{number}.css")][number % 2]))
+
+
+_NAMED: list[tuple[dict[str, Any], str, str]] = [
+    ({"urls": [f"https://{HOST}/by/hand.css"]}, "files", f"https://{HOST}/by/hand.css"),
+    ({"prefixes": [f"{HOST}/by/"]}, "prefixes", f"{HOST}/by/"),
+    ({"tags": ["by-hand"]}, "tags", "by-hand"),
+    ({"hosts": [HOST]}, "hosts", HOST),
+    ({"everything": True, "zone_id": ZONE}, "purge_everything", "True"),
+    ({"check": True}, "check", ""),
+]
+
+
+def _named(number: int) -> Letter:
+    document, kind, item = _NAMED[number % len(_NAMED)]
+    return Letter(json.dumps(document), named=((kind, item),))
+
+
+_NESTED: Any = s3_event("site/deep.css")
+for _ in range(8):
+    _NESTED = failed_invocation(_NESTED)
+
+_POISON = [
+    "not JSON",
+    "null",
+    "[]",
+    "{}",
+    '"text"',
+    "[" * 3000,
+    '{"Records": [{"s3": 1}]}',
+    '{"Records": [null]}',
+    json.dumps(s3_event("site/a.css", bucket="somebody-elses")),
+    json.dumps(s3_event("", raw_key="%FF%FE")),
+    json.dumps(s3_event("k" * 1100)),
+    json.dumps({"keys": ["site/a.css"], "colour": "red"}),
+    json.dumps({"keys": ["site/a.css"], "dry_run": "yes"}),
+    json.dumps({"everything": True}),
+    json.dumps({"everything": True, "zone_id": "f" * 32}),
+    json.dumps({"keys": []}),
+    json.dumps({"urls": ["https://elsewhere.example.org/a.css", "ftp://www.example.com/"]}),
+    json.dumps({"prefixes": ["www.example.com/a?b"]}),
+    json.dumps({"tags": ["two words"]}),
+    json.dumps({"keys": ["\ud800"]}),
+    json.dumps(_NESTED),
+    json.dumps(sns_body("not JSON")),
+]
+
+
+def _poison(number: int) -> Letter:
+    return Letter(_POISON[number % len(_POISON)], is_poison=True)
+
+
+LETTERS: dict[str, Callable[[int], Letter]] = {
+    "change": _of_change(lambda event: event),
+    "change of SNS": _of_change(sns_body),
+    "change taken back": _of_change(failed_invocation),
+    "change of EventBridge": _eventbridge,
+    "several": _several,
+    "by hand": _by_hand,
+    "named": _named,
+    "large": _large,
+    "refused": _refused,
+    "half bad": _half_bad,
+    "poison": _poison,
+    "skipped": _skipped,
+    "dry run": lambda number: Letter(json.dumps({"keys": _keys(number), "bucket": BUCKET, "dry_run": True})),
+}

@@ -1,0 +1,147 @@
+"""One schedule, played: the function's real code in the virtual world, and the ledger held against it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import replace
+from random import Random
+
+from cf_purge import log
+from tests.ledger.book import Book
+from tests.ledger.layouts import LAYOUTS, Layout
+from tests.ledger.letters import LETTERS, REFUSED, Letter
+from tests.ledger.schedule import Burst, Schedule, Setting
+from tests.ledger.weather import WEATHER
+from tests.unit.factories import PARAMETER, QUEUE_ARN, TOKEN, document
+from tests.virtual.mapping import Invocation
+from tests.virtual.network import Call, Fault
+from tests.virtual.world import START, World
+from world.cloudflare import refusal
+
+NEW_TOKEN = "Um90YXRlZC1jYW5hcnktdG9rZW4tOTg3NjU0MzIxMDEy"
+# From the end of all faults on. A message waits for up to 900 s, then for its second purge as long again.
+PATIENCE = 2 * 3600.0
+
+
+def play(schedule: Schedule) -> World:
+    """Let the schedule happen and return the world as it is then.
+
+    Raises:
+        Unbalanced: something was lost, or happened that nobody asked for.
+    """
+    setting = schedule.setting
+    book = Book(Layout(setting.layout, setting.collapse_above is not None), setting.repurge_after)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        game = _Game(schedule, book)
+        try:
+            game.world.hub.run(START + schedule.ends + PATIENCE, game.is_over)
+        finally:
+            game.world.close()
+            log.set_level("INFO")
+    world = game.world
+    if _tokens_in(output.getvalue()):
+        book.faults.append("the token is in the output")
+    book.balance(world.queue, world.dead_letters)
+    return world
+
+
+class _Game:
+    """A schedule while it happens."""
+
+    def __init__(self, schedule: Schedule, book: Book) -> None:
+        setting = schedule.setting
+        self._schedule, self._book, self._chance = schedule, book, Random(schedule.seed)
+        self.world = world = World(
+            document_of(setting),
+            on_accepted=book.accept,
+            plan=setting.plan,
+            seed=schedule.seed,
+            is_strict=True,
+            cloudflare_latency=setting.cloudflare_latency,
+            aws_latency=setting.aws_latency,
+            visibility=6 * setting.timeout + setting.window,
+            window=setting.window,
+            batch_size=setting.batch_size,
+            max_concurrency=setting.max_concurrency,
+            timeout=setting.timeout,
+        )
+        world.cloudflare.refuses = lambda item: refusal.NOTHING if REFUSED in item else None
+        world.network.fault = self._fault
+        world.queue.on_received = book.receive
+        world.mapping.on_begin, world.mapping.on_end = self._begin, self._end
+        if schedule.is_disordered or schedule.repeats:
+            world.queue.chance, world.queue.repeat_share = Random(schedule.seed + 1), schedule.repeats
+        self._kills = {kill.invocation: kill.wait for kill in schedule.kills}
+        self._to_send = 0
+        for burst in schedule.bursts:
+            self._prepare(burst)
+        if schedule.rotation is not None:
+            world.hub.at(START + schedule.rotation.stored, self._store_token)
+            world.hub.at(START + schedule.rotation.refused, self._refuse_token)
+
+    def is_over(self) -> bool:
+        return not self._to_send and self.world.is_idle()
+
+    def _prepare(self, burst: Burst) -> None:
+        make = LETTERS[burst.letter]
+        for number in range(burst.count):
+            letter = make(number % burst.spread + self._schedule.seed % 7)
+            # White space makes a body of its own for each message; no reader minds.
+            body = letter.body + " " * (self._to_send + 1)
+            self._to_send += 1
+            at = START + burst.at + number * burst.every
+            self.world.hub.at(at, self._send, replace(letter, body=body))
+
+    def _send(self, letter: Letter) -> None:
+        self._to_send -= 1
+        self._book.ask(letter, self.world.hub.now)
+        for _ in range(2 if self._chance.random() < self._schedule.repeats else 1):
+            self.world.queue.send(letter.body)
+
+    def _store_token(self, _: object) -> None:
+        self.world.aws.parameters[PARAMETER] = NEW_TOKEN
+        self.world.cloudflare.tokens.add(NEW_TOKEN)
+
+    def _refuse_token(self, _: object) -> None:
+        self.world.cloudflare.tokens.discard(TOKEN)
+
+    def _fault(self, call: Call) -> Fault | None:
+        if call.service != "cloudflare" and _tokens_in(repr(call.body)):
+            self._book.faults.append(f"the token is in a call of {call.operation}")
+        since = call.at - START
+        for storm in self._schedule.storms:
+            is_in_it = storm.calls == call.operation and storm.begins <= since < storm.ends
+            if is_in_it and self._chance.random() < storm.share:
+                return WEATHER[storm.calls][storm.weather](call, self._chance)
+        return None
+
+    def _begin(self, invocation: Invocation) -> None:
+        if invocation.number in self._kills:
+            invocation.environment.kill_in = self._kills[invocation.number]
+
+    def _end(self, invocation: Invocation) -> None:
+        if invocation.timed_out:
+            self._book.faults.append(f"invocation {invocation.number} ran into its time-out")
+        elif isinstance(invocation.error, Exception):
+            self._book.faults.append(f"invocation {invocation.number} raised {invocation.error!r}")
+
+
+def document_of(setting: Setting) -> dict[str, object]:
+    """The configuration as Terraform writes it."""
+    return document(
+        targets=LAYOUTS[setting.layout],
+        cloudflare={"plan": setting.plan, "requests_per_second": setting.requests_per_second},
+        exclude=["secret/**"],
+        max_concurrency=setting.max_concurrency,
+        batch_size=setting.batch_size,
+        drain=setting.drain,
+        queue_arn=QUEUE_ARN,
+        repurge_after_seconds=setting.repurge_after,
+        **({} if setting.collapse_above is None else {"collapse_above": setting.collapse_above}),
+    )
+
+
+def _tokens_in(text: str) -> bool:
+    return TOKEN in text or NEW_TOKEN in text

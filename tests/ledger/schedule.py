@@ -1,0 +1,90 @@
+"""What a schedule is: one configuration, changes, and all that goes wrong while they are brought to Cloudflare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the module is configured, and how fast the others are (seconds)."""
+
+    layout: str
+    plan: str
+    requests_per_second: float
+    max_concurrency: int
+    batch_size: int
+    drain: int
+    timeout: float
+    repurge_after: int
+    collapse_above: int | None
+    cloudflare_latency: float
+    aws_latency: float
+
+    @property
+    def window(self) -> float:
+        """Seconds; Lambda demands one for batches of more than ten."""
+        return 1.0 if self.batch_size > 10 else 0.0
+
+
+@dataclass(frozen=True)
+class Burst:
+    """`count` messages of one sort at one time; `spread` is how many keys they are about."""
+
+    at: float  # seconds from the start
+    letter: str
+    count: int
+    spread: int
+    every: float  # seconds between two of them
+
+
+@dataclass(frozen=True)
+class Storm:
+    """A time in which a share of the calls goes wrong."""
+
+    begins: float
+    lasts: float
+    calls: str  # an operation
+    weather: str
+    share: float
+
+    @property
+    def ends(self) -> float:
+        return self.begins + self.lasts
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """The token is replaced: stored at one time, the old one refused from another."""
+
+    stored: float
+    refused: float
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One invocation, by its number, dies when it has waited so often; every call waits twice."""
+
+    invocation: int
+    wait: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All of it; `seed` decides what is left to chance, such as which message is received first."""
+
+    seed: int
+    setting: Setting
+    bursts: tuple[Burst, ...]
+    storms: tuple[Storm, ...]
+    kills: tuple[Kill, ...]
+    rotation: Rotation | None
+    is_disordered: bool  # receives are short and out of order
+    repeats: float  # the share of messages that are delivered twice
+
+    @property
+    def ends(self) -> float:
+        """When nothing happens any more but what follows from it, in seconds from the start."""
+        ends = [storm.ends for storm in self.storms] + [burst.at + burst.count * burst.every for burst in self.bursts]
+        ends += [max(self.rotation.stored, self.rotation.refused)] if self.rotation else []
+        return max(ends)

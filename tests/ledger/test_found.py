@@ -1,0 +1,76 @@
+"""Schedules that once did not balance, made small, with what was wrong then."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ledger.play import play
+from tests.ledger.schedule import Burst, Rotation, Schedule, Setting, Storm
+
+FOUND = {
+    "no request was left to find the refused tag with": Schedule(
+        seed=1456,
+        setting=Setting("by tag", "free", 4.0, 5, 10, 1000, 60.0, 0, None, 0.02, 0.2),
+        bursts=(
+            Burst(3.0, "change", 40, 1, 0.3),
+            Burst(2.3, "refused", 40, 1, 5.0),
+            Burst(2.4, "change", 40, 3, 0.3),
+            Burst(1.0, "refused", 25, 3, 0.3),
+        ),
+        storms=(Storm(3.3, 5.6, "purge", "told to come soon", 0.7),),
+        kills=(),
+        rotation=Rotation(1.0, 0.5),
+        is_disordered=False,
+        repeats=0.0,
+    ),
+    "a message too large for one invocation began anew each time": Schedule(
+        seed=179,
+        setting=Setting("variants", "free", 4.0, 1, 30, 0, 15.0, 0, None, 3.0, 0.2),
+        bursts=(Burst(0.0, "large", 2, 1, 5.0),),
+        storms=(),
+        kills=(),
+        rotation=None,
+        is_disordered=False,
+        repeats=0.0,
+    ),
+    "one half of each message was purged again and again": Schedule(
+        seed=523,
+        setting=Setting("by host", "free", 4.0, 5, 3, 1000, 15.0, 900, 1, 0.25, 0.2),
+        bursts=(
+            Burst(0.0, "change", 12, 3, 0.3),
+            Burst(2.8, "change", 12, 3, 0.3),
+            Burst(0.0, "change", 12, 3, 0.3),
+            Burst(2.8, "change", 12, 3, 0.0),
+        ),
+        storms=(),
+        kills=(),
+        rotation=Rotation(1.0, 0.5),
+        is_disordered=False,
+        repeats=0.0,
+    ),
+    "the parameter was silent at the end of an invocation": Schedule(
+        seed=0,
+        setting=Setting("by host", "free", 4.0, 2, 10, 1000, 15.0, 0, None, 3.0, 0.01),
+        bursts=(Burst(0.0, "named", 12, 1, 0.0), Burst(0.0, "change", 12, 1, 0.0)),
+        storms=(Storm(0.4, 28.9, "GetParameter", "silent", 1.0),),
+        kills=(),
+        rotation=Rotation(1.0, 0.5),
+        is_disordered=False,
+        repeats=0.0,
+    ),
+    "the second purges of several messages made one that was too large": Schedule(
+        seed=0,
+        setting=Setting("variants", "free", 4.0, 5, 10, 1000, 15.0, 30, None, 0.25, 0.01),
+        bursts=(Burst(0.0, "change", 3, 1, 0.0), Burst(0.0, "large", 2, 3, 0.0)),
+        storms=(),
+        kills=(),
+        rotation=None,
+        is_disordered=False,
+        repeats=0.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("schedule", FOUND.values(), ids=FOUND)
+def test_what_did_not_balance_once_does(schedule: Schedule) -> None:
+    play(schedule)

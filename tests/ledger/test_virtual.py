@@ -1,0 +1,273 @@
+"""The world the ledger is played in keeps the rules of the real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from botocore.parsers import create_parser
+from botocore.session import Session
+
+from cf_purge.errors import Transient
+from cf_purge.transport import CONNECTIONS, Answer
+from tests.unit.factories import PARAMETER, TOKEN
+from tests.virtual.aws import Aws
+from tests.virtual.hub import Hub
+from tests.virtual.mapping import Environment
+from tests.virtual.network import Call, Fault, Network, Wire
+from tests.virtual.queue import Queue
+from tests.virtual.world import START
+
+_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/cf-purge"
+_HEADERS = {"Authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE"}
+
+
+class Place:
+    """A queue with its dead letters behind AWS's API, and a clock."""
+
+    def __init__(self) -> None:
+        self.hub = Hub(START)
+        self.dead_letters = Queue(self.hub, "cf-purge-dlq")
+        self.queue = Queue(self.hub, "cf-purge", max_receive_count=2, dead_letters=self.dead_letters)
+        self.aws = Aws(self.hub, [self.queue, self.dead_letters], 0.01, is_strict=True)
+        self.aws.parameters[PARAMETER] = TOKEN
+        self.network = Network(self.hub, self.aws, self.aws)
+
+    def after(self, seconds: float) -> None:
+        self.hub.run(self.hub.now + seconds)
+
+    def call(self, operation: str, fault: Fault | None = None, service: str = "sqs", **body: Any) -> dict[str, Any]:
+        """Call AWS and read its answer as botocore does."""
+        body = body if service == "ssm" else {"QueueUrl": _URL, **body}
+        answer = self.aws.answer(Call(self.hub.now, _URL, _HEADERS, body, 3.0, service, operation), fault or Fault())
+        model = Session().get_service_model(service)
+        shape: Any = model.operation_model(operation).output_shape
+        parsed: dict[str, Any] = create_parser("json").parse(
+            {"status_code": answer.status, "headers": {}, "body": answer.body}, shape
+        )
+        known = set(shape.members) if shape is not None else set()
+        assert answer.status != 200 or set(json.loads(answer.body)) <= known
+        return parsed
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    place = Place()
+    yield place
+    place.hub.close()
+
+
+def test_what_happens_at_one_time_happens_in_the_order_it_was_asked_for(place: Place) -> None:
+    seen: list[int] = []
+    for number in range(20):
+        place.hub.at(START + 1 + number % 2, seen.append, number)
+    place.after(3)
+    assert seen == [*range(0, 20, 2), *range(1, 20, 2)]
+
+
+def test_a_task_is_killed_where_it_waits(place: Place) -> None:
+    seen: list[str] = []
+
+    def body() -> None:
+        place.hub.sleep(1)
+        seen.append("waited")
+        place.hub.sleep(1)
+        seen.append("never")
+
+    task = place.hub.spawn(body)
+    place.hub.at(START + 1.5, place.hub.kill, task)
+    place.after(9)
+    assert seen == ["waited"]
+    assert task.is_done
+
+
+def test_a_task_that_is_killed_before_it_began_never_does(place: Place) -> None:
+    seen: list[int] = []
+    task = place.hub.spawn(seen.append, 1)
+    place.hub.kill(task)
+    place.after(1)
+    assert (seen, task.is_done) == ([], True)
+
+
+def test_botocore_reads_every_answer(place: Place) -> None:
+    assert "Messages" not in place.call("ReceiveMessage", MaxNumberOfMessages=10, VisibilityTimeout=0)
+    sent = place.call("SendMessage", MessageBody="text", MessageAttributes={})
+    [message] = place.call("ReceiveMessage", MessageSystemAttributeNames=["ApproximateReceiveCount"])["Messages"]
+    assert message["MessageId"] == sent["MessageId"]
+    assert message["Body"] == "text"
+    assert set(message["Attributes"]) == {"ApproximateReceiveCount"}
+    receipt = message["ReceiptHandle"]
+    entries = [{"Id": "0", "ReceiptHandle": receipt, "VisibilityTimeout": 9}, {"Id": "1", "ReceiptHandle": "x#1"}]
+    entries[1]["VisibilityTimeout"] = 9
+    changed = place.call("ChangeMessageVisibilityBatch", Entries=entries)
+    assert ([e["Id"] for e in changed["Successful"]], [e["Id"] for e in changed["Failed"]]) == (["0"], ["1"])
+    assert place.call("ChangeMessageVisibility", ReceiptHandle=receipt, VisibilityTimeout=5)
+    deleted = place.call("DeleteMessageBatch", Entries=[{"Id": "0", "ReceiptHandle": receipt}])
+    assert deleted["Successful"] == [{"Id": "0"}]
+    assert deleted["Failed"] == []
+    parameter = place.call("GetParameter", service="ssm", Name=PARAMETER, WithDecryption=True)["Parameter"]
+    assert parameter["Value"] == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "code"),
+    [
+        ("ReceiveMessage", {"MaxNumberOfMessages": 11}, "InvalidParameterValue"),
+        ("ReceiveMessage", {"WaitTimeSeconds": 21}, "InvalidParameterValue"),
+        ("SendMessage", {"MessageBody": "x" * 262_145}, "InvalidParameterValue"),
+        ("SendMessage", {"MessageBody": "x", "DelaySeconds": 901}, "InvalidParameterValue"),
+        ("DeleteMessage", {"ReceiptHandle": "no receipt"}, "ReceiptHandleIsInvalid"),
+        ("DeleteMessageBatch", {"Entries": []}, "EmptyBatchRequest"),
+        ("DeleteMessageBatch", {"Entries": [{"Id": "0", "ReceiptHandle": "m#1"}] * 2}, "BatchEntryIdsNotDistinct"),
+        ("DeleteMessageBatch", {"Entries": [{"Id": "0", "ReceiptHandle": "m#1"}] * 11}, "TooManyEntriesInBatchRequest"),
+        ("SendMessage", {"MessageBody": "x", "QueueUrl": f"{_URL}-2"}, "QueueDoesNotExist"),
+    ],
+)
+def test_what_sqs_refuses_is_refused(place: Place, operation: str, body: dict[str, Any], code: str) -> None:
+    body = {"QueueUrl": _URL, **body}
+    answer = place.aws.answer(Call(START, _URL, _HEADERS, body, 3.0, "sqs", operation), Fault())
+    assert answer.status == 400
+    assert json.loads(answer.body)["__type"].endswith(f"#{code}")
+
+
+def test_a_message_comes_again_when_its_visibility_ends_and_then_lies_with_the_dead_letters(place: Place) -> None:
+    place.queue.send("text")
+    assert [message.body for message in place.queue.receive()] == ["text"]
+    assert place.queue.receive() == []
+    place.after(place.queue.visibility)
+    assert [message.receives for message in place.queue.receive()] == [2]
+    place.after(place.queue.visibility)
+    assert place.queue.receive() == []
+    assert [(message.body, message.redriven) for message in place.dead_letters] == [("text", True)]
+
+
+def test_an_older_receipt_does_nothing(place: Place) -> None:
+    place.queue.send("text")
+    [old] = [message.receipt for message in place.queue.receive(visibility=1)]
+    place.after(1)
+    [new] = [message.receipt for message in place.queue.receive()]
+    assert place.queue.delete(old)
+    assert not place.queue.change_visibility(old, 0)
+    assert len(place.queue) == 1
+    assert place.queue.delete(new)
+    assert len(place.queue) == 0
+
+
+def test_a_delayed_message_is_seen_later_and_an_old_one_no_more(place: Place) -> None:
+    place.queue.send("text", delay=5)
+    assert place.queue.receive() == []
+    place.after(5)
+    assert len(place.queue.receive(visibility=0)) == 1
+    place.after(place.queue.retention)
+    assert place.queue.receive() == []
+    assert place.queue.expired == 1
+
+
+def test_a_stream_comes_in_time_and_makes_each_text_when_it_is_received(place: Place) -> None:
+    made: list[int] = []
+    place.queue.stream([START, START + 1, START + 2], lambda number: made.append(number) or str(number))  # type: ignore[func-returns-value]
+    place.after(1)
+    assert (len(place.queue), place.queue.arrived, made) == (3, 2, [])
+    assert [message.body for message in place.queue.receive()] == ["0", "1"]
+    assert made == [0, 1]
+
+
+def test_whoever_waits_at_the_queue_gets_a_message_as_it_comes(place: Place) -> None:
+    got: list[float] = []
+
+    def body() -> None:
+        while len(got) < 2:
+            got.extend(place.hub.now - START for _ in place.queue.receive(wait=20))
+
+    place.hub.spawn(body)
+    place.hub.at(START + 3, place.queue.send, "sent")
+    place.hub.at(START + 3, lambda _: place.queue.send("delayed", delay=4))
+    place.after(30)
+    assert got == [3, 7]
+
+
+def test_disorder_loses_nothing(place: Place) -> None:
+    place.queue.chance, place.queue.repeat_share, place.queue.max_receive_count = Random(1), 0.3, None
+    for number in range(50):
+        place.queue.send(str(number))
+    seen: list[str] = []
+    while len(place.queue):
+        messages = place.queue.receive()
+        seen += [message.body for message in messages]
+        for message in messages:
+            place.queue.delete(message.receipt)
+        place.after(1)
+    assert set(seen) == {str(number) for number in range(50)}
+    assert seen != sorted(seen, key=int)
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(1, 0.01), (CONNECTIONS, 0.01), (CONNECTIONS + 1, 0.02), (0, 0.0)])
+def test_calls_together_take_the_time_of_one(place: Place, count: int, seconds: float) -> None:
+    took: list[float] = []
+    wire = Wire(place.hub, place.network, place.hub.sleep_until)
+
+    def call() -> Answer:
+        return wire.post(_URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0)
+
+    def body() -> None:
+        answers = wire.together([call] * count)
+        took.append(place.hub.now - START)
+        assert [answer.status for answer in answers] == [200] * count
+
+    place.hub.spawn(body)
+    place.after(9)
+    assert took == [pytest.approx(seconds, abs=1e-6)]
+
+
+_SEND = json.dumps({"QueueUrl": _URL, "MessageBody": "text"}).encode()
+
+
+@pytest.mark.parametrize("kill_in", range(8))
+def test_an_environment_dies_with_all_that_it_does_together(place: Place, kill_in: int) -> None:
+    environment = Environment(place.hub, place.network, lambda: 0.5)
+    environment.kill_in = kill_in
+    ended: list[object] = []
+
+    def call() -> Answer:
+        return environment.wire.post(_URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0)
+
+    def body() -> None:
+        ended.append(environment.wire.together([call, call, call]))
+
+    task = place.hub.spawn(body)
+    place.after(9)
+    assert task.is_done
+    # It waits for all, and each of the three twice: with seven waits it lives.
+    assert (len(ended), environment.is_dead) == ((1, False) if kill_in >= 7 else (0, True))
+    assert len(place.queue) <= 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_done", "seconds"),
+    [
+        (Fault(is_lost=True), False, 0.01),
+        (Fault(is_lost=True, acts=True), True, 0.01),
+        (Fault(is_lost=True, seconds=float("inf")), False, 3.0),
+        (Fault(is_lost=True, seconds=float("inf"), acts=True), True, 3.0),
+        (Fault(seconds=4.0), True, 3.0),
+    ],
+)
+def test_an_answer_that_does_not_come_says_nothing_of_what_was_done(
+    place: Place, fault: Fault, is_done: bool, seconds: float
+) -> None:
+    place.network.fault = lambda _: fault
+    wire = Wire(place.hub, place.network, place.hub.sleep_until)
+    at: list[float] = []
+
+    def body() -> None:
+        with pytest.raises(Transient):
+            wire.post(_URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0)
+        at.append(place.hub.now - START)
+
+    place.hub.spawn(body)
+    place.after(9)
+    assert at == [pytest.approx(seconds, abs=1e-6)]
+    assert len(place.queue) == is_done

@@ -1,0 +1,114 @@
+"""Virtual time: tasks that wait without waiting, in an order that is always the same."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
+
+
+class Killed(BaseException):
+    """The task was ended from outside, at the point where it waited."""
+
+
+class Task:
+    """A function that runs in a greenlet of its own and gives way whenever it waits."""
+
+    __slots__ = ("_greenlet", "_turn")
+
+    def __init__(self, body: Callable[[], object], parent: greenlet) -> None:
+        self._greenlet = greenlet(body, parent)
+        self._turn = 0  # whatever was to resume an earlier turn comes too late
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self._greenlet.dead)
+
+    def __call__(self, turn: int) -> None:
+        if turn == self._turn:
+            self._greenlet.switch()
+
+
+class Hub:
+    """The clock, and what happens when: in order of time, at one time in the order in which it was asked for.
+
+    `run` is called from where the hub was made, everything that waits from inside a task.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.now = now  # seconds since the epoch
+        self._main = getcurrent()
+        self._events: list[tuple[float, int, Callable[[Any], object], Any]] = []
+        self._sequence = 0
+        self._tasks: dict[greenlet, Task] = {}
+
+    @property
+    def current(self) -> Task:
+        return self._tasks[getcurrent()]
+
+    def spawn(self, function: Callable[..., object], *args: Any) -> Task:
+        """Begin a task, as soon as whoever runs now gives way. What it raises, `run` raises."""
+
+        def body() -> None:
+            try:
+                function(*args)
+            except Killed:
+                pass
+            finally:
+                del self._tasks[task._greenlet]
+
+        task = Task(body, self._main)
+        self._tasks[task._greenlet] = task
+        self.at(self.now, task, 0)
+        return task
+
+    def at(self, time: float, callback: Callable[[Any], object], argument: Any = None) -> None:
+        """Call `callback(argument)` at a time; it must not wait."""
+        self._sequence += 1
+        heapq.heappush(self._events, (max(time, self.now), self._sequence, callback, argument))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, inside a task; somebody's `wake` ends it sooner."""
+        self.sleep_until(self.now + seconds)
+
+    def sleep_until(self, time: float) -> None:
+        """Wait, inside a task; forever for infinity."""
+        task = self.current
+        if time < math.inf:
+            self.at(time, task, task._turn)
+        try:
+            self._main.switch()
+        finally:
+            task._turn += 1
+
+    def wake(self, task: Task) -> None:
+        """Let a task that sleeps go on now."""
+        self.at(self.now, task, task._turn)
+
+    def kill(self, task: Task) -> None:
+        """End a task where it waits, or before it has begun. Not to be called inside a task."""
+        if task._greenlet:  # begun, and not at its end
+            task._greenlet.throw(Killed)
+        elif not task.is_done:
+            self._tasks.pop(task._greenlet, None)
+            task._greenlet.throw()
+
+    def run(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass until then, or until it is over or nothing can happen any more."""
+        events = self._events
+        while events and events[0][0] <= until:
+            if is_over():
+                return
+            self.now, _, callback, argument = heapq.heappop(events)
+            callback(argument)
+        if not is_over():
+            self.now = max(self.now, until)
+
+    def close(self) -> None:
+        """End every task, so that none outlives the hub."""
+        self._events.clear()
+        while self._tasks:
+            self.kill(next(iter(self._tasks.values())))

@@ -66,7 +66,9 @@ def _run(version: str, overlay: Path | None) -> bool:
     if told.startswith("1.") != (overlay is not None):
         print(f"Python {version}: urllib3 {told} is not the one that was to be tested.", flush=True)
         return False
-    files = ["tests/unit"] if overlay is None else [f"tests/unit/test_{name}.py" for name in _REACHES_URLLIB3]
+    # All of them on this Python, with the new major, is what `make unit` runs.
+    is_partial = overlay is not None or version == f"{sys.version_info.major}.{sys.version_info.minor}"
+    files = [f"tests/unit/test_{name}.py" for name in _REACHES_URLLIB3] if is_partial else ["tests/unit"]
     done = subprocess.run(
         [python, "-m", "pytest", *files, "-p", "no:cacheprovider"],
         cwd=ROOT,

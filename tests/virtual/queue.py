@@ -223,6 +223,9 @@ class Queue:
     def _forget(self, message: Message) -> None:
         message.entry = 0
         self._messages.pop(message.id, None)
+        if len(self._heap) > 2 * len(self._messages) + 1000:  # what was deleted lies behind what is visible
+            self._heap = [each for each in self._heap if each[1] == each[2].entry]
+            heapq.heapify(self._heap)
 
     def _wake(self) -> None:
         for task in self._waiting:

@@ -32,6 +32,22 @@ def test_the_second_visit_is_a_hit_and_does_not_reach_the_origin(world: World) -
     assert 0 < second.milliseconds < 5000
 
 
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_many_visits_are_told_in_the_order_they_were_asked_for(world: World, count: int) -> None:
+    urls = [f"https://www.example.test/{number}.css" for number in range(count)]
+    for number in range(0, count, 2):
+        world.site.put(f"/bucket/{number}.css", str(number))
+    visits = world.visitor.visit_all(urls)
+    expected = [(404, "not found") if number % 2 else (200, str(number)) for number in range(count)]
+    assert [(visit.status, visit.text) for visit in visits] == expected
+    assert len(world.site.asked) == count
+
+
+def test_many_visits_end_with_what_a_single_one_would_raise(world: World) -> None:
+    with pytest.raises(ValueError, match="is not a URL"):
+        world.visitor.visit_all([URL, "www.example.test/a.css"] * 20)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

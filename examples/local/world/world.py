@@ -184,5 +184,6 @@ def empty_bucket(world: World) -> None:
     """
     s3 = world.client("s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=HOST):
-        for item in page.get("Contents", []):
-            s3.delete_object(Bucket=HOST, Key=item["Key"])
+        found = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+        if found:
+            s3.delete_objects(Bucket=HOST, Delete={"Objects": found, "Quiet": True})

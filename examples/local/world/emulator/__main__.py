@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from world.emulator import decryption, delivery, moves
+from world.emulator import decryption, delivery, exclusion, moves, waits
 from world.emulator.ministack import eventbridge, iam_actions, lambda_svc, s3, sqs, ssm
 
 _REPLACED = (
@@ -14,14 +14,28 @@ _REPLACED = (
     (eventbridge, "_invoke_target", delivery.sending_with_permission),
     (eventbridge, "_dispatch_to_lambda", delivery.invoking_asynchronously),
     (lambda_svc, "_route_async_failure", delivery.failing_with_permission),
+    (sqs, "_queues_lock", exclusion.reentrant),
+    (sqs, "_expire_retained", exclusion.alone),
+    (sqs, "_dlq_sweep", exclusion.alone),
+    (sqs, "_collect_msgs", exclusion.alone),
     (sqs, "handle_request", moves.moving_with_permission),
     (iam_actions, "extract_resource_arn", moves.naming_the_source),
+)
+_ACTIONS_REPLACED = (
+    ("SendMessage", waits.shortening),
+    ("ChangeMessageVisibility", waits.shortening),
+    ("ChangeMessageVisibilityBatch", waits.shortening),
+    ("DeleteMessage", exclusion.alone),
+    ("DeleteMessageBatch", exclusion.alone),
+    ("PurgeQueue", exclusion.alone),
 )
 
 
 def main() -> None:
     for module, name, replacement in _REPLACED:
         setattr(module, name, replacement(getattr(module, name)))  # fails at once if a release renames it
+    for action, changed in _ACTIONS_REPLACED:
+        sqs._HANDLERS[action] = changed(sqs._HANDLERS[action])
     tasks = moves.Moves()
     sqs._HANDLERS.update(StartMessageMoveTask=tasks.start, ListMessageMoveTasks=tasks.recent)
     importlib.import_module("ministack.app").main()

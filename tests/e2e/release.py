@@ -1,0 +1,74 @@
+"""A website's many objects, and whether what its visitors get is what its bucket holds."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+from tests.e2e.site import Site
+from world.cloudflare.client import Visit
+
+_THREADS = 16
+
+
+def keys_of_all_kinds(folder: str, count: int) -> list[str]:
+    """Return keys of which a few are index documents and a few have characters that clients encode differently."""
+    kinds = {0: f"{folder}/{{}}/index.html", 1: f"{folder}/{{}} (a+b) ü, 50%.html"}
+    return [kinds.get(number % 50, f"{folder}/{{}}.html").format(number) for number in range(count)]
+
+
+def paths_of(key: str) -> list[str]:
+    """Return every path under which visitors ask for an object."""
+    folder = key.removesuffix("index.html")
+    return sorted({quote(name, safe=safe) for name in (key, folder) for safe in ("/!$&'()*+,;=:@", "/", "/!*'()")})
+
+
+class Release:
+    """The objects below some keys, uploaded and visited many at a time."""
+
+    def __init__(self, site: Site, keys: Sequence[str]) -> None:
+        self.site = site
+        self.keys = keys
+        self.paths = {path: key for key in keys for path in paths_of(key)}
+        self._s3 = site.world.client("s3")
+
+    def upload(self, version: str, keys: Sequence[str] | None = None) -> None:
+        """Upload a version of all objects, or of some."""
+
+        def put(key: str) -> None:
+            self._s3.put_object(Bucket=self.site.bucket, Key=key, Body=f"{version} of {key}".encode())
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(put, self.keys if keys is None else keys))
+
+    def visit(self) -> dict[str, Visit]:
+        """Visit every object under each of its paths; the edge then has a copy of it all."""
+        visits = self.site.world.visitor.visit_all([self.site.url(path) for path in self.paths])
+        return dict(zip(self.paths, visits, strict=True))
+
+    def stale(self) -> list[str]:
+        """Visit everything and return the paths whose visitors do not get what the bucket holds."""
+        held = self._held()
+        return [path for path, visit in self.visit().items() if _digest(visit) != held.get(self.paths[path])]
+
+    def settles(self, timeout: float) -> None:
+        """Wait until all messages are gone; S3 sends the last of them a moment after the upload has ended."""
+        deadline, quiet = time.monotonic() + timeout, 0
+        while quiet < 3:
+            quiet = quiet + 1 if self.site.waiting() == 0 else 0
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.site.waiting()} messages are still in the queue after {timeout:.0f} s")
+            time.sleep(0.1)
+
+    def _held(self) -> dict[str, str]:
+        """Return the digest of every object in the bucket, by key: S3's ETag is the MD5 of the body."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.site.bucket)
+        return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", ())}
+
+
+def _digest(visit: Visit) -> str | None:
+    """Return the digest of what a visitor got, None when there is nothing."""
+    return None if visit.status == 404 else hashlib.md5(visit.body, usedforsecurity=False).hexdigest()

@@ -1,0 +1,75 @@
+"""A large upload: few requests, nothing lost, and a quiet site is as quick as ever afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.release import Release
+from tests.e2e.site import Site
+
+URLS_PER_REQUEST = 100
+LATENCY = 200  # milliseconds, of Cloudflare's API
+# Two functions at once each purge their first batch without waiting for more, and their last requests are as full as
+# the upload happens to end. What comes in between may be two thirds full on the average.
+FIRST_AND_LAST = 4
+LONGEST_MEMORY = 12  # seconds; after that no burst goes on, and there are requests enough
+
+
+@pytest.fixture
+def slow(site: Site) -> Iterator[Site]:
+    """The website of examples/local with an API that is as quick as Cloudflare's."""
+    site.world.control.set_latency(LATENCY)
+    yield site
+    site.world.control.set_latency(0)
+
+
+def drained(site: Site, since: float) -> list[int]:
+    """Return how many messages the function received by itself, each time it did since then."""
+    return [line["messages"] for line in site.log_lines(since) if line.get("message") == "drained"]
+
+
+def test_a_large_upload_needs_few_requests_and_a_single_one_afterwards_is_not_held_up(
+    slow: Site, pytestconfig: pytest.Config
+) -> None:
+    count, since = pytestconfig.getoption("--objects"), time.time()
+    release = Release(slow, [f"bulk/{number}.html" for number in range(count)])
+    release.upload("first")
+    uploaded = time.time() - since
+    release.settles(timeout=60 + count / 50)
+    requests, purged = slow.world.control.requests(), slow.purges()
+    print(
+        f"{count} objects: uploaded in {uploaded:.0f} s, gone in {time.time() - since:.0f} s, {len(requests)} requests"
+    )
+
+    assert set(purged) == {slow.url(key) for key in release.keys}
+    assert {request.status for request in requests} == {200}
+    assert len(requests) <= 1.5 * count / URLS_PER_REQUEST + FIRST_AND_LAST
+    assert max(drained(slow, since)) > URLS_PER_REQUEST
+    assert slow.dead() == 0
+
+    time.sleep(LONGEST_MEMORY)
+    slow.world.control.forget_requests()
+    since = slow.put("quiet.html")
+    slow.purge_of(slow.url("quiet.html"))
+    release.settles(timeout=10)
+    assert [request.urls for request in slow.world.control.requests()] == [(slow.url("quiet.html"),)]
+    assert slow.metrics(since)["Purged"] == 1  # its log is there
+    assert drained(slow, since) == []
+
+
+def test_without_the_drain_every_batch_has_its_request_and_nothing_is_lost(slow: Site) -> None:
+    since = time.time()
+    release = Release(slow, [f"bulk/{number}.html" for number in range(200)])
+    restore = slow.reconfigure(lambda document: document.update(drain=0))
+    try:
+        release.upload("second")
+        release.settles(timeout=60)
+    finally:
+        restore()
+
+    assert set(slow.purges()) == {slow.url(key) for key in release.keys}
+    assert all(len(request.urls) <= 10 for request in slow.accepted())
+    assert drained(slow, since) == []

@@ -1,0 +1,134 @@
+"""Whatever goes wrong in the middle of a large upload: at the end no visitor gets what is not in the bucket."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.processes import kill
+from tests.e2e.release import Release, keys_of_all_kinds
+from tests.e2e.site import Site
+from world.hurry import in_a_hurry
+from world.world import HOST, ZONE_ID, World, wait_for
+
+OBJECTS = 2_000
+SHARE = 200  # objects that are uploaded at once around an outage or a kill
+BATCH = 10
+
+LONGER_THAN_ANY_REQUEST = 11  # seconds
+IN_A_ROW = 7  # faults: two functions that try three times each do not outlast them
+FAULTS: list[dict[str, Any]] = [
+    {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}},
+    {"kind": "status", "status": 429},
+    {"kind": "status", "status": 500},
+    {"kind": "status", "status": 503},
+    {"kind": "status", "status": 503, "raw": "upstream connect error"},
+    {"kind": "reset"},
+    {"kind": "reset", "acted": True},
+    {"kind": "garbage"},
+    {"kind": "garbage", "acted": True},
+    {"kind": "success_false", "errors": [{"code": 9999, "message": "try later"}]},
+]
+
+
+@pytest.fixture(scope="module")
+def release(applied: World) -> Release:
+    """All objects as they were yesterday, and a copy of each at the edge."""
+    release = Release(Site(applied, "cf-purge", HOST, HOST), keys_of_all_kinds("faults", OBJECTS))
+    release.upload("yesterday's")
+    release.settles(timeout=90)
+    applied.control.empty_cache(ZONE_ID)
+    assert {visit.status for visit in release.visit().values()} == {200}
+    return release
+
+
+@pytest.fixture
+def hurried(release: Release, site: Site) -> Iterator[Release]:
+    """The same, with a queue whose waits of minutes are seconds."""
+    assert site.world.control.state().copies_of(ZONE_ID) == len(release.paths)
+    with in_a_hurry(site.sqs, site.outputs["queue_url"], 60):
+        yield release
+
+
+def test_a_copy_that_nobody_purges_is_seen_to_be_stale(site: Site) -> None:
+    release = Release(site, ["compared.html", "drafts/excluded.html"])
+    release.upload("first")
+    release.settles(timeout=20)
+    release.visit()
+
+    release.upload("second")
+    release.settles(timeout=20)
+
+    assert release.stale() == ["drafts/excluded.html"]
+
+
+def test_no_mixture_of_faults_loses_a_change(hurried: Release) -> None:
+    site, control = hurried.site, hurried.site.world.control
+    chance = random.Random(0)
+    hang = {"kind": "delay", "seconds": LONGER_THAN_ANY_REQUEST}
+    faults = chance.sample(FAULTS * 2, 2 * len(FAULTS))
+    for start in range(0, len(faults), IN_A_ROW):
+        for fault in [hang, *faults][start : start + IN_A_ROW]:
+            control.add_fault(**fault)
+        control.add_fault("delay", seconds=0)  # a request that goes well
+    stray = {"zone_id": ZONE_ID, "hosts": ["stray.example.org"], "key_prefix": "stray"}
+    restore = site.reconfigure(lambda document: document["targets"].append(stray))
+    try:
+        hurried.upload("today's")
+        site.put("stray/refused.html")
+        hurried.settles(timeout=120)
+    finally:
+        restore()
+
+    assert hurried.stale() == []
+    assert control.state().faults == []
+    [parked] = site.dead_letters()
+    assert "stray/refused.html" in parked["Body"]
+    assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "ForeignHost"
+    assert site.dead() == 0
+
+
+def test_an_outage_of_ten_minutes_costs_receives_and_no_change(hurried: Release) -> None:
+    site, control = hurried.site, hurried.site.world.control
+    before, during, after = (hurried.keys[start * SHARE :][:SHARE] for start in range(3))
+    hurried.upload("the outage's", before)
+    control.add_fault("status", times=None, status=503)
+    ends = time.monotonic() + 600 / 60
+    hurried.upload("the outage's", during)
+    time.sleep(max(0.0, ends - time.monotonic()))
+    received = site.receives()
+    control.clear_faults()
+    hurried.upload("the outage's", after)
+    hurried.settles(timeout=60)
+
+    assert hurried.stale() == []
+    assert 3 <= max(received) < 15  # of 30 there are
+    assert site.dead() == 0
+
+
+def test_a_function_killed_in_the_middle_loses_no_change(release: Release, site: Site) -> None:
+    control = site.world.control
+    handed_out = 0
+    moments = {
+        "a request hangs": lambda: any(request.fault and request.status is None for request in control.requests()),
+        "it drains": lambda: site.handed_out() > handed_out + 2 * BATCH,
+        "it has purged and deletes": lambda: site.accepted(),
+    }
+    with in_a_hurry(site.sqs, site.outputs["queue_url"], 60, timeout=10):
+        for number, (moment, has_come) in enumerate(moments.items()):
+            control.forget_requests()
+            control.clear_faults()
+            if moment == "a request hangs":
+                control.add_fault("reset", times=2, seconds=5)
+            handed_out = site.handed_out()  # to those who were killed before
+            release.upload("the survivor's", release.keys[number * SHARE :][:SHARE])
+            wait_for(has_come, 20, f"never {moment}")
+            assert kill(site) > 0, moment
+        release.settles(timeout=60)
+
+    assert release.stale() == []
+    assert site.dead() == 0

@@ -60,11 +60,11 @@ class Invocation:
     def room_for(self, most: int) -> int:
         """Return how many of so many more messages can be purged well before the deadline, going by those read."""
         each = self._load.size / max(1, len(self._jobs))
-        while most and not self._purger.has_time_for(
-            self._load,
-            math.ceil(max(0.0, most * each - self._load.free_places) / self._load.urls_per_request),
-            self._deadline,
-        ):
+        while most:
+            beyond = max(0.0, most * each - self._load.free_places)
+            more_requests = math.ceil(beyond / self._load.urls_per_request)
+            if self._purger.has_time_for(self._load, more_requests, self._deadline):
+                break
             most //= 2
         return most
 

@@ -38,7 +38,7 @@ bench: setup ## Tests of the simulation
 simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (half an hour)
 	@$(VENV) -m tests.bench.simulate
 
-soak: setup ## Ledger and fuzz with 100,000 cases each, and 10,000 real uploads (hours)
+soak: setup ## Ledger and fuzz with 100,000 cases each, and 10,000 real uploads (an hour)
 	@$(VENV) -m tools.check soak
 
 matrix: setup ## Unit tests on every Python of this machine, with both majors of urllib3

@@ -35,7 +35,7 @@ fuzz: setup ## Generated nonsense into the function
 bench: setup ## Tests of the simulation
 	@$(VENV) -m tools.check bench
 
-simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (half an hour)
+simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (an hour)
 	@$(VENV) -m tests.bench.simulate
 
 soak: setup ## Ledger and fuzz with 100,000 cases each, and 10,000 real uploads (an hour)

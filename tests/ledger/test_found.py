@@ -68,6 +68,21 @@ FOUND = {
         is_disordered=False,
         repeats=0.0,
     ),
+    "dozens of tags on the free plan took hours, and the books were closed too early": Schedule(
+        seed=142,
+        setting=Setting("by host", "free", 4.0, 5, 10, 1000, 15.0, 0, None, 0.02, 0.01),
+        bursts=(
+            Burst(0.0, "change", 30, 1, 0.3),
+            Burst(1.9, "named", 30, 1, 0.0),
+            Burst(2.4, "change", 30, 1, 0.0),
+            Burst(2.5, "named", 12, 1, 0.0),
+        ),
+        storms=(),
+        kills=(),
+        rotation=None,
+        is_disordered=True,
+        repeats=0.0,
+    ),
 }
 
 

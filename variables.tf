@@ -306,7 +306,7 @@ variable "repurge_after_seconds" {
 }
 
 variable "collapse_above" {
-  description = "More URLs than this of one target in one invocation become one purge of its `path_prefix` on each of its hosts; `null` never does that. An invocation has up to `queue.drain` messages, and with `delivery = \"direct\"` one change."
+  description = "More URLs than this of one target in one invocation become one purge of its `path_prefix` on each of its hosts; `null` never does that. An invocation has `queue.batch_size` messages, in a burst up to `queue.drain`, and with `delivery = \"direct\"` one change."
   type        = number
   default     = null
 
@@ -369,7 +369,7 @@ variable "queue" {
     The queue between bucket and function:
     - `batch_size`: (Optional) messages the function is given at once, at most.
     - `batch_window_seconds`: (Optional) how long to wait for more. With any window a quiet upload can wait 20 seconds.
-    - `max_concurrency`: (Optional) functions at once.
+    - `max_concurrency`: (Optional) functions at once. Each has its share of every limit: on the Free plan keep to 2 or 3 with a `purge_by` other than `url`, whose 5 requests a minute would otherwise be minutes apart.
     - `drain`: (Optional) messages a function takes on at most: given a full batch it receives more by itself, so that a burst needs few requests. `0` turns it off.
     - `max_receive_count`: (Optional) tries before a message goes to the dead-letter queue; 30 ride out five hours.
     - `retention_seconds`: (Optional) how long a message is kept.

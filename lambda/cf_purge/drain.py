@@ -5,7 +5,7 @@ The event source mapping hands over ten messages at most without a window, and a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cf_purge import log
@@ -22,6 +22,7 @@ _SHORT_ANSWERS = 3
 # While a burst goes on it is worth waiting for messages that fill the last request.
 _LINGER = 3.0  # seconds
 _LONG_POLL = 1  # seconds
+_MOST_CHARACTERS = 6_000_000  # of all bodies, about what Lambda itself hands over at most
 _MEMORY = 10.0  # seconds after which a burst that was not seen to end is over
 
 
@@ -40,22 +41,23 @@ class Drain:
         return self._clock.now() < self._burst_until
 
     def receive(
-        self, limit: int, known: Collection[str], invocation: Invocation, is_scarce: bool, deadline: float
+        self, limit: int, known: Mapping[str, str], invocation: Invocation, is_scarce: bool, deadline: float
     ) -> list[Message]:
         """Receive up to `limit` messages and let the invocation read them, as long as it has the budget to purge them.
 
-        What has one of the `known` ids is the same message once more. The first of a burst is purged without waiting;
-        the rest, or all of it while requests are scarce, waits a little for what fills its requests. The time all this
-        takes is kept back from the invocation, to delete them again. `deadline` is in seconds since the epoch.
+        What has one of the `known` ids, with its body, is the same message once more. The first of a burst is purged
+        without waiting; the rest, or all of it while requests are scarce, waits a little for what fills its requests.
+        The time all this takes is kept back from the invocation, to delete them again. `deadline` is in seconds since
+        the epoch.
         """
         messages: list[Message] = []
-        seen = set(known)
+        seen = dict(known)
         began = self._clock.now()
         until = began + _SHARE_OF_TIME * (deadline - began)
         lingers, is_over = is_scarce or self.is_burst, False
         calls, short, linger_until = 1, 0, 0.0
-        while self._clock.now() < until:
-            asked, wait = invocation.room_for(min(calls * BATCH, limit - len(messages))), 0
+        while self._clock.now() < until and sum(len(each.body) for each in messages) < _MOST_CHARACTERS:
+            asked, wait = invocation.room_for(max(0, min(calls * BATCH, limit - len(messages)))), 0
             if not asked:
                 break
             if short >= _SHORT_ANSWERS:
@@ -74,10 +76,11 @@ class Drain:
                 calls, short = 1, short + 1 if received else _SHORT_ANSWERS
             for message in received:
                 if message.id not in seen:
-                    seen.add(message.id)
+                    seen[message.id] = message.body
                     invocation.read(message.id, message.body)
-            messages += received
-        self._burst_until = 0.0 if is_over else self._clock.now() + _MEMORY
+            # Whoever invokes the function may give any message any id: what was not read is not deleted.
+            messages += [message for message in received if seen[message.id] == message.body]
+        self._burst_until = 0.0 if is_over or not messages else self._clock.now() + _MEMORY
         invocation.keep_back(self._clock.now() - began)
         log.info("drained", messages=len(messages))
         return messages
@@ -127,7 +130,7 @@ class Drain:
                 log.warn("delete failed", messages=len(part), reason=words(answer))
                 left += part
                 continue
-            done = {entry.get("Id") for entry in _objects(answer.get("Successful"))}
+            done = {str(entry.get("Id")) for entry in _objects(answer.get("Successful"))}
             left += [message for index, message in enumerate(part) if str(index) not in done]
         return left
 

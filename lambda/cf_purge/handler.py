@@ -108,17 +108,25 @@ class Function:
         invocation.purge()
         # Delivered twice it is one message, and the last receipt handle is the one that counts.
         by_id = {message.id: message for message in [*messages, *drained]}
+        if not self._config.repurge_after_seconds:
+            # First what is done: should the time run out over the rest, it must not come again.
+            done = {each.id for each in drained if invocation.failure_of(each.id, each.receives) is None}
+            self._delete([each for each in drained if each.id in done], deadline)
+            drained = [each for each in drained if each.id not in done]
         returned = self._settle(list(by_id.values()), invocation, deadline)
         accepted = {message_id: invocation.accepted_of(message_id) for message_id in returned}
         self._progress.update(accepted, by_id.keys() - returned)
-        if drained and self._drain is not None:
-            self._drain.delete([message for message in drained if message.id not in returned], deadline)
+        self._delete([message for message in drained if message.id not in returned], deadline)
         if returned and not invocation.metrics.requests:
             # Nothing could be sent: the next batch would fare no better, and each costs its messages a try.
             self._clock.sleep(max(0.0, min(_BRAKE, deadline - self._clock.now())))
         # The mapping deletes the others of what it delivered, and knows nothing of what was drained.
         failed = dict.fromkeys(message.id for message in messages if message.id in returned)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    def _delete(self, messages: Sequence[Message], deadline: float) -> None:
+        if messages and self._drain is not None:
+            self._drain.delete(messages, deadline)
 
     def _settle(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> set[str]:
         """Park or give back what is not purged, ask for second purges, and return the ids of what comes again."""
@@ -148,7 +156,7 @@ class Function:
             from cf_purge.drain import Drain
 
             self._drain = Drain(self._queue, arn, self._clock)
-        return self._drain.receive(limit, [each.id for each in messages], invocation, is_scarce, deadline)
+        return self._drain.receive(limit, {each.id: each.body for each in messages}, invocation, is_scarce, deadline)
 
     def _answer(self, event: Any, invocation: Invocation, deadline: float) -> dict[str, Any]:
         """Purge what a single event asks for and say what was purged; a failure is an exception."""

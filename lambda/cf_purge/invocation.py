@@ -47,6 +47,7 @@ class Invocation:
         self._check: Check | None = None
         self._clock = clock
         self._deadline = deadline  # seconds since the epoch
+        self._seconds = deadline - clock.now()  # in all
         self._errors: dict[str, list[Exception]] = {}  # by source: what is wrong apart from its purges
         self._repurges: set[str] = set()  # sources that are second purges themselves
         self._load = Load(config.urls_per_request)  # of what was read
@@ -139,7 +140,8 @@ class Invocation:
         self.metrics.purged += len(self._accepted_at)
         self.metrics.misconfigured += len(stopped_zones)
         for job in self.jobs:
-            if job.change is not None and job.change.at is not None and self._is_done(job):
+            is_new = any(purge in self._accepted_at for purge in job.purges)
+            if job.change is not None and job.change.at is not None and is_new and self._is_done(job):
                 accepted_at = max(self._accepted_at.get(purge, 0.0) for purge in job.purges)
                 self.metrics.lags.append(max(0.0, accepted_at - job.change.at))
 
@@ -220,7 +222,7 @@ class Invocation:
     def _refuse_too_large(self, source: str) -> None:
         """A message is done when all of it is: one that no invocation can get through would come again for ever."""
         jobs = self._collapsed(self._jobs.get(source, []))
-        if not self._purger.fits([purge for job in jobs for purge in job.purges], self._deadline):
+        if not self._purger.fits([purge for job in jobs for purge in job.purges], self._seconds):
             del self._jobs[source]
             raise Rejected(f"It asks for more than one invocation can purge ({len(jobs)} items): split it.", "TooLarge")
 

@@ -76,6 +76,10 @@ class Pace:
         held = self._held_until.get((request.zone, request.kind), 0.0) - now
         return max(self._requests.wait(now, 1), own, held)
 
+    def is_held(self, request: Request, now: float) -> bool:
+        """Tell whether an answer has asked to wait with requests of this kind."""
+        return self._held_until.get((request.zone, request.kind), 0.0) > now
+
     def take(self, request: Request) -> None:
         """Count a request, waited for as `wait` said."""
         self._requests.take(1)

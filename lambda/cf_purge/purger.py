@@ -37,13 +37,13 @@ class Purger:
         self._suspects = Suspects()
         self.is_failing = False  # the last request did not get through, and not for its items' sake
 
-    def fits(self, purges: Sequence[Purge], deadline: float) -> bool:
-        """Tell whether purges that only count when all are accepted ever can be, in half of the time that is left."""
+    def fits(self, purges: Sequence[Purge], seconds: float) -> bool:
+        """Tell whether purges that only count when all are accepted ever can be, in half of an invocation's time."""
         if len(purges) <= self._limit:
             return True
         load = Load(self._limit)
         load.add(purges)
-        return load.count <= 1 or self._seconds_for(load, None) <= (deadline - self._clock.now()) / 2
+        return load.count <= 1 or self._seconds_for(load, None) <= seconds / 2
 
     def has_time_for(self, load: Load, more: int, deadline: float) -> bool:
         """Tell whether a load and so many more requests can be sent now, in most of the time that is left."""
@@ -137,6 +137,8 @@ class Purger:
     def _try(self, request: Request, lane: Lane, deadline: float, metrics: Metrics) -> None:
         now, ready_at = self._clock.now(), self._ready_at(lane)
         if ready_at + _SHORTEST_REQUEST > deadline:
+            if self._pace.is_held(request, now):
+                raise Transient("Cloudflare has asked to wait.", ready_at - now)
             raise OutOfTime("No time is left in this invocation.", ready_at - now or None)
         try:
             self._clock.sleep(ready_at - now)

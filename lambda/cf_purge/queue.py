@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from cf_purge import log
 from cf_purge.aws import TIMEOUT, Aws, Refused
@@ -14,6 +14,8 @@ from cf_purge.config import QUEUE_ARN
 from cf_purge.errors import Misconfigured, Rejected, Transient, words
 from cf_purge.events import Message
 from cf_purge.metrics import Metrics
+
+T = TypeVar("T")
 
 MISCONFIGURED_DELAY = 900  # seconds
 _FIRST_DELAY, _LONGEST_DELAY = 5, 900  # seconds
@@ -57,19 +59,20 @@ class Queue:
         What is not done by `deadline`, in seconds since the epoch, is returned as well: a time-out would return
         everything, what is purged and parked included.
         """
-        returned: list[tuple[Message, Exception]] = []
-        for message, error in failures:
-            if not isinstance(error, Rejected):
-                returned.append((message, error))
-                continue
-            try:
-                self._park(message, error, deadline)
-                metrics.parked += 1
-                log.warn("parked", message_id=message.id, code=error.code, reason=str(error))
-            except Exception as obstacle:  # whatever it is, the message is not in the other queue
+        returned = [(message, error) for message, error in failures if not isinstance(error, Rejected)]
+        rejected = [(message, error) for message, error in failures if isinstance(error, Rejected)]
+        # The other half is for giving back, and for deleting what is parked: it must not be parked once more.
+        now = self._clock.now()
+        park_until = now + (deadline - now) / 2
+        results = self._all([partial(self._park, message, error, park_until) for message, error in rejected])
+        for (message, error), obstacle in zip(rejected, results, strict=True):
+            if isinstance(obstacle, Exception):  # whatever it is, the message is not in the other queue
                 log.error("not parked", message_id=message.id, code=error.code, reason=words(obstacle))
                 metrics.misconfigured += isinstance(obstacle, Misconfigured)
                 returned.append((message, obstacle))
+            else:
+                metrics.parked += 1
+                log.warn("parked", message_id=message.id, code=error.code, reason=str(error))
         metrics.retried += len(returned)
         # Whoever may invoke the function may write what looks like a message, and must not choose whom it talks to.
         delays = [
@@ -97,7 +100,15 @@ class Queue:
         self, operation: str, arn: str, payloads: Sequence[dict[str, Any]], deadline: float
     ) -> list[dict[str, Any] | Exception]:
         """Call one operation several times at once; what one call raises is its result."""
-        return self._aws.together([partial(self.call, operation, arn, payload, deadline) for payload in payloads])
+        return self._all([partial(self.call, operation, arn, payload, deadline) for payload in payloads])
+
+    def _all(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+        if len(calls) > 1:
+            return self._aws.together(calls)
+        try:  # without the threads that several need
+            return [call() for call in calls]
+        except Exception as error:
+            return [error]
 
     def _is_known(self, arn: str) -> bool:
         """A function made by hand is not told its queue; its role then decides."""
@@ -116,19 +127,26 @@ class Queue:
 
         A failure costs only the choice: the queue's own visibility timeout then applies.
         """
-        for start in range(0, len(messages), BATCH):
-            part = messages[start : start + BATCH]
-            entries = [
-                {"Id": str(index), "ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
-                for index, (message, delay) in enumerate(part)
+        by_queue: dict[str, list[tuple[Message, int]]] = {}
+        for message, delay in messages:
+            by_queue.setdefault(message.queue_arn, []).append((message, delay))
+        for queue_arn, group in by_queue.items():
+            parts = [group[start : start + BATCH] for start in range(0, len(group), BATCH)]
+            payloads = [
+                {
+                    "Entries": [
+                        {"Id": str(index), "ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
+                        for index, (message, delay) in enumerate(part)
+                    ]
+                }
+                for part in parts
             ]
-            queue_arn = part[0][0].queue_arn
-            try:
-                result = self.call("ChangeMessageVisibilityBatch", queue_arn, {"Entries": entries}, deadline)
-                if result.get("Failed"):
+            results = self.call_all("ChangeMessageVisibilityBatch", queue_arn, payloads, deadline)
+            for part, result in zip(parts, results, strict=True):
+                if isinstance(result, Exception):  # the messages are given back all the same
+                    log.warn("visibility not changed", messages=len(part), reason=words(result))
+                elif result.get("Failed"):
                     log.warn("visibility not changed", messages=len(result["Failed"]))
-            except Exception as error:  # the messages are given back all the same
-                log.warn("visibility not changed", messages=len(part), reason=words(error))
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> None:
         """Put a message into the dead-letter queue, body untouched, with `ReasonCode` and `Reason` if there is room.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Real answers are below 4 KB; more than this is no answer of Cloudflare's or AWS's.
-MAX_ANSWER_BYTES = 1 << 20
+# Ten messages of SQS's largest size; whatever is longer is no answer of Cloudflare's or AWS's.
+MAX_ANSWER_BYTES = 12 << 20
 CONNECT_TIMEOUT = 3.0  # seconds
 CONNECTIONS = 8  # to one host, at most
 

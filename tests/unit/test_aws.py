@@ -231,7 +231,7 @@ def test_a_burst_is_received_and_deleted(client: Callable[[str], Any], aws: Aws)
     clock = Clock()
     drain = Drain(Queue(aws, clock, arn, None), arn, clock)
     deadline = clock.now() + 60
-    messages = drain.receive(100, [], Reading(), False, deadline)  # type: ignore[arg-type]
+    messages = drain.receive(100, {}, Reading(), False, deadline)  # type: ignore[arg-type]
     assert sorted(read, key=int) == [str(number) for number in range(23)]
     assert {message.receives for message in messages} == {1}
     drain.delete(messages[:20], deadline)

@@ -286,6 +286,61 @@ def test_the_end_of_the_time_is_kept_even_if_sqs_is_slow() -> None:
     assert world.clock.time <= start + 60 + 3
 
 
+def test_what_is_done_is_deleted_before_time_is_spent_on_the_rest() -> None:
+    world = world_of(0)
+    world.aws.waiting = [(f"w{n}", json.dumps(s3_event(f"w{n}")) if n % 2 else "{") for n in range(990)]
+
+    def slow(sent: Sent) -> None:
+        if sent.headers.get("X-Amz-Target", "").endswith("SendMessage"):
+            world.clock.time += 0.5
+
+    world.transport.on_post = slow
+    assert world.returned(batch(), seconds=60) == []
+    deleted = set(world.aws.deleted)
+    assert {f"receipt-w{n}" for n in range(1, 990, 2)} <= deleted
+    assert len(world.aws.parked) == len(deleted) - 495 > 0, "what is parked is deleted, what is not is given back"
+    assert len(world.aws.delays) == 495 - len(world.aws.parked)
+
+
+def test_a_forged_id_deletes_no_message_that_was_not_read() -> None:
+    world = world_of(0)
+    world.aws.waiting = [("m3", json.dumps(s3_event("real")))]
+    assert world.returned(batch()) == []
+    assert world.aws.deleted == []
+
+
+def test_more_messages_than_were_asked_for_end_the_drain() -> None:
+    world = world_of(0, drain=12)
+    messages = [
+        {"MessageId": f"x{n}", "ReceiptHandle": f"receipt-x{n}", "Body": json.dumps(s3_event(f"x{n}"))}
+        for n in range(5)
+    ]
+    world.aws.script["ReceiveMessage"] = [answer(200, {"Messages": messages})]
+    assert world.returned(batch()) == []
+    assert len(world.aws.deleted) == 5
+
+
+def test_large_bodies_end_the_drain_before_they_fill_the_memory() -> None:
+    world = world_of(0)
+    body = json.dumps({"keys": ["k"], "padding": "x" * 250_000})
+    world.aws.waiting = [(f"w{n}", body) for n in range(500)]
+    assert world.returned(batch()) == []
+    assert 24 <= len(world.aws.deleted) + len(world.aws.parked) <= 120
+
+
+def test_a_message_fits_or_does_not_however_late_it_is_drained() -> None:
+    world = world_of(80)
+    world.aws.waiting.append(("large", json.dumps({"keys": [f"l{n}" for n in range(5800)]})))
+
+    def slow(sent: Sent) -> None:
+        if sent.headers.get("X-Amz-Target", "").endswith("ReceiveMessage"):
+            world.clock.time += 0.9
+
+    world.transport.on_post = slow
+    world.returned(batch())
+    assert world.aws.parked == []
+
+
 # ---- When requests are scarce ----
 
 
@@ -368,7 +423,7 @@ def test_the_first_of_a_burst_is_purged_without_waiting_for_more() -> None:
 
 def test_the_next_batches_wait_a_little_for_what_fills_their_requests_however_small_they_are() -> None:
     for size in (10, 3):
-        world = world_of(0)
+        world = world_of(1)
         assert world.returned(batch()) == []
         world.aws.waiting = [(f"x{n}", json.dumps(s3_event(f"x{n}"))) for n in range(7)]
         late = [(f"late{n}", json.dumps(s3_event(f"late{n}"))) for n in range(100 - 7 - size)]
@@ -381,7 +436,7 @@ def test_the_next_batches_wait_a_little_for_what_fills_their_requests_however_sm
         world.aws.on_long_poll = all_come
         start = world.clock.time
         assert world.returned(batch(size)) == []
-        assert [len(request.items) for request in world.cloudflare.requests] == [10, 100]
+        assert [len(request.items) for request in world.cloudflare.requests] == [11, 100]
         assert world.clock.time - start == pytest.approx(0.9)
 
 
@@ -395,6 +450,15 @@ def test_a_burst_is_over_when_nothing_came_for_a_second_and_then_a_single_upload
     assert world.returned(batch(1)) == []
     assert world.clock.time - start == 1.0
     assert len(calls(world, "ReceiveMessage")) == receives
+
+
+def test_a_full_batch_with_nothing_behind_it_is_no_burst() -> None:
+    world = world_of(0)
+    assert world.returned(batch()) == []
+    receives = len(calls(world, "ReceiveMessage"))
+    start = world.clock.time
+    assert world.returned(batch(1)) == []
+    assert (world.clock.time, len(calls(world, "ReceiveMessage"))) == (start, receives)
 
 
 def test_a_burst_that_was_not_seen_to_end_is_forgotten() -> None:

@@ -487,3 +487,13 @@ def test_without_a_token_the_parameter_is_not_asked_for_in_a_loop(world: World) 
 def test_a_message_that_is_parked_holds_nobody_up(world: World) -> None:
     assert world.returned(sqs_event("poison")) == []
     assert world.clock.slept == []
+
+
+def test_a_zone_that_asked_to_wait_is_waited_for_though_another_refuses_the_message() -> None:
+    targets = [target(), target(zone_id=OTHER_ZONE)]
+    world = World(document(targets=targets))
+    world.cloudflare.zones = {OTHER_ZONE: answer(429, {}, retry_after="120")}
+    assert world.returned(sqs_event(s3_event("first"))) == ["m0"]
+    world.cloudflare.zones = {ZONE: refusal(400, 1016)}
+    assert world.returned(sqs_event(s3_event("a"), receives=3)) == ["m0"]
+    assert world.aws.parked == []

@@ -111,3 +111,15 @@ def test_what_waits_for_an_outage_to_end_is_all_asked_for_then(world: World) -> 
     world.cloudflare.script = [outage()] * 3
     assert world.returned(message({"urls": [f"https://{HOST}/a"]})) == ["m0"]
     assert world.returned(message({"urls": [f"https://{HOST}/a"]}, receives=2)) == []
+
+
+def test_what_was_accepted_two_receives_ago_is_still_known() -> None:
+    world = World(document(targets=[target(purge_by="host"), target(purge_by="tag", tags=["t"]), target()]))
+    world.cloudflare.kinds = {TAGS: answer(503), FILES: answer(503)}
+    assert world.returned(message(s3_event("a"))) == ["m0"]
+    world.cloudflare.kinds = {FILES: answer(503)}
+    assert world.returned(message(s3_event("a"), receives=2)) == ["m0"]
+    world.cloudflare.kinds.clear()
+    world.cloudflare.requests.clear()
+    assert world.returned(message(s3_event("a"), receives=3)) == []
+    assert [sent.kind for sent in world.cloudflare.requests] == [FILES]

@@ -53,6 +53,7 @@ MODULES = (
     "purger",
     "queue",
     "repurge",
+    "signature",
     "targets",
     "token",
     "transport",

@@ -1,23 +1,18 @@
 """Signed JSON calls to SSM and SQS.
 
-No SDK client: importing and building one costs more than everything else on the cold path. The signer is
-botocore's own; every Lambda runtime carries it.
+No SDK client: importing and building one costs more than everything else on the cold path.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
-
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+from typing import Any, TypeVar
 
 from cf_purge.errors import Misconfigured, Transient
+from cf_purge.signature import Credentials, signed
 from cf_purge.transport import Answer, Transport
-
-if TYPE_CHECKING:
-    from botocore.credentials import ReadOnlyCredentials
 
 T = TypeVar("T")
 
@@ -33,13 +28,6 @@ class Refused(Misconfigured):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-class _Credentials(NamedTuple):
-    # Built like botocore.credentials.ReadOnlyCredentials, whose module takes longer to import than to use.
-    access_key: str
-    secret_key: str
-    token: str | None
 
 
 class Aws:
@@ -67,14 +55,9 @@ class Aws:
         region = region or self.region()
         target, version = _PROTOCOLS[service]
         url, body = f"{self.endpoint(service, region)}/", json.dumps(payload).encode()
-        request = AWSRequest(
-            method="POST",
-            url=url,
-            data=body,
-            headers={"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"},
-        )
-        SigV4Auth(cast("ReadOnlyCredentials", self._credentials()), service, region).add_auth(request)
-        answer = self._transport.post(url, dict(request.headers.items()), body, timeout)
+        headers = {"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"}
+        headers = signed(url, headers, body, self._credentials(), region, service, time.time())
+        answer = self._transport.post(url, headers, body, timeout)
         return _result(answer, f"{service}:{operation}")
 
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
@@ -93,19 +76,20 @@ class Aws:
             raise Misconfigured("No AWS region: set AWS_REGION.")
         return region
 
-    def _credentials(self) -> ReadOnlyCredentials | _Credentials:
+    def _credentials(self) -> Credentials:
         environ = self._environ
         if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
             token = environ.get("AWS_SESSION_TOKEN") or None
-            return _Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
+            return Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
         # A shell: profiles, SSO, instance roles. Slow to import, and never needed inside Lambda.
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
         try:
             found = Session().get_credentials()
-            if found is not None:
-                return found.get_frozen_credentials()
+            frozen = None if found is None else found.get_frozen_credentials()
+            if frozen is not None and frozen.access_key and frozen.secret_key:
+                return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
         except BotoCoreError as error:
             raise Misconfigured(f"No AWS credentials ({type(error).__name__}): check AWS_PROFILE.") from None
         raise Misconfigured("No AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cf_purge.events import Change
 from cf_purge.purge import EVERYTHING, FILES, Purge, Zone
@@ -12,8 +12,7 @@ from cf_purge.purge import EVERYTHING, FILES, Purge, Zone
 _ITEMS_PER_REQUEST = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One change, or one item named by hand, with all it needs; done when every purge is accepted."""
 
     source: str  # the message's id; "" outside SQS
@@ -23,8 +22,7 @@ class Job:
     is_check: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One body for Cloudflare: purges of one zone and one kind."""
 
     zone: Zone

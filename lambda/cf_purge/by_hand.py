@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import quote
 
 from cf_purge.config import HOST, Config
 from cf_purge.errors import Rejected
 from cf_purge.events import Named
 from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, Zone
-from cf_purge.targets import MAX_SLASHES, checked_bucket, hosts_of
+from cf_purge.targets import MAX_SLASHES, checked_bucket, hosts_of, within
 
 # Scheme, host, path and query; no client sends the fragment. No credentials, and no port: leave it out.
 _URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x1f\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
@@ -28,20 +27,6 @@ def purges_named(named: Named, config: Config) -> list[Purge]:
     # The flat variables know no bucket, and what is named by hand need not name one.
     bucket = config.bucket if named.bucket is None else checked_bucket(named.bucket, config)
     return _READERS[named.kind](named.item, bucket, within(config, named.zone_id))
-
-
-def within(config: Config, zone_id: str | None) -> Config:
-    """Return the configuration with the targets of one zone only.
-
-    Raises:
-        Rejected: no target has that zone.
-    """
-    if zone_id is None:
-        return config
-    targets = tuple(target for target in config.targets if target.zone_id == zone_id.lower())
-    if not targets:
-        raise Rejected(f"{zone_id[:64]!r} is the zone of no target: add it to targets[*].zone_id.", "ForeignZone")
-    return replace(config, targets=targets)
 
 
 def _url(item: str, bucket: str | None, config: Config) -> list[Purge]:

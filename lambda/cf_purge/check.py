@@ -31,14 +31,14 @@ def purges_for_check(config: Config, bucket: str | None) -> list[Purge]:
     purges = []
     for target in config.targets:
         if target.purge_by == "tag":
-            purges.append(Purge(target.zone, TAGS, _NAME, target=target))
+            purges.append(Purge(target.zone, TAGS, _NAME))
             continue
         path = spellings(f"{target.path_prefix}{_NAME}")[0]
         for host in hosts_of(target, bucket):
             if target.purge_by == "url":
-                purges.append(Purge(target.zone, FILES, f"{target.schemes[0]}://{host}/{path}", target=target))
+                purges.append(Purge(target.zone, FILES, f"{target.schemes[0]}://{host}/{path}"))
             else:
-                purges.append(Purge(target.zone, PREFIXES, f"{host}/{path}", target=target))
+                purges.append(Purge(target.zone, PREFIXES, f"{host}/{path}"))
     return list(dict.fromkeys(purges))
 
 

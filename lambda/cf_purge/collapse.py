@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
 
 from cf_purge.batch import Job
-from cf_purge.config import Target
+from cf_purge.config import Config, Target
 from cf_purge.purge import FILES, PREFIXES, Purge
-from cf_purge.targets import hosts_of, spellings
+from cf_purge.targets import checked_bucket, hosts_of, purges_at, spellings, within
 
 
-def collapsed(jobs: Sequence[Job], above: int) -> list[Job]:
+def collapsed(jobs: Sequence[Job], config: Config, above: int) -> list[Job]:
     """Return the jobs, the URLs of each target that has more than `above` of them replaced by its prefixes.
 
     The prefix is the shallowest path that still lies inside the target: its `path_prefix` on each of its hosts. A URL
@@ -19,26 +18,34 @@ def collapsed(jobs: Sequence[Job], above: int) -> list[Job]:
     """
     urls: dict[Target, set[str]] = {}
     for job in jobs:
-        for purge in job.purges:
-            if purge.kind == FILES and purge.target is not None and job.change is not None:
-                urls.setdefault(purge.target, set()).add(purge.item)
+        for target, _, purges in _by_target(job, config):
+            urls.setdefault(target, set()).update(purge.item for purge in purges if purge.kind == FILES)
     many = {target for target, distinct in urls.items() if len(distinct) > above}
-    return [replace(job, purges=_replaced(job, many)) for job in jobs]
+    return [_replaced(job, many, config) for job in jobs] if many else list(jobs)
 
 
-def _replaced(job: Job, many: set[Target]) -> tuple[Purge, ...]:
+def _replaced(job: Job, many: Collection[Target], config: Config) -> Job:
+    if job.change is None:  # what is named by hand is purged as it is named
+        return job
     purges: dict[Purge, None] = {}
-    for purge in job.purges:
-        if purge.kind == FILES and purge.target in many and job.change is not None:
-            purges.update(dict.fromkeys(_whole(purge.target, job.change.bucket)))
-        else:
-            purges[purge] = None
-    return tuple(purges)
+    for target, bucket, own in _by_target(job, config):
+        for purge in own:
+            is_replaced = target in many and purge.kind == FILES
+            purges.update(dict.fromkeys(_whole(target, bucket) if is_replaced else [purge]))
+    return job._replace(purges=tuple(purges))
 
 
-def _whole(target: Target, bucket: str | None) -> list[Purge]:
+def _by_target(job: Job, config: Config) -> Iterator[tuple[Target, str, list[Purge]]]:
+    """Yield each target of a change with the bucket's name and its purges there."""
+    if job.change is not None and job.purges:
+        bucket = checked_bucket(job.change.bucket, config)
+        for target in within(config, job.change.zone_id).targets:
+            yield target, bucket, purges_at(target, job.change.key, bucket)
+
+
+def _whole(target: Target, bucket: str) -> list[Purge]:
     return [
-        Purge(target.zone, PREFIXES, f"{host}/{folder}", target=target)
+        Purge(target.zone, PREFIXES, f"{host}/{folder}")
         for host in hosts_of(target, bucket)
         for folder in spellings(target.path_prefix)
     ]

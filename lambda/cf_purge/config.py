@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cf_purge.errors import Misconfigured
@@ -27,8 +27,7 @@ _ZONE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # what fits into a header
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What Cloudflare takes from an account, all its zones of that plan together.
 
     https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
@@ -48,8 +47,7 @@ PLANS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One place where the bucket's objects are served."""
 
     zone_id: str
@@ -69,14 +67,13 @@ class Target:
         return Zone(self.zone_id, self.environment_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """All that the function is told."""
 
     name: str
     targets: tuple[Target, ...]
     bucket: str | None = None  # None: any bucket, as the flat variables have it
-    keys: KeyFilter = field(default_factory=KeyFilter)
+    keys: KeyFilter = KeyFilter()
     api_token_parameter: str | None = None
     api_token: str | None = None  # only from the flat variables; never printed
     email: str | None = None  # set: the token is a Global API key

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from cf_purge.errors import Rejected, UnknownEvent
@@ -19,8 +18,7 @@ _SWITCHES = ("everything", "check")
 _OPTIONS = ("bucket", "zone_id", "dry_run", "hop")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One object that changed."""
 
     key: str  # decoded
@@ -29,8 +27,7 @@ class Change:
     zone_id: str | None = None  # purge in this zone only; None: in every zone that serves it
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """One item named by hand: of "urls", "prefixes", "tags" or "hosts", or "everything" or "check" with no item."""
 
     kind: str
@@ -39,19 +36,18 @@ class Named:
     zone_id: str | None = None
 
 
-@dataclass(slots=True)
 class Asked:
     """All that one event or one message body asks for; `errors` are parts that cannot be understood."""
 
-    changes: list[Change] = field(default_factory=list)
-    named: list[Named] = field(default_factory=list)
-    errors: list[Rejected] = field(default_factory=list)
-    dry_run: bool = False
-    is_repurge: bool = False  # the second purge of something: there is no third
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.named: list[Named] = []
+        self.errors: list[Rejected] = []
+        self.dry_run = False
+        self.is_repurge = False  # the second purge of something: there is no third
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One SQS message, as the event source mapping hands it over."""
 
     id: str

@@ -81,7 +81,9 @@ class Function:
         except Misconfigured as error:
             log.error(str(error))
             name = environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge")
-            log.emit(Metrics(misconfigured=1).document(name, clock.now()))
+            metrics = Metrics()
+            metrics.misconfigured = 1
+            log.emit(metrics.document(name, clock.now()))
             raise
         log.set_level(config.log_level)
         return cls(config, Aws(transport, environ), transport, clock)
@@ -107,15 +109,17 @@ class Function:
         drained = self._drained(messages, invocation, deadline)
         invocation.purge()
         # Delivered twice it is one message, and the last receipt handle is the one that counts.
-        by_id = {message.id: message for message in [*messages, *drained]}
+        outcomes = {
+            message.id: (message, invocation.failure_of(message.id, message.receives))
+            for message in [*messages, *drained]
+        }
         if not self._config.repurge_after_seconds:
             # First what is done: should the time run out over the rest, it must not come again.
-            done = {each.id for each in drained if invocation.failure_of(each.id, each.receives) is None}
-            self._delete([each for each in drained if each.id in done], deadline)
-            drained = [each for each in drained if each.id not in done]
-        returned = self._settle(list(by_id.values()), invocation, deadline)
+            self._delete([each for each in drained if outcomes[each.id][1] is None], deadline)
+            drained = [each for each in drained if outcomes[each.id][1] is not None]
+        returned = self._settle(list(outcomes.values()), invocation, deadline)
         accepted = {message_id: invocation.accepted_of(message_id) for message_id in returned}
-        self._progress.update(accepted, by_id.keys() - returned)
+        self._progress.update(accepted, outcomes.keys() - returned)
         self._delete([message for message in drained if message.id not in returned], deadline)
         if returned and not invocation.metrics.requests:
             # Nothing could be sent: the next batch would fare no better, and each costs its messages a try.
@@ -128,9 +132,10 @@ class Function:
         if messages and self._drain is not None:
             self._drain.delete(messages, deadline)
 
-    def _settle(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> set[str]:
+    def _settle(
+        self, outcomes: Sequence[tuple[Message, Exception | None]], invocation: Invocation, deadline: float
+    ) -> set[str]:
         """Park or give back what is not purged, ask for second purges, and return the ids of what comes again."""
-        outcomes = [(message, invocation.failure_of(message.id, message.receives)) for message in messages]
         failures = [(message, error) for message, error in outcomes if error is not None]
         returned = self._queue.settle(failures, deadline, invocation.metrics)
         # Not asked for is not done: the change comes again.

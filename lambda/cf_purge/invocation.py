@@ -17,7 +17,7 @@ from cf_purge.metrics import Metrics
 from cf_purge.progress import Progress
 from cf_purge.purge import Purge
 from cf_purge.purger import Purger
-from cf_purge.targets import purges_for
+from cf_purge.targets import purges_for, within
 
 if TYPE_CHECKING:
     from cf_purge.check import Check
@@ -140,10 +140,10 @@ class Invocation:
         self.metrics.purged += len(self._accepted_at)
         self.metrics.misconfigured += len(stopped_zones)
         for job in self.jobs:
-            is_new = any(purge in self._accepted_at for purge in job.purges)
-            if job.change is not None and job.change.at is not None and is_new and self._is_done(job):
-                accepted_at = max(self._accepted_at.get(purge, 0.0) for purge in job.purges)
-                self.metrics.lags.append(max(0.0, accepted_at - job.change.at))
+            if job.change is not None and job.change.at is not None:
+                times = [self._accepted_at[purge] for purge in job.purges if purge in self._accepted_at]
+                if times and self._is_done(job):
+                    self.metrics.lags.append(max(0.0, max(times) - job.change.at))
 
     def to_repurge(self, returned: Collection[str]) -> list[Job]:
         """Return the changes that are purged and wait for their second purge, but for those of returned sources.
@@ -179,11 +179,11 @@ class Invocation:
         several `receives`, would go on for hours. A check names all that it found.
         """
         jobs, errors = self._jobs.get(source, ()), self.misunderstood(source)
-        errors += (
-            self._refused.get(purge) or Transient("It was not reached.")
-            for job in jobs
-            for purge in self._not_accepted(job)
-        )
+        for job in jobs:
+            for purge in self._not_accepted(job):
+                errors.append(self._refused.get(purge) or Transient("It was not reached."))
+        if not errors:
+            return None
         if receives >= _PATIENT_RECEIVES and all(isinstance(error, Rejected | OutOfTime) for error in errors):
             errors = [error for error in errors if isinstance(error, Rejected)] or errors
         return joined(errors) if any(job.is_check for job in jobs) else foremost(errors)
@@ -191,13 +191,11 @@ class Invocation:
     def _job_of(self, source: str, change: Change) -> Job:
         config = self._config
         if change.zone_id is not None:
-            from cf_purge.by_hand import within
-
             config = within(config, change.zone_id)
         return Job(source, change.key, tuple(purges_for(change.key, change.bucket, config)), change)
 
     def _job_named(self, source: str, named: Named) -> Job:
-        from cf_purge.by_hand import purges_named, within
+        from cf_purge.by_hand import purges_named
         from cf_purge.check import purges_for_check
 
         if named.kind != "check":
@@ -217,7 +215,7 @@ class Invocation:
             return jobs
         from cf_purge.collapse import collapsed
 
-        return collapsed(jobs, self._config.collapse_above)
+        return collapsed(jobs, self._config, self._config.collapse_above)
 
     def _refuse_too_large(self, source: str) -> None:
         """A message is done when all of it is: one that no invocation can get through would come again for ever."""
@@ -252,8 +250,8 @@ class Invocation:
                 self._refused[purge] = said[about]
 
     def _not_accepted(self, job: Job) -> list[Purge]:
-        before = self._progress.of(job.source)
-        return [purge for purge in job.purges if purge not in self._accepted_at and purge not in before]
+        accepted, before = self._accepted_at, self._progress.of(job.source)
+        return [purge for purge in job.purges if purge not in accepted and purge not in before]
 
     def _is_done(self, job: Job) -> bool:
         return bool(job.purges) and not self._not_accepted(job)

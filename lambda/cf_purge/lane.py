@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 
 from cf_purge.batch import Request, requests_for
 from cf_purge.cloudflare import FOREIGN_HOST
@@ -16,17 +15,17 @@ _MEMORY = 1800.0  # seconds; a message comes again within 15 minutes
 _MOST_SUSPECTS = 10_000
 
 
-@dataclass(slots=True)
 class Lane:
     """What is to be sent of one zone and kind. Each kind has its own rate limit, and some environments take no URLs."""
 
-    pending: list[Request] = field(default_factory=list)  # the next one last
-    due: float = 0.0  # when the next may be tried again, in seconds since the epoch
-    sent: int = 0  # requests and tries
-    tries: int = 0  # of the next request
-    has_fresh_token: bool = False  # the next request is tried with a token fetched for it
-    known_hosts: set[str] = field(default_factory=set)
-    foreign_hosts: Counter[str] = field(default_factory=Counter)  # refusals by host
+    def __init__(self) -> None:
+        self.pending: list[Request] = []  # the next one last
+        self.due = 0.0  # when the next may be tried again, in seconds since the epoch
+        self.sent = 0  # requests and tries
+        self.tries = 0  # of the next request
+        self.has_fresh_token = False  # the next request is tried with a token fetched for it
+        self.known_hosts: set[str] = set()
+        self.foreign_hosts: Counter[str] = Counter()  # refusals by host
 
     def end(self, request: Request, error: PurgeError | None) -> list[Request]:
         """Note how a request ended; return what else has the same outcome, without having been sent.
@@ -46,8 +45,8 @@ class Lane:
         for each in pending:
             foreign = tuple(purge for purge in each.purges if purge.host == host)
             rest = tuple(purge for purge in each.purges if purge.host != host)
-            given_up += [replace(each, purges=foreign)] if foreign else []
-            self.pending += [replace(each, purges=rest)] if rest else []
+            given_up += [each._replace(purges=foreign)] if foreign else []
+            self.pending += [each._replace(purges=rest)] if rest else []
         return given_up
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 NAMESPACE = "CfPurge"
 # EMF allows a metric at most 100 values in one line.
 _MAX_VALUES = 100
 
 
-@dataclass(slots=True)
 class Metrics:
     """Counts of one invocation."""
 
-    changes: int = 0  # objects that changed, and items named by hand
-    purged: int = 0  # URLs, prefixes, tags, hosts and zones Cloudflare accepted to purge
-    skipped: int = 0  # changes that need no purge
-    parked: int = 0  # messages put into the dead-letter queue
-    retried: int = 0  # messages given back to the queue
-    requests: int = 0  # sent to Cloudflare, tries included
-    rate_limited: int = 0  # of those, answered 429
-    misconfigured: int = 0  # zones or invocations stopped by something a person must mend
-    lags: list[float] = field(default_factory=list)  # seconds from the change to the accepted purge
+    def __init__(self) -> None:
+        self.changes = 0  # objects that changed, and items named by hand
+        self.purged = 0  # URLs, prefixes, tags, hosts and zones Cloudflare accepted to purge
+        self.skipped = 0  # changes that need no purge
+        self.parked = 0  # messages put into the dead-letter queue
+        self.retried = 0  # messages given back to the queue
+        self.requests = 0  # sent to Cloudflare, tries included
+        self.rate_limited = 0  # of those, answered 429
+        self.misconfigured = 0  # zones or invocations stopped by something a person must mend
+        self.lags: list[float] = []  # seconds from the change to the accepted purge
 
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line; `now` in seconds since the epoch, Lag in milliseconds, left out when nothing was purged.

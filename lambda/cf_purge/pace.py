@@ -6,7 +6,7 @@ share of the budget, so the environments need not know of each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cf_purge.batch import Load, Request
 from cf_purge.config import SHARE, Config
@@ -20,8 +20,7 @@ BURST = 5.0
 LONGEST_HOLD = 900.0  # seconds; no answer stops a warm environment for longer
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """What an answer says is left of a limit."""
 
     remaining: int  # requests

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from cf_purge.config import Target
+from typing import NamedTuple
 
 # The kinds are the fields of the request's body: https://developers.cloudflare.com/api/resources/cache/methods/purge/
 FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts", "purge_everything"
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(NamedTuple):
     """A zone, or one environment of it (zone versioning)."""
 
     id: str
@@ -23,8 +18,7 @@ class Zone:
         return self.id if self.environment_id is None else f"{self.id} (environment {self.environment_id})"
 
 
-@dataclass(frozen=True, slots=True)
-class Purge:
+class Purge(NamedTuple):
     """One item of a request.
 
     `item` is, by kind: an absolute percent-encoded URL; `host/path` without a scheme; a tag; a host; "".
@@ -34,7 +28,6 @@ class Purge:
     kind: str
     item: str
     headers: tuple[tuple[str, str], ...] = ()  # of a URL: the copy made for requests with these
-    target: Target | None = field(default=None, compare=False, repr=False)  # None when named by hand
 
     @property
     def host(self) -> str:

@@ -34,7 +34,26 @@ def purges_for(key: str, bucket: str | None, config: Config) -> list[Purge]:
     bucket = checked_bucket(bucket, config)
     if not config.keys.takes(key):
         return []
-    return [purge for target in config.targets for purge in dict.fromkeys(_purges_at(target, key, bucket))]
+    return [purge for target in config.targets for purge in purges_at(target, key, bucket)]
+
+
+def purges_at(target: Target, key: str, bucket: str) -> list[Purge]:
+    """Return the purges of one decoded key in one target, each once; none when it is not below the target."""
+    return list(dict.fromkeys(_purges_at(target, key, bucket)))
+
+
+def within(config: Config, zone_id: str | None) -> Config:
+    """Return the configuration with the targets of one zone only; None is all of them.
+
+    Raises:
+        Rejected: no target has that zone.
+    """
+    if zone_id is None:
+        return config
+    targets = tuple(target for target in config.targets if target.zone_id == zone_id.lower())
+    if not targets:
+        raise Rejected(f"{zone_id[:64]!r} is the zone of no target: add it to targets[*].zone_id.", "ForeignZone")
+    return config._replace(targets=targets)
 
 
 def checked_bucket(bucket: str | None, config: Config) -> str:
@@ -60,17 +79,17 @@ def _purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     zone, hosts = target.zone, hosts_of(target, bucket)
     pages = pages_of(path, target)
     if target.purge_by == "everything":
-        yield Purge(zone, EVERYTHING, "", target=target)
+        yield Purge(zone, EVERYTHING, "")
     elif target.purge_by == "host":
         for host in hosts:
-            yield Purge(zone, HOSTS, host, target=target)
+            yield Purge(zone, HOSTS, host)
     elif target.purge_by == "tag":
         for tag in filter(None, (tag_of(template, key, bucket) for template in target.tags)):
-            yield Purge(zone, TAGS, tag, target=target)
+            yield Purge(zone, TAGS, tag)
     elif target.purge_by == "prefix" and path and not path.endswith("/"):
         for host in hosts:
             for spelling in spellings(path):
-                yield Purge(zone, PREFIXES, _prefix(host, spelling), target=target)
+                yield Purge(zone, PREFIXES, _prefix(host, spelling))
         # As a prefix "/a/" would take all of the folder, and "/b" whatever begins like it.
         yield from _urls(target, hosts, pages)
     else:
@@ -78,13 +97,14 @@ def _purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
 
 
 def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[Purge]:
+    zone = target.zone
     for path in paths:
         for spelling in spellings(path):
             for host in hosts:
                 for scheme in target.schemes:
                     for headers in ((), *target.header_variants):
                         url = f"{scheme}://{host}/{spelling}"
-                        yield Purge(target.zone, FILES, url, headers, target)
+                        yield Purge(zone, FILES, url, headers)
 
 
 def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:

@@ -7,10 +7,8 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from botocore.auth import SigV4Auth
 
 from cf_purge.handler import Function
 from cf_purge.transport import Answer
@@ -66,7 +64,7 @@ def run(scenario: Scenario, build: Build = World.build) -> tuple[Result, Books]:
         settle_in(scenario.neighbour, world, books, scenario.seed)
     world.hub.spawn(_sample_on, world, books, uploads)
     try:
-        with contextlib.redirect_stdout(_Nowhere()), _unsigned():
+        with contextlib.redirect_stdout(_Nowhere()):
             world.run(START + _longest(scenario))
         _sample(world, books, uploads)
     finally:
@@ -74,21 +72,6 @@ def run(scenario: Scenario, build: Build = World.build) -> tuple[Result, Books]:
         books.dead_letters = len(world.dead_letters)
         world.close()
     return result_of(books, time.perf_counter() - began), books
-
-
-@contextlib.contextmanager
-def _unsigned() -> Iterator[None]:
-    """Leave out what takes a quarter of the time and nobody here looks at: botocore's signature of each AWS call."""
-
-    def add_auth(_: SigV4Auth, request: Any) -> None:
-        request.headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=simulated"
-
-    real = SigV4Auth.add_auth
-    SigV4Auth.add_auth = add_auth  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        SigV4Auth.add_auth = real  # type: ignore[method-assign]
 
 
 class _Nowhere(io.TextIOBase):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import hypothesis
@@ -66,7 +65,7 @@ def deep_nesting_is_not_caught(patch: Patch) -> None:
 def an_empty_list_is_everything(patch: Patch) -> None:
     def purges_for(key: str, bucket: str | None, config: Any) -> list[Purge]:
         purges = _purges_for(key, bucket, config)
-        return purges or [Purge(target.zone, EVERYTHING, "", target=target) for target in config.targets]
+        return purges or [Purge(target.zone, EVERYTHING, "") for target in config.targets]
 
     patch.setattr(invocation, "purges_for", purges_for)
 
@@ -86,8 +85,8 @@ def any_host_is_ours(patch: Patch) -> None:
 
 def the_path_prefix_is_forgotten(patch: Patch) -> None:
     def purges_for(key: str, bucket: str | None, config: Any) -> list[Purge]:
-        targets = tuple(replace(target, path_prefix="") for target in config.targets)
-        return _purges_for(key, bucket, replace(config, targets=targets))
+        targets = tuple(target._replace(path_prefix="") for target in config.targets)
+        return _purges_for(key, bucket, config._replace(targets=targets))
 
     patch.setattr(invocation, "purges_for", purges_for)
 

@@ -15,8 +15,14 @@ from cf_purge.transport import Transport
 from tests.unit.fakes import World
 from tests.unit.servers import LocalServer, start
 
-settings.register_profile("unit", deadline=None, print_blob=True, max_examples=60)
-settings.load_profile("unit")
+# The same verdict on the same code wherever it runs; `make soak` looks for what other examples find.
+settings.register_profile("same", deadline=None, print_blob=True, max_examples=60, derandomize=True)
+settings.register_profile("other", deadline=None, print_blob=True, max_examples=600)
+settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(config.getoption("--hypothesis-profile") or "same")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

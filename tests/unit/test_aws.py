@@ -5,10 +5,15 @@ import hmac
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import botocore.auth
 import pytest
+from botocore.awsrequest import AWSRequest
+from hypothesis import given
+from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
 from cf_purge.aws import Aws
@@ -19,6 +24,7 @@ from cf_purge.errors import Misconfigured, Rejected, Transient
 from cf_purge.events import messages_in
 from cf_purge.metrics import Metrics
 from cf_purge.queue import Queue
+from cf_purge.signature import Credentials, signed
 from cf_purge.token import Token
 from cf_purge.transport import Transport
 from tests.unit.factories import REGION, TOKEN, document, environment, sqs_record
@@ -64,6 +70,32 @@ def recomputed_signature(received: Received, service: str, host: str) -> str:
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
+
+
+@given(
+    host=st.sampled_from(
+        ["https://sqs.eu-west-1.amazonaws.com", "http://localhost:4566", "https://Local:443", "http://a:80"]
+    ),
+    path=st.sampled_from(["/", "", "/a/b%20c/", "/~x/(1)"]),
+    headers=st.dictionaries(st.sampled_from(["Content-Type", "X-Amz-Target", "x-other"]), TEXT),
+    body=st.binary(max_size=50),
+    token=st.none() | TEXT,
+    secret=TEXT,
+    at=st.integers(0, 2**32),
+)
+def test_the_signature_is_botocore_s(
+    host: str, path: str, headers: dict[str, str], body: bytes, token: str | None, secret: str, at: int
+) -> None:
+    credentials = Credentials("AKIDEXAMPLE", secret, token)
+    request = AWSRequest(method="POST", url=host + path, data=body, headers=headers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda: datetime.fromtimestamp(at, UTC))
+        botocore.auth.SigV4Auth(credentials, "sqs", REGION).add_auth(request)
+    ours = signed(host + path, headers, body, credentials, REGION, "sqs", at)
+    assert {k.lower(): v for k, v in ours.items()} == {k.lower(): v for k, v in request.headers.items()}
 
 
 CALLS = [

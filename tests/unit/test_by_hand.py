@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cf_purge.by_hand import purges_named, within, zones_in
+from cf_purge.by_hand import purges_named, zones_in
 from cf_purge.config import Config
 from cf_purge.environment import load
 from cf_purge.errors import Rejected
 from cf_purge.events import Named
 from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, Zone
+from cf_purge.targets import within
 from tests.unit.factories import BUCKET, HOST, OTHER_ZONE, ZONE, document, flat_environment, s3_event, target
 from tests.unit.fakes import World
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,15 +11,23 @@ from cf_purge.metrics import Metrics
 from tests.unit.factories import AT
 
 COUNTS = ["Changes", "Purged", "Skipped", "Parked", "Retried", "Requests", "RateLimited", "Misconfigured"]
-FULL = Metrics(1, 2, 3, 4, 5, 6, 7, 8, [1.5])
 
 
-def document(metrics: Metrics) -> dict[str, Any]:
-    return dict(json.loads(json.dumps(metrics.document("site", AT + 0.25))))
+def metrics(*lags: float) -> Metrics:
+    """Each count another."""
+    full = Metrics()
+    full.changes, full.purged, full.skipped, full.parked = 1, 2, 3, 4
+    full.retried, full.requests, full.rate_limited, full.misconfigured = 5, 6, 7, 8
+    full.lags = list(lags)
+    return full
+
+
+def document(told: Metrics) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(told.document("site", AT + 0.25))))
 
 
 def test_the_line_is_in_embedded_metric_format() -> None:
-    assert document(FULL) == {
+    assert document(metrics(1.5)) == {
         "_aws": {
             "Timestamp": 1795413600250,
             "CloudWatchMetrics": [
@@ -49,7 +56,7 @@ def test_every_count_is_there_when_nothing_happened_and_lag_is_not() -> None:
 
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 199, 1000])
 def test_a_line_holds_at_most_a_hundred_lags_and_always_the_longest(count: int) -> None:
-    lags = document(replace(FULL, lags=[float(n) for n in reversed(range(count))]))["Lag"]
+    lags = document(metrics(*(float(n) for n in reversed(range(count)))))["Lag"]
     assert len(lags) == min(100, count)
     assert lags == sorted(lags)
     assert lags[0] == 0
@@ -58,7 +65,7 @@ def test_a_line_holds_at_most_a_hundred_lags_and_always_the_longest(count: int) 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=400))
 def test_the_lags_of_a_line_are_lags_that_were(lags: list[float]) -> None:
-    found = document(replace(FULL, lags=lags))["Lag"]
+    found = document(metrics(*lags))["Lag"]
     assert set(found) <= {round(lag * 1000) for lag in lags}
     assert max(found) == round(max(lags) * 1000)
 

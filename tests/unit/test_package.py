@@ -47,6 +47,7 @@ MODULES = [
     "purger",
     "queue",
     "repurge",
+    "signature",
     "targets",
     "token",
     "transport",

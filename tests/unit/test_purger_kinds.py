@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +67,7 @@ def test_what_stops_a_zone_stops_no_environment_of_it_and_the_other_way_round() 
 
 def test_of_two_zones_the_broken_one_stops_no_kind_of_the_other(world: World) -> None:
     world.cloudflare.zones = {ZONE: refusal(404, 7003)}
-    both = [*ALL_KINDS, *(replace(purge, zone=Zone(OTHER_ZONE)) for purge in ALL_KINDS)]
+    both = [*ALL_KINDS, *(purge._replace(zone=Zone(OTHER_ZONE)) for purge in ALL_KINDS)]
     assert endings(world, both) == {
         **{(ZONE, purge.kind): "Misconfigured" for purge in ALL_KINDS},
         **{(OTHER_ZONE, purge.kind): "purged" for purge in ALL_KINDS},
@@ -127,6 +125,7 @@ def test_the_log_names_the_environment_with_its_zone(world: World) -> None:
             st.sampled_from([Zone(ZONE), Zone(OTHER_ZONE), Zone(ZONE, "staging")]),
             st.sampled_from([FILES, PREFIXES, TAGS, HOSTS]),
             st.integers(0, 5).map(str),
+            st.just(()),
         ),
         unique=True,
     ),

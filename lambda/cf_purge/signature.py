@@ -1,0 +1,61 @@
+"""AWS Signature Version 4 of a POST.
+
+botocore's signer does this and more: importing it takes a seventh of a cold start, to sign two kinds of call.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from time import gmtime, strftime
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+
+class Credentials(NamedTuple):
+    """Of a user or, with a token, of a session."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+def signed(
+    url: str, headers: Mapping[str, str], body: bytes, credentials: Credentials, region: str, service: str, at: float
+) -> dict[str, str]:
+    """Return the headers with what makes AWS believe them: all of them and the body are signed.
+
+    `url` has no query, and `at` is in seconds since the epoch.
+    """
+    parts = urlsplit(url)
+    stamp = strftime("%Y%m%dT%H%M%SZ", gmtime(at))
+    sent = {**headers, "X-Amz-Date": stamp}
+    if credentials.token:
+        sent["X-Amz-Security-Token"] = credentials.token
+    values = {name.lower(): value for name, value in sent.items()}
+    values["host"] = parts.netloc.lower().removesuffix(
+        ":443" if parts.scheme == "https" else ":80"
+    )  # as clients say it
+    names = sorted(values)
+    lines = [
+        "POST",
+        quote(parts.path or "/", safe="/~"),
+        "",  # no query
+        *(f"{name}:{values[name]}" for name in names),
+        "",
+        ";".join(names),
+        hashlib.sha256(body).hexdigest(),
+    ]
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
+    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256("\n".join(lines).encode()).hexdigest()])
+    key = f"AWS4{credentials.secret_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    sent["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope},"
+        f" SignedHeaders={';'.join(names)}, Signature={signature}"
+    )
+    return sent

@@ -55,8 +55,8 @@ class Drain:
         began = self._clock.now()
         until = began + _SHARE_OF_TIME * (deadline - began)
         lingers, is_over = is_scarce or self.is_burst, False
-        calls, short, linger_until = 1, 0, 0.0
-        while self._clock.now() < until and sum(len(each.body) for each in messages) < _MOST_CHARACTERS:
+        calls, short, linger_until, characters = 1, 0, 0.0, 0
+        while self._clock.now() < until and characters < _MOST_CHARACTERS:
             asked, wait = invocation.room_for(max(0, min(calls * BATCH, limit - len(messages)))), 0
             if not asked:
                 break
@@ -80,6 +80,7 @@ class Drain:
                     invocation.read(message.id, message.body)
             # Whoever invokes the function may give any message any id: what was not read is not deleted.
             messages += [message for message in received if seen[message.id] == message.body]
+            characters += sum(len(message.body) for message in received)
         self._burst_until = 0.0 if is_over or not messages else self._clock.now() + _MEMORY
         invocation.keep_back(self._clock.now() - began)
         log.info("drained", messages=len(messages))

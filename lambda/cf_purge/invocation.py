@@ -53,6 +53,8 @@ class Invocation:
         self._load = Load(config.urls_per_request)  # of what was read
         self._accepted_at: dict[Purge, float] = {}
         self._refused: dict[Purge, PurgeError] = {}
+        self._is_over = False  # nothing more will be accepted
+        self._undone: dict[str, list[Purge]] = {}  # by source: what was not accepted then
 
     @property
     def jobs(self) -> list[Job]:
@@ -139,10 +141,14 @@ class Invocation:
             _report_unexpected(error)
         self.metrics.purged += len(self._accepted_at)
         self.metrics.misconfigured += len(stopped_zones)
+        self._is_over = True
         for job in self.jobs:
-            if job.change is not None and job.change.at is not None:
+            undone = self._not_accepted(job)
+            if undone:
+                self._undone.setdefault(job.source, []).extend(undone)
+            elif job.change is not None and job.change.at is not None:
                 times = [self._accepted_at[purge] for purge in job.purges if purge in self._accepted_at]
-                if times and self._is_done(job):
+                if times:
                     self.metrics.lags.append(max(0.0, max(times) - job.change.at))
 
     def to_repurge(self, returned: Collection[str]) -> list[Job]:
@@ -178,15 +184,16 @@ class Invocation:
         is left to do for it. But one in which something is refused, and the rest of which never finds the time in
         several `receives`, would go on for hours. A check names all that it found.
         """
-        jobs, errors = self._jobs.get(source, ()), self.misunderstood(source)
-        for job in jobs:
-            for purge in self._not_accepted(job):
-                errors.append(self._refused.get(purge) or Transient("It was not reached."))
-        if not errors:
+        if self._is_over and source not in self._undone and source not in self._errors:
             return None
+        errors, undone = self.misunderstood(source), self._undone.get(source, ())
+        if not self._is_over:
+            undone = [purge for job in self._jobs.get(source, ()) for purge in job.purges]
+        errors += (self._refused.get(purge) or Transient("It was not reached.") for purge in undone)
         if receives >= _PATIENT_RECEIVES and all(isinstance(error, Rejected | OutOfTime) for error in errors):
             errors = [error for error in errors if isinstance(error, Rejected)] or errors
-        return joined(errors) if any(job.is_check for job in jobs) else foremost(errors)
+        is_check = any(job.is_check for job in self._jobs.get(source, ()))
+        return joined(errors) if is_check else foremost(errors)
 
     def _job_of(self, source: str, change: Change) -> Job:
         config = self._config
@@ -219,7 +226,10 @@ class Invocation:
 
     def _refuse_too_large(self, source: str) -> None:
         """A message is done when all of it is: one that no invocation can get through would come again for ever."""
-        jobs = self._collapsed(self._jobs.get(source, []))
+        jobs = self._jobs.get(source, [])
+        if sum(len(job.purges) for job in jobs) <= self._load.urls_per_request:
+            return
+        jobs = self._collapsed(jobs)
         if not self._purger.fits([purge for job in jobs for purge in job.purges], self._seconds):
             del self._jobs[source]
             raise Rejected(f"It asks for more than one invocation can purge ({len(jobs)} items): split it.", "TooLarge")

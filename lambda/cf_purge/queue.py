@@ -65,14 +65,14 @@ class Queue:
         now = self._clock.now()
         park_until = now + (deadline - now) / 2
         results = self._all([partial(self._park, message, error, park_until) for message, error in rejected])
-        for (message, error), obstacle in zip(rejected, results, strict=True):
-            if isinstance(obstacle, Exception):  # whatever it is, the message is not in the other queue
-                log.error("not parked", message_id=message.id, code=error.code, reason=words(obstacle))
-                metrics.misconfigured += isinstance(obstacle, Misconfigured)
-                returned.append((message, obstacle))
+        for (message, error), result in zip(rejected, results, strict=True):
+            if isinstance(result, Exception):  # whatever it is, the message is not in the other queue
+                log.error("not parked", message_id=message.id, code=error.code, reason=words(result))
+                metrics.misconfigured += isinstance(result, Misconfigured)
+                returned.append((message, result))
             else:
                 metrics.parked += 1
-                log.warn("parked", message_id=message.id, code=error.code, reason=str(error))
+                log.warn("parked", message_id=message.id, dead_letter_id=result, code=error.code, reason=str(error))
         metrics.retried += len(returned)
         # Whoever may invoke the function may write what looks like a message, and must not choose whom it talks to.
         delays = [
@@ -148,8 +148,10 @@ class Queue:
                 elif result.get("Failed"):
                     log.warn("visibility not changed", messages=len(result["Failed"]))
 
-    def _park(self, message: Message, error: Rejected, deadline: float) -> None:
-        """Put a message into the dead-letter queue, body untouched, with `ReasonCode` and `Reason` if there is room.
+    def _park(self, message: Message, error: Rejected, deadline: float) -> str:
+        """Put a message into the dead-letter queue and return the id it has there.
+
+        The body is untouched; beside it are `ReasonCode` and `Reason`, if there is room.
 
         Raises:
             PurgeError: it is not parked, so it must be given back.
@@ -162,17 +164,19 @@ class Queue:
             "Reason": {"DataType": "String", "StringValue": _attribute(str(error))},
         }
         try:
-            self.call("SendMessage", arn, {"MessageBody": message.body, "MessageAttributes": attributes}, deadline)
+            payload = {"MessageBody": message.body, "MessageAttributes": attributes}
+            sent = self.call("SendMessage", arn, payload, deadline)
         except Refused as refusal:
             if not refusal.code.startswith("Invalid"):
                 raise
             # They count towards the size of a message: with a body near the limit only the log has the reason.
             try:
-                self.call("SendMessage", arn, {"MessageBody": message.body}, deadline)
+                sent = self.call("SendMessage", arn, {"MessageBody": message.body}, deadline)
             except Refused as final:
                 if not final.code.startswith("Invalid"):
                     raise
                 raise Transient(f"No queue takes this message ({final}).") from None
+        return str(sent.get("MessageId"))
 
 
 def _attribute(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from time import gmtime, strftime
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -50,12 +51,17 @@ def signed(
     ]
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256("\n".join(lines).encode()).hexdigest()])
-    key = f"AWS4{credentials.secret_key}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    signature = hmac.digest(_key(credentials.secret_key, scope), text.encode(), "sha256").hex()
     sent["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope},"
         f" SignedHeaders={';'.join(names)}, Signature={signature}"
     )
     return sent
+
+
+@lru_cache(maxsize=4)  # one a day for each service
+def _key(secret_key: str, scope: str) -> bytes:
+    key = f"AWS4{secret_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from urllib.parse import quote
 
 from cf_purge.config import HOST, Config, Target
@@ -39,7 +38,11 @@ def purges_for(key: str, bucket: str | None, config: Config) -> list[Purge]:
 
 def purges_at(target: Target, key: str, bucket: str) -> list[Purge]:
     """Return the purges of one decoded key in one target, each once; none when it is not below the target."""
-    return list(dict.fromkeys(_purges_at(target, key, bucket)))
+    path = path_of(key, target)
+    if path is None:
+        return []
+    purges = _purges_of(target, path, key, bucket)
+    return purges if len(purges) < 2 else list(dict.fromkeys(purges))
 
 
 def within(config: Config, zone_id: str | None) -> Config:
@@ -67,44 +70,39 @@ def checked_bucket(bucket: str | None, config: Config) -> str:
     bucket = bucket or config.bucket
     if bucket is None:
         raise Rejected('Say which bucket it is about: add "bucket" to the event.', "UnknownEvent")
-    if not HOST.fullmatch(bucket.lower()):
+    if bucket != config.bucket and not HOST.fullmatch(bucket.lower()):
         raise Rejected(f"{bucket[:256]!r} is no bucket's name.", "ForeignBucket")
     return bucket
 
 
-def _purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
-    path = path_of(key, target)
-    if path is None:
-        return
-    zone, hosts = target.zone, hosts_of(target, bucket)
-    pages = pages_of(path, target)
+def _purges_of(target: Target, path: str, key: str, bucket: str) -> list[Purge]:
+    zone, hosts, pages = target.zone, hosts_of(target, bucket), pages_of(path, target)
+    if target.purge_by == "url":
+        return _urls(target, hosts, [path, *pages])
     if target.purge_by == "everything":
-        yield Purge(zone, EVERYTHING, "")
-    elif target.purge_by == "host":
-        for host in hosts:
-            yield Purge(zone, HOSTS, host)
-    elif target.purge_by == "tag":
-        for tag in filter(None, (tag_of(template, key, bucket) for template in target.tags)):
-            yield Purge(zone, TAGS, tag)
-    elif target.purge_by == "prefix" and path and not path.endswith("/"):
-        for host in hosts:
-            for spelling in spellings(path):
-                yield Purge(zone, PREFIXES, _prefix(host, spelling))
-        # As a prefix "/a/" would take all of the folder, and "/b" whatever begins like it.
-        yield from _urls(target, hosts, pages)
-    else:
-        yield from _urls(target, hosts, [path, *pages])
+        return [Purge(zone, EVERYTHING, "")]
+    if target.purge_by == "host":
+        return [Purge(zone, HOSTS, host) for host in hosts]
+    if target.purge_by == "tag":
+        tags = (tag_of(template, key, bucket) for template in target.tags)
+        return [Purge(zone, TAGS, tag) for tag in tags if tag]
+    # As a prefix "/a/" would take all of the folder, and "/b" whatever begins like it.
+    if not path or path.endswith("/"):
+        return _urls(target, hosts, [path, *pages])
+    prefixes = [Purge(zone, PREFIXES, _prefix(host, spelling)) for host in hosts for spelling in spellings(path)]
+    return prefixes + _urls(target, hosts, pages)
 
 
-def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[Purge]:
-    zone = target.zone
-    for path in paths:
-        for spelling in spellings(path):
-            for host in hosts:
-                for scheme in target.schemes:
-                    for headers in ((), *target.header_variants):
-                        url = f"{scheme}://{host}/{spelling}"
-                        yield Purge(zone, FILES, url, headers)
+def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> list[Purge]:
+    zone, variants = target.zone, ((), *target.header_variants)
+    return [
+        Purge(zone, FILES, f"{scheme}://{host}/{spelling}", headers)
+        for path in paths
+        for spelling in spellings(path)
+        for host in hosts
+        for scheme in target.schemes
+        for headers in variants
+    ]
 
 
 def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:

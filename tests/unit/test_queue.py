@@ -67,6 +67,7 @@ def test_a_message_that_can_never_work_is_parked_untouched_with_its_reason(world
     assert world.metrics["Parked"] == 1
     [line] = world.logged("parked")
     assert (line["message_id"], line["code"], line["level"]) == ("m0", "UnknownEvent", "WARN")
+    assert line["dead_letter_id"] == "p", "as SQS has answered"
 
 
 @pytest.mark.parametrize(

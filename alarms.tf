@@ -2,25 +2,30 @@ locals {
   # What waits in a queue with one delivery is retried twice by Lambda with the other.
   alarm_words = {
     queue = {
-      dead_letters  = "Read ReasonCode and Reason"
+      dead_letters  = "Read ReasonCode and Reason in its answer"
       errors        = "as a whole: time-outs, crashes, a configuration it refuses, or a purge by hand that it refused"
-      oldest        = "nothing is lost meanwhile"
+      oldest        = "Nothing is lost meanwhile"
       throttles     = "and each throttled receive counts as a try"
       misconfigured = "messages wait and are tried every 15 minutes"
     }
     direct = {
-      dead_letters  = "Read the body's responsePayload (of messages that came through the queue, ReasonCode and Reason)"
+      dead_letters  = "Read the responsePayload of each body in its answer (of messages that came through the queue, ReasonCode and Reason)"
       errors        = "to purge a change at the first try, for any reason, or refused a purge by hand"
-      oldest        = "nothing is lost meanwhile, and new changes do not wait there"
+      oldest        = "Nothing is lost meanwhile, and new changes do not wait there"
       throttles     = "and changes wait in Lambda for six hours at most"
       misconfigured = "each change is tried three times in three minutes and then goes to ${aws_sqs_queue.dead_letter.name}"
     }
   }[var.delivery]
 
-  # One entry per alarm: what it means and the first thing to do are in its description.
+  log_command   = "aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h"
+  check_command = "aws lambda invoke --function-name ${aws_lambda_function.this.function_name} --cli-binary-format raw-in-base64-out --payload '{\"check\": true}' /dev/stdout"
+
+  # One entry per alarm, for whoever is woken by it: what it means, the first command to run, what to do then.
   alarms = {
     dead_letters = {
-      description = "${var.name} parked object changes it could not purge: the site may show old versions of them. ${local.alarm_words.dead_letters} of the messages in ${aws_sqs_queue.dead_letter.name} (aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url} --message-attribute-names All), mend the cause, move them back to ${aws_sqs_queue.this.name}."
+      means       = "${var.name} parked object changes it could not purge: the site may show old versions of them."
+      command     = "aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url} --max-number-of-messages 10 --message-attribute-names All"
+      then        = "${local.alarm_words.dead_letters}, mend the cause, then move them back: `aws sqs start-message-move-task --source-arn ${aws_sqs_queue.dead_letter.arn} --destination-arn ${aws_sqs_queue.this.arn}`."
       namespace   = "AWS/SQS"
       metric_name = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letter.name }
@@ -30,7 +35,9 @@ locals {
     }
     oldest_message = {
       # Blind to messages received three times or more, hence never the only alarm.
-      description = "${var.name} leaves object changes waiting for more than ${var.alarms.oldest_message_seconds} seconds: purges come late. Look for errors in ${aws_cloudwatch_log_group.this.name} (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h) and at https://www.cloudflarestatus.com; ${local.alarm_words.oldest}."
+      means       = "${var.name} leaves object changes waiting for more than ${var.alarms.oldest_message_seconds} seconds: purges come late."
+      command     = local.log_command
+      then        = "Look for ERROR lines in it, and at https://www.cloudflarestatus.com. ${local.alarm_words.oldest}."
       namespace   = "AWS/SQS"
       metric_name = "ApproximateAgeOfOldestMessage"
       dimensions  = { QueueName = aws_sqs_queue.this.name }
@@ -39,7 +46,9 @@ locals {
       periods     = 1
     }
     errors = {
-      description = "${var.name} fails ${local.alarm_words.errors}. The first ERROR line in ${aws_cloudwatch_log_group.this.name} says why (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
+      means       = "${var.name} fails ${local.alarm_words.errors}."
+      command     = local.log_command
+      then        = "The first ERROR line says why; of a time-out, the line platform.report."
       namespace   = "AWS/Lambda"
       metric_name = "Errors"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -48,7 +57,9 @@ locals {
       periods     = 1
     }
     throttles = {
-      description = "${var.name} is throttled: the account's Lambda concurrency is used up, ${local.alarm_words.throttles}. Raise the account's limit or find who uses it (aws lambda get-account-settings)."
+      means       = "${var.name} is throttled: the account's Lambda concurrency is used up, ${local.alarm_words.throttles}."
+      command     = "aws lambda get-account-settings"
+      then        = "Find which function uses what ConcurrentExecutions allows (its metric ConcurrentExecutions), or have the account's limit raised."
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -57,7 +68,9 @@ locals {
       periods     = 1
     }
     misconfigured = {
-      description = "${var.name} cannot purge until somebody mends its token, zone or permissions; ${local.alarm_words.misconfigured}. The ERROR lines in ${aws_cloudwatch_log_group.this.name} say what is wrong and what to do (aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h)."
+      means       = "${var.name} cannot purge until somebody mends its token, zone or permissions; ${local.alarm_words.misconfigured}."
+      command     = local.check_command
+      then        = "It says in a sentence what is wrong and what to do. If it finds nothing, the ERROR lines do: `${local.log_command}`."
       namespace   = "CfPurge"
       metric_name = "Misconfigured"
       dimensions  = { Name = var.name }
@@ -66,7 +79,9 @@ locals {
       periods     = 4 # 20 minutes: tries come every 15, and the alarm must not come and go with them
     }
     undelivered = var.delivery == "queue" ? null : {
-      description = "${var.name} lost object changes: Lambda could not put what failed into ${aws_sqs_queue.dead_letter.name}, and the site may show old versions of them. Look at the queue's key and policies, then purge by hand what changed since (aws s3api list-objects-v2 --bucket ${var.bucket})."
+      means       = "${var.name} lost object changes: Lambda could not put what failed into ${aws_sqs_queue.dead_letter.name}, and the site may show old versions of them."
+      command     = "aws sqs get-queue-attributes --queue-url ${aws_sqs_queue.dead_letter.url} --attribute-names All"
+      then        = "Its key, its policy or the function's role keeps Lambda out: mend that, then purge by hand what changed since (`aws s3api list-objects-v2 --bucket ${var.bucket}` has LastModified)."
       namespace   = "AWS/Lambda"
       metric_name = "DestinationDeliveryFailures"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -75,7 +90,9 @@ locals {
       periods     = 1
     }
     lag = {
-      description = "${var.name} purges more than ${var.alarms.lag_milliseconds} ms after the change: visitors see old versions for longer. See Retried and RateLimited of namespace CfPurge, and https://www.cloudflarestatus.com."
+      means       = "${var.name} purges more than ${var.alarms.lag_milliseconds} ms after the change: visitors see old versions for longer."
+      command     = local.log_command
+      then        = "Its metric lines say why: Retried (Cloudflare fails, see https://www.cloudflarestatus.com), RateLimited (others use its limits), or many Changes (a burst, which passes)."
       namespace   = "CfPurge"
       metric_name = "Lag"
       dimensions  = { Name = var.name }
@@ -90,7 +107,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = { for kind, alarm in local.alarms : kind => alarm if var.alarms.enabled && alarm != null }
 
   alarm_name          = "${var.name}-${replace(each.key, "_", "-")}"
-  alarm_description   = each.value.description
+  alarm_description   = "${each.value.means} First: `${each.value.command}` ${each.value.then} More: docs/operations.md, section ${replace(each.key, "_", "-")}."
   namespace           = each.value.namespace
   metric_name         = each.value.metric_name
   dimensions          = each.value.dimensions

@@ -53,6 +53,11 @@ output "alarm_arns" {
   value       = { for kind, alarm in aws_cloudwatch_metric_alarm.this : kind => alarm.arn }
 }
 
+output "dashboard_name" {
+  description = "Name of the dashboard; null without one (`dashboard`)."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
+}
+
 output "notification" {
   description = "What the bucket's notification must hold when somebody else owns it (`event_source = \"none\"`): `queue` and `lambda_function`, a list for the blocks of that name each, and `eventbridge`. Whoever uses it waits for the permissions that S3 looks for."
   value       = local.notification

@@ -35,8 +35,8 @@ variable "api_token_parameter" {
   validation {
     # 40 characters may be a name too; of a token they are of all three kinds. 37 hex digits are a Global API key.
     condition = (
-      !can(regex("^(cf[a-z]{2}_.+|[0-9a-f]{37})$", var.api_token_parameter))
-      && !alltrue([for pattern in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] : can(regex(pattern, var.api_token_parameter))])
+      !can(regex("^(cf[a-z]{2}_.+|[0-9a-f]{37})$", var.api_token_parameter)) &&
+      !alltrue([for pattern in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] : can(regex(pattern, var.api_token_parameter))])
     )
     error_message = "api_token_parameter looks like an API token: store the token in an SSM SecureString and give that parameter's name."
   }
@@ -641,6 +641,13 @@ variable "alarms" {
     condition     = var.alarms.oldest_message_seconds >= 60 && var.alarms.lag_milliseconds >= 1000
     error_message = "alarms.oldest_message_seconds must be at least 60 and alarms.lag_milliseconds at least 1000: anything tighter rings on a normal day."
   }
+}
+
+variable "dashboard" {
+  description = "Create a CloudWatch dashboard, and saved queries of the log: was this key purged, why is this one parked."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "tags" {

@@ -45,10 +45,13 @@ module "cf_purge" {
     oldest_message_seconds = 600
     lag_milliseconds       = 30000
   }
+  dashboard = true
 
   tags = { service = "website", cost-centre = "1234" }
 }
 
 resource "aws_sns_topic" "on_call" {
+  #checkov:skip=CKV_AWS_26:alarms cannot publish to a topic with AWS's key; with a customer key its policy must let CloudWatch in
+
   name = "website-on-call"
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plans import examples, modes, moved, owners, told
+from tests.plans import dashboard, examples, modes, moved, owners, told
 from tests.plans.planning import Plan, composed, planned
 
 
@@ -13,10 +13,18 @@ from tests.plans.planning import Plan, composed, planned
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plans")
     root = composed(
-        folder / "root", modes.CASES, examples.CASES, owners.CASES, moved.CASES, told.cases(folder / "module")
+        folder / "root",
+        modes.CASES,
+        examples.CASES,
+        owners.CASES,
+        moved.CASES,
+        dashboard.CASES,
+        told.cases(folder / "module"),
     )
     (root / "told.tf.json").write_text(told.OUTPUT)
-    (root / "terraform.tfstate").write_text(json.dumps(moved.STATE))
+    (root / "terraform.tfstate").write_text(
+        json.dumps({**moved.STATE, "resources": [*moved.STATE["resources"], *dashboard.STATE]})
+    )
     return root
 
 

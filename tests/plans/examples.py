@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.plans.modes import ALWAYS, NOTIFICATION, RULE
+from tests.plans.modes import ALWAYS, DASHBOARD, NOTIFICATION, RULE
 from tests.plans.planning import Case
 
 # What is the module's, and what the example brings along.
 RESOURCES: dict[str, tuple[Counter[str], set[str]]] = {
     "basic": (ALWAYS + NOTIFICATION, set()),
     "complete": (
-        ALWAYS + NOTIFICATION,
+        ALWAYS + NOTIFICATION + DASHBOARD,
         {
             "aws_iam_policy.boundary",
             "aws_iam_role.marketing",

@@ -26,6 +26,7 @@ RULE = Counter({"aws_cloudwatch_event_rule": 1, "aws_cloudwatch_event_target": 1
 DIRECT = Counter(
     {"aws_lambda_permission": 1, "aws_lambda_function_event_invoke_config": 1, "aws_cloudwatch_metric_alarm": 1}
 )
+DASHBOARD = Counter({"aws_cloudwatch_dashboard": 1, "aws_cloudwatch_query_definition": 2})
 ROLE = Counter({"aws_iam_role": 1, "aws_iam_role_policy": 1})
 
 ZONE = 'zone_id = "0123456789abcdef0123456789abcdef"'
@@ -90,6 +91,10 @@ MODES: dict[str, tuple[str, Counter[str]]] = {
         cloudflare = {{ operation = "invalidate" }}
         """,
         ALWAYS + NOTIFICATION,
+    ),
+    "a dashboard without alarms": (
+        "dashboard = true\nalarms = { enabled = false }",
+        ALWAYS + NOTIFICATION + DASHBOARD - Counter({"aws_cloudwatch_metric_alarm": 6}),
     ),
     "no alarms": ("alarms = { enabled = false }", ALWAYS + NOTIFICATION - Counter({"aws_cloudwatch_metric_alarm": 6})),
 }

@@ -1,0 +1,165 @@
+"""The saved queries, asked of what the function really prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from cf_purge.targets import spellings
+from tests.plans import insights
+from tests.plans.dashboard import query
+from tests.plans.planning import Plan
+from tests.unit.factories import HOST, ZONE, document, s3_event, sqs_event, target
+from tests.unit.fakes import World, refusal
+
+PURGED, PARKED = "Was this key purged?", "Why is this one parked?"
+PLACE = "css/site.css"
+# https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+REPORTS = [
+    json.dumps({"time": "2026-11-23T06:00:00.000Z", "type": "platform.report", "record": {"status": status}})
+    for status in ("success", "timeout", "error")
+]
+BY_CLOUDWATCH = {"@timestamp", "@message"}
+REFUSING = {"bad": lambda url: "bad" in url, "bad_reply": refusal(400, 1234)}
+# So many that a line begins with an object.
+VARIANTS = [target(header_variants=[{"Origin": "https://a.example"}, {"Origin": "https://b.example"}])]
+MANY = [f"{number}.css" for number in range(17)]
+
+
+def after(*events: Any, cloudflare: dict[str, Any] | None = None, **config: Any) -> list[str]:
+    """Return what a function prints to whom these events come."""
+    world = World(document(**config))
+    for name, value in (cloudflare or {}).items():
+        setattr(world.cloudflare, name, value)
+    for event in events:
+        world.invoke(event)
+    return world.output.splitlines()
+
+
+def upload(*keys: str) -> dict[str, Any]:
+    return sqs_event(*(s3_event(key) for key in keys))
+
+
+def asked(plan: Plan, title: str, lines: list[str], wanted: str = PLACE) -> list[tuple[str, dict[str, Any]]]:
+    """Return the rows of a query, with `wanted` put in where it says so, by their message."""
+    text = query(plan, title)
+    assert title != PURGED or f'like "{PLACE}"' in text
+    found = insights.read(text.replace(f'like "{PLACE}"', f'like "{wanted}"')).rows(lines)
+    return [(row.get("message", ""), row) for row in found]
+
+
+def messages(plan: Plan, title: str, lines: list[str], wanted: str = PLACE) -> list[str]:
+    return [message for message, _ in asked(plan, title, lines, wanted)]
+
+
+@pytest.mark.parametrize("title", [PURGED, PARKED])
+def test_a_query_asks_for_fields_that_the_lines_have(plan: Plan, title: str) -> None:
+    lines = [
+        *after(upload("a.css", "bad.css"), cloudflare=REFUSING),
+        *after(upload(*MANY), targets=VARIANTS),
+        *REPORTS,
+    ]
+    names = {name for line in lines for name, _ in insights.flattened(json.loads(line))}
+    assert insights.read(query(plan, title)).used - BY_CLOUDWATCH <= names
+
+
+@pytest.mark.parametrize("title", [PURGED, PARKED])
+def test_a_query_is_as_long_as_cloudwatch_takes(plan: Plan, title: str) -> None:
+    assert len(query(plan, title)) <= 10_000
+
+
+# ---- Was this key purged? ----
+
+
+def test_a_purged_key_is_found_and_another_is_not(plan: Plan) -> None:
+    assert messages(plan, PURGED, after(upload(PLACE))) == ["purged"]
+    assert messages(plan, PURGED, after(upload("css/other.css"))) == []
+
+
+def test_a_key_is_found_as_it_stands_in_urls_in_any_of_its_spellings(plan: Plan) -> None:
+    for key in ("a b/ü.css", "(1)+.css"):
+        lines = after(upload(key))
+        for spelling in spellings(key):
+            assert messages(plan, PURGED, lines, spelling) == ["purged"]
+
+
+def test_the_comment_encodes_its_example_rightly(plan: Plan) -> None:
+    [(key, encoded)] = re.findall(r'\("(.+)" is (\S+)\)', query(plan, PURGED))
+    assert spellings(key) == [encoded]
+
+
+def test_a_key_that_is_left_out_says_so(plan: Plan) -> None:
+    assert messages(plan, PURGED, after(upload(PLACE, "a.css"), exclude=["*.css"])) == ["skipped"]
+
+
+def test_a_key_in_a_request_that_failed_is_not_taken_for_purged_whichever_was_named(plan: Plan) -> None:
+    lines = after(upload("a.css", PLACE), cloudflare={"zones": {ZONE: refusal(403, 10000)}})
+    [(message, row)] = asked(plan, PURGED, lines)
+    assert message == "not purged"
+    assert row["first"] == f"https://{HOST}/a.css"
+    assert row["reason"]
+
+
+@pytest.mark.parametrize(
+    "by", [{"purge_by": "tag", "tags": ["{dir}"]}, {"purge_by": "host"}, {"purge_by": "everything"}]
+)
+def test_a_purge_that_names_no_url_is_always_shown(plan: Plan, by: dict[str, Any]) -> None:
+    assert messages(plan, PURGED, after(upload(PLACE), targets=[target(**by)])) == ["purged"]
+
+
+def test_a_folder_purged_for_its_many_files_is_shown(plan: Plan) -> None:
+    lines = after(upload(PLACE, "a.css"), collapse_above=1)
+    [(message, row)] = asked(plan, PURGED, lines)
+    assert (message, "prefixes" in row) == ("purged", True)
+
+
+def test_another_keys_variants_are_not_shown(plan: Plan) -> None:
+    lines = after(upload(*MANY), targets=VARIANTS)
+    assert sum('"message": "purged"' in line for line in lines) == 2
+    assert messages(plan, PURGED, lines) == []
+    assert messages(plan, PURGED, after(upload(PLACE), targets=VARIANTS)) == ["purged"]
+
+
+def test_a_dry_run_is_no_purge(plan: Plan) -> None:
+    lines = after(sqs_event({"keys": [PLACE], "dry_run": True}))
+    assert any(PLACE in line for line in lines)
+    assert messages(plan, PURGED, lines) == []
+
+
+# ---- Why is this one parked? ----
+
+
+def test_a_parked_message_has_its_reason_and_what_it_is_about(plan: Plan) -> None:
+    lines = after(upload("a.css", "bad.css"), cloudflare=REFUSING)
+    (first, stopped), (second, parked) = asked(plan, PARKED, lines)
+    assert (first, second) == ("not purged", "parked")
+    assert stopped["first"] == f"https://{HOST}/bad.css"
+    assert (parked["code"], parked["message_id"]) == ("RejectedByCloudflare", "m1")
+    assert parked["dead_letter_id"]
+    assert parked["reason"] == stopped["reason"]
+
+
+def test_a_message_that_is_no_event_is_parked_with_its_reason(plan: Plan) -> None:
+    [(message, row)] = asked(plan, PARKED, after(sqs_event("nonsense")))
+    assert (message, row["code"]) == ("parked", "UnknownEvent")
+    assert row["reason"]
+
+
+def test_what_a_message_given_up_after_all_its_tries_failed_on_is_shown(plan: Plan) -> None:
+    lines = after(upload("a.css"), cloudflare={"zones": {ZONE: refusal(503, 0)}})
+    [(message, row)] = asked(plan, PARKED, lines)
+    assert (message, row["kind"], row["first"]) == ("not purged", "Transient", f"https://{HOST}/a.css")
+
+
+def test_invocations_that_lambda_ended_are_shown(plan: Plan) -> None:
+    rows = asked(plan, PARKED, [*after(upload("a.css")), *REPORTS])
+    assert [row["record"]["status"] for _, row in rows] == ["timeout", "error"]
+
+
+def test_the_comments_example_of_a_code_is_one(plan: Plan) -> None:
+    [code] = re.findall(r'code = "(\w+)"', query(plan, PARKED))
+    lines = after(upload("bad.css"), cloudflare=REFUSING)
+    assert code in {json.loads(line).get("code") for line in lines}

@@ -35,6 +35,8 @@ def test_the_journal_tells_what_was_asked_and_answered(world: World) -> None:
     world.ask("not JSON", endpoint="invalidate_cache", headers={"Authorization": "Bearer nobody"})
     first, second = world.control.requests()
     assert before - 1 <= first.time <= time.time() + 1
+    assert first.answered is not None
+    assert first.time <= first.answered <= time.time()
     assert (first.method, first.path) == ("POST", f"/client/v4/zones/{FREE}/purge_cache")
     assert (first.zone, first.kind, first.environment) == (FREE, "purge_cache", None)
     assert (first.body, first.identity, first.fault) == ({"files": [A]}, "good", None)

@@ -48,6 +48,16 @@ def test_many_visits_end_with_what_a_single_one_would_raise(world: World) -> Non
         world.visitor.visit_all([URL, "www.example.test/a.css"] * 20)
 
 
+def test_who_stays_sees_every_change_over_the_same_connection(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.site.put(TARGET, "one")
+    with world.visitor.staying(URL) as visit:
+        monkeypatch.setattr("world.cloudflare.visitor.socket", None)
+        assert [visit().text, visit().cache_status] == ["one", "HIT"]
+        world.site.put(TARGET, "two")
+        world.control.empty_cache()
+        assert visit().text == "two"
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

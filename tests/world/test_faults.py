@@ -76,7 +76,7 @@ def test_a_reset_cuts_the_connection(world: World, acted: bool) -> None:
         raw(world)
     assert world.status(A) == ("MISS" if acted else "HIT")
     [request] = world.control.requests()
-    assert (request.fault, request.status, request.body) == ("reset", None, BODY)
+    assert (request.fault, request.status, request.answered, request.body) == ("reset", None, None, BODY)
 
 
 def test_a_reset_is_a_tcp_reset_and_no_orderly_end(world: World) -> None:

@@ -101,7 +101,7 @@ def _await(url: str, process: subprocess.Popen[bytes], certificates: Certificate
                 return
         except OSError:
             time.sleep(0.1)
-    raise StartError(f"The local AWS did not start: see {log}.")
+    raise StartError(f"The local AWS did not start: see {log}, and try again, which takes another port.")
 
 
 def _free_port() -> int:

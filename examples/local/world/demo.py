@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
+from world import aws
+from world.cloudflare import process
 from world.cloudflare.client import ApiRequest, Visit
 from world.terraform import TerraformError
 from world.world import HOST, ROOT, World, empty_bucket, local_world, wait_for
@@ -197,6 +199,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running, and the local AWS took what was applied with it.", flush=True)
         return 130
+    except (aws.StartError, process.StartError) as problem:
+        print(f"\ncf_purge: {problem}", file=sys.stderr)
+        return 1
     except (Surprise, TimeoutError, TerraformError) as surprise:
         print(f"\nNot as it should be: {surprise}. Logs are in {folder.relative_to(ROOT)}.", file=sys.stderr)
         return 1

@@ -53,7 +53,12 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         async def listen(runner: web.BaseRunner, name: str, context: ssl.SSLContext | None = None) -> str:
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
-            await web.TCPSite(runner, _ADDRESS, config.ports[name], ssl_context=context).start()
+            port = config.ports[name]
+            try:
+                await web.TCPSite(runner, _ADDRESS, port, ssl_context=context).start()
+            except OSError as problem:
+                text = f"ports.{name}: {port} is taken or forbidden, name another one or 0 for any that is free"
+                raise ConfigError(text) from problem
             return f"{'https' if context else 'http'}://{_ADDRESS}:{runner.addresses[0][1]}"
 
         def server(handler: web.Server) -> web.ServerRunner:
@@ -99,4 +104,7 @@ if __name__ == "__main__":
         sys.exit(f"{sys.argv[1]}: {text}")
     if configuration.log:
         logging.basicConfig(filename=configuration.log, level=logging.INFO, format="%(asctime)s %(message)s")
-    asyncio.run(main(configuration))
+    try:
+        asyncio.run(main(configuration))
+    except ConfigError as problem:
+        sys.exit(f"{sys.argv[1]}: {problem}")

@@ -36,6 +36,7 @@ class Api:
         entry.body = _decoded(body) if body else None
         await asyncio.sleep(self.latency_ms / 1000)
         response = await self._answer(request, entry)
+        entry.answered = None if entry.status is None else time.time()
         self._journal.close(entry)
         return response
 

@@ -35,6 +35,7 @@ class ApiRequest:
     fault: str | None
     status: int | None
     codes: Sequence[int] | None
+    answered: float | None  # seconds since the epoch, when its answer was made
 
     @property
     def urls(self) -> tuple[str, ...]:

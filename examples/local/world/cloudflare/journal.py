@@ -26,6 +26,7 @@ class Entry:
     fault: str | None = None  # the kind of the fault it met
     status: int | None = None
     codes: list[int] | None = None
+    answered: float | None = None  # seconds since the epoch, when its answer was made; as `status` None until then
 
 
 class Journal:

@@ -7,8 +7,9 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -55,6 +56,20 @@ class Visitor:
         connection = self._connected(scheme, host)
         try:
             return _asked(connection, method, host, target, headers or {})
+        finally:
+            connection.close()
+
+    @contextmanager
+    def staying(self, url: str) -> Iterator[Callable[[], Visit]]:
+        """Yield what visits a URL again and again, over one connection that is kept.
+
+        Raises:
+            ValueError, OSError: as `visit`.
+        """
+        scheme, host, target = _parts_of(url)
+        connection = self._connected(scheme, host)
+        try:
+            yield lambda: _asked(connection, "GET", host, target, {})
         finally:
             connection.close()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 
-from world.emulator import decryption, delivery, exclusion, moves, waits
-from world.emulator.ministack import eventbridge, iam_actions, lambda_svc, s3, sqs, ssm
+from world.emulator import decryption, delivery, exclusion, moments, moves, queries, starts, waits
+from world.emulator.ministack import eventbridge, iam_actions, lambda_runtime, lambda_svc, logs, s3, sqs, ssm
 
 _REPLACED = (
     (ssm, "handle_request", decryption.deciphering),
@@ -13,6 +13,9 @@ _REPLACED = (
     (s3, "_deliver_event_to_lambda", delivery.invoking_with_permission),
     (eventbridge, "_invoke_target", delivery.sending_with_permission),
     (eventbridge, "_dispatch_to_lambda", delivery.invoking_asynchronously),
+    (lambda_runtime, "_PYTHON_WORKER_SCRIPT", starts.bare),
+    (lambda_runtime.Worker, "invoke", moments.telling_when_handed),
+    (lambda_runtime.Worker, "_spawn", moments.telling_when_ready),
     (lambda_svc, "_route_async_failure", delivery.failing_with_permission),
     (sqs, "_queues_lock", exclusion.reentrant),
     (sqs, "_expire_retained", exclusion.alone),
@@ -20,6 +23,7 @@ _REPLACED = (
     (sqs, "_collect_msgs", exclusion.alone),
     (sqs, "handle_request", moves.moving_with_permission),
     (iam_actions, "extract_resource_arn", moves.naming_the_source),
+    (logs, "handle_request", queries.Queries().answering),
 )
 _ACTIONS_REPLACED = (
     ("SendMessage", waits.shortening),

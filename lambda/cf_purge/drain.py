@@ -113,7 +113,7 @@ class Drain:
 
     def _messages_in(self, answer: dict[str, Any]) -> Iterator[Message]:
         for item in _objects(answer.get("Messages")):
-            message_id, body, receipt = (item.get(name) for name in ("MessageId", "Body", "ReceiptHandle"))
+            message_id, body, receipt = item.get("MessageId"), item.get("Body"), item.get("ReceiptHandle")
             # What is no message of SQS's is not deleted, whatever it is.
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
                 yield Message(message_id, body, receipt, receives_in(item.get("Attributes")), self._arn)

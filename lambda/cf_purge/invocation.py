@@ -45,6 +45,7 @@ class Invocation:
         self._progress = progress
         self._make_check = make_check
         self._check: Check | None = None
+        self._has_checks = False
         self._clock = clock
         self._deadline = deadline  # seconds since the epoch
         self._seconds = deadline - clock.now()  # in all
@@ -81,6 +82,10 @@ class Invocation:
         """Tell whether requests have become so few that none should go half empty."""
         return self._load.size > 0 and self._purger.is_short_of_requests(self._load)
 
+    @property
+    def _checks(self) -> list[Job]:
+        return [job for job in self.jobs if job.is_check] if self._has_checks else []
+
     def keep_back(self, seconds: float) -> None:
         """End purging so much earlier."""
         self._deadline -= seconds
@@ -116,6 +121,8 @@ class Invocation:
 
     def collapse(self) -> None:
         """Replace the URLs of targets that have too many of them, as `purge` does before it begins."""
+        if self._config.collapse_above is None:
+            return
         jobs, self._jobs = self._collapsed(self.jobs), {}
         for job in jobs:
             self._jobs.setdefault(job.source, []).append(job)
@@ -192,7 +199,7 @@ class Invocation:
         errors += (self._refused.get(purge) or Transient("It was not reached.") for purge in undone)
         if receives >= _PATIENT_RECEIVES and all(isinstance(error, Rejected | OutOfTime) for error in errors):
             errors = [error for error in errors if isinstance(error, Rejected)] or errors
-        is_check = any(job.is_check for job in self._jobs.get(source, ()))
+        is_check = any(job.source == source for job in self._checks)
         return joined(errors) if is_check else foremost(errors)
 
     def _job_of(self, source: str, change: Change) -> Job:
@@ -212,6 +219,7 @@ class Invocation:
 
     def _add(self, job: Job) -> None:
         self._jobs.setdefault(job.source, []).append(job)
+        self._has_checks = self._has_checks or job.is_check
         self.metrics.changes += 1
         if not job.purges:
             self.metrics.skipped += 1
@@ -236,7 +244,7 @@ class Invocation:
 
     def _begin_checks(self) -> None:
         """Read the parameter anew: a check is about what is stored, not about what is remembered."""
-        for source in {job.source for job in self.jobs if job.is_check}:
+        for source in {job.source for job in self._checks}:
             self._check = self._check or self._make_check()
             try:
                 self._check.refresh_token(self._deadline)
@@ -250,7 +258,7 @@ class Invocation:
     def _explain(self) -> None:
         """Say of a check's refusals what they mean, once for each zone."""
         said: dict[tuple[object, str], PurgeError] = {}
-        for purge in (purge for job in self.jobs if job.is_check for purge in job.purges):
+        for purge in (purge for job in self._checks for purge in job.purges):
             error = self._refused.get(purge)
             if error is not None and self._check is not None:
                 about = (purge if isinstance(error, Rejected) else purge.zone, str(error))
@@ -261,6 +269,8 @@ class Invocation:
 
     def _not_accepted(self, job: Job) -> list[Purge]:
         accepted, before = self._accepted_at, self._progress.of(job.source)
+        if all(map(accepted.__contains__, job.purges)):
+            return []
         return [purge for purge in job.purges if purge not in accepted and purge not in before]
 
     def _is_done(self, job: Job) -> bool:

@@ -24,7 +24,7 @@ class Lane:
         self.sent = 0  # requests and tries
         self.tries = 0  # of the next request
         self.has_fresh_token = False  # the next request is tried with a token fetched for it
-        self.known_hosts: set[str] = set()
+        self.accepted: list[Request] = []
         self.foreign_hosts: Counter[str] = Counter()  # refusals by host
 
     def end(self, request: Request, error: PurgeError | None) -> list[Request]:
@@ -33,12 +33,12 @@ class Lane:
         Halving on would only use up the time when the zone has taken nothing of a host and refused it often enough.
         """
         if error is None:
-            self.known_hosts.update(purge.host for purge in request.purges)
+            self.accepted.append(request)
             return []
         host = request.purges[0].host
         if isinstance(error, Rejected) and error.code == FOREIGN_HOST:
             self.foreign_hosts[host] += 1
-        if host in self.known_hosts or self.foreign_hosts[host] < _ENOUGH_REFUSALS:
+        if self.foreign_hosts[host] < _ENOUGH_REFUSALS or self._is_known(host):
             return []
         pending, self.pending = self.pending, []
         given_up = []
@@ -48,6 +48,9 @@ class Lane:
             given_up += [each._replace(purges=foreign)] if foreign else []
             self.pending += [each._replace(purges=rest)] if rest else []
         return given_up
+
+    def _is_known(self, host: str) -> bool:
+        return any(purge.host == host for request in self.accepted for purge in request.purges)
 
 
 class Suspects:

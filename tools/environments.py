@@ -55,5 +55,6 @@ def ready(name: str, *, requirements: str | None = None, interpreter: str = _BAS
 def _run(command: list[str], remedy: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        last = [line for line in said if line.startswith("ERROR: ")][-1:] or said[-3:]  # pip warns of each try, too
         raise Problem(f"{remedy} ({' '.join(last)})")

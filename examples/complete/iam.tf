@@ -1,6 +1,11 @@
 # ---- What the function's role can at most be allowed ----
 
 resource "aws_iam_policy" "boundary" {
+  #checkov:skip=CKV_AWS_288:a boundary grants nothing: it says what may be granted
+  #checkov:skip=CKV_AWS_289:a boundary grants nothing: it says what may be granted
+  #checkov:skip=CKV_AWS_290:a boundary grants nothing: it says what may be granted
+  #checkov:skip=CKV_AWS_355:a boundary grants nothing: it says what may be granted
+
   name = "corporate-purge-boundary"
 
   policy = jsonencode({
@@ -17,6 +22,8 @@ resource "aws_iam_policy" "boundary" {
 # ---- Who may purge by hand ----
 
 resource "aws_iam_role" "marketing" {
+  #checkov:skip=CKV_AWS_61:it trusts one account, whose IAM says who may take the role; no service is trusted
+
   name        = "marketing-purge"
   description = "May purge corporate-purge's site by hand, and nothing else"
 

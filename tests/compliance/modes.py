@@ -10,7 +10,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -85,13 +85,18 @@ def scenarios(features: Iterable[str]) -> dict[str, str]:
     }
 
 
-def assert_complies(plan: Plan, features: Iterable[str], folder: Path) -> None:
-    """Run the tool as its users do, on a copy of the features that are named, and see every scenario pass."""
+def assert_complies(plan: Plan, features: Iterable[str], folder: Path, edit: Sequence[str] = ()) -> None:
+    """Run the tool as its users do, on a copy of the features that are named, and see every scenario pass.
+
+    `edit` is a command that changes the copy, given its files.
+    """
     told, chosen = folder / "plan.json", folder / "features"
     told.write_text(json.dumps(plan))  # on one line: the tool reads no more than one
     chosen.mkdir()
     for feature in features:
         (chosen / f"{feature}.feature").write_text((HERE / f"{feature}.feature").read_text())
+    if edit:
+        subprocess.run([*edit, *sorted(chosen.iterdir())], check=True)
     command = environments.folder("compliance") / "bin" / "terraform-compliance"
     done = subprocess.run(
         [command, "--planfile", told, "--features", chosen, "--no-ansi"],

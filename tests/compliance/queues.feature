@@ -124,6 +124,8 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     And its name metadata is this
     Then it must have redrive_policy
     And it must have deadLetterTargetArn
+    # The module's dead-letter queue by its name: whatever other queues this plan has, they are not it.
+    And its value must match the "^arn:.+-dlq$" regex
     And it must be in {aws_sqs_queue.values.arn}
 
   @noskip

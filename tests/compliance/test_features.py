@@ -511,7 +511,8 @@ BREAKING = [
     ),
     *breaking(
         "Messages are parked in a queue of this plan",
-        in_another=put_in_json(QUEUE, "redrive_policy", deadLetterTargetArn=f"{QUEUE_ARN}-of-others"),
+        in_another=put_in_json(QUEUE, "redrive_policy", deadLetterTargetArn=f"{QUEUE_ARN}-of-others-dlq"),
+        in_itself=put_in_json(QUEUE, "redrive_policy", deadLetterTargetArn=QUEUE_ARN),
     ),
     *breaking(
         "Parked messages are kept as long as SQS allows",

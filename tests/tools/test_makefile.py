@@ -63,11 +63,12 @@ def test_every_stage_of_the_checks_has_a_target_and_the_whole_is_make_test() -> 
 
 def test_every_script_and_module_that_a_target_runs_is_there() -> None:
     scripts = re.findall(r"\$\(PYTHON\) (\S+\.py)", MAKEFILE)
-    modules = re.findall(r"-m (tools\S*)", MAKEFILE)
+    modules = re.findall(r"-m ((?:tools|tests)\S*)", MAKEFILE)
     assert scripts
     assert modules
     missing = [name for name in scripts if not (ROOT / name).is_file()]
-    missing += [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()]
+    files = {name: (f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__main__.py") for name in modules}
+    missing += [name for name in modules if not any((ROOT / file).is_file() for file in files[name])]
     assert missing == []
 
 

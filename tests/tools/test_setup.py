@@ -20,6 +20,13 @@ from tools.problems import ROOT, Problem
 
 SETUP = ROOT / "tools" / "setup.py"
 TOO_OLD = [(2, 7, 18, "final", 0), (3, 6, 15, "final", 0), (3, 10, 13, "final", 0)]
+# Nothing listens there.
+NO_NETWORK = {
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+    "PIP_RETRIES": "0",
+}
 NAMES = ["python2", "python2.7", *(f"python3.{minor}" for minor in range(4, 11))]
 
 
@@ -123,21 +130,59 @@ def test_a_problem_anywhere_is_its_sentence_and_status_1(
     ("lacking", "said"),
     [
         ("terraform", "terraform is not on the PATH"),
-        ("package", "pip cannot install requirements/dev.txt"),
+        ("newer terraform", "Terraform 1.8.5 is too old"),
+        ("venv", "Python cannot make a virtual environment: install its venv module"),
+        ("network", "pip cannot install requirements/dev.txt: check the network and pip's index, then run this again."),
         ("provider", "CF_PURGE_PROVIDER_MIRROR is /nowhere"),
+        ("registry and mirror", "Terraform's registry cannot be reached and no provider mirror was found"),
     ],
 )
 def test_a_machine_that_lacks_something_gets_one_line_on_a_real_run(
     project: Project, tmp_path: Path, lacking: str, said: str
 ) -> None:
+    env = {"PATH": str(tmp_path / "bin"), "CF_PURGE_PROVIDER_MIRROR": "/nowhere", **NO_NETWORK}
     if lacking != "terraform":
-        executable(tmp_path / "bin" / "terraform", """echo '{"terraform_version": "1.9.0"}'""")
-    if lacking == "package":
-        project.write("requirements/dev.txt", "./absent-1.0-py3-none-any.whl\n")
-    if lacking == "provider":
+        version = "1.8.5" if lacking == "newer terraform" else "1.9.0"
+        executable(tmp_path / "bin" / "terraform", f"""echo '{{"terraform_version": "{version}"}}'""")
+    if lacking == "venv":
+        project.write("without/venv.py", "import sys\nsys.exit(f'{sys.executable}: No module named venv')\n")
+        env["PYTHONPATH"] = str(project.root / "without")
+    if lacking == "network":
+        project.write("requirements/dev.txt", "absent==1.0\n")
+    if lacking in ("provider", "registry and mirror"):
         project.write("tools/environments.py", "def ready(name):\n    pass\n")
-    env = {"PATH": str(tmp_path / "bin"), "CF_PURGE_PROVIDER_MIRROR": "/nowhere"}
+    if lacking == "registry and mirror":
+        del env["CF_PURGE_PROVIDER_MIRROR"]
+        searched = re.compile(r"^_FOLDERS = \(.*?^\)$", re.MULTILINE | re.DOTALL)
+        source = (project.root / "tools" / "provider.py").read_text()
+        assert searched.search(source)
+        project.write("tools/provider.py", searched.sub("_FOLDERS = ()", source))
     done = project.run(sys.executable, "tools/setup.py", env=env)
     assert done.returncode == 1
     assert done.stderr.startswith(f"cf_purge: {said}")
     assert one_sentence(done.stderr)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The virtual environment was not created successfully because ensurepip is not\navailable.  On Debian/Ubuntu "
+        "systems, you need to install the python3-venv\npackage using the following command.\n\n    apt install "
+        "python3.11-venv\n\nYou may need to use sudo with that command.\n\nFailing command: /x/bin/python3\n",
+        "Error: Command '['/x/bin/python3', '-m', 'ensurepip', '--upgrade', '--default-pip']' returned non-zero exit "
+        "status 1.\n",
+    ],
+    ids=["Debian", "built without it"],
+)
+def test_a_python_without_ensurepip_is_told_what_to_install(tmp_path: Path, words: str) -> None:
+    """In the words that Debian's Python, and one built `--without-ensurepip`, have for it."""
+    (tmp_path / "words").write_text(words)
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "unit.txt").touch()
+    python = executable(tmp_path / "python3", f"cat '{tmp_path / 'words'}'; exit 1")
+    with pytest.raises(Problem) as caught:
+        environments.ready("unit", interpreter=str(python))
+    assert str(caught.value).startswith(
+        "Python cannot make a virtual environment: install its venv module (Debian: python3-venv). ("
+    )
+    assert "\n" not in str(caught.value)

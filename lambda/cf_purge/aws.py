@@ -6,6 +6,7 @@ No SDK client: importing and building one costs more than everything else on the
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -82,6 +83,7 @@ class Aws:
             token = environ.get("AWS_SESSION_TOKEN") or None
             return Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
         # A shell: profiles, SSO, instance roles. Slow to import, and never needed inside Lambda.
+        logging.getLogger("botocore").setLevel(logging.WARNING)  # at DEBUG it prints credentials
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 

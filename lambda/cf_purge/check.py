@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cf_purge.clock import Clock
-from cf_purge.cloudflare import Cloudflare, Unauthorized
+from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.errors import FOREIGN_HOST, Misconfigured, PurgeError, Rejected, Transient, Unauthorized
 from cf_purge.purge import FILES, PREFIXES, TAGS, Purge, Zone
 from cf_purge.targets import checked_bucket, hosts_of, spellings
 from cf_purge.token import Token
@@ -74,7 +74,7 @@ class Check:
 
     def explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
         """Return what is wrong and what to do about it; `deadline` is in seconds since the epoch."""
-        if isinstance(error, Rejected) and error.code == "ForeignHost":
+        if isinstance(error, Rejected) and error.code == FOREIGN_HOST:
             return Misconfigured(
                 f"{purge.host} is not a host of zone {purge.zone}: name it in a target with the zone it belongs"
                 f" to, or correct targets[*].hosts (Cloudflare: {error})."

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+
+
+def _chance() -> float:
+    import random  # only what failed needs it
+
+    return random.random()
 
 
 class Clock(NamedTuple):
@@ -13,4 +18,4 @@ class Clock(NamedTuple):
 
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = _chance

@@ -20,12 +20,23 @@ class Transient(PurgeError):
         self.retry_after = retry_after
 
 
+class RateLimited(Transient):
+    """429, or a message that says the same."""
+
+
 class OutOfTime(Transient):
     """The invocation ends before it: another one may have the time."""
 
 
 class Misconfigured(PurgeError):
     """Nothing works until a person changes the configuration, the token or a permission."""
+
+
+class Unauthorized(Misconfigured):
+    """401, 403 or 10000: Cloudflare does not say whether it is the token, its permissions or the zone."""
+
+
+FOREIGN_HOST = "ForeignHost"
 
 
 class Rejected(PurgeError):

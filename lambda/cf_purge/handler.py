@@ -18,13 +18,13 @@ from cf_purge.invocation import Invocation, shown
 from cf_purge.metrics import Metrics
 from cf_purge.progress import Progress
 from cf_purge.purger import Purger
-from cf_purge.queue import Queue
 from cf_purge.token import Token
 from cf_purge.transport import Transport
 
 if TYPE_CHECKING:
     from cf_purge.check import Check
     from cf_purge.drain import Drain
+    from cf_purge.queue import Queue
 
 # What few invocations need is imported by them: every module costs a cold start a millisecond or two.
 
@@ -63,7 +63,8 @@ class Function:
     def __init__(self, config: Config, aws: Aws, transport: Transport, clock: Clock) -> None:
         self._config = config
         self._clock = clock
-        self._queue = Queue(aws, clock, config.queue_arn, config.dead_letter_queue_arn)
+        self._aws = aws
+        self._made_queue: Queue | None = None
         self._cloudflare, self._token = Cloudflare(config, transport), Token(config, aws, clock)
         self._purger = Purger(config, self._cloudflare, self._token, clock)
         self._progress = Progress()
@@ -128,6 +129,15 @@ class Function:
         failed = dict.fromkeys(message.id for message in messages if message.id in returned)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
+    @property
+    def _queue(self) -> Queue:
+        if self._made_queue is None:
+            from cf_purge.queue import Queue
+
+            config = self._config
+            self._made_queue = Queue(self._aws, self._clock, config.queue_arn, config.dead_letter_queue_arn)
+        return self._made_queue
+
     def _delete(self, messages: Sequence[Message], deadline: float) -> None:
         if messages and self._drain is not None:
             self._drain.delete(messages, deadline)
@@ -137,13 +147,13 @@ class Function:
     ) -> set[str]:
         """Park or give back what is not purged, ask for second purges, and return the ids of what comes again."""
         failures = [(message, error) for message, error in outcomes if error is not None]
-        returned = self._queue.settle(failures, deadline, invocation.metrics)
+        returned = self._queue.settle(failures, deadline, invocation.metrics) if failures else []
         # Not asked for is not done: the change comes again.
         not_asked = self._ask_again(invocation, {message.id for message in returned}, deadline)
         undone = [
             (message, not_asked[message.id]) for message, error in outcomes if not error and message.id in not_asked
         ]
-        returned += self._queue.settle(undone, deadline, invocation.metrics)
+        returned += self._queue.settle(undone, deadline, invocation.metrics) if undone else []
         return {message.id for message in returned}
 
     def _drained(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> Sequence[Message]:

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from cf_purge.batch import Request, requests_for
-from cf_purge.cloudflare import FOREIGN_HOST
-from cf_purge.errors import PurgeError, Rejected
+from cf_purge.errors import FOREIGN_HOST, PurgeError, Rejected
 from cf_purge.purge import Purge
 
 _ENOUGH_REFUSALS = 16  # of one host, and nothing of it accepted

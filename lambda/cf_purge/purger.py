@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from cf_purge import log
 from cf_purge.batch import Load, Request
 from cf_purge.clock import Clock
-from cf_purge.cloudflare import Cloudflare, RateLimited
+from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, OutOfTime, PurgeError, Rejected, Transient
+from cf_purge.errors import Misconfigured, OutOfTime, PurgeError, RateLimited, Rejected, Transient
 from cf_purge.lane import Lane, Suspects
 from cf_purge.metrics import Metrics
 from cf_purge.pace import Pace

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import socket
-import ssl
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from http.client import HTTPException, HTTPMessage
+from typing import NamedTuple, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-
+from cf_purge.connection import Connection, begin, tls_context
 from cf_purge.errors import Transient
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
 
 T = TypeVar("T")
 
 # Ten messages of SQS's largest size; whatever is longer is no answer of Cloudflare's or AWS's.
 MAX_ANSWER_BYTES = 12 << 20
-CONNECT_TIMEOUT = 3.0  # seconds
 CONNECTIONS = 8  # to one host, at most
-
-# At DEBUG these print whole requests, credentials included.
-for _name in ("botocore", "urllib3"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class Answer(NamedTuple):
@@ -38,91 +25,12 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class _Request(threading.local):
-    """The request that this thread is making."""
-
-    deadline = 0.0  # on the monotonic clock
-
-
-_current = _Request()
-
-
-def _left() -> float:
-    left = _current.deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left
-
-
-class _Timed(socket.socket):
-    """A socket that works until the request's deadline: one byte now and then gives nobody more time.
-
-    A socket's own time-out bounds each call, and http.client makes one for every byte that drips in.
-    """
-
-    def connect(self, address: Any) -> None:
-        self.settimeout(min(CONNECT_TIMEOUT, _left()))
-        super().connect(address)
-
-    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
-        self.settimeout(_left())
-        super().sendall(data, flags)
-
-    def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
-        self.settimeout(_left())
-        return super().recv_into(buffer, nbytes or 0, flags)
-
-
-class _TimedTls(_Timed, ssl.SSLSocket):
-    """The same, encrypted; a handshake is bounded as a whole by Python itself."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        self.settimeout(min(CONNECT_TIMEOUT, _left()))
-        super().do_handshake(block)
-
-
-class _Connection(HTTPConnection):
-    """A connection over such a socket; urllib3's own gives each address of a name all of the time."""
-
-    def _new_conn(self) -> socket.socket:
-        obstacle: Exception = OSError("no address")
-        try:
-            for family, kind, protocol, _, address in socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM):
-                connecting = _Timed(family, kind, protocol)
-                try:
-                    connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    connecting.connect(address)
-                except OSError as error:
-                    connecting.close()
-                    obstacle = error
-                else:
-                    return connecting
-        except (OSError, UnicodeError) as error:  # the name, not an address
-            obstacle = error
-        raise urllib3.exceptions.NewConnectionError(self, type(obstacle).__name__)
-
-
-class _TlsConnection(_Connection, HTTPSConnection):
-    pass
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
 class Transport:
-    """A connection pool that outlives the invocation."""
+    """Connections that outlive the invocation; several threads may use it."""
 
     def __init__(self) -> None:
-        # One context for every host: urllib3 would parse the certificate bundle anew for each.
-        context = ssl.create_default_context()
-        context.sslsocket_class = _TimedTls
-        self._pool = urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=context, retries=False)
-        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self._context = tls_context()
+        self._idle: dict[tuple[str, str], list[Connection]] = {}  # by scheme, and host with port
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
         """Send one POST; `timeout`, in seconds, bounds all of it but the look-up of the name, which the system bounds.
@@ -149,34 +57,62 @@ class Transport:
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             return list(threads.map(outcome, calls))
 
+    def close(self) -> None:
+        """Close what is kept open."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
+
     def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Answer:
-        _current.deadline = time.monotonic() + timeout
-        timeouts = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout)
+        begin(timeout)
         try:
-            response = self._pool.request(
-                method,
-                url,
-                headers={**headers, "Accept-Encoding": "identity"},
-                body=body,
-                timeout=timeouts,
-                redirect=False,
-                preload_content=False,
-            )
+            parts = urlsplit(url)
+            idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
+            connection = self._connection(parts, idle)
+            is_reusable = False
             try:
-                content = response.read(MAX_ANSWER_BYTES + 1, decode_content=False)
-                if len(content) > MAX_ANSWER_BYTES:
-                    response.close()
-                    raise Transient("The answer is longer than any real one.")
-                # urllib3 does not complain when it is asked for more than what came.
-                if len(content) < _length(response.headers):
-                    raise Transient("The answer is cut short.")
+                target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+                connection.request(method, target, body, {**headers, "Accept-Encoding": "identity"})
+                with connection.getresponse() as response:
+                    content = response.read(MAX_ANSWER_BYTES + 1)
+                    if len(content) > MAX_ANSWER_BYTES:
+                        raise Transient("The answer is longer than any real one.")
+                    # http.client does not complain when it is asked for more than what came.
+                    if len(content) < _length(response.headers):
+                        raise Transient("The answer is cut short.")
+                    is_reusable = response.isclosed() and not response.will_close and len(idle) < CONNECTIONS
             finally:
-                response.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+                if is_reusable:
+                    idle.append(connection)
+                else:
+                    connection.close()
+        except (HTTPException, OSError, ValueError) as error:
             raise Transient(f"No answer ({type(error).__name__}).") from None
-        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
+        return Answer(response.status, _joined(response.headers), content)
+
+    def _connection(self, parts: SplitResult, idle: list[Connection]) -> Connection:
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("no URL to connect to")
+        while idle:
+            try:
+                kept = idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if not kept.is_dropped:
+                return kept
+            kept.close()
+        return Connection(parts.hostname, parts.port, self._context if parts.scheme == "https" else None)
 
 
-def _length(headers: Mapping[str, str]) -> int:
+def _joined(headers: HTTPMessage) -> dict[str, str]:
+    """Join what is said several times, as RFC 9110 section 5.2 has it."""
+    joined: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return joined
+
+
+def _length(headers: HTTPMessage) -> int:
     length = headers.get("Content-Length", "")
     return int(length) if length.isascii() and length.isdigit() else 0

@@ -58,7 +58,7 @@ def world() -> World:
 def transport() -> Iterator[Transport]:
     transport = Transport()
     yield transport
-    transport._pool.clear()
+    transport.close()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-# By name, as in life: urllib3 1.26 checks no certificate of an address. A name may be tried at ::1 first.
+# By name, as in life. A name may be tried at ::1 first.
 by_name = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 
 

@@ -336,6 +336,8 @@ def test_in_a_shell_botocore_s_credential_chain_is_asked(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_PROFILE", "work")
     _, fake = call(environ={"AWS_REGION": REGION})
     assert "Credential=AKIDPROFILE/" in fake.sent[0].headers["Authorization"]
+    for name in ("botocore", "botocore.credentials"):
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO), "at DEBUG it prints credentials"
 
 
 @pytest.mark.parametrize("half", [{}, {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, {"AWS_SECRET_ACCESS_KEY": SECRET}])

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_purge.batch import Request
-from cf_purge.cloudflare import Cloudflare, RateLimited, Unauthorized
+from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.errors import Misconfigured, PurgeError, RateLimited, Rejected, Transient, Unauthorized
 from cf_purge.pace import Quota
 from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, Zone
 from cf_purge.transport import Answer

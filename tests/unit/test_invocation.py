@@ -267,7 +267,7 @@ def test_a_dry_run_in_the_queue_is_logged_and_done_with(world: World) -> None:
         "cf_purge.invocation.purges_for",
         "cf_purge.lane.requests_for",
         "cf_purge.cloudflare.Cloudflare.send",
-        "cf_purge.cloudflare._error_in",
+        "cf_purge.cloudflare._document",
     ],
 )
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyError("boom"), RecursionError(), MemoryError()])

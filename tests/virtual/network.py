@@ -85,7 +85,7 @@ class Network:
         back = hub.now + side.latency / 2 + fault.seconds
         pause(min(back, max(hub.now, call.until)))
         if back > call.until or math.isinf(fault.seconds):
-            raise Transient("No answer (ReadTimeoutError).")
+            raise Transient("No answer (TimeoutError).")
         if fault.is_lost:
             raise Transient("No answer (ProtocolError).")
         answer = fault.answer or own

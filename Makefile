@@ -5,10 +5,10 @@ VENV   := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit ledger fuzz bench simulate soak matrix plan compliance tools world e2e zip docs lock clean
+.PHONY: help setup demo test lint unit ledger fuzz guards bench simulate soak matrix plan compliance compatibility checkov tools world e2e zip docs lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: ## Install what everything below needs
 	@$(PYTHON) tools/setup.py
@@ -32,8 +32,11 @@ ledger: setup ## That nothing is lost, whatever goes wrong: generated faults in 
 fuzz: setup ## Generated nonsense into the function
 	@$(VENV) -m tools.check fuzz
 
-bench: setup ## Tests of the simulation
-	@$(VENV) -m tools.check bench
+guards: setup ## Tests of benchmarks and simulation, and the budgets no change may exceed
+	@$(VENV) -m tools.check guards
+
+bench: setup ## Measure side by side: cold start, warm path, requests, upload to fresh, memory, money (20 minutes)
+	@$(VENV) -m tests.bench --docs
 
 simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (an hour)
 	@$(VENV) -m tests.bench.simulate
@@ -41,7 +44,7 @@ simulate: setup ## Bursts of up to 10 million objects, outages and other tenants
 soak: setup ## Ledger and fuzz with 100,000 cases each, and 10,000 real uploads (an hour)
 	@$(VENV) -m tools.check soak
 
-matrix: setup ## Unit tests on every Python of this machine, with both majors of urllib3
+matrix: setup ## Unit tests on the other Pythons of this machine
 	@$(VENV) -m tools.check matrix
 
 plan: setup ## terraform validate and terraform test
@@ -49,6 +52,12 @@ plan: setup ## terraform validate and terraform test
 
 compliance: setup ## That every compliance scenario holds, and can fail
 	@$(VENV) -m tools.check compliance
+
+compatibility: setup ## That AWS provider 5.80 to 6 and AWS itself have every name that the module uses
+	@$(VENV) -m tools.check compatibility
+
+checkov: setup ## checkov on the module and every example
+	@$(VENV) -m tools.check checkov
 
 tools: setup ## Tests of the set-up
 	@$(VENV) -m tools.check tools

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tools import attached, environments, matrix, terraform
 from tools.problems import ROOT, Problem
 
 Stage = Callable[[], None]
+# The same verdict on the same code; `soak` takes another seed each time.
+_SAME = "--hypothesis-seed=20261123"
 _LOG = ROOT / ".logs" / "e2e.out"
 _WATCHED = ROOT / "examples" / "local" / "world" / "watched.py"
 
@@ -42,14 +45,14 @@ def unit() -> None:
 
 
 def ledger() -> None:
-    run(sys.executable, "-m", "pytest", "tests/ledger")
+    run(sys.executable, "-m", "pytest", "tests/ledger", _SAME)
 
 
 def fuzz() -> None:
-    run(sys.executable, "-m", "pytest", "tests/fuzz")
+    run(sys.executable, "-m", "pytest", "tests/fuzz", _SAME)
 
 
-def bench() -> None:
+def guards() -> None:
     run(sys.executable, "-m", "pytest", "tests/bench")
 
 
@@ -58,6 +61,7 @@ def soak() -> None:
     commands = [
         *(["tests/ledger/test_ledger.py", "--schedules=50000"] for _ in range(2)),
         ["tests/fuzz/test_fuzz.py", "--inputs=100000"],
+        ["tests/unit", "--hypothesis-profile=other"],
     ]
     with ThreadPoolExecutor(2) as threads:
         done = [threads.submit(run, sys.executable, "-m", "pytest", *command) for command in commands]
@@ -90,6 +94,30 @@ def compliance() -> None:
     run(sys.executable, "-m", "pytest", "tests/compliance")
 
 
+def compatibility() -> None:
+    # Generated code of hundreds of megabytes that is read and not run: neither compiled nor with what it would import.
+    with _pip(PIP_COMPILE="0", PIP_NO_DEPS="1"):
+        python = environments.ready("compatibility")
+    run(python, "-m", "pytest", "tests/compatibility")
+
+
+def checkov() -> None:
+    with _pip(PIP_COMPILE="0"):  # it runs a small part of what it brings
+        environments.ready("checkov")
+    run(sys.executable, "-m", "pytest", "tests/checkov")
+
+
+@contextlib.contextmanager
+def _pip(**options: str) -> Iterator[None]:
+    """Give pip options, by its own environment variables, for what is installed meanwhile."""
+    os.environ.update(options)
+    try:
+        yield
+    finally:
+        for name in options:
+            del os.environ[name]
+
+
 def e2e() -> None:
     environments.ready("compliance")
     run(sys.executable, "-m", "pytest", "tests/e2e", "-v")
@@ -100,11 +128,13 @@ STAGES: dict[str, Stage] = {
     "unit": unit,
     "ledger": ledger,
     "fuzz": fuzz,
-    "bench": bench,
+    "guards": guards,
     "tools": tools,
     "world": world,
     "plan": plan,
     "compliance": compliance,
+    "compatibility": compatibility,
+    "checkov": checkov,
     "matrix": matrix.run_all,
     "e2e": e2e,
     "soak": soak,
@@ -148,8 +178,8 @@ def main(names: Sequence[str]) -> int:
             beside.communicate()  # closes its input, which stops all of it
     print()
     for name, (verdict, seconds) in results.items():
-        print(f"{name:10} {verdict:7} {seconds:6.1f} s")
-    print(f"{'in all':10} {'':7} {time.monotonic() - started:6.1f} s")
+        print(f"{name:13} {verdict:7} {seconds:6.1f} s")
+    print(f"{'in all':13} {'':7} {time.monotonic() - started:6.1f} s")
     failed = [name for name, (verdict, _) in results.items() if verdict != "ok"]
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed", flush=True)
     return 1 if failed else 0

@@ -11,7 +11,7 @@ import pytest
 
 from tests.tools.lifeline import Lifeline
 from tests.tools.project import Project
-from tools import environments, matrix, provider, terraform
+from tools import environments, provider, terraform
 
 _OF_THE_MACHINE = ("TF_", "CF_PURGE", "PYTHON", "COV", "MAKE", "MFLAGS", "http_proxy", "https_proxy", "all_proxy")
 
@@ -36,7 +36,7 @@ def _apart(machine: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setattr(sys, "path", list(sys.path))
     cache = tmp_path / "cache"
-    for module in (environments, matrix, provider, terraform):
+    for module in (environments, provider, terraform):
         monkeypatch.setattr(module, "CACHE", cache)
     monkeypatch.setattr(environments, "ROOT", tmp_path)
     monkeypatch.setattr(terraform, "_CHOICE", cache / "provider.json")

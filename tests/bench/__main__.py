@@ -14,7 +14,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 # As the tests have it: the function, the simulated Cloudflare, and the tests' own models.
 sys.path[:0] = [str(_ROOT / part) for part in ("lambda", "examples/local", ".")]
 
-from tests.bench import published  # noqa: E402
+from tests.bench import published, summary  # noqa: E402
 from tests.bench.effort import QUICK, Effort  # noqa: E402
 from tests.bench.measured import Part  # noqa: E402
 from tests.bench.table import printed  # noqa: E402
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str], folder: Path = published.FOLDER) -> int:
     if options.docs and (options.quick or effort.repeats < Effort().repeats):
         parser.error(f"--docs publishes medians of {Effort().repeats} or more: leave out --quick and --repeats.")
     if options.redraw:
-        published.publish(published.published(folder), folder)
+        _publish(published.published(folder), folder)
         return 0
     records, failed = {}, []
     for name in options.part or PARTS:
@@ -52,13 +52,19 @@ def main(arguments: Sequence[str], folder: Path = published.FOLDER) -> int:
             options.json.write_text(published.document(records), encoding="utf-8")
         if options.docs:
             merged = {**published.published(folder), name: records[name]}
-            published.publish({each: merged[each] for each in PARTS if each in merged}, folder)
+            _publish({each: merged[each] for each in PARTS if each in merged}, folder)
     figures = [figure for record in records.values() for figure in record.part.figures]
     missed = [figure for figure in figures if not figure.is_met]
     print(f"{len(figures)} figures, {len(missed)} goals missed" + "".join(f"; {figure.name}" for figure in missed))
     if failed:
         print(f"not measured: {', '.join(failed)}, see above", file=sys.stderr)
     return 1 if failed or (missed and options.strict) else 0
+
+
+def _publish(records: dict[str, published.Record], folder: Path) -> None:
+    published.publish(records, folder)
+    if folder == published.FOLDER:
+        summary.write(records)
 
 
 def _options() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from tests.bench import __main__ as command
-from tests.bench import machine, pictures, published
+from tests.bench import machine, pictures, published, summary
 from tests.bench.bars import Bar, Panel, drawn
 from tests.bench.effort import QUICK, Effort
 from tests.bench.measured import Figure, Part, counted, median_of, ratio_of
@@ -59,6 +59,12 @@ def test_the_committed_page_and_pictures_are_those_of_the_committed_figures() ->
     assert {path.name: path.read_text(encoding="utf-8") for path in published.FOLDER.iterdir()} == wanted, (
         "run `.venv/bin/python -m tests.bench --redraw`"
     )
+
+
+def test_the_readme_has_the_committed_figures() -> None:
+    text = summary.README.read_text(encoding="utf-8")
+    assert "cold start" in text
+    assert text == summary.written(text, published.published()), "run `python -m tests.bench --redraw`"
 
 
 def test_committed_timings_are_of_fifteen_or_more_and_none_was_made_quickly() -> None:

@@ -17,6 +17,7 @@ from tests.unit.servers import LocalServer, start
 
 # The same verdict on the same code wherever it runs; `make soak` looks for what other examples find.
 settings.register_profile("same", deadline=None, print_blob=True, max_examples=60, derandomize=True)
+settings.register_profile("few", deadline=None, print_blob=True, max_examples=15, derandomize=True)
 settings.register_profile("other", deadline=None, print_blob=True, max_examples=600)
 settings.load_profile("same")
 

@@ -88,6 +88,8 @@ def _message(record: dict[str, Any]) -> Message:
 def receives_in(attributes: object) -> int:
     """Return how often a message was received, by its system attributes; 1 when they do not say."""
     count = str(attributes.get("ApproximateReceiveCount", "") if isinstance(attributes, dict) else "")
+    if count == "1":
+        return 1
     return max(1, int(count[:9])) if count.isascii() and count.isdigit() else 1
 
 
@@ -119,11 +121,13 @@ def _collect(document: object, asked: Asked, depth: int) -> None:
     if document.get("Event") == "s3:TestEvent":
         return
     # Before anything of it counts: what was meant to be a dry run must not purge.
-    if not isinstance(document.get("dry_run", False), bool):
-        raise UnknownEvent('"dry_run" must be true or false.')
-    asked.dry_run = asked.dry_run or document.get("dry_run", False)
-    if isinstance(document.get("Records"), list):
-        for record in document["Records"]:
+    if "dry_run" in document:
+        if not isinstance(document["dry_run"], bool):
+            raise UnknownEvent('"dry_run" must be true or false.')
+        asked.dry_run = asked.dry_run or document["dry_run"]
+    records = document.get("Records")
+    if isinstance(records, list):
+        for record in records:
             try:
                 _collect_record(record, asked, depth)
             except Rejected as error:
@@ -143,8 +147,8 @@ def _collect(document: object, asked: Asked, depth: int) -> None:
             + ", ".join([f'{{"{name}": [...]}}' for name in _LISTS] + [f'{{"{name}": true}}' for name in _SWITCHES])
             + "."
         )
-    # Whatever it says: a mark that could be wrong could make a loop.
-    asked.is_repurge = asked.is_repurge or "hop" in document
+    if "hop" in document:  # whatever it says: a mark that could be wrong could make a loop
+        asked.is_repurge = True
 
 
 def _collect_record(record: object, asked: Asked, depth: int) -> None:

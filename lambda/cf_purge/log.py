@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 
 _threshold = LEVELS.index("INFO")
+_encode = json.JSONEncoder(default=str).encode
 
 
 def set_level(level: str) -> None:
@@ -40,7 +41,7 @@ def error(message: str, **fields: object) -> None:
 def emit(document: dict[str, object]) -> None:
     """Write a finished document, whatever the level."""
     # One write: two environments of a shell may share the stream.
-    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.write(_encode(document) + "\n")
     sys.stdout.flush()
 
 

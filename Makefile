@@ -35,7 +35,7 @@ fuzz: setup ## Generated nonsense into the function
 guards: setup ## Tests of benchmarks and simulation, and the budgets no change may exceed
 	@$(VENV) -m tools.check guards
 
-bench: setup ## Measure side by side: cold start, warm path, requests, upload to fresh, memory, money (20 minutes)
+bench: setup ## Measure side by side: cold start, warm path, requests, upload to fresh, memory, money (25 minutes)
 	@$(VENV) -m tests.bench --docs
 
 simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (an hour)

@@ -19,7 +19,7 @@ from tests.bench.effort import QUICK, Effort  # noqa: E402
 from tests.bench.measured import Part  # noqa: E402
 from tests.bench.table import printed  # noqa: E402
 
-PARTS = ("cold", "quota", "warm", "bursts", "fresh", "memory", "cost")
+PARTS = ("cold", "imports", "quota", "warm", "bursts", "fresh", "memory", "cost")
 
 
 def main(arguments: Sequence[str], folder: Path = published.FOLDER) -> int:

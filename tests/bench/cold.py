@@ -1,8 +1,4 @@
-"""Cold path: a fresh process under Lambda's runtime loop, from its spawn to its answer to the first event.
-
-python -m tests.bench.cold [--repeats N]    the figures
-python -m tests.bench.cold --imports        where the function's time goes, module by module
-"""
+"""Cold path: a fresh process under Lambda's runtime loop, from its spawn to its answer to the first event."""
 
 from __future__ import annotations
 
@@ -15,7 +11,6 @@ from collections.abc import Callable, Mapping
 from tests.bench.effort import Effort
 from tests.bench.measured import Part, median_of, ratio_of
 from tests.bench.processes.ground import Ground, ground
-from tests.bench.processes.imports import imports
 from tests.bench.processes.process import Run, function, script
 from tests.bench.table import printed
 from tests.unit import factories
@@ -109,13 +104,7 @@ def _checked(place: Ground, run: Run) -> Run:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cold", description="Time the cold path.")
     parser.add_argument("--repeats", type=int, default=Effort().repeats)
-    parser.add_argument("--imports", action="store_true", help="where the time goes, module by module")
-    asked = parser.parse_args()
-    if asked.imports:
-        with ground() as place:
-            printed(imports(place, place.ours(), [FROM_QUEUE], asked.repeats))
-    else:
-        printed(measure(Effort(repeats=asked.repeats)))
+    printed(measure(Effort(repeats=parser.parse_args().repeats)))
 
 
 if __name__ == "__main__":

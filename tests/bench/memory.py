@@ -56,7 +56,7 @@ def measure(effort: Effort) -> Part:
     peaks: dict[str, list[float]] = defaultdict(list)
     before: list[float] = []
     with ground("enterprise") as place:
-        for _ in range(max(2, effort.repeats // 3)):  # it hardly varies
+        for _ in range(max(2, effort.repeats)):
             for load in LOADS:
                 ready, peak = peaks_of(place, load)
                 before.append(ready)

@@ -70,7 +70,7 @@ def imports(place: Ground, command: Command, events: Sequence[bytes], repeats: i
     context, compiling = _probed(command, modules, repeats)
     return Part(
         title="Cold path: where its time goes",
-        command="python -m tests.bench.cold --imports",
+        command="python -m tests.bench.imports",
         figures=[
             *(median_of(group, "ms", groups[group]) for group in _by_median(groups)),
             *(median_of(f"apart: {asker}", "ms", spent) for asker, spent in asked.items()),

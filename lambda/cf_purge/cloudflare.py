@@ -41,8 +41,7 @@ class Cloudflare:
         headers = {"Content-Type": "application/json", **self._identity(token)}
         answer = self._transport.post(url, headers, json.dumps(request.body).encode(), timeout)
         document = _document(answer.body)
-        # `success: false` comes with 200 too.
-        if not 200 <= answer.status < 300 or document is None or document.get("success") is not True:
+        if not _is_success(answer, document):
             from cf_purge.refusal import error_in  # few invocations see one
 
             raise error_in(answer, document, zone, token)
@@ -76,6 +75,11 @@ class Cloudflare:
         if self._email:
             return {"X-Auth-Email": self._email, "X-Auth-Key": token}
         return {"Authorization": f"Bearer {token}"}
+
+
+def _is_success(answer: Answer, document: dict[str, Any] | None) -> bool:
+    # `success: false` comes with 200 too.
+    return 200 <= answer.status < 300 and document is not None and document.get("success") is True
 
 
 def _document(body: bytes) -> dict[str, Any] | None:

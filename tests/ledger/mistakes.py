@@ -107,10 +107,7 @@ def no_answer_is_a_good_answer(patch: Patch) -> None:
 
 
 def a_status_of_200_is_success(patch: Patch) -> None:
-    classed = cloudflare._error_in
-    patch.setattr(
-        cloudflare, "_error_in", lambda answer, *rest: classed(answer, *rest) if answer.status > 200 else None
-    )
+    patch.setattr(cloudflare, "_is_success", lambda answer, _: answer.status == 200)
 
 
 def a_refused_request_counts_as_purged(patch: Patch) -> None:

@@ -5,7 +5,7 @@ VENV   := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit ledger fuzz guards bench simulate soak matrix plan compliance compatibility checkov tools world e2e zip docs lock clean
+.PHONY: help setup demo newcomer test lint unit ledger fuzz guards bench simulate soak matrix plan compliance compatibility checkov tools world e2e zip docs lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -16,6 +16,9 @@ setup: ## Install what everything below needs
 demo: ## Watch an upload become visible, on this machine, in a few minutes
 	@$(PYTHON) tools/setup.py demo
 	@PYTHONPATH=examples/local:. .cache/environments/demo/bin/python -m world.demo
+
+newcomer: setup ## Do what a newcomer does: clone, demo, each example by its README (ten minutes)
+	@PYTHONPATH=examples/local:. $(VENV) -m tests.newcomer
 
 test: setup ## Run every check: format, plans, unit, compliance, end to end
 	@$(VENV) -m tools.check

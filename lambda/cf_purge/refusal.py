@@ -18,7 +18,7 @@ from cf_purge.errors import (
 from cf_purge.purge import Zone
 from cf_purge.transport import Answer
 
-# https://developers.cloudflare.com/fundamentals/api/reference/troubleshooting/ and the purge API's own answers.
+# https://developers.cloudflare.com/fundamentals/api/troubleshooting/ and the purge API's own answers.
 _MISCONFIGURED = {
     10000: "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or belongs to another account"
     " than the zone: correct the token's parameter or targets[*].zone_id",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plans import dashboard, examples, modes, moved, owners, told
+from tests.plans import dashboard, examples, modes, moved, owners, readme, told
 from tests.plans.planning import Plan, composed, planned
 
 
@@ -19,6 +19,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         owners.CASES,
         moved.CASES,
         dashboard.CASES,
+        readme.CASES,
         told.cases(folder / "module"),
     )
     (root / "told.tf.json").write_text(told.OUTPUT)

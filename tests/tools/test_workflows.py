@@ -46,9 +46,9 @@ def made(job: dict[str, Any]) -> list[str]:
 
 def test_the_workflows_are_the_ones_that_are_needed() -> None:
     assert {name: sorted(workflow["jobs"]) for name, workflow in WORKFLOWS.items()} == {
-        "nightly": ["soak"],
+        "nightly": ["links", "soak"],
         "release": ["check", "publish"],
-        "test": ["all", "opentofu", "python", "terraform"],
+        "test": ["all", "newcomer", "opentofu", "python", "terraform"],
     }
 
 
@@ -98,7 +98,12 @@ def test_a_job_has_what_its_targets_need(job: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, job in JOBS.items() if {"test", "plan", "soak"} & set(made(job)) or name[1] == "opentofu"]
+    "name",
+    [
+        name
+        for name, job in JOBS.items()
+        if {"test", "newcomer", "plan", "soak"} & set(made(job)) or name[1] == "opentofu"
+    ],
 )
 def test_where_many_roots_are_initialised_the_provider_is_downloaded_once(name: tuple[str, str]) -> None:
     """It unpacks to 700 MB, and a machine of GitHub's has room for twenty."""

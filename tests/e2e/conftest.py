@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.roots import DEPLOYMENTS, SITES, composed
+from tests.e2e.runbook import Shell
 from tests.e2e.site import Site as Site
 from tests.e2e.site import url as url
 from world.terraform import Terraform
@@ -103,3 +104,29 @@ def deployed(roots: Terraform, quiet: World) -> Iterator[Callable[[str], Site]]:
     yield by_name
     for site in sites:
         site.drain()
+
+
+@pytest.fixture(scope="session")
+def opened(roots: Terraform, applied: World, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A shell that has been told the names of examples/basic, as docs/operations.md begins."""
+    shell = Shell(applied, tmp_path_factory.mktemp("operations"))
+    shell.open()
+    return shell
+
+
+@pytest.fixture
+def basic(deployed: Callable[[str], Site]) -> Iterator[Site]:
+    """The website of examples/basic, with dead letters that whoever reads them may move at once."""
+    site = deployed("basic")
+    queue_url = site.outputs["dlq_url"]
+    kept = site.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "0"})
+    yield site
+    site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=kept)
+    site.sqs.purge_queue(QueueUrl=queue_url)
+
+
+@pytest.fixture
+def shell(opened: Shell, basic: Site) -> Shell:
+    """A shell for the website of examples/basic."""
+    return opened.having()

@@ -1,0 +1,154 @@
+"""docs/operations.md, and a shell of the local world that runs its commands as they stand there."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.site import Site
+from tools import environments
+from tools.terraform import environment
+from world.aws import REGION, ROOT_CREDENTIALS
+from world.world import ROOT, ZONE_ID, World
+
+DOCUMENT = ROOT / "docs" / "operations.md"
+_AWS_CLI = Path(__file__).with_name("aws_cli.py")
+_SECTION = re.compile(r"^##+ (.+)$", re.MULTILINE)
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_ASSIGNMENT = re.compile(r"(export )?[A-Z_]+=")
+_TIMEOUT = 120  # seconds
+
+
+def names_of(site: Site) -> dict[str, str]:
+    """Return the names of another site than the document's, as its variables."""
+    return {
+        "NAME": site.name,
+        "FUNCTION": site.name,
+        "BUCKET": site.bucket,
+        "LOG_GROUP": site.outputs["log_group_name"],
+        "QUEUE_URL": site.outputs["queue_url"],
+        "DLQ_URL": site.outputs["dlq_url"],
+    }
+
+
+def commands_in(text: str) -> dict[str, list[str]]:
+    """Return the commands of every section of a document, a line each, comments left out; "" is what comes first."""
+    title, *others = _SECTION.split(text)
+    sections = {"": title, **dict(zip(others[::2], others[1::2], strict=True))}
+    return {
+        name: [line for block in _BLOCK.findall(body) for line in block.splitlines() if not line.startswith("#")]
+        for name, body in sections.items()
+    }
+
+
+class Shell:
+    """A shell whose variables stay from command to command. It runs nothing that is not in the document.
+
+    `ran` has what was run, by this shell and by all that were made from it.
+    """
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.folder = folder
+        self.sections = commands_in(DOCUMENT.read_text(encoding="utf-8"))
+        self.ran: set[str] = set()
+        quietly, state = "-input=false -no-color", f"-state={world.terraform.state_file}"
+        self._environ = {
+            **environment(),
+            **{name.upper(): value for name, value in ROOT_CREDENTIALS.items()},
+            "AWS_CA_BUNDLE": world.tls.authority,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": world.aws_url,
+            "PATH": f"{_with_aws(folder)}:{os.environ['PATH']}",
+            "TF_DATA_DIR": str(folder / "terraform"),
+            "TF_VAR_aws_endpoint": world.aws_url,
+            "TF_VAR_cloudflare_api_url": world.api_url,
+            "TF_VAR_zone_id": ZONE_ID,
+            # A user's root has a backend, a person who says yes, and an AWS that reads back what it was told.
+            "TF_CLI_ARGS_init": f"-backend=false {quietly}",
+            "TF_CLI_ARGS_output": state,
+            "TF_CLI_ARGS_plan": f"-refresh=false {quietly} {state}",
+            "TF_CLI_ARGS_apply": f"-refresh=false -auto-approve -backup=- {quietly} {state}",
+        }
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            self._environ.pop(name, None)
+
+    def having(self, **variables: str) -> Shell:
+        """Return the same shell with some variables set."""
+        other = copy.copy(self)
+        other._environ = {**self._environ, **variables}
+        return other
+
+    def __getitem__(self, name: str) -> str:
+        return self._environ[name]
+
+    def open(self) -> None:
+        """Set the names as the document begins; Terraform, which knows them too, is not asked."""
+        self.run_all("", "", but="terraform")
+
+    def run(self, section: str, command: str, *, typed: str = "", status: int = 0) -> str:
+        """Run the one command of a section that has this text in it, or else at its end; return what it prints.
+
+        `typed` is what a person types meanwhile, `status` the exit status it is to have.
+        """
+        found = list(dict.fromkeys(line for line in self.sections[section] if command in line))
+        [line] = found if len(found) == 1 else [line for line in found if line.endswith(command)]
+        return self._run(line, typed, status)
+
+    def run_all(self, section: str, command: str, but: str = "\n") -> None:
+        """Run, in order, all commands of a section that set a variable and have the one text in them, not the other."""
+        for line in self.sections[section]:
+            if _ASSIGNMENT.match(line) and command in line and but not in line:
+                self._run(line, "", 0)
+
+    def answer(self, section: str, command: str) -> Any:
+        """Run a command and return the first JSON document it prints."""
+        return json.JSONDecoder().raw_decode(self.run(section, command).lstrip())[0]
+
+    def log_lines(self, section: str, command: str) -> list[dict[str, Any]]:
+        """Run an `aws logs tail` and return the messages that are JSON."""
+        messages = (line.split("\t", 2)[2] for line in self.run(section, command).splitlines() if line.count("\t") > 1)
+        return [json.loads(message) for message in messages if message.startswith("{")]
+
+    def _run(self, line: str, typed: str, status: int) -> str:
+        variables = self.folder / "variables"
+        script = f"set -o allexport; {line}\nstatus=$?; env -0 > {shlex.quote(str(variables))}; exit $status"
+        try:
+            done = subprocess.run(
+                ["bash", "-c", script],
+                cwd=self.folder,
+                env=self._environ,
+                input=typed,
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT,
+                check=False,
+            )
+            assert done.returncode == status, f"{line}\nended with {done.returncode}: {done.stdout}{done.stderr}"
+            self._environ.update(_variables(variables.read_text()))
+        finally:
+            variables.unlink(missing_ok=True)  # there may be a token among them
+        self.ran.add(line)
+        return done.stdout
+
+
+def _variables(text: str) -> Mapping[str, str]:
+    pairs = (pair.partition("=") for pair in text.split("\0") if "=" in pair)
+    return {name: value for name, _, value in pairs if name not in ("_", "SHLVL", "PWD", "OLDPWD", "status")}
+
+
+def _with_aws(folder: Path) -> Path:
+    """Make a folder for the PATH in which there is `aws`."""
+    home = folder / "bin"
+    home.mkdir()
+    aws = home / "aws"
+    aws.write_text(f'#!/bin/sh\nexec {environments.ready("operations")} {_AWS_CLI} "$@"\n')
+    aws.chmod(0o755)
+    return home

@@ -1,0 +1,206 @@
+"""The commands of docs/operations.md, first half: names, alarms, reason codes. Each does what the document says."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.runbook import Shell, names_of
+from tests.e2e.site import Site
+from world.world import wait_for
+
+Deployed = Callable[..., Site]
+
+PARAMETER = "/prod/cloudflare/api-token"
+# A message for each reason code: what is in it, and what its reason has to name.
+PARKED = {
+    "UnknownEvent": ({"key": "a.html"}, "none of"),
+    "ForeignBucket": ({"keys": ["a.html"], "bucket": "old.example.com"}, "old.example.com"),
+    "ForeignHost": ({"hosts": ["www.example.org"]}, "www.example.org"),
+    "ForeignZone": ({"keys": ["a.html"], "zone_id": "f" * 32}, "f" * 32),
+    "MalformedUrl": ({"urls": ["www.example.com/a.html"]}, "www.example.com/a.html"),
+    "MalformedPrefix": ({"prefixes": ["https://www.example.com/news/"]}, "https://www.example.com/news/"),
+    "MalformedTag": ({"tags": ["release 7"]}, "release 7"),
+    "MalformedHost": ({"hosts": ["www.example.com/"]}, "www.example.com/"),
+    "TooLarge": ({"tags": [f"tag-{number}" for number in range(3000)]}, "split it"),
+    "RejectedByCloudflare": ({"urls": ["https://www.example.com/refused.html"]}, "1012"),
+}
+
+
+@pytest.fixture
+def site(basic: Site) -> Site:
+    """The document's own example."""
+    return basic
+
+
+# ---- The names ----
+
+
+def test_the_names_are_found_by_the_modules_name(shell: Shell, site: Site) -> None:
+    assert {name: shell[name] for name in names_of(site)} == names_of(site)
+    told = shell.answer("", "get-function-configuration")
+    assert (told["bucket"], told["api_token_parameter"]) == (shell["BUCKET"], shell["PARAMETER"])
+    assert [told["queue_arn"], told["dead_letter_queue_arn"]] == [shell["QUEUE_ARN"], shell["DLQ_ARN"]]
+
+
+def test_the_alarms_that_are_on_are_listed(shell: Shell, site: Site) -> None:
+    cloudwatch = site.world.client("cloudwatch")
+    cloudwatch.set_alarm_state(AlarmName="site-purge-lag", StateValue="ALARM", StateReason="a test")
+    try:
+        assert "site-purge-lag" in shell.answer("", "describe-alarms")
+    finally:
+        cloudwatch.set_alarm_state(AlarmName="site-purge-lag", StateValue="OK", StateReason="a test")
+
+
+# ---- Alarms ----
+
+
+def test_a_dead_letter_that_is_moved_back_reaches_the_visitor(shell: Shell, site: Site) -> None:
+    site.put_and_purge("moved.html", "old")
+    assert [site.reads("moved.html")[1:] for _ in range(2)][1] == ("old", "HIT")
+    restore = site.reconfigure(lambda document: document.update(bucket="old.example.com"))
+    try:
+        site.put("moved.html", "new")
+        wait_for(lambda: site.dead() == 1, 30, "there is no dead letter")
+        [letter] = shell.answer("dead-letters", "receive-message")["Messages"]
+        assert letter["MessageAttributes"]["ReasonCode"]["StringValue"] == "ForeignBucket"
+    finally:
+        restore()
+    assert site.reads("moved.html")[1] == "old"
+    site.world.control.forget_requests()
+
+    shell.run("dead-letters", "start-message-move-task")
+
+    site.purge_of(site.url("moved.html"))
+    assert site.reads("moved.html")[1] == "new"
+    [task] = shell.answer("dead-letters", "list-message-move-tasks")["Results"]
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 1)
+
+
+def test_what_waits_during_an_outage_is_counted_explained_and_purged_after_it(shell: Shell, site: Site) -> None:
+    site.world.control.add_fault("status", times=None, status=503)
+    before = site.put("outage.html")
+    site.log_line(before, "not purged")
+    [*_, line] = shell.log_lines("Outcome classes", "logs tail")
+    assert (line["message"], line["kind"], line["first"]) == ("not purged", "Transient", site.url("outage.html"))
+    assert line in shell.log_lines("oldest-message", "logs tail")
+    attributes = shell.answer("oldest-message", "get-queue-attributes")["Attributes"]
+    assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
+    assert attributes["MessageRetentionPeriod"] == str(4 * 86400)
+
+    site.world.control.clear_faults()
+    site.purge_of(site.url("outage.html"))
+    site.empties()
+
+    attributes = shell.answer("After an outage", "$QUEUE_URL")["Attributes"]
+    assert attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
+    assert shell.answer("After an outage", "$DLQ_URL")["Attributes"] == {"ApproximateNumberOfMessages": "0"}
+    assert line in shell.log_lines("After an outage", "logs tail")
+
+
+def test_a_configuration_that_is_refused_is_in_the_first_error_line(shell: Shell, site: Site) -> None:
+    restore = site.reconfigure(lambda document: document["targets"][0].update(zone_id="example.com"))
+    try:
+        _, error = site.invoke({"check": True})
+    finally:
+        restore()
+
+    assert error is not None
+    lines = shell.log_lines("errors", "--filter-pattern ERROR")
+    assert {line["level"] for line in lines} == {"ERROR"}
+    assert lines[-1]["message"].startswith("CF_PURGE_CONFIG: targets[0].zone_id")
+
+
+def test_a_reserved_concurrency_is_found_and_taken_away(shell: Shell, site: Site) -> None:
+    site.world.client("lambda").put_function_concurrency(FunctionName=site.name, ReservedConcurrentExecutions=5)
+
+    assert shell.answer("throttles", "get-function-concurrency")["ReservedConcurrentExecutions"] == 5
+    limits = shell.answer("throttles", "get-account-settings")["AccountLimit"]
+    assert limits["ConcurrentExecutions"] - limits["UnreservedConcurrentExecutions"] == 5
+
+    shell.run("throttles", "delete-function-concurrency")
+
+    assert "ReservedConcurrentExecutions" not in shell.run("throttles", "get-function-concurrency")
+
+
+def test_a_check_with_a_wrong_token_says_so_and_so_does_the_log(shell: Shell, site: Site) -> None:
+    site.world.store_token("nobody-knows-" + site.world.token[::-1], PARAMETER)
+    try:
+        complaint = shell.answer("misconfigured", "aws lambda invoke")["errorMessage"]
+    finally:
+        site.world.store_token(site.world.token, PARAMETER)
+
+    assert f"The API token in SSM parameter {PARAMETER} is wrong" in complaint
+    assert complaint in [line.get("reason") for line in shell.log_lines("misconfigured", "logs tail")]
+    assert shell.answer("misconfigured", "aws lambda invoke")["success"] is True
+
+
+def test_after_a_loss_the_queue_says_who_may_send_and_the_bucket_what_changed(
+    opened: Shell, deployed: Deployed
+) -> None:
+    site = deployed("direct")
+    shell = opened.having(**names_of(site))
+    site.put("changed.html")
+
+    attributes = shell.answer("undelivered", "get-queue-attributes")["Attributes"]
+    assert {"Policy", "QueueArn", "MessageRetentionPeriod"} <= set(attributes)
+    assert attributes["MessageRetentionPeriod"] == str(14 * 86400)
+    shell.run("undelivered", "SINCE=")
+    assert "changed.html" in shell.answer("undelivered", "list-objects-v2")
+    assert "changed.html" not in shell.having(SINCE="2100-01-01T00:00").run("undelivered", "list-objects-v2")
+
+
+def test_the_metric_lines_say_why_purges_come_late(shell: Shell, site: Site) -> None:
+    site.world.control.add_fault("status", status=429, headers={"Retry-After": "1"})
+    site.put_and_purge("late.html", "text")
+    site.empties()
+
+    *_, line = shell.log_lines("lag", "RateLimited")
+    assert (line["RateLimited"], line["Retried"], line["Changes"]) == (1, 0, 1)
+    assert line["Lag"][0] > 1000
+    assert line in shell.log_lines("lag", "--since 1h")
+
+
+# ---- Reason codes ----
+
+
+def test_every_reason_code_is_parked_listed_and_thrown_away(shell: Shell, site: Site) -> None:
+    site.world.control.add_fault("success_false", errors=[{"code": 1012, "message": "no"}])
+    for body, _ in PARKED.values():
+        site.send(json.dumps(body))
+    wait_for(lambda: site.dead() == len(PARKED), 30, "not all of it is parked")
+
+    rows = shell.answer("What is parked, and why", "receive-message")
+
+    assert {code for code, *_ in rows} == set(PARKED)
+    for code, reason, body, handle in rows:
+        asked, named = PARKED[code]
+        assert json.loads(body) == asked
+        assert named in reason
+        shell = shell.having(RECEIPT_HANDLE=handle)
+    shell.run("What is parked, and why", "delete-message")
+    assert site.dead() == len(PARKED) - 1
+
+
+def test_a_saved_query_is_found_run_and_answered(opened: Shell, deployed: Deployed) -> None:
+    """The emulator runs a query without most of its filters; what they let through, tests/plans shows."""
+    site = deployed("complete")
+    since = time.time()
+    site.send("{not json")
+    site.log_line(since, "parked")
+    shell, section = opened.having(**names_of(site)), "What is parked, and why"
+    for name in ("TITLE=", "KEY=", "QUERY=", "QUERY_ID="):
+        shell.run(section, name)
+    assert 'filter message = "parked"' in shell["QUERY"]
+
+    answer = shell.answer(section, "get-query-results")
+
+    assert answer["status"] == "Complete"
+    assert "parked" in json.dumps(answer["results"])
+    site.dead_letters()
+    shell = shell.having(TITLE="Was this key purged?", KEY="news/a%20b.html")
+    shell.run(section, "QUERY=")
+    assert 'like "news/a%20b.html"' in shell["QUERY"]

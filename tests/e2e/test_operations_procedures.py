@@ -1,0 +1,224 @@
+"""The commands of docs/operations.md, second half: procedures. At the end, whether every command was run."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.e2e.runbook import DOCUMENT, Shell, commands_in, names_of
+from tests.e2e.site import Site
+from world.aws import ACCOUNT
+from world.world import ROOT, TOKEN_NAME, World, wait_for
+
+Deployed = Callable[..., Site]
+
+PARAMETER = "/prod/cloudflare/api-token"
+OTHER_TOKEN = "rotated"
+BY_HAND = "Purging by hand, dry runs, releases"
+CHANGING = "Changing the plan, moving things"
+
+
+@pytest.fixture
+def site(basic: Site) -> Site:
+    """The document's own example."""
+    return basic
+
+
+# ---- Procedures ----
+
+
+def test_after_the_token_is_rotated_purges_work_without_the_old_one(shell: Shell, site: Site) -> None:
+    section, control, old = "Rotating the token", site.world.control, site.world.token
+    site.put_and_purge("warm.html", "text")  # the function now has the token in its cache
+    control.add_token(old[::-1], site.world.zones, name=OTHER_TOKEN)
+    try:
+        shell.run(section, "read", typed=f"{old[::-1]}\n")
+        assert int(shell.run(section, "put-parameter")) > 1
+        assert shell.answer(section, "aws lambda invoke")["success"] is True
+        control.revoke_token(TOKEN_NAME)
+        control.forget_requests()
+        site.put_and_purge("rotated.html", "text")
+        assert {request.identity for request in site.accepted()} == {OTHER_TOKEN}
+    finally:
+        site.world.store_token(old, PARAMETER)
+        control.add_token(old, site.world.zones, name=TOKEN_NAME)
+        control.revoke_token(OTHER_TOKEN)
+    site.put_and_purge("rotated-back.html", "text")
+
+
+def test_what_is_named_by_hand_is_purged_and_a_dry_run_purges_nothing(shell: Shell, site: Site) -> None:
+    site.put_and_purge("news/index.html", "text")
+
+    def copies() -> list[str | None]:
+        """What the edge had of a page and of its variant, which it has now."""
+        return [site.reads(path)[2] for path in ("news/index.html", "news/?page=2")]
+
+    copies()
+    site.world.control.forget_requests()
+    assert shell.answer(BY_HAND, "dry_run")["invalidations"] == [site.url("news/index.html"), site.url("news/")]
+    assert site.world.control.requests() == []
+    assert copies() == ["HIT", "HIT"]
+    for command, left in {
+        """'{"keys": ["news/index.html"]}'""": ["MISS", "HIT"],
+        """--payload '{"prefixes": ["www""": ["MISS", "MISS"],
+        "everything": ["MISS", "MISS"],
+    }.items():
+        assert shell.answer(BY_HAND, command)["success"] is True
+        assert copies() == left, command
+    site.world.control.forget_requests()
+    shell.run(BY_HAND, "send-message")
+    site.purge_of("www.example.com/news/", "prefixes")
+    assert copies() == ["MISS", "MISS"]
+
+
+def test_ci_purges_a_release_with_invoke_policy_json_and_fails_when_the_purge_does(
+    opened: Shell, deployed: Deployed
+) -> None:
+    site = deployed("complete")
+    role = f"arn:aws:iam::{ACCOUNT}:role/marketing-purge"
+    taken = site.world.client("sts").assume_role(RoleArn=role, RoleSessionName="ci")["Credentials"]
+    shell = opened.having(
+        **names_of(site),
+        AWS_ACCESS_KEY_ID=taken["AccessKeyId"],
+        AWS_SECRET_ACCESS_KEY=taken["SecretAccessKey"],
+        AWS_SESSION_TOKEN=taken["SessionToken"],
+    )
+    release = shell.folder / "release.json"
+    release.write_text('{"keys": ["public/release.html"]}')
+    shell.run(BY_HAND, "release.json")
+    assert site.url("release.html") in site.purges()
+
+    release.write_text('{"urls": ["https://www.example.org/release.html"]}')
+    assert "www.example.org is the host of no target" in shell.run(BY_HAND, "release.json", status=1)
+
+
+def test_while_paused_nothing_is_purged_and_after_resuming_it_is(shell: Shell, site: Site) -> None:
+    shell.run("Pausing", "MAPPING=")
+    shell.run("Pausing", "--no-enabled")
+    try:
+        wait_for(lambda: json.loads(shell.run("Pausing", "get-event")) == "Disabled", 10, "it is not paused")
+        site.put("paused.html")
+        time.sleep(2)
+        assert site.world.control.requests() == []
+        assert site.waiting() == 1
+    finally:
+        shell.run("Pausing", "--enabled")
+    site.purge_of(site.url("paused.html"))
+
+
+def test_without_the_parameter_a_check_says_that_it_is_missing(shell: Shell, site: Site) -> None:
+    shell.run("Deleting the module", "delete-parameter")
+    try:
+        assert "ParameterNotFound" in shell.answer("misconfigured", "aws lambda invoke")["errorMessage"]
+    finally:
+        site.world.store_token(site.world.token, PARAMETER)
+
+
+# ---- Terraform ----
+
+
+@pytest.fixture(scope="module")
+def sources() -> Mapping[str, str]:
+    """The files of examples/local, which find the module from anywhere."""
+    folder = ROOT / "examples" / "local"
+    return {path.name: path.read_text().replace('"../.."', json.dumps(str(ROOT))) for path in folder.glob("*.tf")}
+
+
+@pytest.fixture
+def root(opened: Shell, sources: Mapping[str, str], world: World) -> Shell:
+    """A shell beside the sources of the root that is applied as examples/local."""
+    written(opened, sources)
+    return opened.having()
+
+
+def written(shell: Shell, sources: Mapping[str, str]) -> None:
+    """Put these sources in the place of what is there."""
+    for path in shell.folder.glob("*.tf"):
+        path.unlink()
+    for name, text in sources.items():
+        (shell.folder / name).write_text(text)
+
+
+def changed(**arguments: str) -> dict[str, str]:
+    """An override of the module's arguments."""
+    lines = "\n".join(f"  {name} = {value}" for name, value in arguments.items())
+    return {"changed_override.tf": f'module "cf_purge" {{\n{lines}\n}}\n'}
+
+
+def changes_in(plan: str) -> dict[str, str]:
+    """What a plan would do to which resource; of alarms the emulator reads back what nobody has written."""
+    found = re.findall(r"^  # (\S+) ((?:will be|must be|has moved to) .+)$", plan, re.MULTILINE)
+    return {address: what for address, what in found if "aws_cloudwatch_metric_alarm" not in address}
+
+
+def test_terraform_knows_the_names_too(root: Shell) -> None:
+    root.run_all("", "terraform output")
+    named = {name: root[name] for name in ("FUNCTION", "LOG_GROUP")}
+    assert named == {"FUNCTION": "cf-purge", "LOG_GROUP": "/aws/lambda/cf-purge"}
+    assert [root[name].rpartition("/")[2] for name in ("QUEUE_URL", "DLQ_URL")] == ["cf-purge", "cf-purge-dlq"]
+
+
+def test_the_cloudflare_plan_is_changed_in_place(root: Shell, sources: Mapping[str, str], world: World) -> None:
+    def told() -> str:
+        answer = world.client("lambda").get_function_configuration(FunctionName="cf-purge")
+        plan: str = json.loads(answer["Environment"]["Variables"]["CF_PURGE_CONFIG"])["cloudflare"]["plan"]
+        return plan
+
+    written(root, {**sources, **changed(cloudflare='{ plan = "pro", api_url = var.cloudflare_api_url }')})
+    root.run(CHANGING, "terraform init")
+    plan = root.run(CHANGING, "terraform plan")
+    assert changes_in(plan) == {"module.cf_purge.aws_lambda_function.this": "will be updated in-place"}
+    try:
+        root.run(CHANGING, "terraform apply")
+        assert told() == "pro"
+    finally:
+        written(root, sources)
+        root.run(CHANGING, "terraform apply")
+    assert told() == "free"
+
+
+def test_another_bucket_replaces_the_notification_and_keeps_the_queue(root: Shell, sources: Mapping[str, str]) -> None:
+    written(root, {**sources, **changed(bucket='"moved.example.test"')})
+    assert changes_in(root.run(CHANGING, "terraform plan")) == {
+        "module.cf_purge.aws_lambda_function.this": "will be updated in-place",
+        "module.cf_purge.aws_sqs_queue_policy.this": "will be updated in-place",
+        "module.cf_purge.aws_s3_bucket_notification.this[0]": "must be replaced",
+    }
+
+
+def test_a_module_block_is_renamed_without_a_change(root: Shell, sources: Mapping[str, str]) -> None:
+    renamed = {name: re.sub(r'(module[ ."]+)cf_purge\b', r"\1site_purge", text) for name, text in sources.items()}
+    written(root, {**renamed, "moved.tf": "moved {\n  from = module.cf_purge\n  to   = module.site_purge\n}\n"})
+    root.run(CHANGING, "terraform init")
+    found = changes_in(root.run(CHANGING, "terraform plan"))
+    assert found["module.cf_purge.aws_sqs_queue.this"] == "has moved to module.site_purge.aws_sqs_queue.this"
+    assert {what.partition(" module")[0] for what in found.values()} == {"has moved to"}
+
+
+def test_what_goes_with_the_module_is_the_module(root: Shell) -> None:
+    found = changes_in(root.run("Deleting the module", "terraform plan"))
+    assert set(found.values()) == {"will be destroyed"}
+    own = {address.removeprefix("module.cf_purge.") for address in found if address.startswith("module.cf_purge.")}
+    assert {
+        "aws_sqs_queue.this",
+        "aws_sqs_queue.dead_letter",
+        "aws_cloudwatch_log_group.this",
+        "aws_s3_bucket_notification.this[0]",
+    } < own
+    assert len(own) == len(found) - 1, "beside the module only the emulator's policy on its role goes"
+
+
+# ---- All of it ----
+
+
+def test_every_command_of_the_document_has_been_run(opened: Shell, request: pytest.FixtureRequest) -> None:
+    chosen = {item.function for item in request.session.items}
+    if not {test_every_command_of_the_document_has_been_run} < chosen:
+        pytest.skip("the tests that run the commands are not chosen")
+    commands = {line for lines in commands_in(DOCUMENT.read_text(encoding="utf-8")).values() for line in lines}
+    assert len(commands) > 40
+    assert commands - opened.ran == set()

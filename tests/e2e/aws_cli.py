@@ -1,13 +1,15 @@
-"""`aws` as docs/operations.md calls it. PyPI has version 1 of the AWS CLI; here is all that version 2 has beyond it.
+"""`aws` as docs/operations.md calls it. PyPI has version 1 of the AWS CLI; here is all that version 2 does otherwise.
 
 - `--cli-binary-format raw-in-base64-out` is what version 1 does anyway, without knowing the option.
 - `aws logs tail` asks FilterLogEvents and prints time, stream and message:
   https://docs.aws.amazon.com/cli/latest/reference/logs/tail.html
+- Version 1 calls SQS by an old name of its own, whatever AWS_ENDPOINT_URL says.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,9 +18,11 @@ _BINARY_FORMAT = ["--cli-binary-format", "raw-in-base64-out"]
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-def in_version_1(arguments: Sequence[str], now: float) -> list[str]:
-    """Return what makes version 1 do the same; `now` in seconds since the epoch."""
+def in_version_1(arguments: Sequence[str], now: float, endpoint: str | None = None) -> list[str]:
+    """Return what makes version 1 do the same; `now` in seconds since the epoch, `endpoint` as AWS_ENDPOINT_URL is."""
     arguments = list(arguments)
+    if arguments[:1] == ["sqs"] and endpoint and "--endpoint-url" not in arguments:
+        arguments += ["--endpoint-url", endpoint]
     if _BINARY_FORMAT[0] in arguments:
         at = arguments.index(_BINARY_FORMAT[0])
         if arguments[at : at + 2] == _BINARY_FORMAT:
@@ -41,5 +45,5 @@ def in_version_1(arguments: Sequence[str], now: float) -> list[str]:
 if __name__ == "__main__":
     from awscli.clidriver import main
 
-    sys.argv[1:] = in_version_1(sys.argv[1:], time.time())
+    sys.argv[1:] = in_version_1(sys.argv[1:], time.time(), os.environ.get("AWS_ENDPOINT_URL"))
     sys.exit(main())

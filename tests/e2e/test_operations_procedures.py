@@ -190,12 +190,14 @@ def test_another_bucket_replaces_the_notification_and_keeps_the_queue(root: Shel
     }
 
 
-def test_a_module_block_is_renamed_without_a_change(root: Shell, sources: Mapping[str, str]) -> None:
+def test_a_module_block_is_renamed_and_nothing_is_made_anew(root: Shell, sources: Mapping[str, str]) -> None:
     renamed = {name: re.sub(r'(module[ ."]+)cf_purge\b', r"\1site_purge", text) for name, text in sources.items()}
     written(root, {**renamed, "moved.tf": "moved {\n  from = module.cf_purge\n  to   = module.site_purge\n}\n"})
     root.run(CHANGING, "terraform init")
     found = changes_in(root.run(CHANGING, "terraform plan"))
     assert found["module.cf_purge.aws_sqs_queue.this"] == "has moved to module.site_purge.aws_sqs_queue.this"
+    # Terraform keeps its copy of the module in a folder of the block's name, so the zip has another path.
+    assert found.pop("module.site_purge.aws_lambda_function.this") == "will be updated in-place"
     assert {what.partition(" module")[0] for what in found.values()} == {"has moved to"}
 
 

@@ -78,7 +78,7 @@ def tls_context() -> ssl.SSLContext:
 class Connection(HTTPConnection):
     """A connection that is opened by the first request; `context` is None for plain HTTP."""
 
-    def __init__(self, host: str, port: int | None, context: ssl.SSLContext | None) -> None:
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         self._context = context
         if context is not None:
             self.default_port = 443

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException, HTTPMessage
 from typing import NamedTuple, TypeVar
@@ -69,18 +70,24 @@ class Transport:
             parts = urlsplit(url)
             idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
             connection = self._connection(parts, idle)
-            is_reusable = False
+            is_reusable = is_sent = False
             try:
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-                connection.request(method, target, body, {**headers, "Accept-Encoding": "identity"})
+                # Who answers before it has taken in all of the request has answered all the same.
+                with contextlib.suppress(BrokenPipeError):
+                    connection.request(method, target, body, {**headers, "Accept-Encoding": "identity"})
+                    is_sent = True
                 with connection.getresponse() as response:
+                    if response.status < 200:
+                        raise HTTPException("an answer before the answer, which would be taken for the next one's")
                     content = response.read(MAX_ANSWER_BYTES + 1)
                     if len(content) > MAX_ANSWER_BYTES:
                         raise Transient("The answer is longer than any real one.")
                     # http.client does not complain when it is asked for more than what came.
                     if len(content) < _length(response.headers):
                         raise Transient("The answer is cut short.")
-                    is_reusable = response.isclosed() and not response.will_close and len(idle) < CONNECTIONS
+                    is_reusable = is_sent and response.isclosed() and not response.will_close
+                    is_reusable = is_reusable and len(idle) < CONNECTIONS
             finally:
                 if is_reusable:
                     idle.append(connection)
@@ -101,7 +108,10 @@ class Transport:
             if not kept.is_dropped:
                 return kept
             kept.close()
-        return Connection(parts.hostname, parts.port, self._context if parts.scheme == "https" else None)
+        is_secure = parts.scheme == "https"
+        # With a port, or http.client looks for one in the last group of an IPv6 address.
+        port = parts.port or (443 if is_secure else 80)
+        return Connection(parts.hostname, port, self._context if is_secure else None)
 
 
 def _joined(headers: HTTPMessage) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from cf_purge.connection import CONNECT_TIMEOUT
+from cf_purge.connection import CONNECT_TIMEOUT, _Timed
 from cf_purge.errors import Transient
 from cf_purge.transport import CONNECTIONS, MAX_ANSWER_BYTES, Transport
 from tests.unit.factories import TOKEN
@@ -104,6 +104,76 @@ def test_a_connection_in_which_more_was_said_than_asked_for_is_not_used_again(
         assert transport.post(server.url, HEADERS, b"{}", 2.0).body == b'{"success": true}'
         time.sleep(0.15)
     assert [received.connection for received in server.received] == [1, 2]
+
+
+@pytest.mark.parametrize("status", [101, 102, 103, 199])
+def test_an_answer_before_the_answer_is_none_and_its_connection_is_not_used_again(
+    serve: Serve, transport: Transport, status: int
+) -> None:
+    server = serve()
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 %d Soon\r\n\r\n" % status)
+        time.sleep(0.1)
+        write(handler, 200, b"of the first")
+
+    server.respond = respond
+    assert fault(transport, server.url) == "No answer (HTTPException)."
+    server.respond = lambda handler: write(handler, 400, b"of the second")
+    assert transport.post(server.url, HEADERS, b"{}", 2.0).body == b"of the second"
+
+
+def test_who_answers_before_all_of_the_request_is_there_has_answered(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sendall = _Timed.sendall
+
+    def broken(self: _Timed, data: bytes, flags: int = 0) -> None:
+        if len(data) > 1000:
+            raise BrokenPipeError
+        sendall(self, data, flags)
+
+    monkeypatch.setattr(_Timed, "sendall", broken)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            taken, _ = listener.accept()
+            with taken:
+                taken.recv(1000)
+                taken.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+                taken.recv(1)  # until the other side closes
+
+        refusing = threading.Thread(target=refuse)
+        refusing.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        answer = transport.post(url, HEADERS, b"x" * 2000, 2.0)
+        refusing.join()
+    assert (answer.status, answer.body) == (413, b"no")
+    assert not any(transport._idle.values())
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("http://[::1]/a", "::1", 80),
+        ("https://[2001:db8::443]/a", "2001:db8::443", 443),
+        ("http://[::1]:8080/a", "::1", 8080),
+        ("https://API.example/a", "api.example", 443),
+        ("https://api.example:8443", "api.example", 8443),
+    ],
+)
+def test_it_is_the_url_s_host_and_port_that_are_connected_to(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, url: str, host: str, port: int
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def look_up(host: str, port: int, *_: object) -> list[object]:
+        asked.append((host, port))
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert fault(transport, url) == "No answer (OSError)."
+    assert asked == [(host, port)]
 
 
 def test_no_more_connections_are_kept_than_are_used_at_once(serve: Serve, transport: Transport) -> None:

@@ -45,8 +45,9 @@ def test_after_the_token_is_rotated_purges_work_without_the_old_one(shell: Shell
         assert {request.identity for request in site.accepted()} == {OTHER_TOKEN}
     finally:
         site.world.store_token(old, PARAMETER)
-        control.add_token(old, site.world.zones, name=TOKEN_NAME)
         control.revoke_token(OTHER_TOKEN)
+        if TOKEN_NAME not in control.state().identities:
+            control.add_token(old, site.world.zones, name=TOKEN_NAME)
     site.put_and_purge("rotated-back.html", "text")
 
 
@@ -88,7 +89,7 @@ def test_ci_purges_a_release_with_invoke_policy_json_and_fails_when_the_purge_do
         AWS_SESSION_TOKEN=taken["SessionToken"],
     )
     release = shell.folder / "release.json"
-    release.write_text('{"keys": ["public/release.html"]}')
+    release.write_text(json.dumps({"urls": [site.url("release.html")]}))
     shell.run(BY_HAND, "release.json")
     assert site.url("release.html") in site.purges()
 
@@ -163,42 +164,37 @@ def test_terraform_knows_the_names_too(root: Shell) -> None:
 
 
 def test_the_cloudflare_plan_is_changed_in_place(root: Shell, sources: Mapping[str, str], world: World) -> None:
-    def told() -> str:
-        answer = world.client("lambda").get_function_configuration(FunctionName="cf-purge")
-        plan: str = json.loads(answer["Environment"]["Variables"]["CF_PURGE_CONFIG"])["cloudflare"]["plan"]
-        return plan
-
+    functions, state = world.client("lambda"), world.terraform.state_file
+    before = functions.get_function_configuration(FunctionName="cf-purge")["Environment"], state.read_bytes()
     written(root, {**sources, **changed(cloudflare='{ plan = "pro", api_url = var.cloudflare_api_url }')})
     root.run(CHANGING, "terraform init")
-    plan = root.run(CHANGING, "terraform plan")
-    assert changes_in(plan) == {"module.cf_purge.aws_lambda_function.this": "will be updated in-place"}
     try:
-        root.run(CHANGING, "terraform apply")
-        assert told() == "pro"
+        said = root.run(CHANGING, "terraform apply")
+        assert changes_in(said) == {"module.cf_purge.aws_lambda_function.this": "will be updated in-place"}
+        answer = functions.get_function_configuration(FunctionName="cf-purge")
+        assert json.loads(answer["Environment"]["Variables"]["CF_PURGE_CONFIG"])["cloudflare"]["plan"] == "pro"
     finally:
-        written(root, sources)
-        root.run(CHANGING, "terraform apply")
-    assert told() == "free"
+        # Back without Terraform, in a moment, and to the root that applied it: the state names its paths.
+        functions.update_function_configuration(FunctionName="cf-purge", Environment=before[0])
+        state.write_bytes(before[1])
 
 
-def test_another_bucket_replaces_the_notification_and_keeps_the_queue(root: Shell, sources: Mapping[str, str]) -> None:
-    written(root, {**sources, **changed(bucket='"moved.example.test"')})
-    assert changes_in(root.run(CHANGING, "terraform plan")) == {
-        "module.cf_purge.aws_lambda_function.this": "will be updated in-place",
-        "module.cf_purge.aws_sqs_queue_policy.this": "will be updated in-place",
-        "module.cf_purge.aws_s3_bucket_notification.this[0]": "must be replaced",
-    }
-
-
-def test_a_module_block_is_renamed_and_nothing_is_made_anew(root: Shell, sources: Mapping[str, str]) -> None:
-    renamed = {name: re.sub(r'(module[ ."]+)cf_purge\b', r"\1site_purge", text) for name, text in sources.items()}
+def test_a_renamed_block_moves_all_and_another_bucket_replaces_the_notification(
+    root: Shell, sources: Mapping[str, str]
+) -> None:
+    """Two rows of the document in one plan, which is most of the time they take."""
+    files = {**sources, **changed(bucket='"moved.example.test"')}
+    renamed = {name: re.sub(r'(module[ ."]+)cf_purge\b', r"\1site_purge", text) for name, text in files.items()}
     written(root, {**renamed, "moved.tf": "moved {\n  from = module.cf_purge\n  to   = module.site_purge\n}\n"})
     root.run(CHANGING, "terraform init")
     found = changes_in(root.run(CHANGING, "terraform plan"))
     assert found["module.cf_purge.aws_sqs_queue.this"] == "has moved to module.site_purge.aws_sqs_queue.this"
-    # Terraform keeps its copy of the module in a folder of the block's name, so the zip has another path.
-    assert found.pop("module.site_purge.aws_lambda_function.this") == "will be updated in-place"
-    assert {what.partition(" module")[0] for what in found.values()} == {"has moved to"}
+    assert {address: what for address, what in found.items() if not what.startswith("has moved to")} == {
+        # Renamed alone it is changed, too: Terraform keeps its copy of the module in a folder of the block's name.
+        "module.site_purge.aws_lambda_function.this": "will be updated in-place",
+        "module.site_purge.aws_sqs_queue_policy.this": "will be updated in-place",
+        "module.site_purge.aws_s3_bucket_notification.this[0]": "must be replaced",
+    }
 
 
 def test_what_goes_with_the_module_is_the_module(root: Shell) -> None:

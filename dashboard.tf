@@ -17,7 +17,7 @@ locals {
       | filter message in ["purged", "not purged", "skipped"]
       | filter @message like "css/site.css" or (message != "skipped" and not ispresent(urls.0) and not ispresent(urls.0.url))
       | sort @timestamp desc
-      | limit 200
+      | limit 10000
     EOT
     "Why is this one parked?" = <<-EOT
       # What was parked, what stopped the purges, and how invocations ended that did not end well. Choose the time: a
@@ -29,7 +29,7 @@ locals {
       fields @timestamp, level, message, code, reason, kind, first, `dead_letter_id`, `message_id`, record.status
       | filter message = "parked" or level = "ERROR" or (type = "platform.report" and record.status != "success")
       | sort @timestamp desc
-      | limit 200
+      | limit 10000
     EOT
   }
 }

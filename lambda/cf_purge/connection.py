@@ -109,7 +109,7 @@ class Connection(HTTPConnection):
     @property
     def is_dropped(self) -> bool:
         """Tell whether the other side has closed it, or has said something nobody asked for."""
-        if self.sock is None:
+        if self.sock is None or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
             return True
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)

@@ -238,7 +238,7 @@ class Invocation:
         if sum(len(job.purges) for job in jobs) <= self._load.urls_per_request:
             return
         jobs = self._collapsed(jobs)
-        if not self._purger.fits([purge for job in jobs for purge in job.purges], self._seconds):
+        if not self._purger.fits(list(dict.fromkeys(purge for job in jobs for purge in job.purges)), self._seconds):
             del self._jobs[source]
             raise Rejected(f"It asks for more than one invocation can purge ({len(jobs)} items): split it.", "TooLarge")
 

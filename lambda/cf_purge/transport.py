@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException, HTTPMessage
 from typing import NamedTuple, TypeVar
@@ -16,6 +15,8 @@ T = TypeVar("T")
 # Ten messages of SQS's largest size; whatever is longer is no answer of Cloudflare's or AWS's.
 MAX_ANSWER_BYTES = 12 << 20
 CONNECTIONS = 8  # to one host, at most
+# Cloudflare has refused whoever does not say what he is.
+_OWN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "cf_purge"}
 
 
 class Answer(NamedTuple):
@@ -74,12 +75,17 @@ class Transport:
             try:
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 # Who answers before it has taken in all of the request has answered all the same.
-                with contextlib.suppress(BrokenPipeError):
-                    connection.request(method, target, body, {**headers, "Accept-Encoding": "identity"})
+                try:
+                    connection.request(method, target, body, {**headers, **_OWN_HEADERS})
                     is_sent = True
+                except (BrokenPipeError, ConnectionResetError):
+                    if connection.sock is None:  # it was not even connected
+                        raise
                 with connection.getresponse() as response:
                     if response.status < 200:
                         raise HTTPException("an answer before the answer, which would be taken for the next one's")
+                    if len(set(response.headers.get_all("Content-Length", ()))) > 1:  # RFC 9112 section 6.3
+                        raise HTTPException("an answer of two lengths")
                     content = response.read(MAX_ANSWER_BYTES + 1)
                     if len(content) > MAX_ANSWER_BYTES:
                         raise Transient("The answer is longer than any real one.")

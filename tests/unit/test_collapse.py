@@ -288,6 +288,13 @@ PLACES = st.lists(
     min_size=1,
     max_size=3,
 )
+def test_what_several_targets_name_alike_counts_once_for_how_much_a_message_may_ask_for() -> None:
+    one, other = target(), target(hosts=["b.example.org"])
+    world = World(document(targets=[one, other, one, other], collapse_above=1000, max_concurrency=160))
+    assert world.returned(sqs_event({"keys": ["k0", "k1"]})) == []
+    assert (world.aws.parked, len(world.cloudflare.accepted)) == ([], 4)
+
+
 KEYS = st.lists(
     st.lists(st.sampled_from(["a", "b", "index.html", "(1)", "ü c.html"]), min_size=1, max_size=3).map("/".join),
     max_size=8,

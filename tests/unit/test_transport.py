@@ -39,6 +39,7 @@ def test_a_post_arrives_as_it_was_given_and_the_answer_comes_back(serve: Serve, 
     assert received.headers["authorization"] == f"Bearer {TOKEN}"
     assert received.headers["content-type"] == "application/json"
     assert received.headers["accept-encoding"] == "identity"
+    assert received.headers["user-agent"] == "cf_purge"
 
 
 def test_a_get_arrives_without_a_body_and_the_answer_comes_back(serve: Serve, transport: Transport) -> None:
@@ -50,6 +51,7 @@ def test_a_get_arrives_without_a_body_and_the_answer_comes_back(serve: Serve, tr
     assert (received.method, received.path, received.body) == ("GET", "/zones?name=a%20b", b"")
     assert received.headers["authorization"] == f"Bearer {TOKEN}"
     assert received.headers["accept-encoding"] == "identity"
+    assert received.headers["user-agent"] == "cf_purge"
     assert "content-type" not in received.headers
 
 
@@ -276,6 +278,7 @@ def say(*words: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
         pytest.param(
             say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"), id="a chunk of zz bytes"
         ),
+        pytest.param(say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\nokok"), id="two lengths"),
         pytest.param(reset, id="a reset"),
         pytest.param(say(), id="nothing at all"),
         pytest.param(say(b"220 smtp.example.com ESMTP\r\n"), id="another protocol"),
@@ -374,6 +377,21 @@ def test_an_encrypted_connection_is_kept_and_used_again(serve: Serve, authority:
         assert transport.post(named(server.url), HEADERS, b"{}", 2.0).status == 200
     transport.close()
     assert [received.connection for received in server.received] == [1, 1, 1]
+
+
+@by_name
+def test_more_than_was_asked_for_is_seen_inside_of_an_encrypted_connection_too(
+    serve: Serve, authority: trustme.CA
+) -> None:
+    server, transport = serve(tls(authority)), Transport()
+    forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+    rest = b" " * 9_000 + forged  # beyond what the reader of the first answer has taken in
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    server.respond = lambda handler: (handler.wfile.write(answer + rest), None)[1]
+    assert transport.post(named(server.url), HEADERS, b"{}", 2.0).body == b"ok"
+    server.respond = lambda handler: write(handler, 400, b"second")
+    assert transport.post(named(server.url), HEADERS, b"{}", 2.0).body == b"second"
+    transport.close()
 
 
 @by_name

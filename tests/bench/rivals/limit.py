@@ -1,4 +1,4 @@
-"""The least there can be: a bare interpreter imports urllib3, opens a TLS context, posts one purge, and says so.
+"""What urllib3 allows: a bare interpreter imports it, opens a TLS context, posts one purge, and says so.
 
 No runtime loop, no event, no parameter to read; the body is given. Nothing that uses urllib3 answers sooner.
 """

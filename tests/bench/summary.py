@@ -25,7 +25,12 @@ def table(records: Mapping[str, Record]) -> str:
         sdk += f", {1 / compiled.value:.1f} with bytecode in its package" if compiled else ""
         rows += [
             ("cold start, until the purge is accepted", "1", naive, sdk),
-            ("the same, beside an interpreter that imports urllib3 and posts one purge", _ratio(found["ours / limit"]), "", ""),
+            (
+                "the same, beside an interpreter that imports urllib3 and posts one purge",
+                _ratio(found["ours / limit"]),
+                "",
+                "",
+            ),
         ]
     for objects in ("1 object", "100 objects", "10,000 objects"):
         if f"requests for {objects}" in found:

@@ -288,6 +288,8 @@ PLACES = st.lists(
     min_size=1,
     max_size=3,
 )
+
+
 def test_what_several_targets_name_alike_counts_once_for_how_much_a_message_may_ask_for() -> None:
     one, other = target(), target(hosts=["b.example.org"])
     world = World(document(targets=[one, other, one, other], collapse_above=1000, max_concurrency=160))

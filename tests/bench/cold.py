@@ -46,6 +46,7 @@ def measure(effort: Effort) -> Part:
             ratio_of("ours / naive", ours, times["naive"], 0.45),
             ratio_of("ours / sdk", ours, times["sdk"], 0.25),
             ratio_of("ours / limit", ours, times["limit"], 1.6),
+            ratio_of("ours / bare", ours, times["bare"]),
             ratio_of("ours, invoked by S3 / naive", times[DIRECT], times["naive"]),
             ratio_of("ours, invoked by S3 / sdk", times[DIRECT], times["sdk"]),
             ratio_of(f"ours / {COMPILED}", ours, times[COMPILED]),
@@ -68,7 +69,8 @@ def measure(effort: Effort) -> Part:
             "Ours gets a batch of one message, as its queue delivers it; naive and sdk get S3's event itself.",
             "SSM and Cloudflare answer from this machine over TLS, checked against a list of authorities as long as"
             " a real one: networks add the same to all of them, and one more exchange to whoever connects more.",
-            "The limit is timed until it says that it has the answer, not until it has ended.",
+            "The limit, and bare, which is the limit with http.client in the place of urllib3, are timed until they say"
+            " that they have the answer, not until they have ended. They read no event, no parameter, and log nothing.",
             "Of every run is checked that Cloudflare was asked for that one purge, with the token from SSM.",
         ),
     )
@@ -87,7 +89,7 @@ def subjects_on(place: Ground) -> Subjects:
         "naive": lambda: rival("naive"),
         "sdk": lambda: rival("sdk", is_packaged=True),
         COMPILED: lambda: rival("sdk"),
-        "limit": lambda: _checked(place, script(place.limit(URL))),
+        **{name: lambda name=name: _checked(place, script(place.limit(URL, name))) for name in ("limit", "bare")},  # type: ignore[misc]
     }
 
 

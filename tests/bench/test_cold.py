@@ -92,7 +92,7 @@ def test_the_figures_are_of_all_rounds_but_the_first_and_taken_in_turns(monkeypa
 
     def subjects_on(_: Ground) -> cold.Subjects:
         times = {cold.QUEUED: 40.0, cold.DIRECT: 30.0, "naive": 100.0, "sdk": 200.0, cold.COMPILED: 150.0}
-        times["limit"] = 20.0
+        times |= {"limit": 20.0, "bare": 16.0}
 
         def taken(name: str) -> Run:
             order.append(name)
@@ -105,17 +105,18 @@ def test_the_figures_are_of_all_rounds_but_the_first_and_taken_in_turns(monkeypa
     monkeypatch.setattr(cold, "subjects_on", subjects_on)
     part = cold.measure(Effort(repeats=15))
     figures = {figure.name: figure for figure in part.figures}
-    ratios = [figures[f"ours / {name}"] for name in ("naive", "sdk", "limit")]
+    ratios = [figures[f"ours / {name}"] for name in ("naive", "sdk", "limit", "bare")]
     assert [(ratio.value, ratio.high, ratio.at_most) for ratio in ratios] == [
         (0.4, 0.4, 0.45),
         (0.2, 0.2, 0.25),
         (2.0, 2.0, 1.6),
+        (2.5, 2.5, None),
     ]
     assert all(figure.samples == 15 for figure in part.figures)
     assert figures["ours, invoked by S3 / naive"].value == 0.3
-    assert len(order) == 16 * 6
-    rounds = [tuple(order[at : at + 6]) for at in range(0, len(order), 6)]
-    assert all(len(set(each)) == 6 for each in rounds)
+    assert len(order) == 16 * 7
+    rounds = [tuple(order[at : at + 7]) for at in range(0, len(order), 7)]
+    assert all(len(set(each)) == 7 for each in rounds)
     assert len({each[0] for each in rounds}) > 3
 
 

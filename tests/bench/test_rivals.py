@@ -47,8 +47,9 @@ def test_ours_reads_the_token_once(place: Ground, calls: list[str]) -> None:
     assert calls == ["GetParameter"]
 
 
-def test_the_limit_posts_one_purge_and_asks_nobody_else(place: Ground, calls: list[str]) -> None:
-    assert list(script(place.limit(URL)).answers) == [b"200"]
+@pytest.mark.parametrize("name", ["limit", "bare"])
+def test_the_limit_posts_one_purge_and_asks_nobody_else(place: Ground, calls: list[str], name: str) -> None:
+    assert list(script(place.limit(URL, name)).answers) == [b"200"]
     assert place.check([URL]) == 1
     assert calls == []
 
@@ -65,9 +66,10 @@ def test_a_rival_refuses_a_certificate_of_nobody_known(place: Ground, name: str)
     place.check([])
 
 
-def test_the_limit_refuses_a_certificate_of_nobody_known(place: Ground) -> None:
+@pytest.mark.parametrize("name", ["limit", "bare"])
+def test_the_limit_refuses_a_certificate_of_nobody_known(place: Ground, name: str) -> None:
     with pytest.raises(Failed):
-        script(unknowing(place, place.limit(URL)))
+        script(unknowing(place, place.limit(URL, name)))
     place.check([])
 
 

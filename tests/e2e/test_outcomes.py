@@ -56,7 +56,7 @@ def test_a_rate_limit_is_waited_for_as_asked(site: Site) -> None:
 
     refused, accepted = site.world.control.requests()
     assert (refused.status, accepted.status) == (429, 200)
-    assert 2 <= accepted.time - refused.time < 4
+    assert 2 <= accepted.time - refused.time < 5  # by the queue it would be 5 and more
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,17 @@ def test_a_passing_fault_costs_a_try_and_nothing_else(site: Site, kind: str, ord
 def test_an_outage_is_ridden_out_through_the_queue(site: Site) -> None:
     site.world.control.add_fault("status", times=None, status=503)
     before = site.put("outage.html", "new")
-    retried = wait_for(lambda: site.metrics(before).get("Retried"), 30, "the message was not given back")
-    assert retried == 1
+    wait_for(lambda: site.metrics(before).get("Retried"), 30, "the message was not given back")
     assert site.waiting() == 1
 
     site.world.control.clear_faults()
 
-    site.world.purge_of(url("outage.html"), before, timeout=60)
+    site.world.purge_of(url("outage.html"), before, timeout=90)
     site.empties()
+    wait_for(lambda: site.metrics(before)["Purged"] == 1, 10, "the purge is not in the metrics")
+    # How often it was given back is the machine's affair: a slow one reads the log only after the second time.
+    given_back, requests = site.metrics(before)["Retried"], len(site.world.control.requests())
+    assert given_back * 3 < requests <= given_back * 3 + 3
 
 
 def test_a_message_that_never_works_ends_in_the_dead_letter_queue_by_itself(site: Site) -> None:

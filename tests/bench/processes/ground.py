@@ -87,16 +87,16 @@ class Ground:
         }
         return self._loop(folder, f"{name}.lambda_handler", own, memory)
 
-    def limit(self, url: str) -> Command:
-        """Return the bare interpreter that posts the purge of one URL."""
-        folder = self._folder("limit")
-        (folder / "limit.py").write_bytes((RIVALS / "limit.py").read_bytes())
+    def limit(self, url: str, name: str = "limit") -> Command:
+        """Return the bare interpreter of rivals/<name>.py that posts the purge of one URL."""
+        folder = self._folder(name)
+        (folder / f"{name}.py").write_bytes((RIVALS / f"{name}.py").read_bytes())
         own = {
             "PURGE_URL": f"{self.cloudflare_url}/zones/{factories.ZONE}/purge_cache",
             "TOKEN": _TOKEN,
             "BODY": json.dumps({"files": [url]}),
         }
-        return Command([str(self.python), "limit.py"], folder, {**self._environment(), **own})
+        return Command([str(self.python), f"{name}.py"], folder, {**self._environment(), **own})
 
     def check(self, urls: Collection[str]) -> int:
         """See that Cloudflare was asked for these URLs, each once, by who may; return the requests, and forget them.

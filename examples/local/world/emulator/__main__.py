@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from world.emulator import decryption, delivery, exclusion, moments, moves, queries, starts, waits
+from world.emulator import decryption, delivery, exclusion, lines, moments, moves, queries, starts, waits
 from world.emulator.ministack import eventbridge, iam_actions, lambda_runtime, lambda_svc, logs, s3, sqs, ssm
 
 _REPLACED = (
@@ -14,6 +14,8 @@ _REPLACED = (
     (eventbridge, "_invoke_target", delivery.sending_with_permission),
     (eventbridge, "_dispatch_to_lambda", delivery.invoking_asynchronously),
     (lambda_runtime, "_PYTHON_WORKER_SCRIPT", starts.bare),
+    (lambda_runtime, "_PYTHON_WORKER_SCRIPT", lines.ended),
+    (lambda_runtime.Worker, "_drain_stderr_bounded", lines.to_the_end),
     (lambda_runtime.Worker, "invoke", moments.telling_when_handed),
     (lambda_runtime.Worker, "_spawn", moments.telling_when_ready),
     (lambda_svc, "_route_async_failure", delivery.failing_with_permission),

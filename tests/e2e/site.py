@@ -163,7 +163,11 @@ class Site:
         try:
             wait_for(lambda: self.waiting() == 0, 10, "the queue is not empty")
         except TimeoutError:
-            self.sqs.purge_queue(QueueUrl=self.outputs["queue_url"])
+            self.forget()
+
+    def forget(self) -> None:
+        """Throw away what is in the queue."""
+        self.sqs.purge_queue(QueueUrl=self.outputs["queue_url"])
 
 
 def url(path: str) -> str:

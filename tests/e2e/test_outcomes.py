@@ -40,13 +40,13 @@ def test_one_bad_item_of_a_rejected_request_is_parked_and_the_others_are_purged(
         for number in range(9):
             site.world.purge_of(url(f"fine/{number}.html"), 0, timeout=60)
         [parked] = site.dead_letters()
+        site.empties()  # a new configuration ends the process that still has to delete
     finally:
         restore()
 
     assert json.loads(parked["Body"]) == {"keys": ["stray/bad.html"]}
     assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "ForeignHost"
     assert "1016" in parked["MessageAttributes"]["Reason"]["StringValue"]
-    site.empties()
 
 
 def test_a_rate_limit_is_waited_for_as_asked(site: Site) -> None:
@@ -146,6 +146,7 @@ def test_another_parameter_cannot_be_read(site: Site) -> None:
     assert "not-for-you" not in json.dumps(line)
     assert site.world.control.requests() == []
     assert site.waiting() == 1  # lost is nothing
+    site.forget()
 
 
 def test_a_missing_parameter_is_said_in_words_and_the_message_waits(site: Site) -> None:
@@ -162,6 +163,7 @@ def test_a_missing_parameter_is_said_in_words_and_the_message_waits(site: Site) 
     assert "ParameterNotFound" in line["reason"]
     assert "create it" in line["reason"]
     assert site.waiting() == 1
+    site.forget()
 
 
 def test_a_wrong_configuration_names_its_field_in_the_first_line(site: Site) -> None:

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 # X-Amz-Target prefix and JSON version, from botocore's service models.
 _PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
+# By the beginning of the region: China and the European Sovereign Cloud. The isolated partitions reach no Cloudflare.
+_SUFFIXES = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
 _THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "LimitExceeded")
 TIMEOUT = 3.0  # seconds; both services answer in milliseconds
 
@@ -68,7 +70,7 @@ class Aws:
     def endpoint(self, service: str, region: str) -> str:
         """Return the service's base URL without a trailing slash."""
         override = self._environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._environ.get("AWS_ENDPOINT_URL")
-        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
         return (override or f"https://{service}.{region}.{suffix}").rstrip("/")
 
     def region(self) -> str:

@@ -288,6 +288,7 @@ def test_a_missing_queue_is_misconfigured(aws: Aws) -> None:
         ({}, "sqs", "eu-west-1", "https://sqs.eu-west-1.amazonaws.com"),
         ({}, "ssm", "us-gov-west-1", "https://ssm.us-gov-west-1.amazonaws.com"),
         ({}, "sqs", "cn-north-1", "https://sqs.cn-north-1.amazonaws.com.cn"),
+        ({}, "ssm", "eusc-de-east-1", "https://ssm.eusc-de-east-1.amazonaws.eu"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1/"}, "ssm", "eu-west-1", "http://127.0.0.1:1"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_SSM": "http://b"}, "ssm", "eu-west-1", "http://b"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_SSM": "http://b"}, "sqs", "eu-west-1", "http://a"),

@@ -121,6 +121,11 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
+      condition     = local.package_is_hashed_here ? fileexists(local.package.filename) : true
+      error_message = "lambda.package.filename is not there: correct its path, or give its source_code_hash if it is made in the same apply."
+    }
+
+    precondition {
       # Bytes, as base64 counts them, with room for the variable's name and the ARNs of both queues.
       condition     = length(base64encode(jsonencode(local.function_config))) * 3 / 4 <= 3800
       error_message = "The configuration is larger than the 4 KB Lambda allows for environment variables: shorten targets, include and exclude, or split the bucket over two modules by event_filters."

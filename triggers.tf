@@ -78,24 +78,32 @@ locals {
   )
   two_sided_filters = [for filter in var.event_filters : filter if filter.prefix != "" && filter.suffix != ""]
   takes_every_key   = anytrue([for filter in var.event_filters : filter.prefix == "" && filter.suffix == ""])
-}
-
-resource "aws_cloudwatch_event_rule" "this" {
-  count = var.event_source == "eventbridge" ? 1 : 0
-
-  name        = var.name
-  description = "What changes in s3://${var.bucket}, for the function ${var.name}"
 
   event_pattern = jsonencode({
     source      = ["aws.s3"]
-    detail-type = sort(distinct(flatten([for event in var.events : local.detail_types[split(":", event)[1]]])))
+    detail-type = sort(distinct(flatten([for event in var.events : lookup(local.detail_types, split(":", event)[1], [])])))
     detail = { for field, patterns in {
       bucket = { name = [var.bucket] }
       object = local.takes_every_key ? null : { key = local.key_patterns }
     } : field => patterns if patterns != null }
   })
+}
+
+resource "aws_cloudwatch_event_rule" "this" {
+  count = var.event_source == "eventbridge" ? 1 : 0
+
+  name          = var.name
+  description   = "What changes in s3://${var.bucket}, for the function ${var.name}"
+  event_pattern = local.event_pattern
 
   tags = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(local.event_pattern) <= 4096
+      error_message = "event_filters are more than a rule of EventBridge can hold (4,096 characters): use fewer and shorter ones, and include and exclude for the rest."
+    }
+  }
 }
 
 resource "aws_cloudwatch_event_target" "this" {

@@ -91,7 +91,7 @@ variable "targets" {
   }
 
   validation {
-    condition     = strcontains(var.bucket, ".") || alltrue([for target in var.targets : target.hosts != null if target != null])
+    condition     = can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.bucket)) || alltrue([for target in var.targets : target.hosts != null if target != null])
     error_message = "targets[*].hosts must be named: the bucket's name, which it defaults to, is no hostname."
   }
 
@@ -249,7 +249,7 @@ variable "event_source" {
 
 variable "event_filters" {
   description = <<-EOT
-    Filters of the trigger itself, so that other keys cost nothing; an event passes when any of them fits:
+    Filters of the trigger itself, so that other keys cost nothing; an event passes when any of them fits. S3 takes 100; with `event_source = "eventbridge"` a rule holds 2,048 characters of them, or up to 4,096 where AWS has raised that quota:
     - `prefix`: (Optional) what the key begins with, as the key is, unencoded.
     - `suffix`: (Optional) what the key ends with, as the key is, unencoded.
   EOT
@@ -357,7 +357,7 @@ variable "cloudflare" {
 
   validation {
     condition = (
-      can(regex("^(https://[a-zA-Z0-9.-]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,4})?(/[^\\s?#]*)?$", var.cloudflare.api_url))
+      can(regex("^(https://[a-zA-Z0-9.-]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,4})?(/[!-\"$->@-~]*)?$", var.cloudflare.api_url))
       && try(tonumber(regex("^https?://[^/]*:([0-9]+)(?:/|$)", var.cloudflare.api_url)[0]), 443) <= 65535
     )
     error_message = "cloudflare.api_url must be an https URL (http on loopback only), such as https://api.cloudflare.com/client/v4."
@@ -544,6 +544,12 @@ variable "lambda" {
   validation {
     condition     = var.lambda.package == null ? true : var.lambda.package.s3_object_version == null || var.lambda.package.s3_bucket != null
     error_message = "lambda.package.s3_object_version is for a package in S3: give s3_bucket and s3_key with it, or leave it out."
+  }
+
+  validation {
+    # AWS answers in base64: any other notation would be a change in every plan.
+    condition     = try(var.lambda.package.source_code_hash, null) == null ? true : can(regex("^[A-Za-z0-9+/]{43}=$", var.lambda.package.source_code_hash))
+    error_message = "lambda.package.source_code_hash must be the SHA-256 in base64, as filebase64sha256 and output_base64sha256 give it, not in hex."
   }
 }
 

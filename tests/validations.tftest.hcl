@@ -175,6 +175,16 @@ run "a_bucket_that_is_no_hostname_needs_hosts" {
   expect_failures = [var.targets]
 }
 
+run "a_bucket_with_dots_that_is_no_hostname_needs_hosts" {
+  command = plan
+
+  variables {
+    bucket = "my-.assets"
+  }
+
+  expect_failures = [var.targets]
+}
+
 run "a_bucket_that_is_no_hostname_is_taken_with_hosts" {
   command = plan
 

@@ -157,6 +157,26 @@ run "a_file_that_is_not_there_yet_is_taken_with_its_hash" {
   }
 }
 
+run "a_file_that_is_not_there_is_refused_without_its_hash" {
+  command = plan
+
+  variables {
+    lambda = { package = { filename = "made-later.zip" } }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_hash_in_hex_is_refused" {
+  command = plan
+
+  variables {
+    lambda = { package = { filename = "lambda/cf_purge.zip", source_code_hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" } }
+  }
+
+  expect_failures = [var.lambda]
+}
+
 run "a_role_both_made_and_brought_is_refused" {
   command = plan
 

@@ -61,6 +61,16 @@ run "credentials_in_the_api_url_are_refused" {
   expect_failures = [var.cloudflare]
 }
 
+run "an_api_url_with_an_umlaut_is_refused" {
+  command = plan
+
+  variables {
+    cloudflare = { api_url = "https://api.example.com/ü" }
+  }
+
+  expect_failures = [var.cloudflare]
+}
+
 run "a_port_that_is_none_is_refused" {
   command = plan
 

@@ -296,3 +296,14 @@ run "no_event_filter_is_refused_with_eventbridge_too" {
 
   expect_failures = [var.event_filters]
 }
+
+run "more_filters_than_a_rule_can_hold_are_refused" {
+  command = plan
+
+  variables {
+    event_source  = "eventbridge"
+    event_filters = [for number in range(150) : { prefix = "folder-${number}/", suffix = ".html" }]
+  }
+
+  expect_failures = [aws_cloudwatch_event_rule.this]
+}

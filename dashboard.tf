@@ -136,7 +136,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         # ${var.name}
         Purges from Cloudflare what changes in `s3://${var.bucket}`: ${local.links["log"]}, ${local.links["function"]}, ${local.links["queue"]}, ${local.links["dead letters"]}, and as ${local.links["log queries"]}, in the folder `${var.name}` of the saved ones, ${join(" and ", [for title, _ in local.log_queries : "*${title}*"])}
 
-        Something is wrong? First let it say what: `${local.check_command}` Then do what the alarm's description says. More: docs/operations.md of the module.
+        Something is wrong? First let it say what: `${local.check_command}` ${var.alarms.enabled ? "Then do what the alarm's description says. " : ""}More: docs/operations.md of the module.
 
         Made by Terraform: what is changed here by hand is lost.
       EOT

@@ -78,6 +78,11 @@ run "without_alarms_the_words_take_their_place" {
     condition     = jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets[0].width == 24
     error_message = "There is a gap where the alarms would be."
   }
+
+  assert {
+    condition     = !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "alarm's description")
+    error_message = "The words send the reader to an alarm that does not exist."
+  }
 }
 
 run "every_alarm_is_on_the_dashboard" {

@@ -24,8 +24,9 @@ BATCH = 10  # entries in one SQS call
 # least, and what is left of the receives lasts for more than four hours.
 _OBEDIENT_RECEIVES = 8
 _SHORTEST_CALL = 0.2  # seconds; with less left than this none is begun
-# Of our own back-off this much is left to chance: what failed together need not come again together.
-_JITTER = 0.2
+# Of our own back-off this much is left to chance: what failed together need not come again together. With more, thirty
+# receives could be over within the five hours of an outage that they are to last.
+_JITTER = 0.1
 
 
 def delay_after(error: Exception, receives: int, chance: float) -> int:

@@ -208,7 +208,7 @@ def test_the_number_of_receives_of_a_drained_message_sets_its_delay() -> None:
     world.aws.script["ReceiveMessage"] = [answer(200, {"Messages": [message]})]
     world.cloudflare.script = [outage()] * 3
     world.returned(batch())
-    assert world.aws.delays["r"] == 36
+    assert world.aws.delays["r"] == 38
     assert world.aws.delays["receipt-m0"] == 5
 
 

@@ -107,7 +107,7 @@ def test_a_thousand_changes_become_ten_requests() -> None:
 def test_an_outage_gives_every_message_back_for_later(world: World, receives: int) -> None:
     world.cloudflare.script = [outage()] * 3
     assert world.returned(sqs_event(s3_event("a"), s3_event("b"), receives=receives)) == ["m0", "m1"]
-    delay = math.ceil(0.9 * min(900, 5 * 2 ** (receives - 1)))
+    delay = math.ceil(0.95 * min(900, 5 * 2 ** (receives - 1)))
     assert world.aws.delays == {"receipt-m0": delay, "receipt-m1": delay}
     assert world.metrics["Retried"] == 2
     assert world.metrics["Misconfigured"] == 0

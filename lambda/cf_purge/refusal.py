@@ -40,7 +40,8 @@ _RATE_LIMIT_CODES = frozenset({1134, 1083, 1102, 1113, 1115})
 _KNOWN = _ITEM | _MISCONFIGURED.keys()
 _FOREIGN = frozenset({1016, 1082})
 _RATE_LIMIT = re.compile(r"rate.?limit", re.IGNORECASE)
-_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+_LONGEST_WAIT = 86400.0  # seconds; whoever asks for more does not mean it
 # https://developers.cloudflare.com/fundamentals/api/reference/limits/#rate-limiting-headers
 _RESET_SECONDS = re.compile(r"\bt=([0-9]{1,6})\b")
 
@@ -90,13 +91,13 @@ def _wait_asked_for(answer: Answer) -> float | None:
     """Seconds from `Retry-After` (RFC 9110: seconds or a date), else from the `t=` of `Ratelimit`; None for neither."""
     retry_after = answer.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(retry_after):
-        return float(retry_after)
+        return min(float(retry_after), _LONGEST_WAIT)
     if retry_after:
         try:
             # Against the answer's own date: no clock has to agree with another.
             span = parsedate_to_datetime(retry_after) - parsedate_to_datetime(answer.headers.get("date", ""))
             return max(0.0, span.total_seconds())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):  # of a year that no calendar has
             pass
     reset = _RESET_SECONDS.search(answer.headers.get("ratelimit", "")) if answer.status == 429 else None
     return float(reset[1]) if reset else None

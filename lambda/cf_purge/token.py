@@ -51,12 +51,17 @@ class Token:
             Misconfigured: no such parameter, no right to read it, or a value that cannot be a token.
         """
         if self._value is None or self._clock.now() >= self._fetch_after:
-            self.refresh(deadline)
+            try:
+                self.refresh(deadline)
+            except Transient:
+                if self._value is None:
+                    raise
+                self._fetch_after = self._clock.now() + _STALE_TTL
         assert self._value is not None
         return self._value
 
     def refresh(self, deadline: float = math.inf) -> None:
-        """Fetch the token anew; raises as `get` does."""
+        """Fetch the token anew; raises as `get` does, whatever is cached: who asks for it has been refused with that."""
         now = self._clock.now()
         if self._config.api_token is not None:
             self._value, self._fetch_after = _checked(self._config.api_token, self.place), now + TTL
@@ -70,11 +75,6 @@ class Token:
                 raise OutOfTime("No time is left to read the API token.")
             payload = {"Name": name, "WithDecryption": True}
             result = self._aws.call("ssm", "GetParameter", payload, region, min(TIMEOUT, left))
-        except Transient:
-            if self._value is None:
-                raise
-            self._fetch_after = now + _STALE_TTL
-            return
         except Refused as error:
             remedy = _REMEDIES.get(error.code, "check it and the function's role")
             if error.code == "AccessDeniedException" and _KMS.search(str(error)):

@@ -66,7 +66,7 @@ def checked_bucket(bucket: str | None, config: Config) -> str:
         Rejected: it is not the configured one, none at all, or not said where any would do.
     """
     if config.bucket is not None and bucket not in (None, config.bucket):
-        raise Rejected(f"The event is about bucket {bucket}, this function serves {config.bucket}.", "ForeignBucket")
+        raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {config.bucket}.", "ForeignBucket")
     bucket = bucket or config.bucket
     if bucket is None:
         raise Rejected('Say which bucket it is about: add "bucket" to the event.', "UnknownEvent")

@@ -11,6 +11,7 @@ from cf_purge.errors import Rejected, UnknownEvent
 
 # Deeper than S3 in SNS in SQS in a dead letter ever gets.
 _MAX_DEPTH = 5
+_MAX_ERRORS = 20  # of one event: each holds the stack it was raised from, and a message has room for 500,000
 _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 # Manual events: lists of strings, and what is asked for by a `true`.
 _LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
@@ -131,7 +132,8 @@ def _collect(document: object, asked: Asked, depth: int) -> None:
             try:
                 _collect_record(record, asked, depth)
             except Rejected as error:
-                asked.errors.append(error)
+                if len(asked.errors) < _MAX_ERRORS:
+                    asked.errors.append(error)
     elif document.get("Type") == "Notification" and "Message" in document:
         _collect(document["Message"], asked, depth + 1)
     elif "requestPayload" in document:  # the destination of a failed asynchronous invocation

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _PATIENT_RECEIVES = 3
+_MANY = 1024  # items of one message, from where on it is asked each time they double whether they fit
 
 
 class Invocation:
@@ -97,7 +98,7 @@ class Invocation:
             self.plan(source, asked)
             if asked.dry_run:
                 log.info("dry run", invalidations=shown(self._collapsed(self._jobs.pop(source, []))))
-            self._refuse_too_large(source)
+            self._refuse_too_large(source, len(self._jobs.get(source, ())))
             for job in self._jobs.get(source, ()):
                 self._load.add(job.purges)
         except Rejected as error:
@@ -113,11 +114,15 @@ class Invocation:
         for error in asked.errors:
             self.fail(source, error)
         items: list[Change | Named] = [*asked.changes, *asked.named]
-        for item in items:
+        for count, item in enumerate(items, 1):
             try:
                 self._add(self._job_of(source, item) if isinstance(item, Change) else self._job_named(source, item))
             except Rejected as error:
                 self.fail(source, error)
+            # Half of a message that is too large anyhow need not be held in memory; more URLs may collapse to fewer.
+            is_asked = count >= _MANY and not count & (count - 1)
+            if is_asked and source and not asked.dry_run and self._config.collapse_above is None:
+                self._refuse_too_large(source, len(items))
 
     def collapse(self) -> None:
         """Replace the URLs of targets that have too many of them, as `purge` does before it begins."""
@@ -232,7 +237,7 @@ class Invocation:
 
         return collapsed(jobs, self._config, self._config.collapse_above)
 
-    def _refuse_too_large(self, source: str) -> None:
+    def _refuse_too_large(self, source: str, items: int) -> None:
         """A message is done when all of it is: one that no invocation can get through would come again for ever."""
         jobs = self._jobs.get(source, [])
         if sum(len(job.purges) for job in jobs) <= self._load.urls_per_request:
@@ -240,7 +245,7 @@ class Invocation:
         jobs = self._collapsed(jobs)
         if not self._purger.fits(list(dict.fromkeys(purge for job in jobs for purge in job.purges)), self._seconds):
             del self._jobs[source]
-            raise Rejected(f"It asks for more than one invocation can purge ({len(jobs)} items): split it.", "TooLarge")
+            raise Rejected(f"It asks for more than one invocation can purge ({items} items): split it.", "TooLarge")
 
     def _begin_checks(self) -> None:
         """Read the parameter anew: a check is about what is stored, not about what is remembered."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 CONNECT_TIMEOUT = 3.0  # seconds
+# What stood still for longer, a frozen environment with it, may lead nowhere without anybody having said so. Then it is
+# the request's time-out that finds out; a new connection costs some milliseconds.
+MOST_IDLE = 60.0  # seconds
 
 
 class _Request(threading.local):
@@ -83,6 +86,7 @@ class Connection(HTTPConnection):
         if context is not None:
             self.default_port = 443
         super().__init__(host, port)
+        self.idle_since = 0.0  # by the system's clock, which goes on while an environment is frozen
 
     def connect(self) -> None:
         """Connect to the first address of the name that answers.
@@ -108,7 +112,9 @@ class Connection(HTTPConnection):
 
     @property
     def is_dropped(self) -> bool:
-        """Tell whether the other side has closed it, or has said something nobody asked for."""
+        """Tell whether it was idle for too long, or the other side has closed it or said something nobody asked for."""
+        if not 0 <= time.time() - self.idle_since <= MOST_IDLE:
+            return True
         if self.sock is None or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
             return True
         poll = select.poll()

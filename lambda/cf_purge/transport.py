@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException, HTTPMessage
+from time import time
 from typing import NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -96,6 +97,7 @@ class Transport:
                     is_reusable = is_reusable and len(idle) < CONNECTIONS
             finally:
                 if is_reusable:
+                    connection.idle_since = time()
                     idle.append(connection)
                 else:
                     connection.close()

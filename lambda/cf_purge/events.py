@@ -17,6 +17,8 @@ _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/o
 _LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
 _SWITCHES = ("everything", "check")
 _OPTIONS = ("bucket", "zone_id", "dry_run", "hop")
+_JSON_SPACE = " \t\n\r"
+_decode_first = json.JSONDecoder().raw_decode
 
 
 class Change(NamedTuple):
@@ -112,7 +114,7 @@ def asked_by(document: object) -> Asked:
 def _collect(document: object, asked: Asked, depth: int) -> None:
     if isinstance(document, str):
         try:
-            document = json.loads(document)
+            document = _decoded(document)
         except (ValueError, RecursionError):
             raise UnknownEvent("The message is not JSON.") from None
     if not isinstance(document, dict):
@@ -151,6 +153,15 @@ def _collect(document: object, asked: Asked, depth: int) -> None:
         )
     if "hop" in document:  # whatever it says: a mark that could be wrong could make a loop
         asked.is_repurge = True
+
+
+def _decoded(text: str) -> object:
+    """As `json.loads`, which takes a third longer for a notification."""
+    text = text.strip(_JSON_SPACE)
+    document, end = _decode_first(text)
+    if end < len(text):
+        raise ValueError
+    return document
 
 
 def _collect_record(record: object, asked: Asked, depth: int) -> None:

@@ -130,7 +130,7 @@ class Check:
 
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
-        hosts = [host for target in self._config.targets if target.zone_id == purge.zone.id for host in target.hosts]
+        hosts = [host for target in self._config.targets if target.zone.id == purge.zone.id for host in target.hosts]
         names = {name for host in hosts or [purge.host] for name in _domains(host)}
         return sorted(names, key=lambda name: (len(name), name))[:_MOST_NAMES]
 

@@ -50,7 +50,7 @@ PLANS = {
 class Target(NamedTuple):
     """One place where the bucket's objects are served."""
 
-    zone_id: str
+    zone: Zone
     hosts: tuple[str, ...] = ()  # lower case; none means the bucket's name
     key_prefix: str = ""  # "" or ends in "/"; removed from the key
     path_prefix: str = ""  # "" or ends in "/", never starts with one; decoded
@@ -60,11 +60,6 @@ class Target(NamedTuple):
     clean_urls: bool = False
     header_variants: tuple[tuple[tuple[str, str], ...], ...] = ()
     tags: tuple[str, ...] = ()  # templates
-    environment_id: str | None = None
-
-    @property
-    def zone(self) -> Zone:
-        return Zone(self.zone_id, self.environment_id)
 
 
 class Config(NamedTuple):

@@ -22,6 +22,7 @@ from cf_purge.config import (
 from cf_purge.errors import Misconfigured
 from cf_purge.fields import Fields
 from cf_purge.filters import KeyFilter
+from cf_purge.purge import Zone
 
 VARIABLE = "CF_PURGE_CONFIG"
 
@@ -112,7 +113,7 @@ def _target(fields: Fields) -> Target:
     if environment_id is not None and not _ENVIRONMENT_ID.fullmatch(environment_id):
         raise fields.wrong("environment_id", "must be the id of a zone environment")
     target = Target(
-        zone_id=checked_zone_id(fields.text("zone_id"), fields.path("zone_id")),
+        zone=Zone(checked_zone_id(fields.text("zone_id"), fields.path("zone_id")), environment_id),
         hosts=hosts,
         key_prefix=_folder(fields.text("key_prefix", "")),
         path_prefix=_folder(path_prefix),
@@ -122,7 +123,6 @@ def _target(fields: Fields) -> Target:
         clean_urls=fields.flag("clean_urls"),
         header_variants=fields.headers("header_variants"),
         tags=tags,
-        environment_id=environment_id,
     )
     fields.refuse_unknown()
     return target

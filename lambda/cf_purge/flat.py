@@ -15,6 +15,7 @@ from cf_purge.config import (
 )
 from cf_purge.errors import Misconfigured
 from cf_purge.filters import KeyFilter
+from cf_purge.purge import Zone
 
 
 def read_variables(environ: Mapping[str, str]) -> Config:
@@ -27,7 +28,7 @@ def read_variables(environ: Mapping[str, str]) -> Config:
     address = environ.get("CLOUDFLARE_API_EMAIL")
     return Config(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
-        targets=(Target(checked_zone_id(environ["CLOUDFLARE_ZONE_ID"], "CLOUDFLARE_ZONE_ID")),),
+        targets=(Target(Zone(checked_zone_id(environ["CLOUDFLARE_ZONE_ID"], "CLOUDFLARE_ZONE_ID"))),),
         keys=KeyFilter.of(_globs(environ, "INCLUDED_EXTS"), _globs(environ, "EXCLUDED_EXTS")),
         api_token_parameter=parameter_name(name) if name else None,
         api_token=None if name else key,

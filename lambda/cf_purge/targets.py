@@ -17,7 +17,7 @@ _SPELLINGS = (
     "/!*'()",  # ECMAScript's encodeURIComponent
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-~/]*")
-_DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
+_DOT_SEGMENTS = frozenset((".", ".."))
 _PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|ext)\}")
 # A tag is printable ASCII without spaces, and a comma ends it in the header that sets it.
 _IN_TAGS = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
@@ -53,7 +53,7 @@ def within(config: Config, zone_id: str | None) -> Config:
     """
     if zone_id is None:
         return config
-    targets = tuple(target for target in config.targets if target.zone_id == zone_id.lower())
+    targets = tuple(target for target in config.targets if target.zone.id == zone_id.lower())
     if not targets:
         raise Rejected(f"{zone_id[:64]!r} is the zone of no target: add it to targets[*].zone_id.", "ForeignZone")
     return config._replace(targets=targets)
@@ -120,9 +120,13 @@ def path_of(key: str, target: Target) -> str | None:
         return None
     path = target.path_prefix + key[len(target.key_prefix) :]
     is_marker = path.endswith("/") or not path
-    if (is_marker and "" not in target.index_documents) or _DOT_SEGMENT.search(path):
+    if (is_marker and "" not in target.index_documents) or _has_dot_segment(path):
         return None
     return path
+
+
+def _has_dot_segment(path: str) -> bool:
+    return not _DOT_SEGMENTS.isdisjoint(path.split("/"))
 
 
 def pages_of(path: str, target: Target) -> list[str]:
@@ -135,7 +139,7 @@ def pages_of(path: str, target: Target) -> list[str]:
     elif target.clean_urls and name.endswith(".html") and name != ".html":
         pages = [path.removesuffix(".html")]
     # The folder that is the target's own root has its clean URL outside of the target.
-    return [page for page in pages if page.startswith(target.path_prefix) and not _DOT_SEGMENT.search(page)]
+    return [page for page in pages if page.startswith(target.path_prefix) and not _has_dot_segment(page)]
 
 
 def spellings(path: str) -> list[str]:

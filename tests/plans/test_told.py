@@ -8,6 +8,7 @@ import pytest
 
 from cf_purge.config import Config, Target
 from cf_purge.document import read_document
+from cf_purge.purge import Zone
 from tests.plans.planning import Plan, label
 from tests.plans.told import COLLAPSING, EVERY_KIND, KINDS, SECOND_PURGES, SMALLEST, ZONE_ID
 
@@ -29,30 +30,30 @@ def told(plan: Plan, case: str) -> Config:
 
 
 def test_what_is_left_out_because_it_is_the_default_is_the_functions_default(plan: Plan) -> None:
-    target = Target(ZONE_ID)
+    target = Target(Zone(ZONE_ID))
     for name, default in json.loads(evaluated(plan, SMALLEST, "target_defaults")).items():
         own = getattr(target, name)
         assert own == (tuple(default) if isinstance(default, list) else default), name
 
 
 def test_the_smallest_target_is_its_zone_and_its_host(plan: Plan) -> None:
-    assert told(plan, SMALLEST).targets == (Target(ZONE_ID, (HOST,)),)
+    assert told(plan, SMALLEST).targets == (Target(Zone(ZONE_ID), (HOST,)),)
 
 
 def test_every_kind_of_target_arrives(plan: Plan) -> None:
     config = told(plan, EVERY_KIND)
     assert config.targets == (
         Target(
-            ZONE_ID,
+            Zone(ZONE_ID),
             (HOST,),
             clean_urls=True,
             header_variants=((("Origin", "https://www.example.com"),), (("Accept", 'a, "b"'),)),
         ),
-        Target(ZONE_ID, (HOST,), purge_by="prefix", environment_id="staging", index_documents=("index.html", "")),
-        Target(ZONE_ID, (HOST,), purge_by="tag", tags=tuple(KINDS[2]["tags"])),
-        Target(ZONE_ID, ("example.com", HOST), purge_by="host", schemes=("https", "http")),
-        Target(ZONE_ID, (HOST,), purge_by="everything", key_prefix="a/", path_prefix="b/"),
-        Target(ZONE_ID, (HOST,), path_prefix="x/" * 30),
+        Target(Zone(ZONE_ID, "staging"), (HOST,), purge_by="prefix", index_documents=("index.html", "")),
+        Target(Zone(ZONE_ID), (HOST,), purge_by="tag", tags=tuple(KINDS[2]["tags"])),
+        Target(Zone(ZONE_ID), ("example.com", HOST), purge_by="host", schemes=("https", "http")),
+        Target(Zone(ZONE_ID), (HOST,), purge_by="everything", key_prefix="a/", path_prefix="b/"),
+        Target(Zone(ZONE_ID), (HOST,), path_prefix="x/" * 30),
     )
 
 

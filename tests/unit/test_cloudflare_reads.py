@@ -9,13 +9,14 @@ import pytest
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target
 from cf_purge.errors import Transient
+from cf_purge.purge import Zone
 from tests.unit.factories import OTHER_ZONE, TOKEN, ZONE
 from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, Sent, answer, outage, refusal, result
 
 
 def asked(fake: FakeCloudflare, **config: Any) -> Cloudflare:
     transport: Any = FakeTransport(fake, FakeAws())
-    return Cloudflare(Config("site", (Target(ZONE),), **config), transport)
+    return Cloudflare(Config("site", (Target(Zone(ZONE)),), **config), transport)
 
 
 def test_a_token_is_verified_as_cloudflare_documents() -> None:

@@ -66,7 +66,7 @@ def test_a_document_says_all_there_is_to_know() -> None:
     )
     assert config.targets == (
         Target(
-            "ab" * 16,
+            Zone("ab" * 16, "5_f-A"),
             ("www.example.com", "cdn_1.example.com"),
             "site/",
             "static/",
@@ -76,10 +76,8 @@ def test_a_document_says_all_there_is_to_know() -> None:
             True,
             ((("Origin", "https://a.example"), ("X-Device", "phone")), (("Origin", "null"),)),
             ("{bucket}:{key}", "{dir}", "{name}-{ext}"),
-            "5_f-A",
         ),
     )
-    assert config.targets[0].zone == Zone("ab" * 16, "5_f-A")
     assert config.endpoint == "invalidate_cache"
     assert (config.collapse_above, config.repurge_after_seconds, config.queue_arn) == (30, 900, QUEUE_ARN)
     assert (config.name, config.bucket, config.api_token_parameter) == ("site", BUCKET, PARAMETER)
@@ -92,7 +90,7 @@ def test_a_document_says_all_there_is_to_know() -> None:
 
 def test_what_a_document_leaves_out_has_the_documented_default() -> None:
     config = read(dead_letter_queue_arn=MISSING)
-    assert config.targets == (Target(ZONE, (HOST,), "", "", ("https",), ("index.html",), "url", False, (), (), None),)
+    assert config.targets == (Target(Zone(ZONE), (HOST,), "", "", ("https",), ("index.html",), "url", False, (), ()),)
     assert config.targets[0].zone == Zone(ZONE, None)
     assert (config.endpoint, config.collapse_above) == ("purge_cache", None)
     assert (config.repurge_after_seconds, config.queue_arn) == (0, None)
@@ -437,6 +435,7 @@ def test_any_target_is_one_or_a_sentence_that_names_its_field(fields: dict[str, 
         assert str(error).split()[1].startswith(tuple(f"targets[0].{name}" for name in (*fields, "tags")))  # noqa: PT017
     else:
         assert (each.purge_by == "tag") == bool(each.tags)
-        for name in ("purge_by", "clean_urls", "environment_id"):
+        assert each.zone.environment_id == fields.get("environment_id")
+        for name in ("purge_by", "clean_urls"):
             if fields.get(name) is not None:
                 assert getattr(each, name) == fields[name]

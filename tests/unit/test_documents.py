@@ -10,6 +10,7 @@ import pytest
 
 from cf_purge import errors
 from cf_purge.config import Target
+from cf_purge.purge import Zone
 from cf_purge.targets import pages_of, path_of, spellings
 from tests.unit.factories import ZONE
 
@@ -40,7 +41,7 @@ def test_the_table_of_keys_is_true(key: str, _rule: str, urls: str) -> None:
     quoted = re.findall(r"`([^`]*)`", key)
     prefixes = dict(re.findall(r'(key_prefix|path_prefix) = "(\w+)"', key))
     target = Target(
-        ZONE, **{name: f"{folder}/" for name, folder in prefixes.items()}, clean_urls="`clean_urls = true`" in key
+        Zone(ZONE), **{name: f"{folder}/" for name, folder in prefixes.items()}, clean_urls="`clean_urls = true`" in key
     )
     path = path_of(quoted[0], target)
     pages = [] if path is None else [path, *pages_of(path, target)]

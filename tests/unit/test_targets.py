@@ -196,7 +196,9 @@ def test_with_the_flat_variables_a_bucket_that_is_no_hostname_is_rejected(bucket
     KEY,
     st.lists(
         st.builds(
-            lambda key, path, hosts, documents: Target(ZONE, tuple(hosts), key, path, ("https",), tuple(documents)),
+            lambda key, path, hosts, documents: Target(
+                Zone(ZONE), tuple(hosts), key, path, ("https",), tuple(documents)
+            ),
             FOLDER,
             FOLDER,
             st.lists(st.sampled_from([HOST, "cdn.example.com"]), min_size=1, unique=True),
@@ -233,7 +235,7 @@ def test_every_purge_lies_on_a_configured_host_below_its_path_and_names_the_key(
 @given(KEY)
 def test_a_key_below_the_prefix_is_never_without_a_purge(key: str) -> None:
     hidden = any(segment in (".", "..") for segment in key.split("/"))
-    served = Target(ZONE, (HOST,), "site/")
+    served = Target(Zone(ZONE), (HOST,), "site/")
     assert (path_of(f"site/{key}", served) is not None) == (not key.endswith("/") and not hidden)
     assert bool(purges_for(f"site/{key}", BUCKET, Config("site", (served,), BUCKET))) == (
         not key.endswith("/") and not hidden

@@ -5,6 +5,7 @@ import pytest
 from cf_purge.config import Config, Target
 from cf_purge.environment import load
 from cf_purge.errors import Misconfigured, OutOfTime, Transient
+from cf_purge.purge import Zone
 from cf_purge.token import TTL, Token
 from tests.unit.factories import PARAMETER, REGION, TOKEN, ZONE, document, environment, flat_environment, s3_event
 from tests.unit.fakes import Reply, World, answer, aws_error, outage
@@ -172,7 +173,7 @@ def test_a_value_that_is_no_token_does_not_replace_the_one_that_is(world: World)
 def test_a_token_from_the_environment_needs_no_region_and_no_call() -> None:
     environ = {"CLOUDFLARE_ZONE_ID": ZONE, "CLOUDFLARE_API_KEY": TOKEN}
     world = World(environ=environ)
-    assert load(environ) == Config("cf_purge", (Target(ZONE),), api_token=TOKEN)
+    assert load(environ) == Config("cf_purge", (Target(Zone(ZONE)),), api_token=TOKEN)
     assert token_of(world).get() == TOKEN
     assert world.transport.sent == []
 

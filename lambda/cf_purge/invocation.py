@@ -100,9 +100,11 @@ class Invocation:
                 items = shown(self._collapsed(self._jobs.pop(source, [])))
                 for start in range(0, len(items) or 1, ITEMS_PER_LINE):
                     log.info("dry run", invalidations=items[start : start + ITEMS_PER_LINE])
-            self._refuse_too_large(source, len(self._jobs.get(source, ())))
-            for job in self._jobs.get(source, ()):
-                self._load.add(job.purges)
+            jobs = self._jobs.get(source, ())
+            purges = [purge for job in jobs for purge in job.purges]
+            if len(purges) > self._load.urls_per_request:
+                self._refuse_too_large(source, len(jobs))
+            self._load.add(purges)
         except Rejected as error:
             self.fail(source, error)
         except Exception as error:
@@ -137,33 +139,31 @@ class Invocation:
     def purge(self) -> None:
         """Bring all jobs' purges to Cloudflare, each copy once, and note how each ended."""
         self.collapse()
-        wanted = dict.fromkeys(purge for job in self.jobs for purge in self._not_accepted(job))
+        jobs, accepted = self.jobs, self._accepted_at
+        wanted = dict.fromkeys(purge for job in jobs for purge in self._not_accepted(job))
         stopped_zones = set()
         try:
             self._begin_checks()
             for request, error in self._purger.run(wanted, self._deadline, self.metrics):
-                now = self._clock.now()
-                for purge in request.purges:
-                    if error is None:
-                        self._accepted_at[purge] = now
-                    else:
-                        self._refused[purge] = error
+                if error is None:
+                    accepted.update(dict.fromkeys(request.purges, self._clock.now()))
+                else:
+                    self._refused.update(dict.fromkeys(request.purges, error))
                 if isinstance(error, Misconfigured):
                     stopped_zones.add(request.zone)
             self._explain()
         except Exception as error:
             _report_unexpected(error)
-        self.metrics.purged += len(self._accepted_at)
+        self.metrics.purged += len(accepted)
         self.metrics.misconfigured += len(stopped_zones)
         self._is_over = True
-        for job in self.jobs:
-            undone = self._not_accepted(job)
+        for job in jobs:
+            times = [accepted[purge] for purge in job.purges if purge in accepted]
+            undone = self._not_accepted(job) if len(times) < len(job.purges) else ()
             if undone:
                 self._undone.setdefault(job.source, []).extend(undone)
-            elif job.change is not None and job.change.at is not None:
-                times = [self._accepted_at[purge] for purge in job.purges if purge in self._accepted_at]
-                if times:
-                    self.metrics.lags.append(max(0.0, max(times) - job.change.at))
+            elif times and job.change is not None and job.change.at is not None:
+                self.metrics.lags.append(max(0.0, max(times) - job.change.at))
 
     def to_repurge(self, returned: Collection[str]) -> list[Job]:
         """Return the changes that are purged and wait for their second purge, but for those of returned sources.
@@ -241,10 +241,7 @@ class Invocation:
 
     def _refuse_too_large(self, source: str, items: int) -> None:
         """A message is done when all of it is: one that no invocation can get through would come again for ever."""
-        jobs = self._jobs.get(source, [])
-        if sum(len(job.purges) for job in jobs) <= self._load.urls_per_request:
-            return
-        jobs = self._collapsed(jobs)
+        jobs = self._collapsed(self._jobs[source])
         if not self._purger.fits(list(dict.fromkeys(purge for job in jobs for purge in job.purges)), self._seconds):
             del self._jobs[source]
             raise Rejected(f"It asks for more than one invocation can purge ({items} items): split it.", "TooLarge")
@@ -276,8 +273,6 @@ class Invocation:
 
     def _not_accepted(self, job: Job) -> list[Purge]:
         accepted, before = self._accepted_at, self._progress.of(job.source)
-        if all(map(accepted.__contains__, job.purges)):
-            return []
         return [purge for purge in job.purges if purge not in accepted and purge not in before]
 
     def _is_done(self, job: Job) -> bool:

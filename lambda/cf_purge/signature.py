@@ -30,23 +30,22 @@ def signed(
 
     `url` has no query, and `at` is in seconds since the epoch.
     """
-    parts = urlsplit(url)
-    stamp = strftime("%Y%m%dT%H%M%SZ", gmtime(at))
+    host, path = _address(url)
+    stamp = _stamp(int(at))
     sent = {**headers, "X-Amz-Date": stamp}
     if credentials.token:
         sent["X-Amz-Security-Token"] = credentials.token
     values = {name.lower(): value for name, value in sent.items()}
-    values["host"] = parts.netloc.lower().removesuffix(
-        ":443" if parts.scheme == "https" else ":80"
-    )  # as clients say it
+    values["host"] = host
     names = sorted(values)
+    signed_names = ";".join(names)
     lines = [
         "POST",
-        quote(parts.path or "/", safe="/~"),
+        path,
         "",  # no query
-        *(f"{name}:{values[name]}" for name in names),
+        *[f"{name}:{values[name]}" for name in names],
         "",
-        ";".join(names),
+        signed_names,
         hashlib.sha256(body).hexdigest(),
     ]
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
@@ -54,9 +53,22 @@ def signed(
     signature = hmac.digest(_key(credentials.secret_key, scope), text.encode(), "sha256").hex()
     sent["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope},"
-        f" SignedHeaders={';'.join(names)}, Signature={signature}"
+        f" SignedHeaders={signed_names}, Signature={signature}"
     )
     return sent
+
+
+@lru_cache(maxsize=1)
+def _stamp(at: int) -> str:
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(at))
+
+
+@lru_cache(maxsize=4)
+def _address(url: str) -> tuple[str, str]:
+    """Return the host, as clients say it, and the encoded path."""
+    parts = urlsplit(url)
+    host = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
+    return host, quote(parts.path or "/", safe="/~")
 
 
 @lru_cache(maxsize=4)  # one a day for each service

@@ -23,6 +23,7 @@ _SHORT_ANSWERS = 3
 _LINGER = 3.0  # seconds
 _LONG_POLL = 1  # seconds
 _MOST_CHARACTERS = 6_000_000  # of all bodies, about what Lambda itself hands over at most
+_IDS = tuple(map(str, range(BATCH)))  # of the entries in one call
 _MEMORY = 10.0  # seconds after which a burst that was not seen to end is over
 
 
@@ -78,9 +79,10 @@ class Drain:
                 if message.id not in seen:
                     seen[message.id] = message.body
                     invocation.read(message.id, message.body)
-            # Whoever invokes the function may give any message any id: what was not read is not deleted.
-            messages += [message for message in received if seen[message.id] == message.body]
-            characters += sum(len(message.body) for message in received)
+                # Whoever invokes the function may give any message any id: what was not read is not deleted.
+                if seen[message.id] == message.body:
+                    messages.append(message)
+                characters += len(message.body)
         self._burst_until = 0.0 if is_over or not messages else self._clock.now() + _MEMORY
         invocation.keep_back(self._clock.now() - began)
         log.info("drained", messages=len(messages))
@@ -121,7 +123,7 @@ class Drain:
     def _not_deleted(self, messages: Sequence[Message], deadline: float) -> list[Message]:
         parts = [messages[start : start + BATCH] for start in range(0, len(messages), BATCH)]
         payloads = [
-            {"Entries": [{"Id": str(index), "ReceiptHandle": each.receipt} for index, each in enumerate(part)]}
+            {"Entries": [{"Id": name, "ReceiptHandle": each.receipt} for name, each in zip(_IDS, part, strict=False)]}
             for part in parts
         ]
         left: list[Message] = []
@@ -132,7 +134,7 @@ class Drain:
                 left += part
                 continue
             done = {str(entry.get("Id")) for entry in _objects(answer.get("Successful"))}
-            left += [message for index, message in enumerate(part) if str(index) not in done]
+            left += [message for name, message in zip(_IDS, part, strict=False) if name not in done]
         return left
 
 

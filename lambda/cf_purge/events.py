@@ -90,9 +90,10 @@ def _message(record: dict[str, Any]) -> Message:
 
 def receives_in(attributes: object) -> int:
     """Return how often a message was received, by its system attributes; 1 when they do not say."""
-    count = str(attributes.get("ApproximateReceiveCount", "") if isinstance(attributes, dict) else "")
+    count = attributes.get("ApproximateReceiveCount") if isinstance(attributes, dict) else None
     if count == "1":
         return 1
+    count = str(count)
     return max(1, int(count[:9])) if count.isascii() and count.isdigit() else 1
 
 

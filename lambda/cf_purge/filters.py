@@ -18,7 +18,7 @@ class KeyFilter(NamedTuple):
         return cls(tuple(map(compile_glob, include)), tuple(map(compile_glob, exclude)))
 
     def takes(self, key: str) -> bool:
-        if any(pattern.fullmatch(key) for pattern in self.exclude):
+        if self.exclude and any(pattern.fullmatch(key) for pattern in self.exclude):
             return False
         return not self.include or any(pattern.fullmatch(key) for pattern in self.include)
 

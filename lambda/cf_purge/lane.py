@@ -61,9 +61,12 @@ class Suspects:
     def requests_for(self, purges: Iterable[Purge], urls_per_request: int, now: float) -> Iterator[Request]:
         """Yield requests of distinct purges, those without suspects first; `now` in seconds since the epoch."""
         by_most: dict[int, list[Purge]] = {}
-        for purge in purges:
-            most, until = self._together.get(purge, (urls_per_request, now))
-            by_most.setdefault(most if until > now else urls_per_request, []).append(purge)
+        if not self._together:
+            by_most[urls_per_request] = list(purges)
+        else:
+            for purge in purges:
+                most, until = self._together.get(purge, (urls_per_request, now))
+                by_most.setdefault(most if until > now else urls_per_request, []).append(purge)
         for most in sorted(by_most, reverse=True):
             for request in requests_for(by_most[most], urls_per_request):
                 yield from request.parts(most)

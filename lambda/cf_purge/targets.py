@@ -132,12 +132,13 @@ def _has_dot_segment(path: str) -> bool:
 def pages_of(path: str, target: Target) -> list[str]:
     """Return the other paths under which a target serves the same object: its folder, its clean URLs."""
     folder, slash, name = path.rpartition("/")
-    pages = []
     if name in target.index_documents:
         pages = [f"{folder}{slash}"] if name else []
         pages += [folder] if target.clean_urls and folder else []
     elif target.clean_urls and name.endswith(".html") and name != ".html":
         pages = [path.removesuffix(".html")]
+    else:
+        return []
     # The folder that is the target's own root has its clean URL outside of the target.
     return [page for page in pages if page.startswith(target.path_prefix) and not _has_dot_segment(page)]
 

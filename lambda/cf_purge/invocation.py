@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _PATIENT_RECEIVES = 3
-_MANY = 1024  # items of one message, from where on it is asked each time they double whether they fit
+_MANY = 1024  # items of one message: each time they double from here on it is asked whether they fit
 
 
 class Invocation:
@@ -118,15 +118,23 @@ class Invocation:
         for error in asked.errors:
             self.fail(source, error)
         items: list[Change | Named] = [*asked.changes, *asked.named]
-        for count, item in enumerate(items, 1):
+        # Half of a message that is too large anyhow need not be held in memory; more URLs may collapse to fewer.
+        looked_at = _MANY if source and not asked.dry_run and self._config.collapse_above is None else math.inf
+        for count, item in enumerate(items):
+            if count >= looked_at:
+                looked_at *= 2
+                self._refuse_too_large(source, len(items))
             try:
-                self._add(self._job_of(source, item) if isinstance(item, Change) else self._job_named(source, item))
+                job = self._job_of(source, item) if isinstance(item, Change) else self._job_named(source, item)
             except Rejected as error:
                 self.fail(source, error)
-            # Half of a message that is too large anyhow need not be held in memory; more URLs may collapse to fewer.
-            is_asked = count >= _MANY and not count & (count - 1)
-            if is_asked and source and not asked.dry_run and self._config.collapse_above is None:
-                self._refuse_too_large(source, len(items))
+                continue
+            self._jobs.setdefault(source, []).append(job)
+            self._has_checks |= job.is_check
+            self.metrics.changes += 1
+            if not job.purges:
+                self.metrics.skipped += 1
+                log.info("skipped", key=job.name)
 
     def collapse(self) -> None:
         """Replace the URLs of targets that have too many of them, as `purge` does before it begins."""
@@ -140,7 +148,7 @@ class Invocation:
         """Bring all jobs' purges to Cloudflare, each copy once, and note how each ended."""
         self.collapse()
         jobs, accepted = self.jobs, self._accepted_at
-        wanted = dict.fromkeys(purge for job in jobs for purge in self._not_accepted(job))
+        wanted = dict.fromkeys(purge for job in jobs for purge in self._progress.without(job.purges, job.source))
         stopped_zones = set()
         try:
             self._begin_checks()
@@ -224,14 +232,6 @@ class Invocation:
         config = within(self._config, named.zone_id)
         return Job(source, named.kind, tuple(purges_for_check(config, named.bucket)), is_check=True)
 
-    def _add(self, job: Job) -> None:
-        self._jobs.setdefault(job.source, []).append(job)
-        self._has_checks = self._has_checks or job.is_check
-        self.metrics.changes += 1
-        if not job.purges:
-            self.metrics.skipped += 1
-            log.info("skipped", key=job.name)
-
     def _collapsed(self, jobs: list[Job]) -> list[Job]:
         if self._config.collapse_above is None:
             return jobs
@@ -241,7 +241,7 @@ class Invocation:
 
     def _refuse_too_large(self, source: str, items: int) -> None:
         """A message is done when all of it is: one that no invocation can get through would come again for ever."""
-        jobs = self._collapsed(self._jobs[source])
+        jobs = self._collapsed(self._jobs.get(source, []))
         if not self._purger.fits(list(dict.fromkeys(purge for job in jobs for purge in job.purges)), self._seconds):
             del self._jobs[source]
             raise Rejected(f"It asks for more than one invocation can purge ({items} items): split it.", "TooLarge")
@@ -272,8 +272,8 @@ class Invocation:
                 self._refused[purge] = said[about]
 
     def _not_accepted(self, job: Job) -> list[Purge]:
-        accepted, before = self._accepted_at, self._progress.of(job.source)
-        return [purge for purge in job.purges if purge not in accepted and purge not in before]
+        purges = self._progress.without(job.purges, job.source)
+        return [purge for purge in purges if purge not in self._accepted_at]
 
     def _is_done(self, job: Job) -> bool:
         return bool(job.purges) and not self._not_accepted(job)

@@ -6,7 +6,7 @@ never by the URL alone: another message about the same object is another change.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from cf_purge.purge import Purge
 
@@ -19,6 +19,11 @@ class Progress:
     def __init__(self) -> None:
         self._accepted: dict[str, Collection[Purge]] = {}
         self._size = 0
+
+    def without(self, purges: Sequence[Purge], message_id: str) -> Sequence[Purge]:
+        """Return those of a message's purges that were not accepted before."""
+        before = self.of(message_id)
+        return [purge for purge in purges if purge not in before] if before else purges
 
     def of(self, message_id: str) -> Collection[Purge]:
         return self._accepted.get(message_id, ())

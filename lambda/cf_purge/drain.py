@@ -76,13 +76,14 @@ class Drain:
             else:
                 calls, short = 1, short + 1 if received else _SHORT_ANSWERS
             for message in received:
-                if message.id not in seen:
-                    seen[message.id] = message.body
-                    invocation.read(message.id, message.body)
+                source, body = message.id, message.body
+                if source not in seen:
+                    seen[source] = body
+                    invocation.read(source, body)
                 # Whoever invokes the function may give any message any id: what was not read is not deleted.
-                if seen[message.id] == message.body:
+                if seen[source] == body:
                     messages.append(message)
-                characters += len(message.body)
+                characters += len(body)
         self._burst_until = 0.0 if is_over or not messages else self._clock.now() + _MEMORY
         invocation.keep_back(self._clock.now() - began)
         log.info("drained", messages=len(messages))

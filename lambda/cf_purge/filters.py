@@ -18,9 +18,13 @@ class KeyFilter(NamedTuple):
         return cls(tuple(map(compile_glob, include)), tuple(map(compile_glob, exclude)))
 
     def takes(self, key: str) -> bool:
-        if self.exclude and any(pattern.fullmatch(key) for pattern in self.exclude):
+        if self.exclude and _matches(key, self.exclude):
             return False
-        return not self.include or any(pattern.fullmatch(key) for pattern in self.include)
+        return not self.include or _matches(key, self.include)
+
+
+def _matches(key: str, patterns: Iterable[re.Pattern[str]]) -> bool:
+    return any(pattern.fullmatch(key) for pattern in patterns)
 
 
 _PIECES = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)

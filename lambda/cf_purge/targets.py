@@ -33,7 +33,10 @@ def purges_for(key: str, bucket: str | None, config: Config) -> list[Purge]:
     bucket = checked_bucket(bucket, config)
     if not config.keys.takes(key):
         return []
-    return [purge for target in config.targets for purge in purges_at(target, key, bucket)]
+    purges: list[Purge] = []
+    for target in config.targets:
+        purges += purges_at(target, key, bucket)
+    return purges
 
 
 def purges_at(target: Target, key: str, bucket: str) -> list[Purge]:
@@ -65,20 +68,23 @@ def checked_bucket(bucket: str | None, config: Config) -> str:
     Raises:
         Rejected: it is not the configured one, none at all, or not said where any would do.
     """
-    if config.bucket is not None and bucket not in (None, config.bucket):
-        raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {config.bucket}.", "ForeignBucket")
-    bucket = bucket or config.bucket
-    if bucket is None:
+    own = config.bucket
+    if own is not None:
+        if bucket is not None and bucket != own:
+            raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {own}.", "ForeignBucket")
+        return own
+    if not bucket:
         raise Rejected('Say which bucket it is about: add "bucket" to the event.', "UnknownEvent")
-    if bucket != config.bucket and not HOST.fullmatch(bucket.lower()):
+    if not HOST.fullmatch(bucket.lower()):
         raise Rejected(f"{bucket[:256]!r} is no bucket's name.", "ForeignBucket")
     return bucket
 
 
 def _purges_of(target: Target, path: str, key: str, bucket: str) -> list[Purge]:
-    zone, hosts, pages = target.zone, hosts_of(target, bucket), pages_of(path, target)
+    hosts, pages = hosts_of(target, bucket), pages_of(path, target)
     if target.purge_by == "url":
         return _urls(target, hosts, [path, *pages])
+    zone = target.zone
     if target.purge_by == "everything":
         return [Purge(zone, EVERYTHING, "")]
     if target.purge_by == "host":

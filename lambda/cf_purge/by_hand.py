@@ -16,6 +16,8 @@ from cf_purge.targets import MAX_SLASHES, checked_bucket, hosts_of, within
 _URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x1f\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _PREFIX = re.compile(r"([^/?#@:\s]+)(/[^?#\x00-\x1f\x7f]*)")
 _TAG = re.compile(r"[!-~]{1,1024}")
+# https://developers.cloudflare.com/support/troubleshooting/http-status-codes/4xx-client-error/error-414/
+_LONGEST = 32_768  # characters of a URL
 
 
 def purges_named(named: Named, config: Config) -> list[Purge]:
@@ -34,7 +36,8 @@ def _url(item: str, bucket: str | None, config: Config) -> list[Purge]:
     rest = _encoded(match[3], "?") if match else None
     if match is None or rest is None or not HOST.fullmatch(match[2].lower()):
         raise Rejected(
-            f"{item[:256]!r} is not a URL such as https://www.example.com/a.css, without a port.", "MalformedUrl"
+            f"{item[:256]!r} is not a URL such as https://www.example.com/a.css, without a port, of at most 32 KB.",
+            "MalformedUrl",
         )
     host = match[2].lower()
     url = f"{match[1].lower()}://{host}{rest if rest.startswith('/') else f'/{rest}'}"
@@ -47,7 +50,7 @@ def _prefix(item: str, bucket: str | None, config: Config) -> list[Purge]:
     if match is None or path is None or not HOST.fullmatch(match[1].lower()) or path.count("/") > MAX_SLASHES:
         raise Rejected(
             f"{item[:256]!r} is not a prefix such as www.example.com/blog/: a host and a path, no scheme, port or"
-            f" query, at most {MAX_SLASHES} slashes.",
+            f" query, at most {MAX_SLASHES} slashes and 32 KB.",
             "MalformedPrefix",
         )
     host = match[1].lower()
@@ -97,7 +100,9 @@ def _zones_of(host: str, bucket: str | None, config: Config) -> list[Zone]:
 
 
 def _encoded(text: str, extra: str) -> str | None:
+    """Percent-encode what no URL may hold; None for what cannot be a part of one."""
     try:
-        return quote(text, safe=f"%/:=&;@!$'()*+,~[]{extra}")
+        encoded = quote(text, safe=f"%/:=&;@!$'()*+,~[]{extra}")
     except UnicodeEncodeError:  # a lone surrogate
         return None
+    return encoded if len(encoded) <= _LONGEST else None

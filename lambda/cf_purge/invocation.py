@@ -16,7 +16,7 @@ from cf_purge.events import Asked, Change, Named, asked_by
 from cf_purge.metrics import Metrics
 from cf_purge.progress import Progress
 from cf_purge.purge import Purge
-from cf_purge.purger import ITEMS_PER_LINE, Purger
+from cf_purge.purger import Purger
 from cf_purge.targets import purges_for, within
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ class Invocation:
             asked = asked_by(body)
             self.plan(source, asked)
             if asked.dry_run:
-                items = shown(self._collapsed(self._jobs.pop(source, [])))
-                for start in range(0, len(items) or 1, ITEMS_PER_LINE):
-                    log.info("dry run", invalidations=items[start : start + ITEMS_PER_LINE])
+                for part in log.parts(shown(self._collapsed(self._jobs.pop(source, [])))):
+                    log.info("dry run", invalidations=part)
             jobs = self._jobs.get(source, ())
             purges = [purge for job in jobs for purge in job.purges]
             if len(purges) > self._load.urls_per_request:

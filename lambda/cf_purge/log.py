@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
+
+_MOST_ITEMS, _MOST_CHARACTERS = 50, 200_000  # of a list in one line: a log event holds 256 KB
 
 _threshold = LEVELS.index("INFO")
 _encode = json.JSONEncoder(default=str).encode
@@ -36,6 +39,18 @@ def warn(message: str, **fields: object) -> None:
 
 def error(message: str, **fields: object) -> None:
     _write("ERROR", message, fields)
+
+
+def parts(items: Sequence[object]) -> Iterator[Sequence[object]]:
+    """Yield items in lists that fit into a line each; of no items, one empty list."""
+    start = characters = 0
+    for end, item in enumerate(items):
+        length = len(str(item))
+        if end - start == _MOST_ITEMS or (end > start and characters + length > _MOST_CHARACTERS):
+            yield items[start:end]
+            start, characters = end, 0
+        characters += length
+    yield items[start:]
 
 
 def emit(document: dict[str, object]) -> None:

@@ -22,7 +22,6 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0  # seconds
 _SHORTEST_REQUEST = 1.0  # seconds; with less left than this none is begun
 _USUAL_LATENCY = 0.25  # seconds; the median Cloudflare publishes
 _USABLE = 0.8  # of the time left: some requests take longer than usual
-ITEMS_PER_LINE = 50  # a log event holds 256 KB, a URL of a 1,024-byte key 3 KB
 
 
 class Purger:
@@ -166,8 +165,8 @@ def _reported(request: Request, error: PurgeError | None) -> tuple[Request, Purg
     items = [purge.shown for purge in request.purges]
     zone, kind = str(request.zone), "urls" if request.kind == FILES else request.kind
     if error is None:
-        for start in range(0, len(items), ITEMS_PER_LINE):
-            log.info("purged", zone_id=zone, **{kind: items[start : start + ITEMS_PER_LINE]})
+        for part in log.parts(items):
+            log.info("purged", zone_id=zone, **{kind: part})
     else:
         log.error(
             "not purged",

@@ -61,7 +61,7 @@ class Token:
         return self._value
 
     def refresh(self, deadline: float = math.inf) -> None:
-        """Fetch the token anew; raises as `get` does, whatever is cached: who asks for it has been refused with that."""
+        """Fetch the token anew; raises as `get` does, whatever is cached: that one has been refused, or is too old."""
         now = self._clock.now()
         if self._config.api_token is not None:
             self._value, self._fetch_after = _checked(self._config.api_token, self.place), now + TTL

@@ -429,6 +429,11 @@ def test_of_two_codes_that_come_together_the_one_that_says_more_is_explained() -
         ("Mon, 23 Nov 2026 05:59:00 GMT", 0),
         ("soon", None),
         ("Mon, 99 Nov 2026 06:00:30 GMT", None),
+        (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", None),
+        ("Mon, 23 Nov 2026 06:00:30 +99999999999999999999", None),
+        ("9999999", 86400),
+        ("9" * 15, 86400),
+        ("9" * 16, None),
     ],
 )
 def test_a_retry_after_that_is_a_date_counts_from_the_answers_own(retry_after: str, seconds: float | None) -> None:

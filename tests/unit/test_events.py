@@ -155,6 +155,13 @@ def test_a_test_event_of_s3_asks_for_nothing(wrap: Any) -> None:
     assert (asked.dry_run, asked.is_repurge) == (False, False)
 
 
+def test_of_very_many_records_that_are_none_a_few_errors_say_enough() -> None:
+    """An error holds the stack it was raised from: half a million of them are a gigabyte."""
+    asked = asked_by({"Records": [*[1] * 5000, *s3_event("a")["Records"]]})
+    assert [change.key for change in asked.changes] == ["a"]
+    assert 1 <= len(asked.errors) <= 100
+
+
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.6", "2.99"])
 def test_any_second_version_of_the_notification_is_read(version: str) -> None:
     assert keys_of(s3_event("a", version=version)) == ["a"]

@@ -61,3 +61,14 @@ def test_no_text_can_forge_a_line(capsys: pytest.CaptureFixture[str], text: str)
     assert len(out.splitlines()) == 1
     assert out.isascii()
     assert json.loads(out)["key"] == text
+
+
+@given(
+    st.lists(st.text("x", max_size=20).map(lambda text: text * 1600) | st.text("x", max_size=9), max_size=130),
+)
+def test_a_list_is_written_in_lines_that_a_log_event_holds(items: list[str]) -> None:
+    parts = list(log.parts(items))
+    assert [item for part in parts for item in part] == items
+    assert all(len(part) <= 50 and len(json.dumps(part)) < 235_000 for part in parts)
+    assert all(parts) or parts == [[]]
+    assert len(parts) <= 1 + len(items) / 50 + sum(map(len, items)) / (200_000 - 32_000)

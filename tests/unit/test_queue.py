@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import pytest
 
 from cf_purge.errors import Misconfigured, Transient
 from cf_purge.queue import delay_after
-from tests.unit.factories import REGION, document, environment, s3_event, sqs_event, sqs_record
+from tests.unit.factories import REGION, document, environment, s3_event, sqs_event, sqs_record, target
 from tests.unit.fakes import Sent, World, answer, aws_error, outage, refusal
 
 
@@ -212,3 +213,19 @@ def test_a_message_that_no_invocation_can_get_through_is_parked_at_once_and_othe
     assert len(world.cloudflare.urls) == 3001
     assert world.returned(sqs_event({"keys": large, "dry_run": True})) == []
     assert world.parked_reasons == [(code, reason)]
+
+
+def test_a_message_that_is_much_too_large_is_refused_before_all_of_it_is_held() -> None:
+    """A mebibyte of keys on ten hosts would be millions of purges: more memory than the function has."""
+    world = World(document(targets=[target(hosts=[f"www{number}.example.com" for number in range(10)])]))
+    keys = [f"{number} (x)" for number in range(60_000)]
+    tracemalloc.start()
+    try:
+        assert world.returned(sqs_event({"keys": keys}, s3_event("a"))) == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    [(code, reason)] = world.parked_reasons
+    assert (code, "(60000 items)" in reason) == ("TooLarge", True)
+    assert len(world.cloudflare.urls) == 10
+    assert peak < 150e6

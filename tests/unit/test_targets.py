@@ -172,6 +172,12 @@ def test_an_event_about_another_bucket_is_rejected_by_name() -> None:
     assert caught.value.code == "ForeignBucket"
 
 
+def test_another_buckets_name_is_not_quoted_at_any_length() -> None:
+    with pytest.raises(Rejected) as caught:
+        purges_for("a", "x" * 100_000, config())
+    assert len(str(caught.value)) < 256
+
+
 def test_a_key_named_by_hand_lies_in_the_configured_bucket() -> None:
     assert purges_for("a", None, config()) == [Purge(Zone(ZONE), FILES, "https://www.example.com/a")]
 

@@ -7,8 +7,18 @@ from cf_purge.environment import load
 from cf_purge.errors import Misconfigured, OutOfTime, Transient
 from cf_purge.purge import Zone
 from cf_purge.token import TTL, Token
-from tests.unit.factories import PARAMETER, REGION, TOKEN, ZONE, document, environment, flat_environment, s3_event
-from tests.unit.fakes import Reply, World, answer, aws_error, outage
+from tests.unit.factories import (
+    PARAMETER,
+    REGION,
+    TOKEN,
+    ZONE,
+    document,
+    environment,
+    flat_environment,
+    s3_event,
+    sqs_event,
+)
+from tests.unit.fakes import Reply, World, answer, aws_error, outage, refusal
 
 ARN = "arn:aws:ssm:us-west-2:210987654321:parameter/shared/cf-token"
 
@@ -61,6 +71,18 @@ def test_purges_go_on_with_the_stale_token_while_ssm_is_down(world: World) -> No
     world.invoke(s3_event("b"))
     assert world.cloudflare.urls == ["https://www.example.com/a", "https://www.example.com/b"]
     assert world.clock.slept == []
+
+
+def test_a_refused_token_that_ssm_cannot_hand_out_anew_is_transient(world: World) -> None:
+    """With the refused one sent once more it would be misconfigured: an alarm, and a quarter of an hour."""
+    world.invoke(s3_event("a"))
+    world.cloudflare.script = [refusal(401, 10000)] * 3
+    world.aws.script["GetParameter"] = [aws_error(400, "ThrottlingException")] * 3
+    assert world.returned(sqs_event(s3_event("b"))) == ["m0"]
+    assert (world.metrics["Misconfigured"], world.aws.delays) == (0, {"receipt-m0": 5})
+    world.cloudflare.script = [refusal(401, 10000)]
+    assert world.returned(sqs_event(s3_event("b"))) == []
+    assert world.aws.fetches() == 5
 
 
 def test_without_a_token_in_the_cache_ssm_s_fault_is_transient(world: World) -> None:

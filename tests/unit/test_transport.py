@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from cf_purge.connection import CONNECT_TIMEOUT, _Timed
+from cf_purge.connection import CONNECT_TIMEOUT, MOST_IDLE, _Timed
 from cf_purge.errors import Transient
 from cf_purge.transport import CONNECTIONS, MAX_ANSWER_BYTES, Transport
 from tests.unit.factories import TOKEN
@@ -106,6 +106,19 @@ def test_a_connection_in_which_more_was_said_than_asked_for_is_not_used_again(
         assert transport.post(server.url, HEADERS, b"{}", 2.0).body == b'{"success": true}'
         time.sleep(0.15)
     assert [received.connection for received in server.received] == [1, 2]
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(MOST_IDLE - 5, 1), (MOST_IDLE + 5, 2), (-5, 2)])
+def test_a_connection_that_stood_still_for_long_is_not_used_again(
+    serve: Serve, transport: Transport, idle: float, connections: int
+) -> None:
+    """It may lead nowhere without anybody having said so: then it is the time-out that would find out."""
+    server = serve()
+    transport.post(server.url, HEADERS, b"{}", 2.0)
+    for each in [each for kept in transport._idle.values() for each in kept]:
+        each.idle_since -= idle
+    assert transport.post(server.url, HEADERS, b"{}", 2.0).status == 200
+    assert server.accepted == connections
 
 
 @pytest.mark.parametrize("status", [101, 102, 103, 199])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -72,6 +73,21 @@ def test_committed_timings_are_of_fifteen_or_more_and_none_was_made_quickly() ->
         assert name in command.PARTS
         for figure in each.part.figures:
             assert figure.unit != "times" or figure.samples >= Effort().repeats, figure
+
+
+@pytest.mark.parametrize("part", command.PARTS)
+def test_every_figure_has_a_command_that_finds_what_it_needs(part: str) -> None:
+    program = published.published()[part].part.command
+    assert program == f"python -m tests.bench.{part}"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import tests.bench.{part}"],
+        cwd=command._ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 # ---- Figures as JSON and back ----

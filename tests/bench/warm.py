@@ -24,7 +24,6 @@ def measure(effort: Effort) -> Part:
     """Measure CPU time of this thread, in microseconds per change, in turns with `json.loads` of the same bytes."""
     figures: list[Figure] = []
     samples: dict[str, list[float]] = {}
-    bench = Bench()
     for changes in _CHANGES:
         ours, event_only, reading = [], [], []
         for number in range(effort.repeats + 1):
@@ -32,12 +31,13 @@ def measure(effort: Effort) -> Part:
                 Burst(changes, min(changes, _DELIVERED), number * _ROUND + each) for each in range(_ROUND // changes)
             ]
             events = [json.loads(burst.event) for burst in bursts]
+            bench = warmed()
             event_only.append(_microseconds(lambda bursts=bursts: _read(bursts, inner=False)))  # type: ignore[misc]
             reading.append(_microseconds(lambda bursts=bursts: _read(bursts, inner=True)))  # type: ignore[misc]
             with contextlib.redirect_stdout(io.StringIO()):
                 ours.append(
                     _microseconds(
-                        lambda bursts=bursts, events=events: [  # type: ignore[misc]
+                        lambda bench=bench, bursts=bursts, events=events: [  # type: ignore[misc]
                             bench.purge(burst, event) for burst, event in zip(bursts, events, strict=True)
                         ]
                     )
@@ -65,6 +65,14 @@ def measure(effort: Effort) -> Part:
             "A change alone carries all that is done once an invocation: the request, two log lines, the metrics.",
         ],
     )
+
+
+def warmed() -> Bench:
+    """Return a function that has its token. Its time stands still, so in the long run its budget would run out."""
+    bench, first = Bench(), Burst(1, 1, -1)
+    with contextlib.redirect_stdout(io.StringIO()):
+        bench.purge(first, json.loads(first.event))
+    return bench
 
 
 def _read(bursts: list[Burst], *, inner: bool) -> None:

@@ -101,6 +101,7 @@ def test_a_url_is_purged_in_the_zones_that_serve_its_host() -> None:
         ("https://www.example.com@evil.net/a", "MalformedUrl"),
         ("https://[::1/a", "MalformedUrl"),
         ("https://www.example.com/\ud800", "MalformedUrl"),
+        (f"https://www.example.com/?{'a' * 32_768}", "MalformedUrl"),
         ("https://www.exam\nple.com/a", "MalformedUrl"),
         ("https://www.example.com\t/a", "MalformedUrl"),
         ("ht\ntps://www.example.com/a", "MalformedUrl"),

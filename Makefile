@@ -20,7 +20,7 @@ demo: ## Watch an upload become visible, on this machine, in a few minutes
 newcomer: setup ## Do what a newcomer does: clone, demo, each example by its README (ten minutes)
 	@PYTHONPATH=examples/local:. $(VENV) -m tests.newcomer
 
-test: setup ## Run every check: format, plans, unit, compliance, end to end
+test: setup ## Run every check but newcomer and soak: format, plans, unit, compliance, end to end
 	@$(VENV) -m tools.check
 
 lint: setup ## Format and types of Python and Terraform, zip and tables against their source

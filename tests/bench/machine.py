@@ -44,9 +44,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the commit, and whether anything it holds but what is published here had been changed since."""
+    """Return the commit, and whether anything it holds but what is published by measuring had been changed since."""
     said = _said("git", "rev-parse", "--short=12", "HEAD")
-    changed = _said("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs/benchmarks")
+    published = (":(exclude)docs/benchmarks", ":(exclude)README.md")
+    changed = _said("git", "status", "--porcelain", "--untracked-files=no", "--", ".", *published)
     return f"{said.strip()}{' with changes' if changed else ''}" if said else "unknown"
 
 

@@ -121,14 +121,15 @@ def test_a_changed_checkout_is_told_but_what_is_published_on_the_way_is_no_chang
 ) -> None:
     monkeypatch.setattr(machine, "ROOT", tmp_path)
     assert machine.commit() == "unknown"
-    page, code = tmp_path / "docs" / "benchmarks" / "README.md", tmp_path / "main.tf"
+    page, summarised, code = (tmp_path / name for name in ("docs/benchmarks/README.md", "README.md", "main.tf"))
     page.parent.mkdir(parents=True)
-    page.write_text("old")
-    code.write_text("old")
+    for file in (page, summarised, code):
+        file.write_text("old")
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *arguments], cwd=tmp_path, check=True)
     page.write_text("new")
+    summarised.write_text("new")
     assert re.fullmatch(r"[0-9a-f]{12}", machine.commit())
     code.write_text("new")
     assert re.fullmatch(r"[0-9a-f]{12} with changes", machine.commit())

@@ -15,10 +15,10 @@ setup: ## Install what everything below needs
 
 demo: ## Watch an upload become visible, on this machine, in a few minutes
 	@$(PYTHON) tools/setup.py demo
-	@PYTHONPATH=examples/local:. .cache/environments/demo/bin/python -m world.demo
+	@PYTHONPATH=. .cache/environments/demo/bin/python -m tests.simulation.demo
 
 newcomer: setup ## Do what a newcomer does: clone, demo, each example by its README (ten minutes)
-	@PYTHONPATH=examples/local:. $(VENV) -m tests.newcomer
+	@$(VENV) -m tests.newcomer
 
 test: setup ## Run every check but newcomer and soak: format, plans, unit, compliance, end to end
 	@$(VENV) -m tools.check

@@ -19,7 +19,7 @@ from pathlib import Path
 from tools.problems import ROOT
 
 _PROVIDERS = ".terraform/providers/registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*"
-_WATCHED = ROOT / "examples" / "local" / "world" / "watched.py"
+_WATCHED = ROOT / "tests" / "simulation" / "watched.py"
 _VARIABLE = "TF_REATTACH_PROVIDERS"
 
 

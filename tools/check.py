@@ -18,7 +18,7 @@ Stage = Callable[[], None]
 # The same verdict on the same code; `soak` takes another seed each time.
 _SAME = "--hypothesis-seed=20261123"
 _LOG = ROOT / ".logs" / "e2e.out"
-_WATCHED = ROOT / "examples" / "local" / "world" / "watched.py"
+_WATCHED = ROOT / "tests" / "simulation" / "watched.py"
 
 
 class Failed(Exception):

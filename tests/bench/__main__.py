@@ -12,7 +12,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 # As the tests have it: the function, the simulated Cloudflare, and the tests' own models.
-sys.path[:0] = [str(_ROOT / part) for part in ("lambda", "examples/local", ".")]
+sys.path[:0] = [str(_ROOT / part) for part in ("lambda", ".")]
 
 from tests.bench import published, summary  # noqa: E402
 from tests.bench.effort import QUICK, Effort  # noqa: E402

@@ -13,7 +13,7 @@ from tests.bench.measured import Figure, Part, counted, median_of
 from tests.bench.table import printed
 from tests.e2e.release import Release
 from tests.e2e.site import Site
-from world.cloudflare.client import ApiRequest
+from tests.simulation.cloudflare.client import ApiRequest
 
 COMMAND = "python -m tests.bench.bursts"
 GOALS = {1: 1, 100: 10, 10_000: 150}  # requests, by objects

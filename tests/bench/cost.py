@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_ROOT / part) for part in ("lambda", "examples/local", ".")]
+sys.path[:0] = [str(_ROOT / part) for part in ("lambda", ".")]
 
 from tests.bench.bill import changed, default, dollars, seconds_of, standing, together  # noqa: E402
 from tests.bench.effort import Effort  # noqa: E402

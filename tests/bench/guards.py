@@ -24,7 +24,7 @@ def counts(python: str = sys.executable, source: Path = ROOT / "lambda") -> Coun
     environ = {
         # What somebody else has set for Python, such as PYTHONTRACEMALLOC, would be counted too.
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
-        "PYTHONPATH": os.pathsep.join(map(str, (source, ROOT / "examples" / "local", ROOT))),
+        "PYTHONPATH": os.pathsep.join(map(str, (source, ROOT))),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from world.cloudflare.plans import PLANS, Plan
+from tests.simulation.cloudflare.plans import PLANS, Plan
 
 OWN, SHARED = "its own token", "the same token"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 # As the tests have it: the function, the simulated Cloudflare, and the tests' own model of AWS.
-sys.path[:0] = [str(_ROOT / part) for part in ("lambda", "examples/local", ".")]
+sys.path[:0] = [str(_ROOT / part) for part in ("lambda", ".")]
 
 from tests.bench.plots import chart_of  # noqa: E402
 from tests.bench.report import document, table  # noqa: E402

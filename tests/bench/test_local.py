@@ -12,7 +12,7 @@ import pytest
 from tests.bench import bursts
 from tests.bench.local import journey, naive
 from tests.bench.local.stages import STAGES, Way, percentile, shares
-from world.cloudflare.client import ApiRequest
+from tests.simulation.cloudflare.client import ApiRequest
 
 IN_TURN = Way(uploaded=100.0, sent=100.1, handed=100.3, ready=100.5, asked=100.6, answered=101.0, seen=101.5)
 

@@ -1,6 +1,6 @@
 """The plan of a larger root, of which the module is a part.
 
-`PYTHONPATH=examples/local:. .venv/bin/python -m tests.compliance.larger` writes it anew: it applies the root to the
+`.venv/bin/python -m tests.compliance.larger` writes it anew: it applies the root to the
 local AWS and plans once more, as a root in use is planned, with policies and descriptions known.
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.compliance.modes import HERE, PLANS, Plan
+from tests.simulation import aws, certificates
+from tests.simulation.terraform import Terraform
 from tools.problems import ROOT
-from world import aws, certificates
-from world.terraform import Terraform
 
 LARGER = PLANS / "larger_root.json"
 _SERVICES = ("cloudwatch", "cloudwatchevents", "cloudwatchlogs", "iam", "kms", "lambda", "s3", "sns", "sqs", "sts")

@@ -12,8 +12,8 @@ from tests.e2e.roots import DEPLOYMENTS, SITES, composed
 from tests.e2e.runbook import Shell
 from tests.e2e.site import Site as Site
 from tests.e2e.site import url as url
-from world.terraform import Terraform
-from world.world import HOST, ROOT, World, empty_bucket, local_world
+from tests.simulation.terraform import Terraform
+from tests.simulation.world import HOST, ROOT, World, empty_bucket, local_world
 
 FOLDER = ROOT / ".logs" / "e2e"
 

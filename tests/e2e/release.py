@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 from tests.e2e.site import Site
-from world.cloudflare.client import Visit
+from tests.simulation.cloudflare.client import Visit
 
 _THREADS = 16
 

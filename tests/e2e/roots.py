@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.examples import EXAMPLES, copied
-from world.aws import ACCOUNT
-from world.terraform import Say, Terraform
-from world.world import ROOT, Site, World
+from tests.simulation.aws import ACCOUNT
+from tests.simulation.terraform import Say, Terraform
+from tests.simulation.world import ROOT, Site, World
 
 EMAIL = "ops@example.com"
 PACKAGES = "packages.example.com"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.site import Site
+from tests.simulation.aws import REGION, ROOT_CREDENTIALS
+from tests.simulation.world import ROOT, ZONE_ID, World
 from tools import environments
 from tools.terraform import environment
-from world.aws import REGION, ROOT_CREDENTIALS
-from world.world import ROOT, ZONE_ID, World
 
 DOCUMENT = ROOT / "docs" / "operations.md"
 _AWS_CLI = Path(__file__).with_name("aws_cli.py")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from world.aws import ACCOUNT
-from world.cloudflare.client import ApiRequest
-from world.world import HOST, World, wait_for
+from tests.simulation.aws import ACCOUNT
+from tests.simulation.cloudflare.client import ApiRequest
+from tests.simulation.world import HOST, World, wait_for
 
 
 class Site:

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import Site, url
-from world.aws import ACCOUNT
-from world.world import HOST, ZONE_ID
+from tests.simulation.aws import ACCOUNT
+from tests.simulation.world import HOST, ZONE_ID
 
 
 def test_keys_are_purged_and_said(site: Site) -> None:

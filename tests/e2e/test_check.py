@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Site, url
-from world.world import FOREIGN_ZONE_ID, HOST, TOKEN_PARAMETER, ZONE_ID
+from tests.simulation.world import FOREIGN_ZONE_ID, HOST, TOKEN_PARAMETER, ZONE_ID
 
 Change = Callable[[dict[str, Any]], None]
 

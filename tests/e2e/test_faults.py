@@ -12,8 +12,8 @@ import pytest
 from tests.e2e.processes import kill
 from tests.e2e.release import Release, keys_of_all_kinds
 from tests.e2e.site import Site
-from world.hurry import in_a_hurry
-from world.world import HOST, ZONE_ID, World, wait_for
+from tests.simulation.hurry import in_a_hurry
+from tests.simulation.world import HOST, ZONE_ID, World, wait_for
 
 OBJECTS = 2_000
 SHARE = 200  # objects that are uploaded at once around an outage or a kill

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.runbook import Shell, names_of
 from tests.e2e.site import Site
-from world.world import wait_for
+from tests.simulation.world import wait_for
 
 Deployed = Callable[..., Site]
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.e2e.runbook import DOCUMENT, Shell, commands_in, names_of
 from tests.e2e.site import Site
-from world.aws import ACCOUNT
-from world.world import ROOT, TOKEN_NAME, World, wait_for
+from tests.simulation.aws import ACCOUNT
+from tests.simulation.world import ROOT, TOKEN_NAME, World, wait_for
 
 Deployed = Callable[..., Site]
 

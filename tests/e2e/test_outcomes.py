@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Site, url
-from world.world import TOKEN_NAME, TOKEN_PARAMETER, ZONE_ID, wait_for
+from tests.simulation.world import TOKEN_NAME, TOKEN_PARAMETER, ZONE_ID, wait_for
 
 
 def test_a_malformed_message_is_parked_with_its_reason_and_the_others_are_purged(site: Site) -> None:

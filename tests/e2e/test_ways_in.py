@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from tests.e2e.conftest import Site
 from tests.e2e.roots import OTHER_CONSUMER
-from world.aws import ACCOUNT, REGION
-from world.world import wait_for
+from tests.simulation.aws import ACCOUNT, REGION
+from tests.simulation.world import wait_for
 
 Deployed = Callable[..., Site]
 

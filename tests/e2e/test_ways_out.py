@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from tests.e2e.conftest import Site
-from world.world import wait_for
+from tests.simulation.world import wait_for
 
 Deployed = Callable[..., Site]
 
@@ -155,7 +155,7 @@ def test_many_urls_of_one_target_become_its_folder(deployed: Deployed) -> None:
 
 
 def test_an_environment_that_cannot_be_purged_by_url_says_so(site: Site) -> None:
-    from world.world import ENVIRONMENT_ID
+    from tests.simulation.world import ENVIRONMENT_ID
 
     restore = site.reconfigure(lambda document: document["targets"][0].update(environment_id=ENVIRONMENT_ID))
     try:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.compliance.modes import HERE, MODES, SHARED, alone, assert_complies
 from tests.e2e.roots import DEPLOYMENTS
-from world.terraform import Terraform
-from world.world import World
+from tests.simulation.terraform import Terraform
+from tests.simulation.world import World
 
 # What the emulator reads back otherwise than it was told; AWS does not.
 ALARM_ATTRIBUTES = {

@@ -13,11 +13,11 @@ from tests.ledger.layouts import LAYOUTS, Layout
 from tests.ledger.letters import LETTERS, REFUSED, Letter
 from tests.ledger.schedule import Burst, Schedule, Setting
 from tests.ledger.weather import WEATHER
+from tests.simulation.cloudflare import refusal
 from tests.unit.factories import PARAMETER, QUEUE_ARN, TOKEN, document
 from tests.virtual.mapping import Invocation
 from tests.virtual.network import Call, Fault
 from tests.virtual.world import START, World
-from world.cloudflare import refusal
 
 NEW_TOKEN = "Um90YXRlZC1jYW5hcnktdG9rZW4tOTg3NjU0MzIxMDEy"
 # From the end of all faults on. At the slowest limits (tags on the free plan, shared out over many environments) a

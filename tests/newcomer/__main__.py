@@ -20,11 +20,11 @@ from tests.e2e.roots import DEPLOYMENTS, SITES
 from tests.newcomer import guides
 from tests.newcomer.newcomer import Newcomer, emulator
 from tests.newcomer.shell import Shell, Stumbled, cli
+from tests.simulation import aws
+from tests.simulation.cloudflare import process
+from tests.simulation.world import World, local_world
 from tools import terraform
 from tools.problems import ROOT, Problem
-from world import aws
-from world.cloudflare import process
-from world.world import World, local_world
 
 _LOGS = ROOT / ".logs" / "newcomer"
 _AT_ONCE = 3  # mostly waiting, but each has a provider of half a gigabyte

@@ -12,8 +12,8 @@ from typing import Any
 from tests.newcomer import guides
 from tests.newcomer.guides import Commands, Guide, Upload
 from tests.newcomer.shell import Shell, Stumbled
-from world.aws import ACCOUNT, ROOT_CREDENTIALS
-from world.world import World, wait_for
+from tests.simulation.aws import ACCOUNT, ROOT_CREDENTIALS
+from tests.simulation.world import World, wait_for
 
 Say = Callable[[str], None]
 

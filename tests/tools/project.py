@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.problems import ROOT
 
-_COPIED = ("Makefile", ".ci", "tools", "versions.tf", "examples/local/world/watched.py")
+_COPIED = ("Makefile", ".ci", "tools", "versions.tf", "tests/simulation/watched.py")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation import aws, certificates, demo
 from tools.problems import ROOT
-from world import aws, certificates, demo
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_a_port_that_is_named_and_taken_is_one_sentence_that_says_which(
     settings = {"tls": {"cert": tls.certificate, "key": tls.private_key}, "ports": {name: taken}, "zones": []}
     (tmp_path / "config.json").write_text(json.dumps(settings))
     done = subprocess.run(
-        [sys.executable, "-m", "world.cloudflare", tmp_path / "config.json"],
-        env={**machine, "PYTHONPATH": str(ROOT / "examples" / "local")},
+        [sys.executable, "-m", "tests.simulation.cloudflare", tmp_path / "config.json"],
+        env={**machine, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -15,13 +15,15 @@ from tests.tools.lifeline import Lifeline
 from tools.problems import ROOT
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
-WATCHED = [sys.executable, "-m", "world.watched", sys.executable, "-c"]
-IMPATIENT = "import sys; from world import watched; watched._GRACE = 0.3; sys.exit(watched.main(sys.argv[1:]))"
+WATCHED = [sys.executable, "-m", "tests.simulation.watched", sys.executable, "-c"]
+IMPATIENT = (
+    "import sys; from tests.simulation import watched; watched._GRACE = 0.3; sys.exit(watched.main(sys.argv[1:]))"
+)
 
 
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "examples" / "local"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def test_who_does_not_heed_is_killed_after_a_while(start: Start, lifeline: Lifel
 
 
 def test_the_grace_is_short_enough_to_wait_for_and_long_enough_to_clean_up() -> None:
-    from world import watched
+    from tests.simulation import watched
 
     assert 1 <= watched._GRACE <= 10
 

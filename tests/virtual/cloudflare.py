@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cf_purge.transport import Answer
+from tests.simulation.cloudflare import refusal
+from tests.simulation.cloudflare.body import purge_in
+from tests.simulation.cloudflare.limits import Limits
+from tests.simulation.cloudflare.plans import PLANS
+from tests.simulation.cloudflare.purge import Purge
+from tests.simulation.cloudflare.refusal import Reason, Refusal
+from tests.simulation.cloudflare.zone import OriginSite, Zone
 from tests.virtual.hub import Hub
 from tests.virtual.network import Call, Fault, json_answer
-from world.cloudflare import refusal
-from world.cloudflare.body import purge_in
-from world.cloudflare.limits import Limits
-from world.cloudflare.plans import PLANS
-from world.cloudflare.purge import Purge
-from world.cloudflare.refusal import Reason, Refusal
-from world.cloudflare.zone import OriginSite, Zone
 
 _PATH = re.compile(r".*/zones/([0-9a-f]{32})(?:/environments/([^/]+))?/(?:purge|invalidate)_cache")
 _SUCCESS = json.dumps({"success": True, "errors": [], "messages": [], "result": {"id": "023e105f4ecef8ad"}}).encode()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from world import aws, certificates
+from tests.simulation import aws, certificates
 
 ROOT = f"arn:aws:iam::{aws.ACCOUNT}:root"
 

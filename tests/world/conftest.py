@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import trustme
 
+from tests.simulation.cloudflare.process import running
 from tests.world.account import Account, local_account
 from tests.world.origin import Handler, Site
 from tests.world.simulation import BLOG, DOWN, EMAIL, ENVIRONMENT, FOREIGN, FREE, KEY, NOT_BY_URL, SHOP, TOKENS, World
-from world.cloudflare.process import running
 
 
 @pytest.fixture(scope="session")

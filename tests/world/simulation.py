@@ -10,9 +10,9 @@ from typing import Any
 
 import urllib3
 
+from tests.simulation.cloudflare.addresses import Addresses
+from tests.simulation.cloudflare.client import Control, Visit, Visitor
 from tests.world.origin import Site
-from world.cloudflare.addresses import Addresses
-from world.cloudflare.client import Control, Visit, Visitor
 
 FREE, BLOG, SHOP, DOWN = "a" * 32, "b" * 32, "c" * 32, "d" * 32
 FOREIGN = "0" * 32  # somebody else's: no token and no user reaches it

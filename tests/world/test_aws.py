@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.simulation import aws
 from tests.world import account as accounts
 from tests.world.account import Account, document
-from world import aws
 
 NAME, VALUE = "/site/token", "the value"
 PARAMETERS = f"arn:aws:ssm:{aws.REGION}:{aws.ACCOUNT}:parameter"

@@ -6,8 +6,8 @@ import time
 import pytest
 import urllib3
 
+from tests.simulation.cloudflare.client import ControlError
 from tests.world.simulation import BLOG, EMAIL, FREE, SHOP, TOKENS, World
-from world.cloudflare.client import ControlError
 
 A = "https://www.example.test/a.css"
 

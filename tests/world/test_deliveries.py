@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.simulation import aws
+from tests.simulation.world import wait_for
 from tests.world.account import Account, allow, document, local_account, refusal
-from world import aws
-from world.world import wait_for
 
 QUEUES = f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}"
 RULES = f"arn:aws:events:{aws.REGION}:{aws.ACCOUNT}:rule"

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from tests.simulation.cloudflare.cache import lifetime
+from tests.simulation.cloudflare.cache_key import key_of_url, normal_path
 from tests.world.simulation import World
-from world.cloudflare.cache import lifetime
-from world.cloudflare.cache_key import key_of_url, normal_path
 
 URL = "https://www.example.test/a.css"
 TARGET = "/bucket/a.css"
@@ -51,7 +51,7 @@ def test_many_visits_end_with_what_a_single_one_would_raise(world: World) -> Non
 def test_who_stays_sees_every_change_over_the_same_connection(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.site.put(TARGET, "one")
     with world.visitor.staying(URL) as visit:
-        monkeypatch.setattr("world.cloudflare.visitor.socket", None)
+        monkeypatch.setattr("tests.simulation.cloudflare.visitor.socket", None)
         assert [visit().text, visit().cache_status] == ["one", "HIT"]
         world.site.put(TARGET, "two")
         world.control.empty_cache()

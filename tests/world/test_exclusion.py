@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.world import wait_for
 from tests.world.account import Account, allow
-from world.world import wait_for
 
 COUNT = 1_000
 SAYING = """

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 
+from tests.simulation.cloudflare.client import ControlError
 from tests.world.simulation import FREE, SHOP, TOKENS, World
-from world.cloudflare.client import ControlError
 
 A = "https://www.example.test/a.css"
 BODY = {"files": [A]}

@@ -25,9 +25,9 @@ def listens(port: int) -> bool:
 @pytest.mark.parametrize("moment", ["simulated Cloudflare", "aws_iam_role.this"])
 def test_ctrl_c_stops_the_demo_and_all_that_it_started(moment: str) -> None:
     demo = subprocess.Popen(
-        [sys.executable, "-u", "-m", "world.demo"],
+        [sys.executable, "-u", "-m", "tests.simulation.demo"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'examples' / 'local'}{os.pathsep}{ROOT}"},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

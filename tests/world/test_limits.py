@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from world.cloudflare.limits import Bucket, Limits
-from world.cloudflare.plans import PLANS
-from world.cloudflare.purge import Purge
+from tests.simulation.cloudflare.limits import Bucket, Limits
+from tests.simulation.cloudflare.plans import PLANS
+from tests.simulation.cloudflare.purge import Purge
 
 
 class Clock:

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.simulation.emulator import lines
+from tests.simulation.emulator.ministack import lambda_runtime
 from tests.world.account import Account
-from world.emulator import lines
-from world.emulator.ministack import lambda_runtime
 
 WRITING = """
 def handler(event, context):

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.simulation.world import wait_for
 from tests.world import account as accounts
 from tests.world.account import allow
-from world.world import wait_for
 
 STARTS_IN, TAKES = 0.2, 0.3  # seconds
 SLOW = f"""

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.simulation import aws
 from tests.world.account import Account, allow, document, local_account, refusal
-from world import aws
 
 QUEUES = f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}"
 ATTRIBUTES = {"ReasonCode": {"DataType": "String", "StringValue": "NoTarget"}}

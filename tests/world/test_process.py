@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.simulation.cloudflare.addresses import Addresses
+from tests.simulation.cloudflare.client import Control, Visitor
+from tests.simulation.cloudflare.config import ConfigError, parse
+from tests.simulation.cloudflare.process import StartError, running
 from tests.world.simulation import FREE, World
-from world.cloudflare.addresses import Addresses
-from world.cloudflare.client import Control, Visitor
-from world.cloudflare.config import ConfigError, parse
-from world.cloudflare.process import StartError, running
 
-ROOT = Path(__file__).parents[2] / "examples" / "local"
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def started(config: Any, directory: Path) -> Iterator[tuple[subprocess.Popen[str
     path = directory / "config.json"
     path.write_text(json.dumps(config))
     process = subprocess.Popen(
-        [sys.executable, "-m", "world.cloudflare", str(path)],
+        [sys.executable, "-m", "tests.simulation.cloudflare", str(path)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -89,7 +89,8 @@ def test_it_dies_with_a_parent_that_is_killed(quiet: dict[str, Any], tmp_path: P
     (tmp_path / "config.json").write_text(json.dumps(quiet))
     parent = (
         "import subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-m', 'world.cloudflare', sys.argv[1]], stdin=subprocess.PIPE)\n"
+        "command = [sys.executable, '-m', 'tests.simulation.cloudflare', sys.argv[1]]\n"
+        "child = subprocess.Popen(command, stdin=subprocess.PIPE)\n"
         "time.sleep(60)\n"
     )
     process = subprocess.Popen(

@@ -9,9 +9,9 @@ import zipfile
 
 import pytest
 
+from tests.simulation.emulator.ministack import lambda_runtime
+from tests.simulation.emulator.starts import bare
 from tests.world.account import Account
-from world.emulator.ministack import lambda_runtime
-from world.emulator.starts import bare
 
 TELLING = """
 import sys

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.simulation.hurry import in_a_hurry
 from tests.world.account import Account
-from world.hurry import in_a_hurry
 
 HOUR = 3_600  # seconds
 

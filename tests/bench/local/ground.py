@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from tests.bench.local.naive import NAIVE
 from tests.e2e.site import Site
-from world.world import HOST, ROOT, local_world
+from tests.simulation.world import HOST, ROOT, local_world
 
 FOLDER = ROOT / ".logs" / "bench"
 API_LATENCY = 250  # milliseconds: the median that Cloudflare publishes for a purge by URL

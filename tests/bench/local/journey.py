@@ -10,7 +10,7 @@ from typing import Any
 from tests.bench.local.stages import Way
 from tests.e2e import processes
 from tests.e2e.site import Site
-from world.world import wait_for
+from tests.simulation.world import wait_for
 
 _LOOKS_AGAIN = 0.004  # seconds
 _PATIENCE = 60.0  # seconds

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 from tests.e2e.release import Release
 from tests.e2e.site import Site
-from world import aws
-from world.cloudflare.client import ApiRequest
-from world.world import ROOT, TOKEN_PARAMETER, World
-from world.world import Site as Zone
+from tests.simulation import aws
+from tests.simulation.cloudflare.client import ApiRequest
+from tests.simulation.world import ROOT, TOKEN_PARAMETER, World
+from tests.simulation.world import Site as Zone
 
 NAIVE = Zone("4a000000000000000000000000000001", "naive.test", ("www.naive.test",), "www.naive.test")
 

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from tests.bench.processes.local_aws import LocalAws
 from tests.bench.processes.process import Command, Failed
 from tests.bench.processes.runtime_api import RuntimeApi
+from tests.simulation import certificates
+from tests.simulation.cloudflare import process
+from tests.simulation.cloudflare.client import Control
 from tests.unit import factories
 from tools import environments, matrix
 from tools.problems import ROOT
-from world import certificates
-from world.cloudflare import process
-from world.cloudflare.client import Control
 
 ZIP = ROOT / "lambda" / "cf_purge.zip"
 RIVALS = ROOT / "tests" / "bench" / "rivals"

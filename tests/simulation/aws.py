@@ -1,0 +1,111 @@
+"""The local AWS: MiniStack in a process of its own, over TLS, enforcing IAM and resource policies."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tests.simulation.certificates import Certificates
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+# With AUTH=true this pair is the account's root user.
+ROOT_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+_SERVICES = "cloudwatch,events,iam,kms,lambda,logs,monitoring,s3,sns,sqs,ssm,sts"
+_START_TIMEOUT = 60.0  # seconds
+_IMPORT_ROOT = Path(__file__).parents[2]
+
+
+class StartError(Exception):
+    """The local AWS did not come up; the text says where its log is."""
+
+
+@contextmanager
+def running(folder: Path, certificates: Certificates) -> Iterator[str]:
+    """Run the local AWS for as long as the block and yield its base URL; its log goes to `folder`.
+
+    Raises:
+        StartError: it does not answer.
+    """
+    port, log = _free_port(), folder / "aws.log"
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "CF_PURGE", "COV"))
+    }
+    environ |= {
+        "AUTH": "true",
+        "AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}",  # handed to the function; its own default is http
+        "AWS_ACCESS_KEY_ID": ROOT_CREDENTIALS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": ROOT_CREDENTIALS["aws_secret_access_key"],
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "MINISTACK_SSL_CERT": certificates.certificate,
+        "MINISTACK_SSL_KEY": certificates.private_key,
+        "PYTHONPATH": str(_IMPORT_ROOT),
+        "SERVICES": _SERVICES,
+        "SFTP_ENABLED": "0",
+        "SSL_CERT_FILE": certificates.authority,  # for the function, which runs with this environment
+        "TMPDIR": str(folder),
+        "USE_SSL": "1",
+    }
+    command = [sys.executable, "-m", "tests.simulation.watched", sys.executable, "-m", "tests.simulation.emulator"]
+    with (
+        open(log, "wb") as output,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env=environ,
+            cwd=folder,
+            start_new_session=True,  # Ctrl-C must reach only us
+        ) as process,
+    ):
+        url = f"https://127.0.0.1:{port}"
+        _await(url, process, certificates, log)
+        yield url
+
+
+def client(service: str, url: str, certificates: Certificates, **credentials: str) -> Any:
+    """Return a boto3 client of the local AWS, as its root user unless other credentials are given."""
+    make: Any = boto3.client  # typed by overloads on literal names
+    return make(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        verify=certificates.authority,
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=20),
+        **(credentials or ROOT_CREDENTIALS),
+    )
+
+
+def _await(url: str, process: subprocess.Popen[bytes], certificates: Certificates, log: Path) -> None:
+    trust = ssl.create_default_context(cafile=certificates.authority)
+    deadline = time.monotonic() + _START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_ministack/health", timeout=2, context=trust):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise StartError(f"The local AWS did not start: see {log}, and try again, which takes another port.")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,189 @@
+"""The whole local world: certificates, local AWS, simulated Cloudflare, and the module applied between them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.simulation import aws, certificates
+from tests.simulation.cloudflare import process
+from tests.simulation.cloudflare.client import ApiRequest, Control, Visitor
+from tests.simulation.terraform import Say, Terraform
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
+ZONE_ID = "10ca1" + "0" * 27
+ENVIRONMENT_ID = "e" * 32  # of that zone, and not to be purged by URL
+FOREIGN_ZONE_ID, FOREIGN_ZONE = "f" * 32, "foreign.test"  # somebody else's
+HOST = "www.example.test"
+TOKEN_PARAMETER = "/local/cloudflare/api-token"
+TOKEN_NAME = "first"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A further zone of the simulated Cloudflare, and the bucket its visitors read from."""
+
+    zone_id: str
+    name: str
+    hosts: tuple[str, ...]
+    origin: str  # bucket, or bucket/folder
+    global_key_of: str | None = None  # the e-mail address of a user who may purge it, with World.global_key
+
+
+@dataclass(frozen=True)
+class World:
+    """What a demo or a test needs of the world; clients are boto3's."""
+
+    folder: Path  # logs and Terraform's files
+    token: str  # looked for where it must not be
+    zones: tuple[str, ...]  # that the token may purge
+    global_key: str  # the same
+    terraform: Terraform
+    control: Control
+    visitor: Visitor
+    aws_url: str
+    api_url: str  # Cloudflare's
+    tls: certificates.Certificates
+
+    def client(self, service: str, **credentials: str) -> Any:
+        return aws.client(service, self.aws_url, self.tls, **credentials)
+
+    def store_token(self, value: str, name: str = TOKEN_PARAMETER, **options: str) -> None:
+        """Store a token where the function reads it. Not Terraform's business: it would be in the state."""
+        self.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True, **options)
+
+    def purge_of(self, url: str, since: float, timeout: float = 30) -> ApiRequest:
+        """Return the first accepted request since a time that purged a URL, waiting for it.
+
+        Raises:
+            TimeoutError: none came.
+        """
+
+        def found() -> ApiRequest | None:
+            return next((r for r in self.control.requests() if r.time >= since and _purged(r, url)), None)
+
+        return wait_for(found, timeout, f"no purge of {url}")
+
+
+def _purged(request: ApiRequest, url: str) -> bool:
+    faulty = request.fault not in (None, "delay")
+    return request.status == 200 and not faulty and url in request.urls
+
+
+def wait_for(probe: Callable[[], T | None], timeout: float, complaint: str) -> T:
+    """Call `probe` until it returns something true.
+
+    Raises:
+        TimeoutError: it never did; the text is the complaint.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        result = probe()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{complaint} within {timeout:.0f} s")
+        time.sleep(0.02)
+
+
+@contextmanager
+def local_world(folder: Path, say: Say, sites: Sequence[Site] = ()) -> Iterator[World]:
+    """Start everything but the module, which `terraform.apply` adds; stop everything at the end.
+
+    The token may purge the further sites too, but for those of a user with a Global API key.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tls = certificates.issue(folder, HOST, f"*.{HOST.partition('.')[2]}", *(h for site in sites for h in site.hosts))
+    zones = (ZONE_ID, *(site.zone_id for site in sites if site.global_key_of is None))
+    token, global_key = f"canary-{secrets.token_hex(20)}", f"{secrets.token_hex(18)}0"
+    with aws.running(folder, tls) as aws_url:
+        say(f"local AWS at {aws_url}")
+        settings = folder / "cloudflare.json"
+        settings.write_text(
+            json.dumps(
+                {
+                    "tls": {"cert": tls.certificate, "key": tls.private_key, "origin_ca": tls.authority},
+                    "origin": {"url": f"{aws_url}/{HOST}", "index_document": "index.html"},
+                    "zones": [
+                        {
+                            "id": ZONE_ID,
+                            "name": HOST.partition(".")[2],
+                            "hosts": [HOST],
+                            "plan": "free",
+                            "environments": [ENVIRONMENT_ID],
+                            "not_by_url": [ENVIRONMENT_ID],
+                        },
+                        {"id": FOREIGN_ZONE_ID, "name": FOREIGN_ZONE, "hosts": []},
+                        *(
+                            {
+                                "id": site.zone_id,
+                                "name": site.name,
+                                "hosts": site.hosts,
+                                "origin": {"url": f"{aws_url}/{site.origin}"},
+                            }
+                            for site in sites
+                        ),
+                    ],
+                    "tokens": [
+                        {
+                            "name": TOKEN_NAME,
+                            "value": token,
+                            "zones": zones,
+                        }
+                    ],
+                    "keys": [
+                        {"email": site.global_key_of, "value": global_key, "zones": [site.zone_id]}
+                        for site in sites
+                        if site.global_key_of is not None
+                    ],
+                    "log": str(folder / "cloudflare.log"),
+                }
+            )
+        )
+        with process.running(settings) as addresses:
+            settings.unlink()  # it holds the token, and the folder is searched for it
+            say(f"simulated Cloudflare: API at {addresses.api}, edge at {addresses.edge_https}")
+            terraform = Terraform(
+                ROOT / "examples" / "local",
+                folder,
+                {"aws_endpoint": aws_url, "cloudflare_api_url": addresses.api, "zone_id": ZONE_ID},
+                tls.authority,
+                say,
+            )
+            world = World(
+                folder=folder,
+                token=token,
+                zones=zones,
+                global_key=global_key,
+                terraform=terraform,
+                control=Control(addresses.control),
+                visitor=Visitor(addresses, tls.authority),
+                aws_url=aws_url,
+                api_url=addresses.api,
+                tls=tls,
+            )
+            world.store_token(token)
+            yield world
+
+
+def empty_bucket(world: World) -> None:
+    """Delete every object.
+
+    The provider's `force_destroy` lists keys encoded and, against the emulator, deletes them without decoding: it
+    never ends while a key has a space or a plus in it.
+    """
+    s3 = world.client("s3")
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=HOST):
+        found = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+        if found:
+            s3.delete_objects(Bucket=HOST, Delete={"Objects": found, "Quiet": True})

@@ -22,49 +22,9 @@ _UNIX = 3
 _MODE = 0o100644
 
 
-# Named one by one: what else lies in the folder, a scratch file or an editor's copy, stays out.
-MODULES = (
-    "__init__",
-    "__main__",
-    "aws",
-    "batch",
-    "by_hand",
-    "check",
-    "clock",
-    "cloudflare",
-    "collapse",
-    "config",
-    "connection",
-    "document",
-    "drain",
-    "environment",
-    "errors",
-    "events",
-    "fields",
-    "filters",
-    "flat",
-    "handler",
-    "invocation",
-    "lane",
-    "log",
-    "metrics",
-    "pace",
-    "progress",
-    "purge",
-    "purger",
-    "queue",
-    "refusal",
-    "repurge",
-    "signature",
-    "targets",
-    "token",
-    "transport",
-)
-
-
 def files() -> list[Path]:
-    """Return what belongs in the zip, in the order it stands there."""
-    return [PACKAGE / f"{name}.py" for name in sorted(MODULES)]
+    """Return what belongs in the zip, in the order it stands there: each file whose name can be imported."""
+    return sorted(path for path in PACKAGE.glob("*.py") if path.stem.isidentifier())
 
 
 def build() -> bytes:

@@ -1,84 +1,139 @@
-# `make` shows what can be done. Everything a target needs is installed by the target.
+# `make` shows what can be done. Each target installs what it needs, inside the checkout.
 
-PYTHON ?= python3
-VENV   := .venv/bin/python
+PYTHON    ?= python3
+TERRAFORM ?= terraform
+export TERRAFORM
 export PYTHONDONTWRITEBYTECODE = 1
+export UV_PYTHON = $(PYTHON)
+
+UV     := .cache/uv-0.13.9/bin/uv
+VENV   := .venv/bin
+PYTEST := $(VENV)/python -m pytest
+TF     := $(VENV)/python -m tools.terraform
+SEED   := --hypothesis-seed=20261123# the same verdict on the same code; `make soak` takes another each time
+LYCHEE := git ls-files -z '*.md' | xargs -0 $(VENV)/lychee --include-fragments --no-progress --exclude-loopback -qq
+# Installs a group of pyproject.toml that has an environment of its own.
+group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --frozen --only-group $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo newcomer test lint unit ledger fuzz guards bench simulate soak matrix plan compliance compatibility checkov tools world e2e zip docs lock clean
+.PHONY: help setup demo fmt links unit check test lint ledger fuzz guards world plan compliance compatibility checkov e2e \
+	tools matrix bench simulate soak zip docs lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -E '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/;s/^/  make /' | expand -t 22
 
-setup: ## Install what everything below needs
-	@$(PYTHON) tools/setup.py
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Install Python 3.11 or newer, then: make PYTHON=/path/to/python3 ...")'
+	@$(PYTHON) -m venv $(@D)/..
+	@$(@D)/pip install --quiet --disable-pip-version-check uv==$(patsubst .cache/uv-%/bin/uv,%,$@)
 
-demo: ## Watch an upload become visible, on this machine, in a few minutes
-	@$(PYTHON) tools/setup.py demo
-	@PYTHONPATH=. .cache/environments/demo/bin/python -m tests.simulation.demo
+setup: $(UV) ## Install what the tests need; every target does it
+	@$(UV) sync --quiet --frozen
 
-newcomer: setup ## Do what a newcomer does: clone, demo, each example by its README (ten minutes)
-	@$(VENV) -m tests.newcomer
+demo: setup ## Watch an upload become visible, on this machine, in a few minutes
+	@$(VENV)/python -m tests.simulation.demo
 
-test: setup ## Run every check but newcomer and soak: format, plans, unit, compliance, end to end
-	@$(VENV) -m tools.check
+fmt: setup ## Format Terraform and Python
+	@if command -v $(TERRAFORM) >/dev/null; then $(TF) fmt -recursive; fi
+	@$(VENV)/ruff check --quiet --fix-only .
+	@$(VENV)/ruff format --quiet .
 
-lint: setup ## Format and types of Python and Terraform, zip and tables against their source
-	@$(VENV) -m tools.check lint
+unit: setup ## Unit tests of the function (half a minute)
+	@$(PYTEST) -n auto tests/unit $(COVERAGE)
 
-unit: setup ## Unit tests of the function, with coverage
-	@$(VENV) -m tools.check unit
+check: lint unit ## Before a push, without Terraform: lint, types, unit tests, a small ledger, zip (two minutes)
+	@$(PYTEST) -n auto tests/ledger $(SEED) --schedules=200
+
+# End to end first and beside the others: it mostly waits for Terraform.
+TESTS := e2e lint unit ledger fuzz guards world tools plan compliance compatibility checkov
+test: setup ## Everything, as CI runs it (eight minutes)
+	@$(TF) init -backend=false >/dev/null # one download, before two ask for it at once
+	@$(MAKE) --no-print-directory --keep-going -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
+		COVERAGE='--cov --cov-report=term-missing:skip-covered'
+
+lint: setup ## Format, types, links, workflows; zip and README's tables against their source
+	@if command -v $(TERRAFORM) >/dev/null; then $(TF) fmt -check -recursive -diff; fi
+	@$(VENV)/ruff check --quiet .
+	@$(VENV)/ruff format --quiet --check .
+	@$(VENV)/mypy
+	@$(VENV)/python lambda/package.py --check
+	@$(VENV)/python -m tools.docs --check
+	@$(LYCHEE) --offline
+	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV)/zizmor --offline --quiet .github
 
 ledger: setup ## That nothing is lost, whatever goes wrong: generated faults in virtual time
-	@$(VENV) -m tools.check ledger
+	@$(PYTEST) tests/ledger $(SEED)
 
 fuzz: setup ## Generated nonsense into the function
-	@$(VENV) -m tools.check fuzz
+	@$(PYTEST) tests/fuzz $(SEED)
 
 guards: setup ## Tests of benchmarks and simulation, and the budgets no change may exceed
-	@$(VENV) -m tools.check guards
-
-bench: setup ## Measure side by side: cold start, warm path, requests, upload to fresh, memory, money (25 minutes)
-	@$(VENV) -m tests.bench --docs
-
-simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (an hour)
-	@$(VENV) -m tests.bench.simulate
-
-soak: setup ## Ledger and fuzz with 100,000 cases each, and 10,000 real uploads (an hour)
-	@$(VENV) -m tools.check soak
-
-matrix: setup ## Unit tests on the other Pythons of this machine
-	@$(VENV) -m tools.check matrix
-
-plan: setup ## terraform validate and terraform test
-	@$(VENV) -m tools.check plan
-
-compliance: setup ## That every compliance scenario holds, and can fail
-	@$(VENV) -m tools.check compliance
-
-compatibility: setup ## That AWS provider 5.80 to 6 and AWS itself have every name that the module uses
-	@$(VENV) -m tools.check compatibility
-
-checkov: setup ## checkov on the module and every example
-	@$(VENV) -m tools.check checkov
-
-tools: setup ## Tests of the set-up
-	@$(VENV) -m tools.check tools
+	@$(PYTEST) tests/bench
 
 world: setup ## Tests of the simulated Cloudflare
-	@$(VENV) -m tools.check world
+	@$(PYTEST) tests/world
 
-e2e: setup ## End to end and compliance on the local world
-	@$(VENV) -m tools.check e2e
+tools: setup ## Tests of the set-up and the release
+	@$(PYTEST) tests/tools
+
+plan: setup ## validate and test of the module and its examples; TERRAFORM=tofu takes OpenTofu
+	@set -e; for root in . examples/*/; do $(TF) -chdir=$$root init -backend=false >/dev/null; $(TF) -chdir=$$root validate; done
+	@$(VENV)/python -m tools.attached test
+	@$(PYTEST) tests/plans
+
+compliance: setup ## That every compliance scenario holds, and can fail
+	@$(call group,compliance)
+	@$(PYTEST) tests/compliance
+
+compatibility: setup ## That AWS provider 5.80 to 6 and AWS itself have every name that the module uses
+	@$(call group,compatibility)
+	@.cache/environments/compatibility/bin/python -m pytest tests/compatibility
+
+checkov: setup ## checkov on the module and every example
+	@$(call group,checkov)
+	@.cache/environments/checkov/bin/checkov
+
+e2e: setup ## End to end on a local AWS and a simulated Cloudflare
+	@$(call group,compliance) && $(call group,operations)
+	@$(PYTEST) tests/e2e
+
+PYTHONS := 3.11 3.12 3.13 3.14
+matrix: $(UV) ## Unit tests on the other Pythons of this machine, with both majors of urllib3
+	@set -e; PATH="$$(printf '%s:' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin)$$PATH"; \
+	for python in $(PYTHONS); do \
+		$(UV) python find --system --quiet $$python >/dev/null 2>&1 || { echo "Python $$python: not found here"; continue; }; \
+		for urllib3 in 1 2; do \
+			echo "Python $$python, urllib3 $$urllib3"; \
+			$(UV) run --quiet --isolated --frozen --only-group unit --python $$python --with "urllib3==$$urllib3.*" \
+				python -m pytest -n auto -p no:cacheprovider tests/unit --hypothesis-profile=few; \
+		done; \
+	done
+
+bench: setup ## Measure side by side: cold start, warm path, requests, upload to fresh, memory, money (25 minutes)
+	@$(call group,bench)
+	@$(VENV)/python -m tests.bench --docs
+
+simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (an hour)
+	@$(VENV)/python -m tests.bench.simulate
+
+soak: setup ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads (an hour)
+	@$(PYTEST) tests/ledger/test_ledger.py --schedules=100000
+	@$(PYTEST) tests/fuzz/test_fuzz.py --inputs=100000
+	@$(PYTEST) -n auto tests/unit --hypothesis-profile=other
+	@$(PYTEST) tests/e2e/test_bulk.py -s --objects=10000
 
 zip: ## Build lambda/cf_purge.zip from its source
 	@$(PYTHON) lambda/package.py
 
 docs: setup ## Write the README's tables of inputs and outputs
-	@$(VENV) -m tools.docs
+	@$(VENV)/python -m tools.docs
 
-lock: ## Lock requirements/*.in anew
-	@$(PYTHON) tools/lock.py
+links: setup ## Ask the web for every page that the documents link to
+	@$(LYCHEE) --accept 100..=103,200..=299,401,403,405,406,429
+
+lock: $(UV) ## Lock the newest versions that pyproject.toml allows
+	@$(UV) lock --upgrade
 
 clean: ## Remove all that the targets above made
 	@rm -rf .venv .cache .logs .terraform .terraform.lock.hcl .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

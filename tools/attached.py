@@ -1,8 +1,7 @@
-"""One provider process for many runs of Terraform.
+"""One provider process for many runs of Terraform: `python -m tools.attached ARGUMENTS` runs it in the root with one.
 
-Terraform starts the AWS provider anew for every walk it takes, twice and more for each `run` of `terraform test`, which
-is most of what such a run costs. It can be told of one that is running, as provider developers do:
-https://developer.hashicorp.com/terraform/plugin/debugging
+Terraform starts the AWS provider anew twice and more for each `run` of `terraform test`, which is most of what such a
+run costs. It can be told of one that is running: https://developer.hashicorp.com/terraform/plugin/debugging
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools import terraform
 from tools.problems import ROOT
 
-_PROVIDERS = ".terraform/providers/registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*"
-_WATCHED = ROOT / "tests" / "simulation" / "watched.py"
 _VARIABLE = "TF_REATTACH_PROVIDERS"
 
 
@@ -27,31 +25,32 @@ _VARIABLE = "TF_REATTACH_PROVIDERS"
 def provider(root: Path) -> Iterator[None]:
     """Run the provider of an initialised root, and let every Terraform that is started meanwhile use it.
 
-    For what reads its schema and no more: `validate` and a `test` with mocks. A plan would configure it, and one is
-    configured once. Where it cannot be run so, Terraform starts its own as ever.
+    Only for a `test` with mocks, which reads its schema: a plan would configure it, and one is configured once.
     """
-    found = next(iter(sorted(root.glob(_PROVIDERS))), None)
-    if found is None:
-        yield
-        return
+    binary = next(root.glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*"))
+    registry = binary.relative_to(root).parts[2]
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [sys.executable, _WATCHED, found, "-debug"],
-            cwd=root,
+            [binary, "-debug"],
             env={**os.environ, "TMPDIR": folder},  # its socket
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,  # Ctrl-C must reach only us
         )
         try:
             assert process.stdout is not None
-            for line in process.stdout:
-                if said := re.search(rf"{_VARIABLE}='(.*)'", line):
-                    os.environ[_VARIABLE] = said[1]
-                    break
+            said = next(match for line in process.stdout if (match := re.search(rf"{_VARIABLE}='(.*)'", line)))
+            os.environ[_VARIABLE] = said[1].replace("registry.terraform.io", registry)
             yield
         finally:
             os.environ.pop(_VARIABLE, None)
-            process.communicate()  # closes its input, which stops it
+            process.terminate()
+            process.communicate()
+
+
+if __name__ == "__main__":
+    terraform.initialised(ROOT)
+    with provider(ROOT):
+        done = subprocess.run([terraform.TERRAFORM, *sys.argv[1:]], cwd=ROOT, env=terraform.environment(), check=False)
+    sys.exit(done.returncode)

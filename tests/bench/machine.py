@@ -37,8 +37,7 @@ def machine() -> str:
 def versions() -> dict[str, str]:
     """Return the versions of what takes part; those in the environment of the rivals have its name before them."""
     found = _versions_in(sys.executable)
-    if environments.python("bench").exists():
-        found |= {f"bench: {name}": each for name, each in _versions_in(environments.python("bench")).items()}
+    found |= {f"bench: {name}": each for name, each in _versions_in(environments.ready("bench")).items()}
     terraform = re.search(r"v([\d.]+)", _said("terraform", "version") or "")
     return found | ({"Terraform": terraform[1]} if terraform else {})
 

@@ -30,7 +30,7 @@ def schemas(used: dict[Path, set[Use]]) -> dict[str, Schemas]:
         for use in some
     }
     terraform.initialised(ROOT)
-    command = ["terraform", f"-chdir={ROOT}", "providers", "schema", "-json"]
+    command = [terraform.TERRAFORM, f"-chdir={ROOT}", "providers", "schema", "-json"]
     told = subprocess.run(command, env=terraform.environment(), capture_output=True, text=True, check=True).stdout
     return {
         "5.80": bindings.schemas(bindings.OLDEST, wanted),

@@ -97,7 +97,7 @@ def assert_complies(plan: Plan, features: Iterable[str], folder: Path, edit: Seq
         (chosen / f"{feature}.feature").write_text((HERE / f"{feature}.feature").read_text())
     if edit:
         subprocess.run([*edit, *sorted(chosen.iterdir())], check=True)
-    command = environments.folder("compliance") / "bin" / "terraform-compliance"
+    command = environments.ready("compliance").with_name("terraform-compliance")
     done = subprocess.run(
         [command, "--planfile", told, "--features", chosen, "--no-ansi"],
         stdin=subprocess.DEVNULL,

@@ -895,7 +895,6 @@ FINE = [
 @pytest.fixture(scope="module")
 def verdicts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """What fails for each case that is asked for."""
-    environments.ready("compliance")
     calls = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
     cases = [call.params["case"] for call in calls if isinstance(call.params.get("case"), Case)]
     folder = tmp_path_factory.mktemp("cases")
@@ -904,7 +903,7 @@ def verdicts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         plan = planned_in(case.mode)
         case.change(plan)
         path.write_text(json.dumps(plan))
-    command = [environments.python("compliance"), HERE / "many.py", *plans]
+    command = [environments.ready("compliance"), HERE / "many.py", *plans]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return {case.name: failing(case, path) for case, path in zip(cases, plans, strict=True)}
@@ -946,7 +945,6 @@ def test_a_rule_fails_where_there_is_nothing_to_check(case: Case, verdicts: dict
 
 @pytest.mark.parametrize("mode", [*TRIED, TOGETHER])
 def test_the_tool_itself_passes_the_features_of_a_mode(mode: str, tmp_path: Path) -> None:
-    environments.ready("compliance")
     assert_complies(planned_in(mode), features_of(mode), tmp_path)
 
 

@@ -50,11 +50,10 @@ def as_if_ours(plan: Plan) -> None:
 
 def failing(folder: Path, *plans: Plan) -> list[set[str]]:
     """The scenarios of a module that is told no more than it must be that fail on each of the plans."""
-    environments.ready("compliance")
     files = [folder / f"{number}.json" for number in range(len(plans))]
     for plan, file in zip(plans, files, strict=True):
         file.write_text(json.dumps(plan))
-    subprocess.run([environments.python("compliance"), HERE / "many.py", *files], check=True, capture_output=True)
+    subprocess.run([environments.ready("compliance"), HERE / "many.py", *files], check=True, capture_output=True)
     reports: list[Any] = [json.loads(file.with_suffix(".report").read_text()) for file in files]
     return [
         {
@@ -73,13 +72,11 @@ def test_the_rules_hold_for_the_module_wherever_it_stands_among_others_that_brea
 ) -> None:
     modules = {one.get("module_address") for one in plan["resource_changes"]}
     assert modules >= {None, OURS, "module.docs_purge", f'module.sites["blog"].{OURS}', f'module.sites["shop"].{OURS}'}
-    environments.ready("compliance")
     assert_complies(plan, ALONE, tmp_path)
 
 
 def test_the_command_of_the_readme_makes_rules_for_a_module_of_another_name(plan: Plan, tmp_path: Path) -> None:
     (told,) = re.findall(r"`(sed -i 's/.+/') \*\.feature`", (HERE / "README.md").read_text())
-    environments.ready("compliance")
     edit = shlex.split(told.replace("site_purge", "docs_purge"))
     assert_complies(plan, MODES["eventbridge"].features, tmp_path, edit)
 

@@ -32,7 +32,7 @@ def _initialised() -> Iterator[None]:
 )
 def test_the_example_is_tested_without_any_account(told: list[str], failing: list[str]) -> None:
     done = subprocess.run(
-        ["terraform", f"-chdir={EXAMPLE}", "test", "-no-color", *(f"-var={one}" for one in told)],
+        [terraform.TERRAFORM, f"-chdir={EXAMPLE}", "test", "-no-color", *(f"-var={one}" for one in told)],
         env=terraform.environment() | {"AWS_EC2_METADATA_DISABLED": "true"},
         capture_output=True,
         text=True,

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.examples import EXAMPLES, copied
 from tools.problems import ROOT
-from tools.terraform import environment
+from tools.terraform import TERRAFORM, environment
 
 PROVIDER = """
 provider "aws" {
@@ -95,7 +95,7 @@ def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     environ = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
     offline = arguments[0] != "init"
     return subprocess.run(
-        ["terraform", f"-chdir={folder}", *arguments],
+        [TERRAFORM, f"-chdir={folder}", *arguments],
         env={**environ, **(NOWHERE if offline else {})},
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.terraform import environment
+from tools.terraform import TERRAFORM, environment
 
 Say = Callable[[str], None]
 
@@ -72,7 +72,7 @@ class Terraform:
         """
         options = () if command in ("output", "show") else ("-input=false", "-no-color")
         done = subprocess.run(
-            ["terraform", f"-chdir={self._root}", command, *options, *arguments],
+            [TERRAFORM, f"-chdir={self._root}", command, *options, *arguments],
             env=self._environ,
             capture_output=True,
             text=True,
@@ -86,7 +86,7 @@ class Terraform:
         """Run a slow command and say what it finishes, and every few seconds what it waits for."""
         started, complaints = time.monotonic(), []
         process = subprocess.Popen(
-            ["terraform", f"-chdir={self._root}", command, "-json", "-input=false", *arguments],
+            [TERRAFORM, f"-chdir={self._root}", command, "-json", "-input=false", *arguments],
             env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

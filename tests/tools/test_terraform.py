@@ -1,237 +1,135 @@
-"""Terraform itself, and the environment it is run in."""
+"""Where the provider comes from: the variable, then the user's own configuration, then a mirror on the machine."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.tools.mirrors import mirror
-from tests.tools.project import Project, executable, one_sentence
-from tools import provider, terraform
-from tools.problems import Problem
+from tools import terraform
+from tools.problems import ROOT, Problem
+
+VERSIONS_TF = 'terraform {\n  required_providers {\n    aws = { source = "hashicorp/aws" }\n  }\n}\n'
+CONFIGURATION = "TF_CLI_CONFIG_FILE"
+OWN = "provider_installation {\n  direct {}\n}\n"
 
 
-@pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder on the PATH."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder))
+@pytest.fixture(autouse=True)
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one folder that is searched, on a machine where nobody has configured anything."""
+    for name in [name for name in os.environ if name.startswith(("TF_", "CF_PURGE"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(terraform, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(terraform, "_FOLDERS", (str(tmp_path / "absent"), str(tmp_path / "usr")))
+    terraform._on_this_machine.cache_clear()
+    return tmp_path / "usr"
+
+
+def mirror(folder: Path, registry: str = "registry.terraform.io", platform: str | None = None) -> Path:
+    """Make an unpacked mirror whose provider is a script."""
+    home = folder / terraform._provider(registry).replace("*", "5.100.0")
+    home = home.with_name(platform or home.name)
+    home.mkdir(parents=True)
+    (home / "terraform-provider-aws_v5.100.0_x5").write_text("#!/bin/sh\nexit 1\n")
     return folder
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """One entry for each time the registry was asked; it answers."""
-    times: list[str] = []
-
-    def answers() -> bool:
-        times.append("asked")
-        return True
-
-    monkeypatch.setattr(provider, "_registry_answers", answers)
-    return times
+def provider_of(environ: Mapping[str, str]) -> Path:
+    """Where the configuration's mirror leads."""
+    (found,) = Path(environ[CONFIGURATION]).parent.glob(terraform._provider("registry.terraform.io"))
+    return found.resolve()
 
 
-def answering(version: str) -> str:
-    return f"""echo '{{"terraform_version": "{version}", "platform": "linux_amd64"}}'"""
+@pytest.mark.parametrize("below", ["", "terraform", "lib/a mirror"])
+@pytest.mark.parametrize("registry", ["registry.terraform.io", "registry.opentofu.org"])
+def test_an_unpacked_mirror_in_a_usual_folder_is_found(system: Path, below: str, registry: str) -> None:
+    mirror(system / below, registry)
+    assert provider_of(terraform.environment()).is_relative_to(system / below)
 
 
-# ---- require ----
-
-
-@pytest.mark.parametrize("version", ["1.9.0", "1.9.8", "1.10.0", "1.15.3-dev", "2.0.0"])
-def test_a_terraform_that_is_new_enough_is_taken(path: Path, version: str) -> None:
-    executable(path / "terraform", answering(version))
-    terraform.require()
-    executable(path / "terraform", answering("1.8.5"))
-    with pytest.raises(Problem):
-        terraform.require()
-
-
-@pytest.mark.parametrize(
-    ("script", "said"),
-    [
-        (None, "not on the PATH"),
-        (answering("1.8.5"), "Terraform 1.8.5 is too old"),
-        (answering("1.0.11"), "Terraform 1.0.11 is too old"),
-        (answering("0.15.0"), "Terraform 0.15.0 is too old"),
-        ("echo Terraform v1.11.4", "does not answer"),
-        ("echo '[]'", "does not answer"),
-        ("echo '{}'", "does not answer"),
-        ("""echo '{"terraform_version": null}'""", "does not answer"),
-        ("""echo '{"terraform_version": "one"}'""", "does not answer"),
-        (r"printf '\377\376\000'", "does not answer"),
-        ("exit 0", "does not answer"),
-        ("echo 'no version is set' >&2; exit 126", "does not answer"),
-    ],
-)
-def test_without_a_terraform_that_will_do_one_sentence_says_which_to_install(
-    path: Path, script: str | None, said: str
+def test_the_variable_comes_before_the_users_configuration_and_every_folder(
+    system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if script is not None:
-        executable(path / "terraform", script)
-    with pytest.raises(Problem) as caught:
-        terraform.require()
-    assert said in str(caught.value)
-    assert str(caught.value).endswith("install Terraform 1.9 or newer.")
-    assert "\n" not in str(caught.value)
+    (tmp_path / ".terraformrc").write_text(OWN)
+    mirror(system)
+    monkeypatch.setenv(terraform.MIRROR, str(mirror(tmp_path / "mine [1]")))
+    assert provider_of(terraform.environment()).is_relative_to(tmp_path / "mine [1]")
 
 
-def test_a_terraform_for_another_machine_is_one_sentence_too(path: Path) -> None:
-    (path / "terraform").write_bytes(b"\x7fELF\0\0\0\0")
-    (path / "terraform").chmod(0o755)
-    with pytest.raises(Problem, match="does not answer"):
-        terraform.require()
-
-
-def test_a_configuration_file_that_is_not_there_does_not_keep_terraform_from_answering(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("platform", [None, "plan9_mips"])
+def test_a_variable_without_the_provider_is_a_sentence_that_names_both(
+    system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str | None
 ) -> None:
-    executable(path / "terraform", f'test -z "$TF_CLI_CONFIG_FILE" && {answering("1.9.0")}')
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/nowhere/terraformrc")
-    terraform.require()
-    executable(path / "terraform", f'test -n "$TF_CLI_CONFIG_FILE" && {answering("1.9.0")}')
-    with pytest.raises(Problem):
-        terraform.require()
+    mirror(system)
+    if platform:
+        mirror(tmp_path / "wrong", platform=platform)
+    monkeypatch.setenv(terraform.MIRROR, str(tmp_path / "wrong"))
+    with pytest.raises(Problem, match=f"^{terraform.MIRROR} is {tmp_path}/wrong, .*: correct or unset the variable"):
+        terraform.environment()
 
 
-# ---- configured ----
-
-
-def test_the_choice_is_said_once_and_remembered(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    terraform.configured()
-    terraform.configured()
-    assert capsys.readouterr().out == "AWS provider: from the Terraform registry.\n"
-    assert len(asked) == 1
-
-
-def test_a_new_variable_is_a_new_choice(
-    asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", [".terraformrc", "elsewhere.rc"])
+def test_the_users_own_configuration_is_left_alone(
+    system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    folder = mirror(tmp_path / "mirror")
-    terraform.configured()
-    monkeypatch.setenv(provider.VARIABLE, str(folder))
-    terraform.configured()
-    monkeypatch.delenv(provider.VARIABLE)
-    terraform.configured()
-    assert capsys.readouterr().out.splitlines() == [
-        "AWS provider: from the Terraform registry.",
-        f"AWS provider: from the mirror in {folder}.",
-        "AWS provider: from the Terraform registry.",
-    ]
+    mirror(system)
+    (tmp_path / name).write_text(OWN)
+    if name != ".terraformrc":
+        monkeypatch.setenv(CONFIGURATION, str(tmp_path / name))
+    assert terraform.environment().get(CONFIGURATION) == os.environ.get(CONFIGURATION)
 
 
-def test_the_users_own_configuration_is_asked_before_the_registry(
-    asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_configuration_that_is_missing_or_of_other_things_does_not_keep_the_mirror_from_being_found(
+    system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = tmp_path / "own.rc"
-    own.write_text('provider_installation {\n  network_mirror {\n    url = "https://mirror.example.com/"\n  }\n}\n')
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(own))
-    terraform.configured()
-    assert asked == []
-    assert str(own) in capsys.readouterr().out
-    assert terraform.environment()["TF_CLI_CONFIG_FILE"] == str(own)
+    mirror(system)
+    monkeypatch.setenv(CONFIGURATION, str(tmp_path / "missing.rc"))
+    assert provider_of(terraform.environment()).is_relative_to(system)
+    (tmp_path / "missing.rc").write_text("disable_checkpoint = true\n")
+    assert provider_of(terraform.environment()).is_relative_to(system)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"asked": ""}'])
-def test_a_spoilt_memory_of_the_choice_is_no_memory(asked: list[str], content: str) -> None:
-    terraform._CHOICE.parent.mkdir(parents=True, exist_ok=True)
-    terraform._CHOICE.write_text(content)
-    terraform.configured()
-    assert asked == ["asked"]
+def test_without_any_mirror_the_registry_is_asked_and_its_answer_kept(tmp_path: Path) -> None:
+    environ = terraform.environment()
+    assert CONFIGURATION not in environ
+    assert Path(environ["TF_PLUGIN_CACHE_DIR"]).is_dir()
 
 
-def test_a_mirror_that_is_gone_is_looked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider, "_registry_answers", lambda: False)
-    monkeypatch.setattr(provider, "_FOLDERS", (str(tmp_path / "a"), str(tmp_path / "b")))
-    mirror(tmp_path / "a")
-    assert str(tmp_path / "a") in Path(terraform.environment()["TF_CLI_CONFIG_FILE"]).read_text()
-    mirror(tmp_path / "b")
-    (tmp_path / "a").rename(tmp_path / "c")
-    assert str(tmp_path / "b") in Path(terraform.environment()["TF_CLI_CONFIG_FILE"]).read_text()
-
-
-# ---- environment ----
-
-
-@pytest.mark.parametrize(
-    ("set_to", "exists", "from_mirror", "expected"),
-    [
-        (None, False, False, None),
-        ("mine.rc", True, False, "mine.rc"),
-        ("mine.rc", False, False, None),
-        (None, False, True, "cache/terraform.rc"),
-        ("mine.rc", True, True, "cache/terraform.rc"),
-        ("mine.rc", False, True, "cache/terraform.rc"),
-    ],
-)
-def test_the_configuration_file_is_the_users_unless_it_is_missing_or_a_mirror_is_needed(
-    tmp_path: Path,
-    asked: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    set_to: str | None,
-    exists: bool,
-    from_mirror: bool,
-    expected: str | None,
+@pytest.mark.skipif(not shutil.which(terraform.TERRAFORM), reason=f"{terraform.TERRAFORM} is not on the PATH")
+@pytest.mark.parametrize("name", ["plain", "with space", 'quo"ted', "back\\slash", "ümläut", "${dollar}"])
+def test_terraform_takes_the_provider_from_the_mirror_whatever_its_folder_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    if set_to:
-        monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / set_to))
-    if exists:
-        (tmp_path / "mine.rc").touch()
-    if from_mirror:
-        monkeypatch.setenv(provider.VARIABLE, str(mirror(tmp_path / "mirror")))
-    chosen = terraform.environment().get("TF_CLI_CONFIG_FILE")
-    assert chosen == (str(tmp_path / expected) if expected else None)
+    monkeypatch.setenv(terraform.MIRROR, str(mirror(tmp_path / name)))
+    monkeypatch.setattr(terraform, "CACHE", tmp_path / name / "cache")
+    (tmp_path / "versions.tf").write_text(VERSIONS_TF)
+    terraform.initialised(tmp_path)
+    (installed,) = (tmp_path / ".terraform/providers").glob("*/hashicorp/aws/*/*")
+    assert installed.resolve().is_relative_to(tmp_path / name)
 
 
-def test_the_rest_of_the_environment_is_passed_on_and_left_as_it_was(
-    asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TF_VAR_name", "kept")
-    for name in ("CHECKPOINT_DISABLE", "TF_IN_AUTOMATION"):
-        monkeypatch.delenv(name, raising=False)
-    before = dict(os.environ)
-    given = terraform.environment()
-    assert given.items() >= before.items()
-    assert {"CHECKPOINT_DISABLE", "TF_IN_AUTOMATION"} == given.keys() - before.keys()
-    assert dict(os.environ) == before
+def test_a_root_that_cannot_be_initialised_is_named(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text("nonsense")
+    with pytest.raises(Problem, match=f"init` failed in {tmp_path}: "):
+        terraform.initialised(tmp_path)
 
 
-# ---- Running it ----
-
-
-@pytest.mark.parametrize("status", [0, 2])
-def test_the_command_passes_arguments_and_status_on(project: Project, tmp_path: Path, status: int) -> None:
-    script = f'if [ "$1" = version ]; then {answering("1.9.0")}; else echo "$@"; exit {status}; fi'
-    executable(tmp_path / "bin" / "terraform", script)
-    env = {"PATH": f"{tmp_path / 'bin'}:{os.defpath}", provider.VARIABLE: str(mirror(tmp_path / "mirror"))}
-    done = project.run(sys.executable, "-m", "tools.terraform", "plan", "-detailed-exitcode", env=env)
-    assert done.returncode == status
-    assert done.stdout.splitlines()[-1] == "plan -detailed-exitcode"
-
-
-@pytest.mark.parametrize("variable", ["", "/nowhere"])
-def test_the_command_says_a_problem_in_one_line(project: Project, tmp_path: Path, variable: str) -> None:
-    if variable:
-        executable(tmp_path / "bin" / "terraform", answering("1.9.0"))
-    env = {"PATH": str(tmp_path / "bin"), provider.VARIABLE: variable}
-    done = project.run(sys.executable, "-m", "tools.terraform", "plan", env=env)
-    assert done.returncode == 1
-    assert done.stderr.startswith("cf_purge: ")
-    assert provider.VARIABLE in done.stderr if variable else "not on the PATH" in done.stderr
-    assert one_sentence(done.stderr)
-
-
-def test_a_root_that_cannot_be_initialised_is_named(
-    asked: list[str], path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(terraform, "ROOT", tmp_path)
-    executable(path / "terraform", "echo no such module >&2; exit 1")
-    with pytest.raises(Problem, match="failed in examples/basic: no such module"):
-        terraform.initialised(tmp_path / "examples" / "basic")
-    executable(path / "terraform", 'test "$2" = init')
-    terraform.initialised(tmp_path / "examples" / "basic")
+def test_the_command_passes_arguments_and_status_on(tmp_path: Path) -> None:
+    script = tmp_path / "terraform"
+    script.write_text('#!/bin/sh\necho "$@"\nexit 7\n')
+    script.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.terraform", "-chdir=a b", "test"],
+        cwd=ROOT,
+        env={**os.environ, "TERRAFORM": str(script)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (7, "-chdir=a b test\n")

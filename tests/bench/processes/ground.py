@@ -22,20 +22,12 @@ from tests.simulation import certificates
 from tests.simulation.cloudflare import process
 from tests.simulation.cloudflare.client import Control
 from tests.unit import factories
-from tools import environments, matrix
+from tools import environments
 from tools.problems import ROOT
 
 ZIP = ROOT / "lambda" / "cf_purge.zip"
 RIVALS = ROOT / "tests" / "bench" / "rivals"
-_NEWEST = "3.13"  # the module's default runtime; what is newer here is not what runs there
 _TOKEN = "bench-" + "x" * 34
-
-
-def interpreter() -> Path:
-    """Return the Python of the functions, with their libraries: the newest that is not newer than the runtime."""
-    found = matrix.interpreters()
-    fitting = [version for version in found if version <= _NEWEST]
-    return environments.ready("bench", interpreter=found[max(fitting)]) if fitting else environments.ready("bench")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +164,7 @@ def ground(plan: str = "free") -> Iterator[Ground]:
     Raises:
         Problem: the libraries cannot be installed.
     """
-    python = interpreter()
+    python = environments.ready("bench")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cf-purge-bench-")))
         tls = certificates.issue(folder)

@@ -68,7 +68,7 @@ ledger: setup ## That nothing is lost, whatever goes wrong: generated faults in 
 fuzz: setup ## Generated nonsense into the function
 	@$(PYTEST) tests/fuzz $(SEED)
 
-guards: setup ## Tests of benchmarks and simulation, and the budgets no change may exceed
+guards: setup ## Budgets that no change may exceed: imports, instructions, requests, memory
 	@$(PYTEST) tests/bench
 
 world: setup ## Tests of the simulated Cloudflare
@@ -110,11 +110,11 @@ matrix: $(UV) ## Unit tests on the other Pythons of this machine, with both majo
 		done; \
 	done
 
-bench: setup ## Measure side by side: cold start, warm path, requests, upload to fresh, memory, money (25 minutes)
+bench: $(UV) ## Measure side by side: cold and warm start, upload to fresh, memory, requests (five minutes)
 	@$(call group,bench)
-	@$(VENV)/python -m tests.bench --docs
+	@.cache/environments/bench/bin/python -m tests.bench --docs
 
-simulate: setup ## Bursts of up to 10 million objects, outages and other tenants, in virtual time (an hour)
+simulate: setup ## Bursts, outages and other tenants in virtual time (five minutes)
 	@$(VENV)/python -m tests.bench.simulate
 
 soak: setup ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads (an hour)

@@ -1,106 +1,95 @@
-"""`python -m tests.bench.cost`: what purging costs, at AWS's list prices. Cloudflare charges nothing for it."""
+"""`python -m tests.bench.cost`: what purging costs at AWS's list prices, from the assumptions below."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from typing import NamedTuple
 
-_ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_ROOT / part) for part in ("lambda", ".")]
+# Dollars in us-east-1, June 2026, from https://aws.amazon.com/<service>/pricing/. What is free each month counts too.
+LAMBDA_REQUEST = 0.20 / 1e6
+LAMBDA_GB_SECOND = 0.0000133334  # arm64; initialisation is billed since August 2025
+SQS_REQUEST = 0.40 / 1e6
+EVENTBRIDGE_EVENT = 1.00 / 1e6  # S3's events count as opt-in data events
+KMS_REQUEST = 0.03 / 1e4
+LOG_BYTE = 0.50 / 1e9
+METRIC_HOUR = 0.30 / 730
+ALARM = 0.10
+BYTE_TO_THE_INTERNET = 0.09 / 1e9
 
-from tests.bench.bill import changed, default, dollars, seconds_of, standing, together  # noqa: E402
-from tests.bench.effort import Effort  # noqa: E402
-from tests.bench.invoices import MILLION, PLANS, SITES, bill, months, per_million, prices, ways  # noqa: E402
-from tests.bench.measured import Figure, Part, counted  # noqa: E402
-from tests.bench.prices import AS_OF, LAMBDA_TIME  # noqa: E402
-from tests.bench.spent import DRAIN, Shape, spent  # noqa: E402
-
-DOCUMENT = _ROOT / "docs" / "cost.md"
-DELIVERIES = ("queue", "direct", "eventbridge-queue", "eventbridge-direct")
-TABLES = {"": per_million, "--months": months, "--prices": prices}
-
-
-def measure(effort: Effort) -> Part:
-    """Return the totals as figures; `effort` makes no difference to a calculation."""
-    figures: list[Figure] = []
-    for setting, shape in ways():
-        total = dollars(changed(MILLION, shape, setting))
-        figures.append(counted(f"a million changes: {setting.delivery}, {shape.name}", "dollars", total))
-    for _, changes, shape, hours in SITES:
-        total = dollars(together(changed(changes, shape, default()), standing(hours, default())))
-        figures.append(counted(f"a month of a site with {changes:,} changes", "dollars", total))
-    note = f"List prices ({AS_OF}), what is free each month not deducted; what is assumed is in [cost.md](../cost.md)."
-    return Part("Money", "python -m tests.bench.cost", figures, notes=[note])
+ASSUMED = """\
+512 MB, arm64; a processor's share is the memory over 1,769 MB, a whole one while the function initialises
+0.25 s of a processor to initialise, 20 ms for a first event, 5 ms for a later one, 0.15 ms for each change
+250 ms for a request to Cloudflare, 10 ms for a call to SSM; a burst waits for its budget of 2 requests a second
+1 request for each 100 changes, 1 decryption for each environment in five minutes
+a call to SQS to send each change, for each ten one to receive and one to delete them, and one that finds no more
+1,500 bytes of log an invocation and 60 a change; 2,000 bytes sent for a connection, 500 a request and 60 a change
+5 long polls of 20 s at any time on an idle queue, 6 alarms, 9 metrics in each hour that has changes"""
 
 
-def rendered(text: str) -> str:
-    """Return the document with its tables as they should be."""
-    for option, table in TABLES.items():
-        name = option.removeprefix("--") or "million"
-        before, begin, rest = text.partition(f"<!-- {name}: written by `python -m tests.bench.cost --docs` -->\n")
-        _, end, after = rest.partition(f"<!-- end of {name} -->")
-        if not (begin and end):
-            raise SystemExit(f"docs/cost.md has no place for the table {name}: put back the two comments around it.")
-        text = f"{before}{begin}{table()}\n{end}{after}"
-    return text
+class Way(NamedTuple):
+    """How a million changes come."""
+
+    name: str
+    changes: int = 1  # to an invocation
+    is_cold: bool = False
+    pause: float = 0.0  # seconds between two invocations
+    has_queue: bool = True
+    has_rule: bool = False  # EventBridge
 
 
-def main(arguments: Sequence[str], document: Path = DOCUMENT) -> int:
-    parser = _options()
-    options = parser.parse_args(arguments)
-    if not 1 <= options.batch <= DRAIN:
-        parser.error(f"--batch is 1 to {DRAIN}: no invocation takes more.")
-    if options.docs:
-        document.write_text(rendered(document.read_text(encoding="utf-8")), encoding="utf-8")
-    elif options.changes is None:
-        print(f"{AS_OF}, dollars\n")
-        print(prices() if options.prices else months() if options.months else per_million())
-    else:
-        print(_own(options))
-    return 0
+MILLION = 1e6
+HOURS = 730  # of a month
+WAYS = (
+    Way("one at a time, each a cold start", is_cold=True),
+    Way("ten at a time, every 30 s", 10, pause=30),
+    Way("a burst, drained", 1_000),
+    Way("a burst, drained, through EventBridge", 1_000, has_rule=True),
+    Way('a burst with `delivery = "direct"`', has_queue=False),
+)
+Costs = dict[str, float]
 
 
-def _own(options: argparse.Namespace) -> str:
-    setting = replace(
-        default(),
-        has_queue=options.delivery.endswith("queue"),
-        has_rule=options.delivery.startswith("eventbridge"),
-        plan=options.plan,
-        memory=options.memory or default().memory,
-        architecture=options.architecture or default().architecture,
-        has_dashboard=options.dashboard,
-        seconds=None if options.ms is None else options.ms / 1000,
-    )
-    shape = Shape("", options.batch if setting.has_queue else 1, options.pause)
-    took = seconds_of(spent(shape, setting.plan, setting.has_queue, setting.has_rule), setting)
-    amounts = changed(options.changes, shape, setting)
-    if options.hours is not None:
-        amounts = together(amounts, standing(options.hours, setting))
-    words = f"{options.changes:,} changes by {setting.delivery}, {shape.changes} to an invocation of {took:.2f} s"
-    return f"{words}; {AS_OF}\n\n{bill(amounts)}"
+def of(way: Way, changes: float = MILLION) -> Costs:
+    """Return dollars by service."""
+    invocations = changes / way.changes
+    requests = -(-way.changes // 100)
+    waits = 0.25 + (0.01 if way.is_cold else 0) if requests == 1 else requests / 2
+    computes = (0.02 if way.is_cold else 0.005) + 0.00015 * way.changes
+    seconds = (0.25 if way.is_cold else 0) + waits + computes * 1769 / 512
+    decryptions = 1 if way.is_cold else (seconds + way.pause) / 300
+    calls = 2 * -(-way.changes // 10) + (way.changes >= 10)  # a full batch looks once more
+    sent = (2_000 if way.is_cold else 0) + 500 * requests + 60 * way.changes
+    return {
+        "Lambda": invocations * (LAMBDA_REQUEST + seconds * 0.5 * LAMBDA_GB_SECOND),
+        "SQS": (changes + calls * invocations) * SQS_REQUEST if way.has_queue else 0,
+        "EventBridge": changes * EVENTBRIDGE_EVENT if way.has_rule else 0,
+        "KMS": invocations * decryptions * KMS_REQUEST,
+        "CloudWatch": invocations * (1_500 + 60 * way.changes) * LOG_BYTE,
+        "transfer": invocations * sent * BYTE_TO_THE_INTERNET,
+    }
 
 
-def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.cost", description=__doc__)
-    parser.add_argument("--months", action="store_true", help="months of sites of several sizes")
-    parser.add_argument("--prices", action="store_true", help="the list prices")
-    parser.add_argument("--docs", action="store_true", help="write the tables of docs/cost.md")
-    own = parser.add_argument_group("a bill of your own")
-    own.add_argument("--changes", type=int, metavar="N", help="so many changes")
-    own.add_argument("--delivery", choices=DELIVERIES, default="queue")
-    own.add_argument("--plan", choices=PLANS, default="free", help="of Cloudflare")
-    own.add_argument("--batch", type=int, default=1, metavar="N", help="changes to an invocation, 1 to 1000 (1)")
-    own.add_argument("--pause", type=float, metavar="SECONDS", help="between two invocations (each is a cold start)")
-    own.add_argument("--memory", type=int, metavar="MB", help="the module's default unless given")
-    own.add_argument("--architecture", choices=LAMBDA_TIME, help="the module's default unless given")
-    own.add_argument("--ms", type=float, help="billed time of an invocation, instead of the estimate")
-    own.add_argument("--hours", type=float, metavar="H", help="as a month with changes in so many of its hours")
-    own.add_argument("--dashboard", action="store_true", help="with --hours: with the module's dashboard")
-    return parser
+def month(changes: int, hours: int, way: Way) -> Costs:
+    """Return dollars by service of a month with a queue, in so many of its hours changes."""
+    costs = of(way, changes)
+    costs["SQS"] += 5 * HOURS * 3600 / 20 * SQS_REQUEST
+    costs["CloudWatch"] += 6 * ALARM + 9 * hours * METRIC_HOUR
+    return costs
+
+
+def table() -> str:
+    rows = [(f"a million changes: {way.name}", of(way)) for way in WAYS]
+    rows += [
+        ("a month without a change", month(0, 0, WAYS[0])),
+        ("a month with 200 changes, in 40 hours", month(200, 40, WAYS[0])),
+        ("a month with 20,000 changes, in 300 hours", month(20_000, 300, WAYS[1])),
+    ]
+    columns = [*rows[0][1], "total"]
+    lines = [f"| dollars | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for name, costs in rows:
+        cells = [f"{cost:.2f}" if cost else "-" for cost in (*costs.values(), sum(costs.values()))]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    print(table(), "", "Assumed:", "", *(f"- {line}" for line in ASSUMED.splitlines()), sep="\n")

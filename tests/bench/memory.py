@@ -1,115 +1,89 @@
-"""`python -m tests.bench.memory`: the most memory a function's process has had, by how many changes it was given."""
+"""The most memory a fresh process has had for one invocation, and its CPU for each message."""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from tests.bench.effort import Effort
-from tests.bench.measured import Part, median_of
-from tests.bench.processes.ground import Ground, ground
-from tests.bench.processes.process import Failed, function, peak_of
-from tests.bench.table import printed
+from tests.bench.bench import HOSTS, OURS, SITE, Bench
+from tests.bench.figures import Figure, median_of
+from tests.bench.process import Failed
 from tests.unit import factories
 
-LARGEST_EVENT = 6 << 20  # bytes, Lambda's
-_TITLE, _COMMAND = "Memory of the function", "python -m tests.bench.memory"
-_GOAL = 96.0  # MB, for 3,000 changes
-_DONE = b'{"batchItemFailures": []}'
+MOST_MEMORY, MOST_CPU = 128.0, 1000.0  # MB; milliseconds for one message
+_MESSAGE = 256 << 10  # bytes, at most, of what the inputs below send by hand
+_TURNS = 3  # memory repeats itself
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What one invocation is given: messages in the event, and such that it receives itself."""
+class Input(NamedTuple):
+    """What one invocation is given: an event, or messages, of which it receives all but the first ten itself."""
 
     name: str
-    messages: int
-    drained: int = 0
-    records: int = 1  # in each message
-    goal: float | None = None
-
-    @property
-    def keys(self) -> list[str]:
-        count = (self.messages + self.drained) * self.records
-        return [f"assets/styles/{number:05}/site.css" for number in range(count)]
-
-    @property
-    def bodies(self) -> list[str]:
-        keys, size = self.keys, self.records
-        return [json.dumps(factories.s3_event(*keys[at : at + size])) for at in range(0, len(keys), size)]
+    bodies: Sequence[object] = ()
+    event: object = None
+    batch: int = 10  # messages in the event
+    config: dict[str, Any] = {}  # noqa: RUF012
+    urls: Sequence[str] | None = None  # what must be purged, where it is known
 
 
-LOADS = (
-    Load("10 changes", 10),
-    Load("1,000 changes, drained", 10, drained=990),
-    Load("1,000 changes, one event", 1_000),
-    Load("3,000 changes, one event", 3_000, goal=_GOAL),
-    Load("3,000 changes, ten messages", 10, records=300, goal=_GOAL),
-    Load("3,000 changes, drained", 10, drained=2_990, goal=_GOAL),
-)
+def _changes(count: int, batch: int, name: str) -> Input:
+    keys = [f"assets/styles/{number:05}/site.css" for number in range(count)]
+    config = {"batch_size": batch, "cloudflare": {"plan": "enterprise", "requests_per_second": 100}}
+    urls = [f"{SITE}/{key}" for key in keys]
+    return Input(name, [*map(factories.s3_event, keys)], batch=batch, config=config, urls=urls)
 
 
-def measure(effort: Effort) -> Part:
-    """Run each load several times, every time in a fresh process."""
-    peaks: dict[str, list[float]] = defaultdict(list)
-    before: list[float] = []
-    with ground("enterprise") as place:
-        for _ in range(max(2, effort.repeats)):
-            for load in LOADS:
-                ready, peak = peaks_of(place, load)
-                before.append(ready)
-                peaks[load.name].append(peak)
-        version = place.version
-    if not all(before):
-        return Part(_TITLE, _COMMAND, [], notes=["Not measured: only Linux tells a process's peak, in /proc."])
-    return Part(
-        title=_TITLE,
-        command=_COMMAND,
-        figures=[
-            median_of("before the first event", "MB", before),
-            *(median_of(load.name, "MB", peaks[load.name], load.goal) for load in LOADS),
-        ],
-        samples={f"{name.replace(',', '')}, MB": values for name, values in peaks.items()},
-        notes=(
-            f"{version}; resident memory at its highest (VmHWM) of a fresh process under the runtime loop, interpreter"
-            " and libraries with it, in MB of 1,048,576 bytes as Lambda counts them.",
-            "Drained: the event has ten messages, the function receives the others itself, from a local SQS.",
-            "Of every run is checked that each URL was purged once and each drained message deleted.",
-        ),
+def inputs() -> Iterator[Input]:
+    """Return a site's bursts, and what a nasty or careless user can send."""
+    yield _changes(1_000, 10, "1,000 changes, drained")
+    yield _changes(3_000, 3_000, "3,000 changes in one event")
+    yield Input("12 messages full of prefixes", 12 * [{"prefixes": (_MESSAGE // 5) * ["x"]}], batch=12)
+    two_hosts = [factories.target(hosts=HOSTS[:2], purge_by="prefix")]
+    yield Input(
+        "1,000 keys by hand on two hosts, by prefix",
+        [{"keys": [f"news/{number:04}.html" for number in range(1_000)]}],
+        config={"targets": two_hosts, "cloudflare": {"plan": "free"}},
     )
+    yield Input('10 messages full of "/"', 10 * [{"keys": (_MESSAGE // 5) * ["/"]}])
+    keys = [f"{number:06}" for number in range(70_000)]  # 0.7 MB
+    ten_hosts = {"targets": [factories.target(hosts=HOSTS)]}
+    yield Input("a dry run of 70,000 keys on ten hosts", event={"keys": keys, "dry_run": True}, config=ten_hosts)
+    tags = {"targets": [factories.target(purge_by="tag", tags=["{key}"])]}
+    yield Input("tags of 340 é", [factories.s3_event(f"{number}{'é' * 340}") for number in range(10)], config=tags)
+    globs = {"include": ["a**/b**/c**/d", "*?***/a", "foo***bar**/baz"]}
+    long_key = f"a{'/b/c' * 255}"
+    yield Input("globs of many stars, keys of 1 KB", 10 * [factories.s3_event(long_key)], config=globs)
 
 
-def peaks_of(place: Ground, load: Load) -> tuple[float, float]:
-    """Return the MB before the first event and at its end.
+def measure(bench: Bench, turns: int) -> list[Figure]:
+    figures = []
+    for each in inputs():
+        measured = [run(bench, each) for _ in range(min(turns, _TURNS))]
+        peaks, cpu = zip(*measured, strict=True)
+        figures.append(median_of(f"{each.name}, memory", "MB", peaks, MOST_MEMORY))
+        figures.append(median_of(f"{each.name}, CPU a message", "ms", cpu, MOST_CPU))
+    return figures
+
+
+def run(bench: Bench, given: Input) -> tuple[float, float]:
+    """Return the MB at the peak and the milliseconds of CPU for each message, that of the start apart.
 
     Raises:
-        Failed: the function has not done all of it.
+        Failed: what must be purged was not.
     """
-    bodies = load.bodies
-    event = json.dumps(factories.sqs_event(*bodies[: load.messages])).encode()
-    if len(event) > LARGEST_EVENT:
-        raise Failed(f"{load.name}: Lambda hands over {LARGEST_EVENT} bytes at most, and this has {len(event)}.")
-    place.aws.reset(bodies[load.messages :])
-    ready: list[float] = []
-    command = place.ours(
-        batch_size=max(10, load.messages) if load.drained else 10_000,
-        drain=load.messages + load.drained if load.drained else 0,
-        cloudflare={"plan": "enterprise", "requests_per_second": 100},
-    )
-    run = function(command, place.api, [event], before_first=lambda pid: ready.append(peak_of(pid)))
-    place.check([f"https://{factories.HOST}/{key}" for key in load.keys])
-    if list(run.answers) != [_DONE] or len(place.aws.deleted) != load.drained:
-        raise Failed(f"{load.name}: {len(place.aws.deleted)} drained messages deleted, {run.answers!r:.200}")
-    return ready[0], run.peak
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog=_COMMAND, description="Tell the most memory that a function takes.")
-    parser.add_argument("--repeats", type=int, default=Effort().repeats)
-    printed(measure(Effort(repeats=parser.parse_args().repeats)))
-
-
-if __name__ == "__main__":
-    main()
+    bodies = [*map(factories.as_text, given.bodies)]
+    event = given.event or factories.sqs_event(*bodies[: given.batch])
+    bench.aws.fill(bodies[given.batch :])
+    with bench.start(OURS, **given.config) as process:
+        process.ask(json.dumps({"keys": ["a"], "dry_run": True}).encode())
+        reply = process.ask(json.dumps(event).encode())
+        peak = process.peak
+    if given.urls is None:
+        bench.forget()
+    else:
+        bench.check(*given.urls)
+        drained = len(bench.aws.deleted)
+        if reply.result != {"batchItemFailures": []} or drained != len(bodies) - given.batch:
+            raise Failed(f"{given.name}: {drained} messages deleted, {reply.result} {reply.error}")
+    return peak, reply.cpu / max(1, len(bodies))

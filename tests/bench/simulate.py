@@ -1,88 +1,199 @@
-"""`python -m tests.bench.simulate`: what the function does under load and through outages, in virtual time."""
+"""`python -m tests.bench.simulate`: bursts and outages in virtual time, with the real function between models.
+
+The function is real from the event to the answer to Lambda; its own computing takes no time. Modelled are S3's
+notifications, SQS, Lambda's poller, Cloudflare with its plan's limits, and somebody else who purges in the account.
+"""
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import io
+import json
+import math
 import sys
-from collections.abc import Iterable, Sequence
-from multiprocessing import Pool
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 _ROOT = Path(__file__).resolve().parents[2]
-# As the tests have it: the function, the simulated Cloudflare, and the tests' own model of AWS.
-sys.path[:0] = [str(_ROOT / part) for part in ("lambda", ".")]
+sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT)]  # as pyproject.toml tells pytest
 
-from tests.bench.plots import chart_of  # noqa: E402
-from tests.bench.report import document, table  # noqa: E402
-from tests.bench.result import Result  # noqa: E402
-from tests.bench.run import run  # noqa: E402
-from tests.bench.scenarios import SCENARIOS, VARIABLE, Scenario, quick, varied  # noqa: E402
+from tests.bench.figures import write  # noqa: E402
+from tests.simulation.cloudflare.plans import PLANS  # noqa: E402
+from tests.unit.factories import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE, document, s3_event, target  # noqa: E402
+from tests.virtual.network import Call, Fault, json_answer  # noqa: E402
+from tests.virtual.world import START, World  # noqa: E402
 
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the scenarios, print the table; 1 when a goal is missed."""
-    parser = _options()
-    options = parser.parse_args(arguments)
-    if options.list:
-        for scenario in SCENARIOS.values():
-            print(f"{scenario.name:24} {scenario.objects:>12,} objects")
-        return 0
-    scenarios = quick() if options.quick else [SCENARIOS[name] for name in options.scenario or SCENARIOS]
-    if options.most:
-        scenarios = [scenario for scenario in scenarios if scenario.objects <= options.most]
-    try:
-        for setting in options.set or ():
-            scenarios = [each for scenario in scenarios for each in varied(scenario, setting)]
-    except ValueError as error:
-        parser.error(str(error))
-    # The longest first: the others fill the time beside it.
-    jobs = [(each, options.plots) for each in sorted(scenarios, key=lambda each: -each.objects)]
-    results: dict[str, Result] = {}
-    if options.processes == 1:
-        _collect(map(_job, jobs), results)
-    else:
-        with Pool(options.processes, maxtasksperchild=1) as pool:
-            _collect(pool.imap_unordered(_job, jobs), results)
-    ordered = [results[scenario.name] for scenario in scenarios]
-    print(table(ordered))
-    if options.json:
-        options.json.write_text(document(ordered))
-    missed, seconds = sum(bool(result.missed) for result in ordered), sum(result.wall for result in ordered)
-    print(f"\n{len(ordered)} scenarios, goals missed in {missed}; {seconds:.0f} s of computing")
-    return 1 if missed else 0
+UPLOADS_PER_SECOND = 3_500  # what S3 takes for one prefix
+_DIGITS = 8  # of an object's number, at the end of its key
+_PATIENCE = 20_000.0  # seconds after an outage
+_JITTER = 0.9, 0.2  # of the time between two requests of the neighbour: nobody is a metronome
 
 
-def _job(job: tuple[Scenario, Path | None]) -> Result:
-    scenario, plots = job
-    result, books = run(scenario)
-    if plots:
-        plots.mkdir(parents=True, exist_ok=True)
-        (plots / f"{scenario.name.replace(' ', '-')}.svg").write_text(chart_of(scenario, books.samples).svg())
-    return result
+class Scenario(NamedTuple):
+    name: str
+    objects: int
+    plan: str = "free"
+    outage: float = 0.0  # seconds, from the first upload on
+    answer: int | None = 503  # during the outage; None: none at all
+    purge_by: str = "url"
+    collapse_above: int | None = None
+    max_concurrency: int = 2
+    requests_per_second: float = 4.0
+    neighbour: float = 2.0  # requests a second by URL, each with a tenth of the plan's URLs a second
+    shares_token: bool = False  # the neighbour, with the function
 
 
-def _collect(found: Iterable[Result], results: dict[str, Result]) -> None:
-    for result in found:
-        results[result.name] = result
-        print(f"{result.name}: {result.wall:.1f} s", file=sys.stderr, flush=True)
+class Result(NamedTuple):
+    """What happened; times in seconds."""
+
+    scenario: Scenario
+    drained: float  # from the first upload, or the end of the outage, to the last purge
+    longest: float  # from an upload to its purge
+    during: int  # requests in the outage
+    requests: int  # after it
+    refused: int  # of both, answered 429
+    neighbour_refused: int
+    receives: int  # the most of any message; at 30 it would be dead
+    missing: int  # objects that were not purged
+    dead: int
+
+    @property
+    def is_good(self) -> bool:
+        return not (self.missing or self.dead or self.refused or self.neighbour_refused)
 
 
-def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.simulate", description=__doc__)
-    parser.add_argument("--list", action="store_true", help="name the scenarios and do nothing")
-    parser.add_argument("--scenario", action="append", choices=SCENARIOS, metavar="NAME", help="only this; repeatable")
-    parser.add_argument("--quick", action="store_true", help="a small scenario of each sort instead")
-    parser.add_argument("--most", type=int, metavar="OBJECTS", help="only scenarios of so many objects or fewer")
-    parser.add_argument(
-        "--set",
-        action="append",
-        metavar="NAME=VALUE[,VALUE]",
-        help=f"the same with another value, or with several; of {', '.join(VARIABLE)}; repeatable",
+HOUR = 3600.0
+BURSTS = {size: Scenario(f"burst-{size}", size) for size in (1, 100, 10_000)}
+SCENARIOS = (
+    *BURSTS.values(),
+    Scenario("free-100k", 100_000),
+    Scenario("enterprise-100k", 100_000, "enterprise"),
+    Scenario("free-100k-10-functions", 100_000, max_concurrency=10),
+    Scenario("outage-1h-503-10k", 10_000, outage=HOUR),
+    Scenario("outage-1h-silence-10k", 10_000, outage=HOUR, answer=None),
+    Scenario("outage-4h-503-1k", 1_000, outage=4 * HOUR),
+    Scenario("outage-4h-503-100k", 100_000, outage=4 * HOUR),
+    Scenario("prefix-1k", 1_000, purge_by="prefix"),
+    Scenario("collapse-pro-100k", 100_000, "pro", collapse_above=500),
+    Scenario("same-token-3", 200_000, requests_per_second=3, neighbour=0.9, shares_token=True),
+    Scenario("same-token-4", 200_000, requests_per_second=4, neighbour=0.9, shares_token=True),
+)
+
+
+def run(scenario: Scenario) -> Result:
+    """Upload, purge and wait until the queue is empty."""
+    purged: dict[int, float] = {}  # by object, in seconds since the first upload
+    requests: list[float] = []
+    receives = [0]
+
+    def accept(now: float, zone: str, _: str, items: list[Any]) -> None:
+        at = now - START
+        if zone != ZONE:
+            return
+        if items == [f"{HOST}/"]:  # collapsed
+            items = [f"{number:0{_DIGITS}}" for number in range(min(scenario.objects, int(at * UPLOADS_PER_SECOND)))]
+        for item in items:
+            purged.setdefault(int(item[-_DIGITS:]), at)
+
+    def fault(call: Call) -> Fault | None:
+        if call.service != "cloudflare":
+            return None
+        requests.append(call.at - START)
+        if call.at - START >= scenario.outage:
+            return None
+        return Fault(is_lost=True, seconds=math.inf) if scenario.answer is None else _said(scenario.answer)
+
+    world = World(_document(scenario), on_accepted=accept, plan=scenario.plan, max_concurrency=scenario.max_concurrency)
+    world.network.fault = fault
+    world.queue.on_received = lambda message: receives.__setitem__(0, max(receives[0], message.receives))
+    body = json.dumps(s3_event("objects/" + _DIGITS * "~"))
+    world.queue.stream(
+        [START + number / UPLOADS_PER_SECOND for number in range(scenario.objects)],
+        lambda number: body.replace(_DIGITS * "~", f"{number:0{_DIGITS}}"),
     )
-    parser.add_argument("--processes", type=int, default=2, help="at the same time (2)")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="write a chart of each scenario there")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    return parser
+    refused = [0]  # of the neighbour's requests
+    world.hub.spawn(_neighbour, world, scenario, refused)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            world.run(START + scenario.outage + _PATIENCE)
+    finally:
+        world.close()
+    during = sum(at < scenario.outage for at in requests)
+    return Result(
+        scenario,
+        drained=max(purged.values(), default=0.0) - scenario.outage,
+        longest=max((at - number / UPLOADS_PER_SECOND for number, at in purged.items()), default=0.0),
+        during=during,
+        requests=len(requests) - during,
+        refused=world.cloudflare.limited - refused[0],
+        neighbour_refused=refused[0],
+        receives=receives[0],
+        missing=scenario.objects - len(purged),
+        dead=len(world.dead_letters),
+    )
+
+
+def _said(status: int) -> Fault:
+    return Fault(answer=json_answer(status, {}))
+
+
+def _document(scenario: Scenario) -> dict[str, Any]:
+    return document(
+        targets=[target(purge_by=scenario.purge_by)],
+        queue_arn=QUEUE_ARN,
+        drain=1_000,
+        log_level="ERROR",
+        max_concurrency=scenario.max_concurrency,
+        cloudflare={"plan": scenario.plan, "requests_per_second": scenario.requests_per_second},
+        **({} if scenario.collapse_above is None else {"collapse_above": scenario.collapse_above}),
+    )
+
+
+def _neighbour(world: World, scenario: Scenario, refused: list[int]) -> None:
+    """Purge in another zone of the account, at a steady rate, but for the outage."""
+    token = TOKEN if scenario.shares_token else "neighbours-token"
+    world.cloudflare.tokens.add(token)
+    plan = PLANS[scenario.plan]
+    body = {"files": [f"https://www.example.net/{n}" for n in range(min(plan.items, plan.urls_per_second // 10))]}
+    url = f"https://api.cloudflare.com/client/v4/zones/{OTHER_ZONE}/purge_cache"
+    while True:
+        least, more = _JITTER
+        world.hub.sleep((least + more * world.random.random()) / scenario.neighbour)
+        if world.hub.now - START >= scenario.outage:
+            call = Call(world.hub.now, url, {"Authorization": f"Bearer {token}"}, body, 10.0, "cloudflare", "purge")
+            refused[0] += world.cloudflare.answer(call, Fault()).status == 429
+
+
+def table(results: Sequence[Result]) -> str:
+    """Return a Markdown table."""
+    columns = ("scenario", "drained in", "longest wait", "requests", "in the outage", "429s", "neighbour's", "receives")
+    rows = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for each in results:
+        during = f"{each.during:,}" if each.scenario.outage else ""
+        times = f"{_time(each.drained)} | {_time(each.longest)}"
+        counts = f"{each.requests:,} | {during} | {each.refused} | {each.neighbour_refused} | {each.receives}"
+        rows.append(f"| `{each.scenario.name}` | {times} | {counts} |")
+    return "\n".join(rows)
+
+
+def _time(seconds: float) -> str:
+    return (
+        f"{seconds:.1f} s"
+        if seconds < 120
+        else f"{seconds / 60:.1f} min"
+        if seconds < 7200
+        else f"{seconds / HOUR:.2f} h"
+    )
+
+
+def main(names: Sequence[str]) -> int:
+    """Print the table of some scenarios, or of all and write docs/scale.md; 1 when an object is missing or dead."""
+    results = [run(each) for each in SCENARIOS if not names or each.name in names]
+    print(table(results))
+    if not names:
+        write(_ROOT / "docs" / "scale.md", "make simulate", table(results))
+    return 1 if any(each.missing or each.dead for each in results) else 0
 
 
 if __name__ == "__main__":

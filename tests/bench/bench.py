@@ -1,0 +1,145 @@
+"""All that the measured processes run on and talk to: the stand-in for AWS and the simulated Cloudflare, over TLS."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import botocore
+
+from tests.bench.process import Failed, Process
+from tests.bench.stand_in import StandIn
+from tests.simulation import certificates
+from tests.simulation.cloudflare import process as cloudflare
+from tests.simulation.cloudflare.client import ApiRequest, Control, Visitor
+from tests.unit import factories
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS, LIMIT = "cf_purge", "limit"
+SITE = f"https://{factories.HOST}"
+HOSTS = [factories.HOST, *(f"www{number}.example.com" for number in range(2, 11))]
+_SUBJECTS = Path(__file__).parent / "subjects"
+_TOKEN = "bench-" + "x" * 34
+# Lambda's runtime brings boto3 and urllib3 with their bytecode: write it where an installer has not.
+_COMPILED = "import boto3, botocore.auth, urllib3; boto3.client('ssm', region_name='eu-west-1')"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What `running` sets up."""
+
+    folder: Path
+    environment: dict[str, str]  # of every process
+    aws: StandIn
+    cloudflare: Control
+    cloudflare_url: str
+    visitor: Visitor
+
+    def start(self, name: str, *, source: Path | None = None, runtime: str = "runtime", **config: Any) -> Process:
+        """Start the module's function (OURS), the limit, or the function of subjects/<name>.py.
+
+        Ours is the committed zip, or the package in the folder `source`; `config` changes its document. A function's
+        own files have no bytecode, and none is written: Lambda's /var/task is read-only.
+        """
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+        if name == OURS:
+            if source is None:
+                zipfile.ZipFile(ROOT / "lambda" / "cf_purge.zip").extractall(folder)
+            else:
+                shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            own = {"CF_PURGE_CONFIG": json.dumps(self._document(config))}
+        else:
+            shutil.copy(_SUBJECTS / f"{name}.py", folder)
+            own = {
+                "CLOUDFLARE_API_URL": self.cloudflare_url,
+                "ZONE_ID": factories.ZONE,
+                "SITE": SITE,
+                "TOKEN_PARAMETER": factories.PARAMETER,
+                "PURGE_URL": f"{self.cloudflare_url}/zones/{factories.ZONE}/purge_cache",
+                "TOKEN": _TOKEN,
+                "BODY": json.dumps({"files": [f"{SITE}/css/site.css"]}),
+            }
+        for script in ("runtime", "counted"):
+            shutil.copy(_SUBJECTS / f"{script}.py", folder)
+        arguments = [f"{runtime}.py", "cf_purge.handler" if name == OURS else name] if name != LIMIT else ["limit.py"]
+        return Process(folder, {**self.environment, **own}, *arguments)
+
+    def check(self, *urls: str) -> int:
+        """See that Cloudflare has accepted the purge of these URLs, each once, and of no other; return the requests.
+
+        Raises:
+            Failed: it has not.
+        """
+        requests = self.forget()
+        asked = [url for request in requests for url in request.urls]
+        if any(request.status != 200 for request in requests) or sorted(asked) != sorted(urls):
+            told = [(request.status, request.codes, request.urls[:3]) for request in requests[:3]]
+            raise Failed(f"Cloudflare was asked for {len(asked)} URLs instead of {len(urls)}: {told}")
+        return len(requests)
+
+    def forget(self) -> Sequence[ApiRequest]:
+        """Make Cloudflare forget its requests and their limits; return the requests."""
+        requests = self.cloudflare.requests()
+        self.cloudflare.forget_requests()
+        self.cloudflare.reset_limits()
+        return requests
+
+    def _document(self, config: dict[str, Any]) -> dict[str, Any]:
+        settings = {"plan": "enterprise", "api_url": self.cloudflare_url, **config.pop("cloudflare", {})}
+        return factories.document(
+            **{"queue_arn": factories.QUEUE_ARN, "drain": 1000, "max_concurrency": 2, "cloudflare": settings, **config}
+        )
+
+
+@contextmanager
+def running() -> Iterator[Bench]:
+    """Set it up for as long as the block."""
+    subprocess.run([sys.executable, "-c", _COMPILED], env={}, check=True)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cf-purge-bench-")))
+        tls = certificates.issue(folder, *HOSTS)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tls.certificate, tls.private_key)
+        aws = StandIn(factories.PARAMETER, _TOKEN)
+        aws_url = stack.enter_context(aws.serving(context))
+        configuration = folder / "cloudflare.json"
+        zone = {"id": factories.ZONE, "name": "example.com", "hosts": HOSTS, "plan": "enterprise"}
+        configuration.write_text(
+            json.dumps(
+                {
+                    "tls": {"cert": tls.certificate, "key": tls.private_key, "origin_ca": tls.authority},
+                    "origin": {"url": aws_url},
+                    "zones": [zone],
+                    "tokens": [{"name": "bench", "value": _TOKEN, "zones": [factories.ZONE]}],
+                }
+            )
+        )
+        addresses = stack.enter_context(cloudflare.running(configuration))
+        # As long as a real list of authorities: reading it is a good part of opening a TLS context.
+        trusted = folder / "trusted.pem"
+        usual = Path(botocore.__file__).parent / "cacert.pem"
+        trusted.write_bytes(usual.read_bytes() + Path(tls.authority).read_bytes())
+        environment = {
+            **factories.environment(),
+            "AWS_DEFAULT_REGION": factories.REGION,
+            "AWS_SESSION_TOKEN": "session" * 50,
+            "AWS_LAMBDA_FUNCTION_NAME": "site",
+            "AWS_ENDPOINT_URL": aws_url,
+            "SSL_CERT_FILE": str(trusted),
+            "AWS_CA_BUNDLE": str(trusted),  # boto3 reads no other variable
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+        }
+        visitor = Visitor(addresses, tls.authority)
+        yield Bench(folder, environment, aws, Control(addresses.control), addresses.api, visitor)

@@ -1,0 +1,68 @@
+"""What a measurement brings back."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Figure(NamedTuple):
+    """One number: counted, or the median of samples with their quartiles."""
+
+    name: str
+    unit: str
+    value: float
+    quartiles: tuple[float, float] | None = None
+    samples: int = 1
+    at_most: float | None = None  # what is promised
+
+    def __str__(self) -> str:
+        return f"{shown(self.value)} {self.unit}".strip() + ("" if self.is_met else " **missed**")
+
+    @property
+    def is_met(self) -> bool:
+        return self.at_most is None or self.value <= self.at_most
+
+
+def median_of(name: str, unit: str, samples: Sequence[float], at_most: float | None = None) -> Figure:
+    return Figure(name, unit, statistics.median(samples), _quartiles(samples), len(samples), at_most)
+
+
+def ratio_of(name: str, ours: Sequence[float], theirs: Sequence[float], at_most: float | None = None) -> Figure:
+    """Divide two medians; the quartiles are those of the turns, in each of which both were measured."""
+    turns = [our / their for our, their in zip(ours, theirs, strict=True)]
+    value = statistics.median(ours) / statistics.median(theirs)
+    return Figure(name, "×", value, _quartiles(turns), len(turns), at_most)
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Return a Markdown table."""
+    rows = ["| figure | median | quartiles | samples | promised |", "|---|---|---|---|---|"]
+    for figure in figures:
+        spread = " … ".join(map(shown, figure.quartiles)) if figure.quartiles else "counted"
+        promised = "" if figure.at_most is None else f"≤ {shown(figure.at_most)}"
+        rows.append(f"| {figure.name} | {figure} | {spread} | {figure.samples} | {promised} |")
+    return "\n".join(rows)
+
+
+def shown(value: float) -> str:
+    """Return three digits that count."""
+    digits = 0 if value >= 100 or value == int(value) else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def write(document: Path, command: str, content: str) -> None:
+    """Replace what stands between the two comments that name the command."""
+    begin, end = f"<!-- measured: written by `{command}` -->\n", "\n<!-- end of measured -->"
+    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
+    assert found, f"{document} has no {begin}"
+    document.write_text(f"{before}{begin}{content}{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+def _quartiles(samples: Sequence[float]) -> tuple[float, float] | None:
+    if len(samples) < 2:
+        return None
+    low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
+    return low, high

@@ -1,0 +1,68 @@
+"""How long a purge takes: cold, in a fresh process, and warm, in one that has purged before."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from random import Random
+
+from tests.bench.bench import LIMIT, OURS, SITE, Bench
+from tests.bench.figures import Figure, median_of, ratio_of
+from tests.bench.process import Failed, Reply
+from tests.unit import factories
+
+PER_EVENT, AT_IMPORT = "per_event", "at_import"
+FUNCTIONS = (OURS, PER_EVENT, AT_IMPORT)
+_KEY = "css/site.css"
+# Ours gets the message of its queue, the others are invoked by S3 itself.
+FROM_S3 = factories.s3_event(_KEY)
+EVENTS = {OURS: factories.sqs_event(FROM_S3), PER_EVENT: FROM_S3, AT_IMPORT: FROM_S3, LIMIT: {}}
+# "limit" does nothing for a second event.
+Samples = dict[tuple[str, str], list[float]]  # by subject, and "cold" or "warm"
+
+
+def measure(bench: Bench, turns: int) -> tuple[list[Figure], Samples]:
+    """Time all of them in turns, in another order in each, after a round that counts for nothing."""
+    samples: Samples = defaultdict(list)
+    cpu: Samples = defaultdict(list)
+    with ExitStack() as stack:
+        warm = {name: stack.enter_context(bench.start(name)) for name in FUNCTIONS}
+        for turn in range(turns + 1):
+            subjects = [(name, "cold") for name in (*FUNCTIONS, LIMIT)] + [(name, "warm") for name in FUNCTIONS]
+            for name, start in Random(turn).sample(subjects, len(subjects)):
+                if start == "warm":
+                    reply = warm[name].ask(event_of(name))
+                else:
+                    with bench.start(name) as process:
+                        reply = process.ask(event_of(name))
+                _see(bench, reply)
+                if turn:
+                    samples[name, start].append(reply.ms)
+                    cpu[name, start].append(reply.cpu)
+    return [*_figures(samples, cpu)], samples
+
+
+def event_of(name: str) -> bytes:
+    return json.dumps(EVENTS[name]).encode()
+
+
+def _see(bench: Bench, reply: Reply) -> None:
+    """Accept no time of a purge that was not made."""
+    if reply.error or reply.result not in ({"batchItemFailures": []}, {"purged": [f"{SITE}/{_KEY}"]}, 200):
+        raise Failed(f"It answered {reply.result} {reply.error}")
+    bench.check(f"{SITE}/{_KEY}")
+
+
+def _figures(samples: Samples, cpu: Samples) -> Iterator[Figure]:
+    cold, warm = samples[OURS, "cold"], samples[OURS, "warm"]
+    yield ratio_of("cold, ours / clients per event", cold, samples[PER_EVENT, "cold"], 0.66)
+    yield ratio_of("cold, ours / clients at import", cold, samples[AT_IMPORT, "cold"])
+    yield ratio_of("cold, ours / limit", cold, samples[LIMIT, "cold"], 1.6)
+    yield ratio_of("warm, ours / clients per event", warm, samples[PER_EVENT, "warm"])
+    yield ratio_of("warm, ours / clients at import", warm, samples[AT_IMPORT, "warm"])
+    for (name, start), times in samples.items():
+        yield median_of(f"{start}, {name}", "ms", times)
+    for (name, start), used in cpu.items():
+        yield median_of(f"CPU, {start}, {name}", "ms", used)

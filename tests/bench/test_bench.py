@@ -1,0 +1,94 @@
+"""Budgets that no change may exceed: counted, since times differ from run to run. Only real purges are timed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench import cost, fresh, latency, memory
+from tests.bench.__main__ import requests
+from tests.bench.bench import LIMIT, OURS, ROOT, SITE, Bench, running
+from tests.bench.process import Failed
+from tests.unit import factories
+
+# A tenth above what is counted with Python 3.11, which counts most.
+COLD = {"modules": 95, "instructions": 735_000, "TLS contexts": 1}
+BURST = {"instructions": 3_100_000}  # for 1,000 changes, drained
+KEYS = [f"assets/img/{number}.jpg" for number in range(1_000)]
+
+
+@pytest.fixture(scope="module")
+def bed() -> Iterator[Bench]:
+    with running() as bed:
+        yield bed
+
+
+def exceeded(counts: dict[str, int], budget: dict[str, int]) -> dict[str, int]:
+    return {name: counts.get(name, 0) for name, most in budget.items() if counts.get(name, 0) > most}
+
+
+def test_a_cold_start_and_a_burst_stay_within_their_budget(bed: Bench) -> None:
+    bodies = [json.dumps(factories.s3_event(key)) for key in KEYS]
+    with bed.start(OURS, runtime="counted", cloudflare={"requests_per_second": 100}) as process:
+        cold = process.ask(latency.event_of(OURS)).result
+        bed.aws.fill(bodies[10:])
+        burst = process.ask(json.dumps(factories.sqs_event(*bodies[:10])).encode()).result
+    bed.check(f"{SITE}/css/site.css", *(f"{SITE}/{key}" for key in KEYS))
+    assert exceeded(cold, COLD) == {}
+    assert exceeded(burst, BURST) == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ("import asyncio, boto3", "modules"),
+        ("import ssl; ssl.create_default_context()", "TLS contexts"),
+        ("for _ in range(1_000_000): pass", "instructions"),
+    ],
+)
+def test_a_more_expensive_cold_start_exceeds_the_budget(bed: Bench, tmp_path: Path, more: str, what: str) -> None:
+    shutil.copytree(ROOT / "lambda" / "cf_purge", tmp_path / "cf_purge")
+    with open(tmp_path / "cf_purge" / "handler.py", "a", encoding="utf-8") as handler:
+        handler.write(f"\n{more}\n")
+    with bed.start(OURS, source=tmp_path, runtime="counted") as process:
+        cold = process.ask(latency.event_of(OURS)).result
+    bed.check(f"{SITE}/css/site.css")
+    assert what in exceeded(cold, COLD)
+
+
+def test_a_burst_takes_few_requests_and_refuses_nobody() -> None:
+    assert [figure for figure in requests() if not figure.is_met] == []
+
+
+def test_a_burst_of_three_thousand_changes_takes_little_memory(bed: Bench) -> None:
+    for given in memory.inputs():
+        if given.urls is not None:
+            assert memory.run(bed, given)[0] < memory.MOST_MEMORY
+
+
+def test_every_subject_makes_the_purge_that_is_timed(bed: Bench) -> None:
+    _, samples = latency.measure(bed, turns=2)
+    assert set(samples) == {(name, start) for name in latency.FUNCTIONS for start in ("cold", "warm")} | {
+        (LIMIT, "cold")
+    }
+    assert all(len(times) == 2 and min(times) > 0 for times in samples.values())
+
+
+def test_a_purge_that_was_not_made_is_not_timed(bed: Bench) -> None:
+    with bed.start(LIMIT) as process:
+        process.ask(b"{}")
+    with pytest.raises(Failed, match="1 URLs instead of 1"):
+        bed.check(f"{SITE}/another.css")
+
+
+def test_a_visitor_reads_the_new_version_only_after_the_purge(bed: Bench) -> None:
+    assert all(figure.value > fresh.API_LATENCY / 2 for figure in fresh.measure(bed, turns=2))
+
+
+def test_costs_of_a_month_are_a_dollar_and_of_a_million_in_a_burst_half_of_one() -> None:
+    assert sum(cost.month(200, 40, cost.WAYS[0]).values()) == pytest.approx(1.0, abs=0.1)
+    assert sum(cost.of(cost.WAYS[2]).values()) == pytest.approx(0.5, abs=0.1)

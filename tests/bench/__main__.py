@@ -16,6 +16,7 @@ from tests.bench.figures import Figure, table  # noqa: E402
 
 PARTS = ("latency", "fresh", "memory", "requests")
 MOST_REQUESTS = {1: 1, 100: 5, 10_000: 110}  # by objects
+MOST_AFTER_OUTAGE, MOST_IN_OUTAGE = 150, 20 * 60  # for 10,000 changes that waited an hour; 20 a minute
 TURNS = 15
 
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         if "memory" in parts:
             figures += memory.measure(bed, options.turns)
     if "requests" in parts:
-        figures += requests()
+        figures += [*requests(), *recoveries()]
     print(table(figures))
     if options.docs:
         from tests.bench.publish import publish
@@ -60,6 +61,18 @@ def requests() -> list[Figure]:
         result = simulate.run(simulate.BURSTS[size])
         assert result.is_good, result
         figures.append(Figure(f"requests, burst of {size:,}", "", result.requests, at_most=most))
+    return figures
+
+
+def recoveries() -> list[Figure]:
+    """Count the requests of an hour's outage and after it, in virtual time."""
+    figures = []
+    for scenario in simulate.OUTAGES:
+        result = simulate.run(scenario)
+        assert not result.missing + result.dead, result
+        answer = scenario.answer or "silence"
+        figures.append(Figure(f"requests after an hour of {answer}", "", result.requests, at_most=MOST_AFTER_OUTAGE))
+        figures.append(Figure(f"requests in that hour of {answer}", "", result.during, at_most=MOST_IN_OUTAGE))
     return figures
 
 

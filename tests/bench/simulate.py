@@ -65,13 +65,16 @@ class Result(NamedTuple):
 
 HOUR = 3600.0
 BURSTS = {size: Scenario(f"burst-{size}", size) for size in (1, 100, 10_000)}
+OUTAGES = (
+    Scenario("outage-1h-503-10k", 10_000, outage=HOUR),
+    Scenario("outage-1h-silence-10k", 10_000, outage=HOUR, answer=None),
+)
 SCENARIOS = (
     *BURSTS.values(),
     Scenario("free-100k", 100_000),
     Scenario("enterprise-100k", 100_000, "enterprise"),
     Scenario("free-100k-10-functions", 100_000, max_concurrency=10),
-    Scenario("outage-1h-503-10k", 10_000, outage=HOUR),
-    Scenario("outage-1h-silence-10k", 10_000, outage=HOUR, answer=None),
+    *OUTAGES,
     Scenario("outage-4h-503-1k", 1_000, outage=4 * HOUR),
     Scenario("outage-4h-503-100k", 100_000, outage=4 * HOUR),
     Scenario("prefix-1k", 1_000, purge_by="prefix"),

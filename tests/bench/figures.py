@@ -31,10 +31,8 @@ def median_of(name: str, unit: str, samples: Sequence[float], at_most: float | N
 
 
 def ratio_of(name: str, ours: Sequence[float], theirs: Sequence[float], at_most: float | None = None) -> Figure:
-    """Divide two medians; the quartiles are those of the turns, in each of which both were measured."""
-    turns = [our / their for our, their in zip(ours, theirs, strict=True)]
-    value = statistics.median(ours) / statistics.median(theirs)
-    return Figure(name, "×", value, _quartiles(turns), len(turns), at_most)
+    """Compare two samples turn by turn: what slowed the machine down in a turn has slowed both."""
+    return median_of(name, "×", [our / their for our, their in zip(ours, theirs, strict=True)], at_most)
 
 
 def table(figures: Iterable[Figure]) -> str:

@@ -20,7 +20,7 @@ group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --f
 	tools matrix bench simulate soak zip docs lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/;s/^/  make /' | expand -t 22
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Install Python 3.11 or newer, then: make PYTHON=/path/to/python3 ...")'
@@ -56,10 +56,12 @@ lint: setup ## Format, types, links, workflows; zip and README's tables against 
 	@$(VENV)/ruff check --quiet .
 	@$(VENV)/ruff format --quiet --check .
 	@$(VENV)/mypy
+	@$(UV) lock --check --quiet
 	@$(VENV)/python lambda/package.py --check
 	@$(VENV)/python -m tools.docs --check
 	@$(LYCHEE) --offline
 	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(VENV)/zizmor --offline --quiet .github
 
 ledger: setup ## That nothing is lost, whatever goes wrong: generated faults in virtual time
@@ -118,10 +120,10 @@ simulate: setup ## Bursts, outages and other tenants in virtual time (five minut
 	@$(VENV)/python -m tests.bench.simulate
 
 soak: setup ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads (an hour)
-	@$(PYTEST) tests/ledger/test_ledger.py --schedules=100000
-	@$(PYTEST) tests/fuzz/test_fuzz.py --inputs=100000
-	@$(PYTEST) -n auto tests/unit --hypothesis-profile=other
-	@$(PYTEST) tests/e2e/test_bulk.py -s --objects=10000
+	$(PYTEST) -n auto tests/ledger/test_ledger.py tests/fuzz/test_fuzz.py --schedules=100000 --inputs=100000 \
+		--hypothesis-seed=$(shell date +%s)
+	$(PYTEST) -n auto tests/unit --hypothesis-profile=other
+	$(PYTEST) tests/e2e/test_bulk.py -s --objects=10000
 
 zip: ## Build lambda/cf_purge.zip from its source
 	@$(PYTHON) lambda/package.py

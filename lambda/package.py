@@ -1,7 +1,7 @@
 """Builds lambda/cf_purge.zip, byte for byte the same on every machine.
 
     python lambda/package.py            write the zip
-    python lambda/package.py --check    exit 1 when the committed zip is not what would be written
+    python lambda/package.py --check    exit 1 if the committed zip differs from what would be written
 
 Stored, not deflated: the bytes of DEFLATE differ between zlib builds.
 """
@@ -17,13 +17,13 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = HERE / "cf_purge"
 ZIP = HERE / "cf_purge.zip"
 
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can name
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 _UNIX = 3
 _MODE = 0o100644
 
 
 def files() -> list[Path]:
-    """Return what belongs in the zip, in the order it stands there: each file whose name can be imported."""
+    """Return the files of the zip, in order: every module of the package."""
     return sorted(path for path in PACKAGE.glob("*.py") if path.stem.isidentifier())
 
 
@@ -35,7 +35,7 @@ def build() -> bytes:
             entry = zipfile.ZipInfo(path.relative_to(HERE).as_posix(), _EARLIEST)
             entry.create_system = _UNIX
             entry.external_attr = _MODE << 16
-            # A checkout with CRLF must not make another zip.
+            # A checkout with CRLF builds the same zip.
             archive.writestr(entry, path.read_bytes().replace(b"\r\n", b"\n"))
     return buffer.getvalue()
 

@@ -23,8 +23,10 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out what only another environment can import."""
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what only another environment can import, unless it was asked for."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return None
     if collection_path.name != "compatibility" or importlib.util.find_spec("parliament"):
         return None
     _left_out.add(collection_path.name)

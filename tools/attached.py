@@ -6,6 +6,7 @@ run costs. It can be told of one that is running: https://developer.hashicorp.co
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -28,7 +29,6 @@ def provider(root: Path) -> Iterator[None]:
     Only for a `test` with mocks, which reads its schema: a plan would configure it, and one is configured once.
     """
     binary = next(root.glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*"))
-    registry = binary.relative_to(root).parts[2]
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             [binary, "-debug"],
@@ -41,7 +41,8 @@ def provider(root: Path) -> Iterator[None]:
         try:
             assert process.stdout is not None
             said = next(match for line in process.stdout if (match := re.search(rf"{_VARIABLE}='(.*)'", line)))
-            os.environ[_VARIABLE] = said[1].replace("registry.terraform.io", registry)
+            (told,) = json.loads(said[1]).values()
+            os.environ[_VARIABLE] = json.dumps({f"{one}/hashicorp/aws": told for one in terraform.REGISTRIES})
             yield
         finally:
             os.environ.pop(_VARIABLE, None)

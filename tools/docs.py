@@ -83,11 +83,11 @@ def outputs() -> str:
 
 
 def rendered(text: str) -> str:
-    """Return a README with its tables as they should be."""
+    """Return the README with both tables written anew."""
     for name, table in (("inputs", inputs()), ("outputs", outputs())):
         begin, end = f"<!-- {name}: written by `make docs` -->", f"<!-- end of {name} -->"
         if begin not in text or end not in text:
-            raise SystemExit(f"README.md has no place for the {name}: put back the lines {begin} and {end}.")
+            raise SystemExit(f"README.md has no table of {name}: restore the lines {begin} and {end}.")
         before, rest = text.split(begin, 1)
         text = f"{before}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}"
     return text
@@ -98,7 +98,7 @@ def main(arguments: list[str], readme: Path = README) -> int:
     wanted = rendered(text)
     if arguments == ["--check"]:
         if text != wanted:
-            print("README.md's tables are not what the code says: run `make docs` and commit it.", file=sys.stderr)
+            print("The tables of README.md differ from the code: run `make docs` and commit it.", file=sys.stderr)
             return 1
         return 0
     readme.write_text(wanted, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What stops the set-up."""
+"""The checkout's folders, and errors for people."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ CACHE = ROOT / ".cache"
 
 
 class Problem(Exception):
-    """One sentence for a person: what is wrong and what to do."""
+    """One sentence that says what is wrong and what to do."""

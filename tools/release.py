@@ -1,7 +1,6 @@
-"""What a release must be: `python -m tools.release v1.2.3 [--notes FILE] [--checksums FILE]`.
+"""Check a release and write its notes: `python -m tools.release v1.2.3 [--notes FILE] [--checksums FILE]`.
 
-The changelog's newest section is this version's, and the committed zip is what its source builds. What is new and the
-zip's checksums are then written where they are wanted.
+The version must be the newest in the changelog, and the committed zip must be built from the source.
 """
 
 from __future__ import annotations
@@ -20,21 +19,20 @@ _ZIP = "lambda/cf_purge.zip"
 
 
 def notes(tag: str, changelog: str) -> str:
-    """Return what the changelog says of a tag's version, which must be the newest with anything in it.
+    """Return the changelog's section of a tag's version.
 
     Raises:
-        Problem: it is not.
+        Problem: the version is not the newest, or the section is empty.
     """
     if not re.fullmatch(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", tag):
-        raise Problem(f"The tag {tag} is no version: it must look like v1.2.3.")
+        raise Problem(f"The tag {tag} is not a version: use the form v1.2.3.")
     sections = re.findall(r"^## (\S+)[^\n]*\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     dated = [(name.strip("[]"), text.strip()) for name, text in sections if name.strip("[]") != "Unreleased"]
     if any(text.strip() for name, text in sections if name.strip("[]") == "Unreleased"):
-        raise Problem(f"CHANGELOG.md has changes that are not released: put them under {tag[1:]} before it is tagged.")
+        raise Problem(f"CHANGELOG.md has entries under Unreleased: move them under {tag[1:]} before you push the tag.")
     if not dated or dated[0][0] != tag[1:] or not dated[0][1]:
-        raise Problem(f"CHANGELOG.md does not begin with what is new in {tag[1:]}: write it, then tag that.")
-    said: str = dated[0][1]
-    return said
+        raise Problem(f"The newest section of CHANGELOG.md is not {tag[1:]}, or is empty: correct it, then tag again.")
+    return str(dated[0][1])
 
 
 def checksums(content: bytes) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from tools.problems import CACHE, Problem
 
 TERRAFORM = os.environ.get("TERRAFORM") or "terraform"
 MIRROR = "CF_PURGE_PROVIDER_MIRROR"
-_REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
+REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
 _FOLDERS = ("/opt", "/srv", "/usr/local", "/usr/local/share", "/usr/share", "/usr/lib", "/var/lib")
 
 
@@ -38,7 +38,7 @@ def environment() -> dict[str, str]:
         del environ["TF_CLI_CONFIG_FILE"]
     named = environ.get(MIRROR)
     if named and not _mirrored(escape(named)):
-        raise Problem(f"{MIRROR} is {named}, which has no {_provider(_REGISTRIES[0])}: correct or unset the variable.")
+        raise Problem(f"{MIRROR} is {named}, which has no {_provider(REGISTRIES[0])}: correct or unset the variable.")
     if not named and _configured(environ):
         return environ
     if found := _mirrored(escape(named)) if named else _on_this_machine():
@@ -64,7 +64,7 @@ def initialised(root: Path) -> None:
 
 def _mirrored(*mirrors: str) -> list[Path]:
     """Return the provider's folders for this platform, one for each version, in the first mirror that has any."""
-    for mirror, registry in product(mirrors, _REGISTRIES):
+    for mirror, registry in product(mirrors, REGISTRIES):
         if found := glob(f"{mirror}/{_provider(registry)}/terraform-provider-aws*"):
             return sorted({Path(path).resolve().parent for path in found})
     return []
@@ -89,12 +89,12 @@ def _configured(environ: Mapping[str, str]) -> bool:
 def _configuration(found: list[Path]) -> Path:
     """Write a CLI configuration that finds the provider under both registries' names, and return its path."""
     mirror = CACHE / "providers" / hashlib.sha256(repr(found).encode()).hexdigest()[:12]
-    for registry, path in product(_REGISTRIES, found):
+    for registry, path in product(REGISTRIES, found):
         link = mirror / registry / "hashicorp/aws" / path.parent.name / path.name
         link.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             link.symlink_to(path)  # in OpenTofu only the last folder may be a link
-    names = json.dumps([f"{registry}/hashicorp/aws" for registry in _REGISTRIES])
+    names = json.dumps([f"{registry}/hashicorp/aws" for registry in REGISTRIES])
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=mirror, delete=False) as written:
         home = json.dumps(str(mirror), ensure_ascii=False)
         written.write(

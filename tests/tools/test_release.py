@@ -1,4 +1,4 @@
-"""What a tag must be before it is a release."""
+"""Releases: the notes, the checksums, and which tags are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ZIP = "lambda/cf_purge.zip"
         HEAD + NEW + OLD + "\n[1.2.0]: https://example.com/compare/v1.1.0...v1.2.0\n",
     ],
 )
-def test_the_notes_are_what_the_changelog_says_of_its_newest_version(changelog: str) -> None:
+def test_notes_are_the_changelogs_newest_section(changelog: str) -> None:
     assert release.notes("v1.2.0", changelog).startswith("### Added\n\n- A thing.")
     assert "Another" not in release.notes("v1.2.0", changelog)
 
@@ -35,22 +35,22 @@ def test_the_notes_are_what_the_changelog_says_of_its_newest_version(changelog: 
 @pytest.mark.parametrize(
     ("tag", "changelog", "said"),
     [
-        ("v1.3.0", HEAD + NEW + OLD, "does not begin with what is new in 1.3.0"),
-        ("v1.1.0", HEAD + NEW + OLD, "does not begin with what is new in 1.1.0"),
-        ("v1.2.0", HEAD, "does not begin with what is new in 1.2.0"),
-        ("v1.2.0", HEAD + "## 1.2.0\n\n" + OLD, "does not begin with what is new in 1.2.0"),
-        ("v1.2.0", HEAD + "## Unreleased\n\n- More.\n\n" + NEW, "has changes that are not released"),
-        ("1.2.0", HEAD + NEW, "is no version"),
-        ("v1.2", HEAD + NEW, "is no version"),
-        ("v1.2.0;rm", HEAD + NEW, "is no version"),
+        ("v1.3.0", HEAD + NEW + OLD, "newest section of CHANGELOG.md is not 1.3.0"),
+        ("v1.1.0", HEAD + NEW + OLD, "newest section of CHANGELOG.md is not 1.1.0"),
+        ("v1.2.0", HEAD, "newest section of CHANGELOG.md is not 1.2.0"),
+        ("v1.2.0", HEAD + "## 1.2.0\n\n" + OLD, "newest section of CHANGELOG.md is not 1.2.0"),
+        ("v1.2.0", HEAD + "## Unreleased\n\n- More.\n\n" + NEW, "has entries under Unreleased"),
+        ("1.2.0", HEAD + NEW, "is not a version"),
+        ("v1.2", HEAD + NEW, "is not a version"),
+        ("v1.2.0;rm", HEAD + NEW, "is not a version"),
     ],
 )
-def test_a_tag_that_is_not_the_newest_version_is_told_so_in_a_sentence(tag: str, changelog: str, said: str) -> None:
+def test_a_tag_other_than_the_newest_version_is_refused(tag: str, changelog: str, said: str) -> None:
     with pytest.raises(Problem, match=said):
         release.notes(tag, changelog)
 
 
-def test_the_checksums_are_those_of_sha256sum_and_of_terraform() -> None:
+def test_checksums_match_sha256sum_and_terraform() -> None:
     assert release.checksums(b"") == (
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
@@ -67,7 +67,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_release_has_its_notes_and_the_checksums_of_its_zip(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_release_writes_its_notes_and_checksums(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert release.main(["v1.2.0", "--notes", "notes.md", "--checksums", "zip.sha256"]) == 0
     digest = hashlib.sha256((root / ZIP).read_bytes()).hexdigest()
     assert (root / "zip.sha256").read_text() == f"{digest}  {Path(ZIP).name}\n"
@@ -78,7 +78,7 @@ def test_a_release_has_its_notes_and_the_checksums_of_its_zip(root: Path, capsys
 
 
 @pytest.mark.parametrize("wrong", ["zip", "tag"])
-def test_nothing_is_written_for_what_must_not_be_released(root: Path, wrong: str) -> None:
+def test_a_refused_release_writes_nothing(root: Path, wrong: str) -> None:
     if wrong == "zip":
         (root / ZIP).write_bytes(b"PK")
     assert release.main(["v9.9.9" if wrong == "tag" else "v1.2.0", "--notes", "notes.md"]) == 1

@@ -53,9 +53,7 @@ def test_an_unpacked_mirror_in_a_usual_folder_is_found(system: Path, below: str,
     assert provider_of(terraform.environment()).is_relative_to(system / below)
 
 
-def test_the_variable_comes_before_the_users_configuration_and_every_folder(
-    system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_variable_comes_first(system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".terraformrc").write_text(OWN)
     mirror(system)
     monkeypatch.setenv(terraform.MIRROR, str(mirror(tmp_path / "mine [1]")))
@@ -63,7 +61,7 @@ def test_the_variable_comes_before_the_users_configuration_and_every_folder(
 
 
 @pytest.mark.parametrize("platform", [None, "plan9_mips"])
-def test_a_variable_without_the_provider_is_a_sentence_that_names_both(
+def test_a_variable_that_names_a_folder_without_the_provider_is_an_error(
     system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str | None
 ) -> None:
     mirror(system)
@@ -75,7 +73,7 @@ def test_a_variable_without_the_provider_is_a_sentence_that_names_both(
 
 
 @pytest.mark.parametrize("name", [".terraformrc", "elsewhere.rc"])
-def test_the_users_own_configuration_is_left_alone(
+def test_the_users_own_configuration_is_not_changed(
     system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     mirror(system)
@@ -85,7 +83,7 @@ def test_the_users_own_configuration_is_left_alone(
     assert terraform.environment().get(CONFIGURATION) == os.environ.get(CONFIGURATION)
 
 
-def test_a_configuration_that_is_missing_or_of_other_things_does_not_keep_the_mirror_from_being_found(
+def test_a_configuration_file_without_providers_does_not_hide_the_mirror(
     system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mirror(system)
@@ -95,7 +93,7 @@ def test_a_configuration_that_is_missing_or_of_other_things_does_not_keep_the_mi
     assert provider_of(terraform.environment()).is_relative_to(system)
 
 
-def test_without_any_mirror_the_registry_is_asked_and_its_answer_kept(tmp_path: Path) -> None:
+def test_without_a_mirror_downloads_are_cached(tmp_path: Path) -> None:
     environ = terraform.environment()
     assert CONFIGURATION not in environ
     assert Path(environ["TF_PLUGIN_CACHE_DIR"]).is_dir()
@@ -114,13 +112,13 @@ def test_terraform_takes_the_provider_from_the_mirror_whatever_its_folder_is_cal
     assert installed.resolve().is_relative_to(tmp_path / name)
 
 
-def test_a_root_that_cannot_be_initialised_is_named(tmp_path: Path) -> None:
+def test_a_failed_init_names_the_root(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text("nonsense")
     with pytest.raises(Problem, match=f"init` failed in {tmp_path}: "):
         terraform.initialised(tmp_path)
 
 
-def test_the_command_passes_arguments_and_status_on(tmp_path: Path) -> None:
+def test_arguments_and_exit_status_are_passed_on(tmp_path: Path) -> None:
     script = tmp_path / "terraform"
     script.write_text('#!/bin/sh\necho "$@"\nexit 7\n')
     script.chmod(0o755)

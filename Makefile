@@ -16,21 +16,25 @@ LYCHEE := git ls-files -z '*.md' | xargs -0 $(VENV)/lychee --include-fragments -
 group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --frozen --only-group $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fmt links unit check test lint ledger fuzz guards world plan compliance compatibility checkov e2e \
-	tools matrix bench simulate soak zip docs lock clean
+.PHONY: help setup terraform demo fmt unit check test lint ledger fuzz guards world tools plan compliance compatibility \
+	checkov e2e matrix bench simulate soak zip docs links lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Install Python 3.11 or newer, then: make PYTHON=/path/to/python3 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Install Python 3.11 or newer, then: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
 	@$(PYTHON) -m venv $(@D)/..
 	@$(@D)/pip install --quiet --disable-pip-version-check uv==$(patsubst .cache/uv-%/bin/uv,%,$@)
 
 setup: $(UV) ## Install what the tests need; every target does it
 	@$(UV) sync --quiet --frozen
 
-demo: setup ## Watch an upload become visible, on this machine, in a few minutes
+terraform: setup
+	@$(TF) version >/dev/null
+
+demo: terraform ## Watch an upload become visible, on this machine, in a few minutes
 	@$(VENV)/python -m tests.simulation.demo
 
 fmt: setup ## Format Terraform and Python
@@ -46,7 +50,7 @@ check: lint unit ## Before a push, without Terraform: lint, types, unit tests, a
 
 # End to end first and beside the others: it mostly waits for Terraform.
 TESTS := e2e lint unit ledger fuzz guards world tools plan compliance compatibility checkov
-test: setup ## Everything, as CI runs it (eight minutes)
+test: terraform ## Everything, as CI runs it (eight minutes)
 	@$(TF) init -backend=false >/dev/null # one download, before two ask for it at once
 	@$(MAKE) --no-print-directory --keep-going -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
 		COVERAGE='--cov --cov-report=term-missing:skip-covered'
@@ -79,16 +83,18 @@ world: setup ## Tests of the simulated Cloudflare
 tools: setup ## Tests of the set-up and the release
 	@$(PYTEST) tests/tools
 
-plan: setup ## validate and test of the module and its examples; TERRAFORM=tofu takes OpenTofu
-	@set -e; for root in . examples/*/; do $(TF) -chdir=$$root init -backend=false >/dev/null; $(TF) -chdir=$$root validate; done
+plan: terraform ## validate and test of the module and its examples; TERRAFORM=tofu takes OpenTofu
+	@set -e; for root in . examples/*/; do \
+		$(TF) -chdir=$$root init -backend=false >/dev/null; $(TF) -chdir=$$root validate; \
+	done
 	@$(VENV)/python -m tools.attached test
 	@$(PYTEST) tests/plans
 
-compliance: setup ## That every compliance scenario holds, and can fail
+compliance: terraform ## That every compliance scenario holds, and can fail
 	@$(call group,compliance)
 	@$(PYTEST) tests/compliance
 
-compatibility: setup ## That AWS provider 5.80 to 6 and AWS itself have every name that the module uses
+compatibility: terraform ## That AWS provider 5.80 to 6 and AWS itself have every name that the module uses
 	@$(call group,compatibility)
 	@.cache/environments/compatibility/bin/python -m pytest tests/compatibility
 
@@ -96,7 +102,7 @@ checkov: setup ## checkov on the module and every example
 	@$(call group,checkov)
 	@.cache/environments/checkov/bin/checkov
 
-e2e: setup ## End to end on a local AWS and a simulated Cloudflare
+e2e: terraform ## End to end on a local AWS and a simulated Cloudflare
 	@$(call group,compliance) && $(call group,operations)
 	@$(PYTEST) tests/e2e
 
@@ -104,7 +110,7 @@ PYTHONS := 3.11 3.12 3.13 3.14
 matrix: $(UV) ## Unit tests on the other Pythons of this machine, with both majors of urllib3
 	@set -e; PATH="$$(printf '%s:' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin)$$PATH"; \
 	for python in $(PYTHONS); do \
-		$(UV) python find --system --quiet $$python >/dev/null 2>&1 || { echo "Python $$python: not found here"; continue; }; \
+		$(UV) python find --system $$python >/dev/null 2>&1 || { echo "Python $$python: not found here"; continue; }; \
 		for urllib3 in 1 2; do \
 			echo "Python $$python, urllib3 $$urllib3"; \
 			$(UV) run --quiet --isolated --frozen --only-group unit --python $$python --with "urllib3==$$urllib3.*" \
@@ -119,7 +125,7 @@ bench: $(UV) ## Measure side by side: cold and warm start, upload to fresh, memo
 simulate: setup ## Bursts, outages and other tenants in virtual time (five minutes)
 	@$(VENV)/python -m tests.bench.simulate
 
-soak: setup ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads (an hour)
+soak: terraform ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads (an hour)
 	$(PYTEST) -n auto tests/ledger/test_ledger.py tests/fuzz/test_fuzz.py --schedules=100000 --inputs=100000 \
 		--hypothesis-seed=$(shell date +%s)
 	$(PYTEST) -n auto tests/unit --hypothesis-profile=other

@@ -109,5 +109,7 @@ def _configuration(found: list[Path]) -> Path:
 if __name__ == "__main__":
     try:
         sys.exit(subprocess.run([TERRAFORM, *sys.argv[1:]], env=environment(), check=False).returncode)
-    except (FileNotFoundError, Problem) as problem:
+    except FileNotFoundError:
+        sys.exit(f"cf_purge: {TERRAFORM} is not on the PATH: install Terraform or OpenTofu 1.9 or newer.")
+    except Problem as problem:
         sys.exit(f"cf_purge: {problem}")

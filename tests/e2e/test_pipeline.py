@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote
 
 import pytest
 
 from tests.e2e.conftest import Site, url
+from tests.e2e.release import paths_of
 
 
 def test_a_correction_reaches_the_visitor(site: Site) -> None:
@@ -65,7 +64,7 @@ def test_an_index_document_is_fresh_under_its_folder_too(site: Site) -> None:
 )
 def test_every_spelling_of_a_nasty_key_is_fresh(site: Site, key: str) -> None:
     site.put(key, "old")
-    spellings = {quote(key, safe=safe) for safe in ("/!$&'()*+,;=:@", "/", "/!*'()")}
+    spellings = set(paths_of(key))
     for spelling in spellings:
         site.world.purge_of(url(spelling), 0)
         site.reads(spelling)
@@ -88,17 +87,6 @@ def test_an_excluded_key_is_left_alone(site: Site) -> None:
     assert site.reads("drafts/plan.html") == (200, "draft 1", "HIT")
     assert site.purged_urls() == [url("other.html")]
     assert site.log_line(before, "skipped")["key"] == "drafts/plan.html"
-
-
-def test_many_files_at_once_are_purged_together(site: Site) -> None:
-    keys = [f"release/{number}.css" for number in range(100)]
-    with ThreadPoolExecutor(16) as uploads:
-        list(uploads.map(site.put, keys))
-
-    for key in keys:
-        site.world.purge_of(url(key), 0, timeout=60)
-
-    assert len(site.world.control.requests()) <= 50
 
 
 def test_an_event_through_sns_is_understood(site: Site) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import Site
 from tests.e2e.roots import OTHER_CONSUMER
@@ -106,6 +110,66 @@ def test_nobody_but_the_rule_may_send_to_its_queue(deployed: Deployed) -> None:
     }
 
 
+# ---- The permission that the module gives its event source ----
+
+
+def test_a_rule_delivers_nothing_without_the_queues_policy(deployed: Deployed) -> None:
+    site = deployed("eventbridge")
+    queue_url = site.outputs["queue_url"]
+    policy = site.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["Policy"])["Attributes"]
+    site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": ""})
+    try:
+        assert_denied(site, "guides/denied.html")
+    finally:
+        site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=policy)
+    site.put("guides/allowed.html")
+    site.purge_of(site.url("guides/allowed.html"))
+    assert site.url("guides/denied.html") not in site.purges()
+
+
+def test_neither_rule_nor_bucket_invokes_the_function_without_its_policy(deployed: Deployed) -> None:
+    by_rule, by_bucket = deployed("rule"), deployed("direct")
+    with without_permission(by_rule):
+        assert_denied(by_rule, "denied.html")
+    s3 = by_bucket.world.client("s3")
+    notification = s3.get_bucket_notification_configuration(Bucket=by_bucket.bucket)
+    notification.pop("ResponseMetadata")
+    with without_permission(by_bucket), pytest.raises(ClientError, match="Unable to validate"):
+        s3.put_bucket_notification_configuration(Bucket=by_bucket.bucket, NotificationConfiguration=notification)
+
+
+def assert_denied(site: Site, key: str) -> None:
+    """Upload an object, and wait until the local AWS says that its event was not delivered."""
+    log, rule = site.world.folder / "aws.log", f":rule/{site.name} may not deliver"
+    before = log.read_text().count(rule)
+    site.put(key)
+    wait_for(lambda: log.read_text().count(rule) > before, 10, "the rule may deliver")
+
+
+@contextmanager
+def without_permission(site: Site) -> Iterator[None]:
+    """Take away every permission to invoke a site's function, for as long as the block."""
+    functions = site.world.client("lambda")
+    statements = json.loads(functions.get_policy(FunctionName=site.name)["Policy"])["Statement"]
+    for statement in statements:
+        functions.remove_permission(FunctionName=site.name, StatementId=statement["Sid"])
+    try:
+        yield
+    finally:
+        for statement in statements:
+            conditions = {
+                name.lower(): value for each in statement["Condition"].values() for name, value in each.items()
+            }
+            functions.add_permission(
+                FunctionName=site.name,
+                StatementId=statement["Sid"],
+                Action=statement["Action"],
+                Principal=statement["Principal"]["Service"],
+                SourceArn=conditions["aws:sourcearn"],
+                **({"SourceAccount": conditions["aws:sourceaccount"]} if "aws:sourceaccount" in conditions else {}),
+            )
+
+
 # ---- Somebody else's notification ----
 
 
@@ -135,13 +199,14 @@ def test_a_foreign_owner_pastes_the_notification_and_keeps_the_other_consumer(de
 
 def test_the_bucket_invokes_the_function(deployed: Deployed) -> None:
     site = deployed("direct")
+    path = "new%2Bs.html"
     site.put("new+s.html", "1")
-    site.purge_of(site.url("new+s.html"))
-    assert site.reads("new+s.html")[1] == "1"
+    site.purge_of(site.url(path))
+    assert site.reads(path)[1] == "1"
 
-    site.world.purge_of(site.url("new+s.html"), site.put("new+s.html", "2"))
+    site.world.purge_of(site.url(path), site.put("new+s.html", "2"))
 
-    assert site.reads("new+s.html")[1] == "2"
+    assert site.reads(path)[1] == "2"
 
 
 def test_what_fails_for_good_is_a_dead_letter_and_purges_when_it_is_moved_back(deployed: Deployed) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 
 from tests.e2e.conftest import Site
@@ -128,14 +127,13 @@ def test_a_change_is_purged_once_more_and_never_a_third_time(deployed: Deployed)
         site.put("public/twice.html", "text")
         wait_for(lambda: len(_purges_of(site, "twice.html")) == 2, 40, "there was no second purge")
         first, second = _purges_of(site, "twice.html")
-        assert 2.5 < second - first < 15
-        time.sleep(6)
+        assert second - first > 2.5
+        site.empties()  # of delayed messages too, so that nothing can come any more
         assert len(_purges_of(site, "twice.html")) == 2
-        assert site.waiting() == 0
         # Whoever forges the mark gets no loop either.
         site.send(json.dumps({"keys": ["public/forged.html"], "hop": 0}))
         wait_for(lambda: len(_purges_of(site, "forged.html")) == 1, 30, "the message was not purged")
-        time.sleep(6)
+        site.empties()
         assert len(_purges_of(site, "forged.html")) == 1
     finally:
         restore()

@@ -14,7 +14,6 @@ import pytest
 import trustme
 
 from tests.simulation.cloudflare.process import running
-from tests.world.account import Account, local_account
 from tests.world.origin import Handler, Site
 from tests.world.simulation import BLOG, DOWN, EMAIL, ENVIRONMENT, FOREIGN, FREE, KEY, NOT_BY_URL, SHOP, TOKENS, World
 
@@ -111,10 +110,3 @@ def world(started: World) -> World:
     """Return the simulation as it was when it started."""
     started.reset()
     return started
-
-
-@pytest.fixture(scope="session")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """Return the local AWS, where it does not matter what others have done there."""
-    with local_account(tmp_path_factory.mktemp("aws")) as account:
-        yield account

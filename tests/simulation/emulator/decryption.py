@@ -1,8 +1,7 @@
-"""The decryption of SecureStrings.
+"""`ssm:GetParameter` of a SecureString under a customer managed key, which calls `kms:Decrypt` as its caller.
 
-On AWS `ssm:GetParameter` of a SecureString under a customer managed key calls `kms:Decrypt` as its caller:
 https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html. MiniStack hands the value out
-without asking. Here the caller must be allowed to, by the key's policy too, and the key must be in use.
+without asking.
 """
 
 from __future__ import annotations
@@ -11,10 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.simulation.emulator.ministack import Answer, Handler, kms, router, ssm
-from tests.simulation.emulator.permissions import caller_denied
-
-_MANAGED_BY_AWS = "alias/aws/"  # such a key's policy lets everybody in the account through who may use SSM
+from tests.simulation.emulator.ministack import Answer, Handler, iam_actions, iam_evaluator, kms, router, ssm
 
 
 def deciphering(handle: Handler) -> Handler:
@@ -24,48 +20,37 @@ def deciphering(handle: Handler) -> Handler:
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Answer:
         if headers.get("x-amz-target", "").endswith(".GetParameter"):
-            parameter = _to_decrypt(body)
-            refused = parameter and _refused(parameter, headers, query)
-            if refused:
-                return refused
+            asked = json.loads(body)
+            found = ssm._select_parameter(asked.get("Name"))[0]
+            if asked.get("WithDecryption") and found and not found.get("KeyId", "alias/aws/").startswith("alias/aws/"):
+                rejected = _rejected(found, headers, query)
+                if rejected:
+                    return rejected
         return await handle(method, path, headers, body, query)
 
     return handle_request
 
 
-def _to_decrypt(body: bytes) -> dict[str, Any] | None:
-    """Return the parameter that a request asks to decrypt with a customer's key; None for any other request."""
-    try:
-        asked = json.loads(body)
-    except ValueError:
-        return None
-    if not isinstance(asked, dict) or asked.get("WithDecryption") is not True:
-        return None
-    found: dict[str, Any] | None = ssm._select_parameter(asked.get("Name"))[0]
-    if found is None or found["Type"] != "SecureString" or found["KeyId"].startswith(_MANAGED_BY_AWS):
-        return None
-    return found
-
-
-def _refused(parameter: Mapping[str, Any], headers: Mapping[str, str], query: Mapping[str, Any]) -> Answer | None:
+def _rejected(parameter: Mapping[str, Any], headers: Mapping[str, str], query: Mapping[str, Any]) -> Answer | None:
+    """Return the answer to a caller who may not use the parameter's key, by the key's policy or state."""
     key = kms._resolve_key(parameter["KeyId"])
-    if key is None:
-        return _error("InvalidKeyId", f"Invalid keyId {parameter['KeyId']}")
+    caller, region = router.extract_access_key_id(headers, query), router.extract_region(headers, query)
     context = {
         "kms:EncryptionContext:PARAMETER_ARN": parameter["ARN"],
         "kms:EncryptionContextKeys": ["PARAMETER_ARN"],
-        "kms:ViaService": f"ssm.{router.extract_region(headers, query)}.amazonaws.com",
+        "kms:ViaService": f"ssm.{region}.amazonaws.com",
         "kms:CallerAccount": key["Arn"].split(":")[4],
     }
-    denied = caller_denied("kms:Decrypt", key["Arn"], headers, query, context=context, told_by="ssm")
+    denied = iam_evaluator.enforce(
+        caller, "kms:Decrypt", "kms", region, resource_arn=key["Arn"], service_context=context
+    )
     if denied:
-        return denied
+        answer: Answer = iam_actions.access_denied_response(
+            "ssm", "kms:Decrypt", denied.principal_arn, "", headers=headers, resource_arn=key["Arn"]
+        )
+        return answer
     if key["KeyState"] == "Enabled":
         return None
-    # KMS's own codes for these states, DisabledException and KMSInvalidStateException, are all one to SSM.
-    return _error("InvalidKeyId", json.loads(kms._check_key_state(key)[2])["message"])
-
-
-def _error(code: str, message: str) -> Answer:
-    document = {"__type": code, "message": message}
+    message = json.loads(kms._check_key_state(key)[2])["message"]  # KMS's code, DisabledException, is another in SSM
+    document = {"__type": "InvalidKeyId", "message": message}
     return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(document).encode()

@@ -9,17 +9,12 @@ from typing import Any
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Answer]]
 
-iam_actions: Any = importlib.import_module("ministack.core.iam_actions")
-iam_evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
-lambda_runtime: Any = importlib.import_module("ministack.core.lambda_runtime")
-responses: Any = importlib.import_module("ministack.core.responses")
-router: Any = importlib.import_module("ministack.core.router")
 
-eventbridge: Any = importlib.import_module("ministack.services.eventbridge")
-iam: Any = importlib.import_module("ministack.services.iam")
-kms: Any = importlib.import_module("ministack.services.kms")
-lambda_svc: Any = importlib.import_module("ministack.services.lambda_svc")
-logs: Any = importlib.import_module("ministack.services.cloudwatch_logs")
-s3: Any = importlib.import_module("ministack.services.s3")
-sqs: Any = importlib.import_module("ministack.services.sqs")
-ssm: Any = importlib.import_module("ministack.services.ssm")
+def _module(name: str) -> Any:
+    return importlib.import_module(f"ministack.{name}")
+
+
+iam_actions, iam_evaluator = _module("core.iam_actions"), _module("core.iam_evaluator")
+lambda_runtime, responses, router = _module("core.lambda_runtime"), _module("core.responses"), _module("core.router")
+eventbridge, kms, logs = _module("services.eventbridge"), _module("services.kms"), _module("services.cloudwatch_logs")
+s3, sqs, ssm = _module("services.s3"), _module("services.sqs"), _module("services.ssm")

@@ -1,4 +1,4 @@
-"""Shorter waits: what `ChangeMessageVisibility` and `DelaySeconds` choose for a message of a queue in a hurry."""
+"""Shorter waits: what `ChangeMessageVisibilityBatch` chooses for the messages of a queue in a hurry."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ Action = Callable[[Mapping[str, Any], str], dict[str, Any]]
 
 
 def shortening(handle: Action) -> Action:
-    """Return one of SQS's actions that divides the waits it was asked for, in a queue whose tag says so."""
+    """Return the action that divides the waits it was asked for, in a queue whose tag says so."""
 
     def act(asked: Mapping[str, Any], url: str) -> dict[str, Any]:
         answer = handle(asked, url)
-        queue = sqs._get_q(asked.get("QueueUrl", url))
+        queue, now = sqs._get_q(asked.get("QueueUrl", url)), time.time()
         divisor = int(queue["tags"].get(TAG, 1))
-        if divisor > 1:
-            receipts = {entry.get("ReceiptHandle") for entry in (asked, *asked.get("Entries", ()))} - {None}
-            now = time.time()
-            for message in queue["messages"]:
-                if message.get("receipt_handle") in receipts or message["id"] == answer.get("MessageId"):
-                    message["visible_at"] = now + (message["visible_at"] - now) / divisor
+        receipts = {entry["ReceiptHandle"] for entry in asked["Entries"]}
+        for message in queue["messages"]:
+            if message["receipt_handle"] in receipts:
+                message["visible_at"] = now + (message["visible_at"] - now) / divisor
         return answer
 
     return act

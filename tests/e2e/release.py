@@ -21,9 +21,10 @@ def keys_of_all_kinds(folder: str, count: int) -> list[str]:
 
 
 def paths_of(key: str) -> list[str]:
-    """Return every path under which visitors ask for an object."""
+    """Return every path under which visitors get an object: not one with a bare `+`, which S3 reads as a space."""
     folder = key.removesuffix("index.html")
-    return sorted({quote(name, safe=safe) for name in (key, folder) for safe in ("/!$&'()*+,;=:@", "/", "/!*'()")})
+    paths = {quote(name, safe=safe) for name in (key, folder) for safe in ("/!$&'()*+,;=:@", "/", "/!*'()")}
+    return sorted(path for path in paths if "+" not in path)
 
 
 class Release:

@@ -21,7 +21,11 @@ SITES = (
     Site("0123456789abcdef0123456789abcdef", "example.com", ("www.example.com",), "www.example.com"),
     Site("2a000000000000000000000000000001", "example.org", ("www.example.org", "m.example.org"), "media.example.com"),
     Site(
-        "2b000000000000000000000000000002", "example.net", ("img.example.net", "feeds.example.net"), "media.example.com"
+        "2b000000000000000000000000000002",
+        "example.net",
+        ("img.example.net", "feeds.example.net"),
+        "media.example.com",
+        tag_headers=("x-amz-meta-cache-tag",),  # S3 itself sends no Cache-Tag
     ),
     Site("2c000000000000000000000000000003", "docs.example.com", ("docs.example.com",), "docs.example.com"),
     Site("2d000000000000000000000000000004", "shop.example.com", ("shop.example.com",), "shop.example.com"),

@@ -103,7 +103,7 @@ class Show:
         headline(f"A key with spaces, plus, brackets, percent and umlauts: {key}")
         before = time.time()
         self.upload(key, "old price")
-        left_alone = {"browser": "/!$&'()*+,;=:@", "encodeURIComponent": "/!*'()", "all encoded": "/"}
+        left_alone = {"encodeURIComponent": "/!*'()", "all encoded": "/"}  # S3 would read a bare + as a space
         spellings = {name: f"/{quote(key, safe=safe)}" for name, safe in left_alone.items()}
         for path in spellings.values():
             self._world.purge_of(f"{_BASE}{path}", before)

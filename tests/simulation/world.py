@@ -37,6 +37,7 @@ class Site:
     hosts: tuple[str, ...]
     origin: str  # bucket, or bucket/folder
     global_key_of: str | None = None  # the e-mail address of a user who may purge it, with World.global_key
+    tag_headers: tuple[str, ...] = ()  # that Cache Response Rules make tags of
 
 
 @dataclass(frozen=True)
@@ -108,44 +109,28 @@ def local_world(folder: Path, say: Say, sites: Sequence[Site] = ()) -> Iterator[
     token, global_key = f"canary-{secrets.token_hex(20)}", f"{secrets.token_hex(18)}0"
     with aws.running(folder, tls) as aws_url:
         say(f"local AWS at {aws_url}")
+        zone = {"id": ZONE_ID, "name": HOST.partition(".")[2], "hosts": [HOST], "origin": {"url": f"{aws_url}/{HOST}"}}
+        environments = {"environments": [ENVIRONMENT_ID], "not_by_url": [ENVIRONMENT_ID]}
+        foreign = {"id": FOREIGN_ZONE_ID, "name": FOREIGN_ZONE, "hosts": [], "origin": {"url": aws_url}}
+        others = [
+            {
+                "id": site.zone_id,
+                "name": site.name,
+                "hosts": site.hosts,
+                "origin": {"url": f"{aws_url}/{site.origin}"},
+                "tag_headers": site.tag_headers,
+            }
+            for site in sites
+        ]
+        users = [site for site in sites if site.global_key_of is not None]
         settings = folder / "cloudflare.json"
         settings.write_text(
             json.dumps(
                 {
                     "tls": {"cert": tls.certificate, "key": tls.private_key, "origin_ca": tls.authority},
-                    "origin": {"url": f"{aws_url}/{HOST}", "index_document": "index.html"},
-                    "zones": [
-                        {
-                            "id": ZONE_ID,
-                            "name": HOST.partition(".")[2],
-                            "hosts": [HOST],
-                            "plan": "free",
-                            "environments": [ENVIRONMENT_ID],
-                            "not_by_url": [ENVIRONMENT_ID],
-                        },
-                        {"id": FOREIGN_ZONE_ID, "name": FOREIGN_ZONE, "hosts": []},
-                        *(
-                            {
-                                "id": site.zone_id,
-                                "name": site.name,
-                                "hosts": site.hosts,
-                                "origin": {"url": f"{aws_url}/{site.origin}"},
-                            }
-                            for site in sites
-                        ),
-                    ],
-                    "tokens": [
-                        {
-                            "name": TOKEN_NAME,
-                            "value": token,
-                            "zones": zones,
-                        }
-                    ],
-                    "keys": [
-                        {"email": site.global_key_of, "value": global_key, "zones": [site.zone_id]}
-                        for site in sites
-                        if site.global_key_of is not None
-                    ],
+                    "zones": [{**zone, **environments}, foreign, *others],
+                    "tokens": [{"name": TOKEN_NAME, "value": token, "zones": zones}],
+                    "keys": [{"email": u.global_key_of, "value": global_key, "zones": [u.zone_id]} for u in users],
                     "log": str(folder / "cloudflare.log"),
                 }
             )

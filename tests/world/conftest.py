@@ -1,108 +1,190 @@
-"""A real simulation in a process of its own, once for all tests."""
+"""The simulated Cloudflare in a process of its own, once for all tests, and an origin that the tests write to."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import ssl
 import threading
-from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
+import urllib3
 
-from tests.simulation.cloudflare.process import running
-from tests.world.origin import Handler, Site
-from tests.world.simulation import BLOG, DOWN, EMAIL, ENVIRONMENT, FOREIGN, FREE, KEY, NOT_BY_URL, SHOP, TOKENS, World
+from tests.simulation import certificates
+from tests.simulation.cloudflare.client import Control, Visit, Visitor
+from tests.simulation.cloudflare.process import Addresses, running
+
+FREE, SHOP, FOREIGN = "a" * 32, "c" * 32, "0" * 32  # two zones of ours, of different plans; and somebody else's
+ENVIRONMENT, NOT_BY_URL = "e" * 32, "1" * 32
+EMAIL, KEY = "ops@example.test", "0123456789abcdef0123456789abcdef01234"
+TOKENS: dict[str, dict[str, Any]] = {
+    "good": {"value": "cfut_" + "g" * 40, "zones": [FREE, SHOP]},
+    "narrow": {"value": "n" * 40, "zones": [FREE]},
+    "reader": {"value": "r" * 40, "zones": [FREE], "permissions": ["zone_read"]},
+    "disabled": {"value": "x" * 39 + "d", "zones": [FREE], "status": "disabled"},
+    "expired": {"value": "x" * 39 + "e", "zones": [FREE], "status": "expired"},
+    "account": {"value": "cfat_" + "a" * 48, "zones": [FREE]},
+    "old account": {"value": "x" * 39 + "a", "zones": [FREE], "account_owned": True},
+    "elsewhere": {"value": "w" * 40, "zones": [FREE], "addresses": ["192.0.2.1"]},
+}
+
+
+def bearer(name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKENS[name]['value']}"}
+
+
+@dataclass
+class Object:
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+class Site:
+    """The origin: objects by the request target they answer, and what was asked for."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Object] = {}
+        self.asked: list[tuple[str, Mapping[str, str]]] = []  # target, headers by lower-case name
+        self.before_answer: Callable[[str], None] = lambda target: None
+
+    def put(self, target: str, body: str, **options: Any) -> None:
+        self.objects[f"/bucket{target}"] = Object(body.encode(), **options)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait 40 ms for a delayed ACK
+    site: Site
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.site.asked.append((self.path, headers))
+        found = self.site.objects.get(self.path, Object(b"not found", status=404))
+        etag = f'"{hashlib.sha256(found.body).hexdigest()[:16]}"'
+        self.site.before_answer(self.path)
+        unchanged = headers.get("if-none-match") == etag
+        body = b"" if unchanged else found.body
+        self.send_response(304 if unchanged else found.status)
+        for name, value in {"ETag": etag, **found.headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    document: Any
+    headers: Mapping[str, str]  # names in lower case
+
+    @property
+    def codes(self) -> list[int]:
+        return [error["code"] for error in self.document["errors"]]
+
+
+class World:
+    """What a test gets: the simulation, its origin, and short ways to use both."""
+
+    def __init__(self, addresses: Addresses, site: Site, ca_file: str) -> None:
+        self.addresses, self.site, self.ca_file = addresses, site, ca_file
+        self.control = Control(addresses.control)
+        self.visitor = Visitor(addresses, ca_file)
+        self.pool = urllib3.PoolManager(ca_certs=ca_file, retries=False)
+
+    def reset(self) -> None:
+        self.control.clear_faults()
+        self.control.forget_requests()
+        self.control.reset_limits()
+        self.control.empty_cache()
+        self.control.revoke_all_tokens()
+        for name, token in TOKENS.items():
+            self.control.add_token(**token, name=name)
+        self.site.__init__()  # type: ignore[misc]
+
+    def visit(self, url: str, **headers: str) -> Visit:
+        return self.visitor.visit(url, headers)
+
+    def statuses(self, *urls: str, **headers: str) -> list[str | None]:
+        """Visit and return each CF-Cache-Status."""
+        return [self.visit(url, **headers).cache_status for url in urls]
+
+    def fill(self, *urls: str, **headers: str) -> None:
+        """Have the edge keep a copy of each."""
+        self.statuses(*urls, **headers)
+        assert self.statuses(*urls, **headers) == ["HIT"] * len(urls)
+
+    def ask(
+        self,
+        body: Any,
+        zone: str = FREE,
+        endpoint: str = "purge_cache",
+        headers: Mapping[str, str] | None = None,
+        method: str = "POST",
+        path: str | None = None,
+    ) -> Answer:
+        """Send a request to the API; `body` as JSON, or as it is when it is text."""
+        response = self.pool.request(
+            method,
+            self.addresses.api + (path or f"/zones/{zone}/{endpoint}"),
+            body=body if isinstance(body, str) else json.dumps(body),
+            headers={"Content-Type": "application/json", **(bearer("good") if headers is None else headers)},
+        )
+        answered = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, json.loads(response.data), answered)
+
+    def purge(self, body: Any, zone: str = FREE, endpoint: str = "purge_cache") -> None:
+        """Purge, and fail unless Cloudflare would have called it a success."""
+        answer = self.ask(body, zone, endpoint)
+        success = {"success": True, "errors": [], "messages": [], "result": {"id": zone}}
+        assert (answer.status, answer.document) == (200, success)
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path]:
-    """Return a CA and a directory with ca.pem, cert.pem and key.pem."""
-    directory = tmp_path_factory.mktemp("tls")
-    ca = trustme.CA()
-    issued = ca.issue_cert("127.0.0.1", "*.example.test", "*.blog.test", "*.shop.test", "*.down.test", "unknown.test")
-    ca.cert_pem.write_to_path(str(directory / "ca.pem"))
-    issued.cert_chain_pems[0].write_to_path(str(directory / "cert.pem"))
-    issued.private_key_pem.write_to_path(str(directory / "key.pem"))
-    return ca, directory
-
-
-@pytest.fixture(scope="session")
-def site_and_url(certificates: tuple[trustme.CA, Path]) -> Iterator[tuple[Site, str]]:
-    site = Site()
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder, site = tmp_path_factory.mktemp("world"), Site()
+    tls = certificates.issue(folder, "*.example.test", "*.shop.test", "unknown.test")
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("SiteHandler", (Handler,), {"site": site}))
     server.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificates[0].issue_cert("127.0.0.1").configure_cert(context)
+    context.load_cert_chain(tls.certificate, tls.private_key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield site, f"https://127.0.0.1:{server.server_port}/bucket"
+    with running(written(folder, tls, f"https://127.0.0.1:{server.server_port}/bucket")) as addresses:
+        world = World(addresses, site, tls.authority)
+        yield world
+        world.pool.clear()
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-@pytest.fixture(scope="session")
-def config(
-    certificates: tuple[trustme.CA, Path], site_and_url: tuple[Site, str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
-    """Return a whole configuration; copy it before changing it."""
-    tls = certificates[1]
-    url = site_and_url[1]
-    return {
-        "tls": {"cert": str(tls / "cert.pem"), "key": str(tls / "key.pem"), "origin_ca": str(tls / "ca.pem")},
-        "ports": {"api": 0, "edge_http": 0, "edge_https": 0, "control": 0},
-        "origin": {"url": url, "index_document": "index.html"},
-        "zones": [
-            {
-                "id": FREE,
-                "name": "example.test",
-                "hosts": ["www.example.test", "img.example.test"],
-                "plan": "free",
-                "environments": [ENVIRONMENT, NOT_BY_URL],
-                "not_by_url": [NOT_BY_URL],
-            },
-            {"id": BLOG, "name": "blog.test", "hosts": ["www.blog.test"], "plan": "free"},
-            {
-                "id": SHOP,
-                "name": "shop.test",
-                "hosts": ["www.shop.test"],
-                "plan": "enterprise",
-                "origin": {"url": f"{url}/shop", "index_document": "home.html"},
-            },
-            {
-                "id": DOWN,
-                "name": "down.test",
-                "hosts": ["www.down.test"],
-                "plan": "pro",
-                "origin": {"url": "https://127.0.0.1:1"},
-            },
-            {"id": FOREIGN, "name": "foreign.test", "hosts": []},
-        ],
-        "tokens": [{**token, "name": name} for name, token in TOKENS.items()],
+def written(folder: Path, tls: certificates.Certificates, url: str) -> Path:
+    """Write a configuration and return its path."""
+    origin = {"url": url}
+    free = {"id": FREE, "name": "example.test", "hosts": ["www.example.test", "img.example.test"], "origin": origin}
+    free |= {"environments": [ENVIRONMENT, NOT_BY_URL], "not_by_url": [NOT_BY_URL]}
+    shop = {"id": SHOP, "name": "shop.test", "hosts": ["www.shop.test"], "plan": "enterprise", "origin": origin}
+    shop |= {"tag_headers": ["x-amz-meta-cache-tag"]}
+    foreign = {"id": FOREIGN, "name": "foreign.test", "hosts": [], "origin": origin}
+    config = {
+        "tls": {"cert": tls.certificate, "key": tls.private_key, "origin_ca": tls.authority},
+        "zones": [free, shop, foreign],
         "keys": [{"email": EMAIL, "value": KEY, "zones": [FREE]}],
-        "latency_ms": 0,
-        "log": str(tmp_path_factory.mktemp("log") / "world.log"),
+        "log": str(folder / "cloudflare.log"),
     }
-
-
-@pytest.fixture(scope="session")
-def started(
-    config: dict[str, Any],
-    certificates: tuple[trustme.CA, Path],
-    site_and_url: tuple[Site, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[World]:
-    path = tmp_path_factory.mktemp("config") / "config.json"
+    path = folder / "config.json"
     path.write_text(json.dumps(config))
-    with running(path) as addresses:
-        world = World(addresses, site_and_url[0], str(certificates[1] / "ca.pem"), Path(config["log"]))
-        yield world
-        world.pool.clear()
+    return path
 
 
 @pytest.fixture

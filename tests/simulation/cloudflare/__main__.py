@@ -2,6 +2,9 @@
 
 Prints one line of JSON, the addresses, when everything listens. Standard input is how it dies with its parent: start
 it with a pipe and keep the other end open.
+
+The configuration has `tls` (`cert`, `key` and, for the origin, `origin_ca`), `zones`, and perhaps `tokens`, `keys`,
+an `origin` for the zones that have none, and a `log`; `_zone` and `identities.Identities` know what belongs to each.
 """
 
 from __future__ import annotations
@@ -15,96 +18,91 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from tests.simulation.cloudflare.addresses import Addresses
 from tests.simulation.cloudflare.api import Api
 from tests.simulation.cloudflare.cache import Cache
-from tests.simulation.cloudflare.config import Config, ConfigError, parse
 from tests.simulation.cloudflare.control import Control
-from tests.simulation.cloudflare.edge import Edge
-from tests.simulation.cloudflare.faults import Faults
+from tests.simulation.cloudflare.edge import Edge, Origin
 from tests.simulation.cloudflare.identities import Identities
-from tests.simulation.cloudflare.journal import Journal
 from tests.simulation.cloudflare.limits import Limits
-from tests.simulation.cloudflare.origin import Origin
-from tests.simulation.cloudflare.route import BASE
-from tests.simulation.cloudflare.service import Service
+from tests.simulation.cloudflare.plans import PLANS
+from tests.simulation.cloudflare.process import Addresses
+from tests.simulation.cloudflare.service import BASE, Service
+from tests.simulation.cloudflare.zone import OriginSite, Zone
 
 _ADDRESS = "127.0.0.1"
 
 
-async def run(config: Config, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set."""
-    zones, identities, limits = config.zones, Identities(config.identities), Limits(time.monotonic)
-    faults, journal, cache = Faults(), Journal(), Cache()
-    api = Api(Service(zones, identities, limits, cache), faults, journal, config.latency_ms)
+async def main(config: Mapping[str, Any]) -> None:
+    zones = {zone["id"]: _zone({"origin": config.get("origin"), **zone}) for zone in config["zones"]}
+    identities, limits, cache = Identities(), Limits(time.monotonic), Cache()
+    for token in config.get("tokens", ()):
+        identities.add_token(**token)
+    for key in config.get("keys", ()):
+        identities.add_key(**key)
+    api = Api(Service(zones, identities, limits, cache))
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(config.certificate, config.private_key)
+    tls.load_cert_chain(config["tls"]["cert"], config["tls"]["key"])
     async with AsyncExitStack() as stack:
-        origin = Origin(config.origin_ca)
+        origin = Origin(config["tls"]["origin_ca"])
         stack.push_async_callback(origin.close)
-        edge = Edge(zones, cache, origin)
+        edge, control = Edge(zones, cache, origin), Control(zones, identities, limits, cache, api)
 
-        async def listen(runner: web.BaseRunner, name: str, context: ssl.SSLContext | None = None) -> str:
+        async def listening(handler: Any, context: ssl.SSLContext | None = None) -> str:
+            runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=0.1)
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
-            port = config.ports[name]
-            try:
-                await web.TCPSite(runner, _ADDRESS, port, ssl_context=context).start()
-            except OSError as problem:
-                text = f"ports.{name}: {port} is taken or forbidden, name another one or 0 for any that is free"
-                raise ConfigError(text) from problem
+            await web.TCPSite(runner, _ADDRESS, 0, ssl_context=context).start()
             return f"{'https' if context else 'http'}://{_ADDRESS}:{runner.addresses[0][1]}"
 
-        def server(handler: web.Server) -> web.ServerRunner:
-            return web.ServerRunner(handler, access_log=None, shutdown_timeout=0.1)
-
-        control = Control(zones, identities, limits, faults, journal, cache, api).application()
         addresses = Addresses(
-            api=await listen(server(web.Server(api.handle)), "api", tls) + BASE,
-            edge_http=await listen(server(web.Server(edge.handle)), "edge_http"),
-            edge_https=await listen(server(web.Server(edge.handle)), "edge_https", tls),
-            control=await listen(web.AppRunner(control, access_log=None, shutdown_timeout=0.1), "control"),
+            api=await listening(api.handle, tls) + BASE,
+            edge_http=await listening(edge.handle),
+            edge_https=await listening(edge.handle, tls),
+            control=await listening(control.handle),
         )
         print(json.dumps(asdict(addresses)), flush=True)
-        await stop.wait()
+        await _told_to_stop()
 
 
-async def main(config: Config) -> None:
+def _zone(told: Mapping[str, Any]) -> Zone:
+    return Zone(
+        id=told["id"],
+        name=told["name"],
+        hosts=tuple(told["hosts"]),
+        plan=PLANS[told.get("plan", "free")],
+        environments=tuple(told.get("environments", ())),
+        not_by_url=frozenset(told.get("not_by_url", ())),
+        origin=OriginSite(**told["origin"]),
+        tag_headers=tuple(told.get("tag_headers", ())),
+    )
+
+
+async def _told_to_stop() -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    threading.Thread(target=_await_end_of_input, args=(loop, stop), daemon=True).start()
-    await run(config, stop)
 
-
-def _await_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    # Unbuffered, and in a thread: epoll refuses files, and a buffered reader's lock would block the exit.
-    try:
+    def await_end_of_input() -> None:
+        # Unbuffered, and in a thread: epoll refuses files, and a buffered reader's lock would block the exit.
         while os.read(0, 1 << 16):
             pass
-    except OSError:
-        pass
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(stop.set)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=await_end_of_input, daemon=True).start()
+    await stop.wait()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m tests.simulation.cloudflare CONFIG.json")
-    try:
-        configuration = parse(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as problem:
-        text = str(problem) if isinstance(problem, (OSError, ConfigError)) else "it is not JSON"
-        sys.exit(f"{sys.argv[1]}: {text}")
-    if configuration.log:
-        logging.basicConfig(filename=configuration.log, level=logging.INFO, format="%(asctime)s %(message)s")
-    try:
-        asyncio.run(main(configuration))
-    except ConfigError as problem:
-        sys.exit(f"{sys.argv[1]}: {problem}")
+    configuration = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if "log" in configuration:
+        logging.basicConfig(filename=configuration["log"], level=logging.INFO, format="%(asctime)s %(message)s")
+    asyncio.run(main(configuration))

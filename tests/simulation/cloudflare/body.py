@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.simulation.cloudflare import refusal
-from tests.simulation.cloudflare.cache_key import key_of_url, normal_path
-from tests.simulation.cloudflare.purge import Purge
+from tests.simulation.cloudflare.purge import Purge, key_of_url, normal_path
 from tests.simulation.cloudflare.zone import Zone
 
 _FIELDS = ("files", "tags", "hosts", "prefixes")

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from tests.simulation.cloudflare.identities import Status
+from tests.simulation.cloudflare.journal import ApiRequest
 from tests.simulation.cloudflare.visitor import Visit, Visitor
 
 __all__ = ["ApiRequest", "Control", "ControlError", "State", "Visit", "Visitor"]
@@ -20,41 +21,13 @@ class ControlError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ApiRequest:
-    """One request the API received. `status` is None while it is not answered, and after a reset."""
-
-    time: float  # seconds since the epoch
-    method: str
-    path: str
-    query: str
-    zone: str | None
-    kind: str | None  # purge_cache, invalidate_cache; None for what only reads
-    environment: str | None
-    body: Any
-    identity: str | None  # the name of the token or user
-    fault: str | None
-    status: int | None
-    codes: Sequence[int] | None
-    answered: float | None  # seconds since the epoch, when its answer was made
-
-    @property
-    def urls(self) -> tuple[str, ...]:
-        """The URLs it asked to purge; none when it purged by something else, or only read."""
-        items = self.body.get("files") if isinstance(self.body, dict) else None
-        urls = [item.get("url") if isinstance(item, dict) else item for item in items or ()]
-        return tuple(url for url in urls if isinstance(url, str))
-
-
-@dataclass(frozen=True, slots=True)
 class State:
-    zones: Sequence[Mapping[str, Any]]  # id, name, hosts, plan, copies
-    copies: int
+    copies: Mapping[str, int]  # by zone
     faults: Sequence[Mapping[str, Any]]  # still to come
     identities: Sequence[str]  # names of tokens and users
-    latency_ms: float
 
     def copies_of(self, zone_id: str) -> int:
-        return sum(zone["copies"] for zone in self.zones if zone["id"] == zone_id)
+        return self.copies[zone_id]
 
 
 class Control:
@@ -64,47 +37,49 @@ class Control:
         self._host = urlsplit(control_url).netloc
 
     def state(self) -> State:
-        return State(**self._call("GET", "/state"))
+        return State(**self._order("state"))
 
     def requests(self) -> list[ApiRequest]:
         """Return what the API was asked, in the order of arrival."""
-        return [ApiRequest(**entry) for entry in self._call("GET", "/requests")["requests"]]
+        return [ApiRequest(**request) for request in self._order("requests")]
 
     def forget_requests(self) -> None:
-        self._call("DELETE", "/requests")
+        self._order("forget_requests")
 
-    def add_fault(self, kind: str, *, times: int | None = 1, zone_id: str | None = None, **order: Any) -> None:
-        """Order a fault for the next `times` API requests (None: until cleared); see `faults.Fault` for the kinds.
-
-        What only reads, the token's state and the list of zones, is left alone but for `reads=True`: then reads alone
-        meet the fault.
+    def add_fault(self, kind: str, **order: Any) -> None:
+        """Order a fault; `api.Fault` has the kinds and what belongs to them.
 
         `add_fault("status", status=503, headers={"Retry-After": "2"})`, `add_fault("delay", seconds=5)`,
-        `add_fault("reset", acted=True)`, `add_fault("garbage")`, `add_fault("success_false", errors=[...])`.
+        `add_fault("status", status=400, errors=[{"code": 971, "message": "…"}], times=None)`,
+        `add_fault("reset", acted=True)`, `add_fault("garbage")`, `add_fault("success_false", zone_id="…")`.
         """
-        self._call("POST", "/faults", {"kind": kind, "times": times, "zone_id": zone_id, **order})
+        self._order("add_fault", kind=kind, **order)
 
     def clear_faults(self) -> None:
-        self._call("DELETE", "/faults")
+        self._order("clear_faults")
 
     def add_token(
         self,
         value: str,
         zones: Sequence[str],
         permissions: Sequence[str] = ("cache_purge",),
-        name: str | None = None,
+        *,
+        name: str,
         status: Status = "active",
-    ) -> str:
-        """Make a token known and return its name. One whose value begins with `cfat_` is an account's own."""
-        token = {
-            "value": value,
-            "zones": list(zones),
-            "permissions": list(permissions),
-            "name": name,
-            "status": status,
-        }
-        answered: str = self._call("POST", "/tokens", token)["name"]
-        return answered
+        account_owned: bool | None = None,
+        addresses: Sequence[str] = (),
+    ) -> None:
+        """Make a token known. Whose it is, its prefix says where `account_owned` does not; `addresses` may use it."""
+        self._order(
+            "add_token",
+            value=value,
+            zones=zones,
+            permissions=permissions,
+            name=name,
+            status=status,
+            account_owned=account_owned,
+            addresses=addresses,
+        )
 
     def revoke_token(self, name: str) -> None:
         """Make one token invalid.
@@ -112,31 +87,31 @@ class Control:
         Raises:
             ControlError: there is none of that name.
         """
-        if not self._call("DELETE", f"/tokens?{urlencode({'name': name})}")["revoked"]:
+        if not self._order("revoke_tokens", name=name):
             raise ControlError(f"There is no token named {name}.")
 
     def revoke_all_tokens(self) -> None:
-        self._call("DELETE", "/tokens")
+        self._order("revoke_tokens", name=None)
 
     def reset_limits(self) -> None:
-        self._call("POST", "/reset-limits")
+        self._order("reset_limits")
 
     def set_latency(self, milliseconds: float) -> None:
         """Delay every API answer from now on."""
-        self._call("POST", "/latency", {"latency_ms": milliseconds})
+        self._order("set_latency", milliseconds=milliseconds)
 
     def empty_cache(self, zone_id: str | None = None) -> None:
         """Forget the copies of one zone, or all, without any purge."""
-        self._call("DELETE", "/cache" + (f"?{urlencode({'zone_id': zone_id})}" if zone_id else ""))
+        self._order("empty_cache", zone_id=zone_id)
 
-    def _call(self, method: str, path: str, document: Any = None) -> dict[str, Any]:
+    def _order(self, order: str, **arguments: Any) -> Any:
         connection = http.client.HTTPConnection(self._host, timeout=10)
         try:
-            connection.request(method, path, None if document is None else json.dumps(document))
+            connection.request("POST", f"/{order}", json.dumps(arguments))
             response = connection.getresponse()
-            answer: dict[str, Any] = json.loads(response.read())
+            answer: Any = json.loads(response.read())
         finally:
             connection.close()
         if response.status != 200:
-            raise ControlError(answer.get("error", response.reason))
+            raise ControlError(answer["error"])
         return answer

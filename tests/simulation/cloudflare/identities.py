@@ -6,26 +6,24 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from tests.simulation.cloudflare.refusal import AUTHENTICATION, Refusal
+from tests.simulation.cloudflare import refusal
 
-# RFC 6750's token syntax; what Cloudflare's gateway refuses before it looks anything up is what does not match.
-# 37 hex digits are a Global API key in the token's place.
-TOKEN = re.compile(r"(?![0-9a-f]{37}$)[A-Za-z0-9\-._~+/]+=*")
-KEY = re.compile(r"[0-9a-f]{37,45}")  # a real one has 37 digits, the one in Cloudflare's documentation 45
+# RFC 6750's token syntax: `cfut_…` of a user, `cfat_…` of an account, `cfoat_…` of OAuth, and 40 characters without a
+# prefix, of any of them, from before 2026. What is a Global API key, or does not match, is refused unseen.
+_KEY = re.compile(r"[0-9a-f]{37,45}|cfk_[A-Za-z0-9_-]+")
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 Status = Literal["active", "disabled", "expired"]
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A token, or a user with a Global API key, and what it may do.
 
-    A token belongs to a user or to an account; an account's own can do the same, but what is asked about the user's
-    tokens does not know it.
+    An account's own token can do the same as a user's, but what is asked about the user's tokens does not know it.
     """
 
     name: str
@@ -34,36 +32,50 @@ class Identity:
     is_user: bool = False
     status: Status = "active"  # of a token
     is_account_owned: bool = False
+    addresses: frozenset[str] = frozenset()  # the clients that the token's IP filter lets through; empty: all
 
     @property
     def token_id(self) -> str:
         """What the API calls a token by: 32 hex digits that tell nothing of its value."""
-        return hashlib.sha256(f"id\n{self.name}".encode()).hexdigest()[:32]
+        return _digest("id", self.name)[:32]
 
     def has_something_in(self, zone_id: str) -> bool:
         return zone_id in self.zones and bool(self.permissions)
 
 
-def token_digest(value: str) -> str:
-    return hashlib.sha256(f"token\n{value}".encode()).hexdigest()
-
-
-def key_digest(email: str, value: str) -> str:
-    return hashlib.sha256(f"key\n{email.lower()}\n{value}".encode()).hexdigest()
-
-
 class Identities:
     """Everybody the API knows."""
 
-    def __init__(self, by_digest: Mapping[str, Identity]) -> None:
-        self._by_digest = dict(by_digest)
+    def __init__(self) -> None:
+        self._by_digest: dict[str, Identity] = {}
 
     @property
     def names(self) -> list[str]:
         return [identity.name for identity in self._by_digest.values()]
 
-    def add(self, digest: str, identity: Identity) -> None:
-        self._by_digest[digest] = identity
+    def add_token(
+        self,
+        value: str,
+        name: str,
+        zones: list[str],
+        permissions: list[str] | None = None,
+        status: Status = "active",
+        account_owned: bool | None = None,
+        addresses: list[str] | None = None,
+    ) -> None:
+        """Make a token known; whose it is, its prefix says where `account_owned` does not."""
+        if name in self.names or not _TOKEN.fullmatch(value) or _KEY.fullmatch(value):
+            raise ValueError("A token has a name of its own, and is none that Cloudflare would refuse unseen.")
+        allowed = frozenset(["cache_purge"] if permissions is None else permissions)
+        owned = value.startswith(("cfat_", "cfoat_")) if account_owned is None else account_owned
+        self._by_digest[_digest("token", value)] = Identity(
+            name, frozenset(zones), allowed, False, status, owned, frozenset(addresses or ())
+        )
+
+    def add_key(self, email: str, value: str, zones: list[str]) -> None:
+        self._by_digest[_digest("key", email.lower(), value)] = Identity(
+            f"user {email}", frozenset(zones), is_user=True
+        )
 
     def revoke(self, name: str | None) -> int:
         """Forget one token, or every token; return how many there were. Users stay."""
@@ -72,42 +84,49 @@ class Identities:
             del self._by_digest[digest]
         return len(gone)
 
-    def identify(self, headers: Mapping[str, str]) -> Identity:
+    def identify(self, headers: Mapping[str, str], address: str | None) -> Identity:
         """Return who sent a request.
 
         Raises:
-            Refusal: 400 for headers that cannot be right, 401 for nobody known or a token that is out of use.
+            Refusal: as `find`, and for a token that is out of use, or nobody known.
         """
-        identity = self.find(headers)
-        if identity is None or identity.status != "active":
-            raise AUTHENTICATION.refusal(401)
+        identity = self.find(headers, address)
+        if identity is None:
+            if "Authorization" not in headers:
+                raise refusal.NO_SUCH_KEY.refusal(403)
+            has_prefix = headers["Authorization"].startswith("Bearer cf")
+            raise refusal.INVALID_TOKEN.refusal(403) if has_prefix else refusal.AUTHENTICATION.refusal(401)
+        if identity.status != "active":
+            raise refusal.OUT_OF_USE.refusal(403)
         return identity
 
-    def find(self, headers: Mapping[str, str]) -> Identity | None:
+    def find(self, headers: Mapping[str, str], address: str | None) -> Identity | None:
         """Return whose credentials a request shows, in use or not; None for nobody known.
 
         Raises:
-            Refusal: 400 for headers that cannot be right, 401 for none.
+            Refusal: for headers that are missing or cannot be right, and for a token from outside its IP filter.
         """
-        return self._by_digest.get(_digest_shown(headers))
+        identity = self._by_digest.get(_digest_shown(headers))
+        if identity and identity.addresses and address not in identity.addresses:
+            raise refusal.wrong_location(address)
+        return identity
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _digest_shown(headers: Mapping[str, str]) -> str:
     if "Authorization" in headers:
         scheme, _, token = headers["Authorization"].partition(" ")
-        if scheme != "Bearer" or not TOKEN.fullmatch(token):
-            raise _malformed(6111, "Authorization")
-        return token_digest(token)
+        if scheme != "Bearer" or not _TOKEN.fullmatch(token) or _KEY.fullmatch(token):
+            raise refusal.malformed_header(6111, "Authorization")
+        return _digest("token", token)
     email, key = headers.get("X-Auth-Email"), headers.get("X-Auth-Key")
     if email is None and key is None:
-        raise AUTHENTICATION.refusal(401)
+        raise refusal.NO_CREDENTIALS.refusal()
     if not email or not _EMAIL.fullmatch(email):
-        raise _malformed(6102, "X-Auth-Email")
-    if not key or not KEY.fullmatch(key):
-        raise _malformed(6103, "X-Auth-Key")
-    return key_digest(email, key)
-
-
-def _malformed(code: int, header: str) -> Refusal:
-    chain = [{"code": code, "message": f"Invalid format for {header} header"}]
-    return Refusal(400, [{"code": 6003, "message": "Invalid request headers", "error_chain": chain}])
+        raise refusal.malformed_header(6102, "X-Auth-Email")
+    if not key or not _KEY.fullmatch(key):
+        raise refusal.malformed_header(6103, "X-Auth-Key")
+    return _digest("key", email.lower(), key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,8 +12,8 @@ _LOG = logging.getLogger("simulation.cloudflare")
 
 
 @dataclass(slots=True)
-class Entry:
-    """One API request. `status` is None until it is answered, and stays so when the connection was cut."""
+class ApiRequest:
+    """One request the API received. `status` is None until it is answered, and stays so when the connection was cut."""
 
     time: float  # seconds since the epoch, when it arrived
     method: str
@@ -25,21 +26,19 @@ class Entry:
     identity: str | None = None  # the name of the token or user, once known
     fault: str | None = None  # the kind of the fault it met
     status: int | None = None
-    codes: list[int] | None = None
+    codes: Sequence[int] | None = None
     answered: float | None = None  # seconds since the epoch, when its answer was made; as `status` None until then
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs it asked to purge; none when it purged by something else, or only read."""
+        items = self.body.get("files") if isinstance(self.body, dict) else None
+        urls = [item.get("url") if isinstance(item, dict) else item for item in items or ()]
+        return tuple(url for url in urls if isinstance(url, str))
 
-class Journal:
-    """Requests in the order they arrived."""
 
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-
-    def open(self, entry: Entry) -> None:
-        self.entries.append(entry)
-
-    def close(self, entry: Entry) -> None:
-        _LOG.info("%s", json.dumps({"api": asdict(entry)}))
+def log_request(request: ApiRequest) -> None:
+    _LOG.info("%s", json.dumps({"api": asdict(request)}))
 
 
 def log_visit(method: str, url: str, status: int, cache_status: str | None) -> None:

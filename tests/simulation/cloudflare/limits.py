@@ -18,24 +18,18 @@ _MAX_RETRY_AFTER = 300
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a limit says of one request; `wait` is 0 when it may pass."""
+    """What a limit says of one request."""
 
-    quota: int
-    window: float  # seconds
-    remaining: int
-    reset: float  # seconds until all of the quota is there again
-    wait: float  # seconds until the same request would pass
+    wait: float  # seconds until the same request would pass; 0 when it may pass now
 
     @property
     def headers(self) -> dict[str, str]:
-        seconds = math.ceil(self.wait or self.reset)
+        """`Ratelimit` as it was measured: whatever is left of the budget, it says that hardly any of it is used."""
         headers = {
-            "Ratelimit": f'"default";r={self.remaining};t={seconds}',
-            "Ratelimit-Policy": f'"default";q={self.quota};w={math.ceil(self.window)}',
+            "Ratelimit": f'"default";r={GLOBAL_REQUESTS - 1};t=1',
+            "Ratelimit-Policy": f'"default";q={GLOBAL_REQUESTS};w={GLOBAL_SECONDS:.0f}',
         }
-        if self.wait:
-            headers["retry-after"] = str(min(seconds, _MAX_RETRY_AFTER))
-        return headers
+        return headers | ({"retry-after": str(min(math.ceil(self.wait), _MAX_RETRY_AFTER))} if self.wait else {})
 
 
 class Bucket:
@@ -51,12 +45,10 @@ class Bucket:
         self._level = min(self._capacity, self._level + (now - self._at) * self._rate)
         self._at = now
         missing = cost - self._level
-        if missing < 1e-9:  # whoever waited exactly as long as told must pass despite rounding
-            missing = 0.0
-            self._level = max(0.0, self._level - cost)
-        reset = (self._capacity - self._level) / self._rate
-        window = self._capacity / self._rate
-        return Allowance(self._capacity, window, math.floor(self._level), reset, missing / self._rate)
+        if missing >= 1e-9:  # whoever waited exactly as long as told must pass despite rounding
+            return Allowance(missing / self._rate)
+        self._level = max(0.0, self._level - cost)
+        return Allowance(0.0)
 
 
 @dataclass(slots=True)
@@ -85,12 +77,9 @@ class Limits:
         if now >= usage.blocked_until and len(usage.times) >= GLOBAL_REQUESTS:
             usage.times.clear()
             usage.blocked_until = now + GLOBAL_SECONDS
-        if now < usage.blocked_until:
-            wait = usage.blocked_until - now
-            return Allowance(GLOBAL_REQUESTS, GLOBAL_SECONDS, 0, wait, wait)
-        usage.times.append(now)
-        reset = usage.times[0] + GLOBAL_SECONDS - now
-        return Allowance(GLOBAL_REQUESTS, GLOBAL_SECONDS, GLOBAL_REQUESTS - len(usage.times), reset, 0.0)
+        if now >= usage.blocked_until:
+            usage.times.append(now)
+        return Allowance(max(0.0, usage.blocked_until - now))
 
     def take_purge(self, plan: Plan, purge: Purge) -> Allowance:
         """Count a valid purge: its URLs, or one request of the other kinds."""

@@ -8,9 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-
-from tests.simulation.cloudflare.addresses import Addresses
 
 _IMPORT_ROOT = Path(__file__).parents[3]
 _SECONDS_TO_END = 10
@@ -18,6 +17,16 @@ _SECONDS_TO_END = 10
 
 class StartError(Exception):
     """The process ended before it listened; its standard error says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where it listens: base URLs, without a slash at the end."""
+
+    api: str  # what `cloudflare.api_url` and an SDK's `base_url` take
+    edge_http: str
+    edge_https: str
+    control: str
 
 
 @contextmanager
@@ -39,7 +48,7 @@ def running(config: Path) -> Iterator[Addresses]:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise StartError(f"world.cloudflare ended with {process.wait()}.")
+            raise StartError(f"The simulated Cloudflare ended with {process.wait()}.")
         try:
             yield Addresses(**json.loads(line))
         finally:

@@ -1,10 +1,25 @@
-"""What a valid purge request asks for."""
+"""What makes two requests the same copy, and which copies a valid purge request takes."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from tests.simulation.cloudflare.cache_key import CacheKey
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986 section 2.3
+_URL = re.compile(r"(?i:(https?))://([^/?#@\s]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#.*)?", re.DOTALL)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """Cloudflare's default cache key: https://developers.cloudflare.com/cache/how-to/cache-keys/."""
+
+    scheme: str
+    host: str
+    path: str
+    query: str
+    origin: str | None  # the client's Origin header
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +36,8 @@ class Purge:
     def matches(self, key: CacheKey, tags: frozenset[str]) -> bool:
         """Whether a copy under that key, with those (lower-case) tags, is meant.
 
-        Prefixes match in the middle of a word: `/bar` takes `/barbaz` too. The word boundary is ambiguous in the
-        documentation, and who asks for a prefix must expect the larger reading.
+        Prefixes match in the middle of a word: `/bar` takes `/barbaz` too. The documentation is ambiguous, and whoever
+        asks for a prefix must expect the larger reading.
         """
         return (
             self.everything
@@ -31,3 +46,32 @@ class Purge:
             or not self.tags.isdisjoint(tags)
             or any(key.host == host and key.path.startswith(path) for host, path in self.prefixes)
         )
+
+
+def key_of(scheme: str, host: str, target: str, origin: str | None) -> CacheKey:
+    """Return the key of a request; `target` is the path and query exactly as sent."""
+    path, _, query = target.partition("?")
+    return CacheKey(scheme, host, normal_path(path), query, origin)
+
+
+def key_of_url(url: str, origin: str | None) -> CacheKey | None:
+    """Return the key of an absolute URL, None when it is no such thing. A fragment never leaves a browser."""
+    parts = _URL.fullmatch(url)
+    if not parts:
+        return None
+    scheme, path, query = parts[1].lower(), parts[3] or "/", parts[4] or ""
+    host = parts[2].lower().removesuffix(_DEFAULT_PORTS[scheme])
+    return CacheKey(scheme, host, normal_path(path), query, origin)
+
+
+def normal_path(path: str) -> str:
+    """Unify what RFC 3986 section 6.2.2 calls equivalent, and nothing else.
+
+    `%7E` is `~` and `%c3` is `%C3`, but reserved characters stay as sent: `+` and `%2B` are two copies.
+    """
+    return _ESCAPE.sub(_normal_escape, path)
+
+
+def _normal_escape(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if character in _UNRESERVED else escape[0].upper()

@@ -1,4 +1,4 @@
-"""How the API says no."""
+"""How the API says no. Codes come under several statuses, so no class of errors is known by its status."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ class Refusal(Exception):
         super().__init__(status, [error["code"] for error in errors])
         self.status = status
         self.errors = list(errors)
+        self.headers: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,11 @@ class Reason:
 
 
 AUTHENTICATION = Reason(10000, "Authentication error")
-NO_SUCH_TOKEN = Reason(1000, "Invalid API Token")
+INVALID_TOKEN = Reason(9109, "Invalid access token")
+NO_SUCH_KEY = Reason(9103, "Unknown X-Auth-Key or X-Auth-Email")
+NO_CREDENTIALS = Reason(9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
+OUT_OF_USE = Reason(10001, "Unable to authenticate request")
+NO_USERS_TOKEN = Reason(1000, "Invalid API Token")
 NO_TOKEN = Reason(1001, 'Missing "Authorization" header')
 METHOD = Reason(10405, "Method not allowed for this endpoint")
 NO_ROUTE = Reason(7000, "No route for that URI")
@@ -43,7 +48,7 @@ MIXED = Reason(1092, 'Request cannot contain "purge_everything" and any of "file
 TOO_MANY = Reason(1094, "Request contains more items than the limit of the zone's plan")
 BAD_TAG = Reason(1100, "Tags are printable ASCII without spaces, at most 1024 characters long")
 NOT_BY_URL = Reason(1136, "This environment cannot be purged by URL")
-FOREIGN = Reason(1016, "Unable to purge: the host is not part of this zone")
+FOREIGN = Reason(1016, "One or more cache purge errors")
 ONLY_THIS_ZONE = Reason(1082, "You can only purge files for this zone")
 RATE_LIMIT = Reason(1134, "Unable to purge, rate limit reached. Please wait and consider throttling your request speed")
 THROTTLED = Reason(
@@ -60,3 +65,14 @@ def no_zone_list(token_id: str) -> Refusal:
 def unroutable(path: str) -> Refusal:
     """A path below /zones whose identifier is none."""
     return Reason(7003, f"Could not route to {path}, perhaps your object identifier is invalid?").refusal(400, NO_ROUTE)
+
+
+def wrong_location(address: str | None) -> Refusal:
+    """A token is used from outside its IP filter."""
+    return Reason(9109, f"Cannot use the access token from location: {address}").refusal(403)
+
+
+def malformed_header(code: int, header: str) -> Refusal:
+    """A credential that cannot be one."""
+    chain = [{"code": code, "message": f"Invalid format for {header} header"}]
+    return Refusal(400, [{"code": 6003, "message": "Invalid request headers", "error_chain": chain}])

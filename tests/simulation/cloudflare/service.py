@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
-from tests.simulation.cloudflare import reads, refusal
+from tests.simulation.cloudflare import refusal
 from tests.simulation.cloudflare.body import purge_in
 from tests.simulation.cloudflare.cache import Cache
 from tests.simulation.cloudflare.identities import Identities, Identity
-from tests.simulation.cloudflare.journal import Entry
+from tests.simulation.cloudflare.journal import ApiRequest
 from tests.simulation.cloudflare.limits import Allowance, Limits
 from tests.simulation.cloudflare.refusal import Refusal
-from tests.simulation.cloudflare.route import BASE, VERIFY, ZONES, is_read
-from tests.simulation.cloudflare.zone import ZONE_ID, Zone
+from tests.simulation.cloudflare.zone import Zone
 
-_Said = dict[str, str]  # headers: what the limit that was looked at last says
+BASE = "/client/v4"
+VERIFY = f"{BASE}/user/tokens/verify"
+ZONES = f"{BASE}/zones"
+_ZONE_ID = re.compile(r"[0-9a-f]{32}")
+# Cloudflare's own words: https://github.com/putyourlightson/craft-cloudflare/issues/88
+_ACTIVE = {"code": 10000, "message": "This API Token is valid and active", "type": None}
 
 
 class Service:
@@ -25,62 +31,88 @@ class Service:
     def __init__(self, zones: Mapping[str, Zone], identities: Identities, limits: Limits, cache: Cache) -> None:
         self._zones, self._identities, self._limits, self._cache = zones, identities, limits, cache
 
-    def answer(self, entry: Entry, headers: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
-        """Do what is asked or refuse it; return status, headers and body. The entry gets the outcome."""
-        said: _Said = {}
+    def answer(
+        self, request: ApiRequest, headers: Mapping[str, str], address: str | None
+    ) -> tuple[int, dict[str, str], str]:
+        """Do what is asked or refuse it; return status, headers and body. The request gets the outcome."""
+        said = {"Content-Type": "application/json"}
         told: dict[str, Any] = {"result": None}
+        request.status, errors = 200, []
         try:
-            told = self._read(entry, headers, said) if is_read(entry) else self._purge(entry, headers, said)
+            if request.method == "GET" and request.path in (VERIFY, ZONES):
+                told = self._read(request, headers, address)
+            else:
+                told = self._purge(request, headers, address, said)
         except Refusal as refused:
-            entry.status, errors = refused.status, refused.errors
-        else:
-            entry.status, errors = 200, []
-        entry.codes = [error["code"] for error in errors]
-        document = {"success": not errors, "errors": errors, "messages": [], **told}
-        return entry.status, {"Content-Type": "application/json", **said}, json.dumps(document)
+            request.status, errors = refused.status, refused.errors
+            said.update(refused.headers)
+        request.codes = [error["code"] for error in errors]
+        return request.status, said, json.dumps({"success": not errors, "errors": errors, "messages": [], **told})
 
-    def _read(self, entry: Entry, headers: Mapping[str, str], said: _Said) -> dict[str, Any]:
-        """Return the answer's result and what comes with it, or raise the Refusal."""
-        if entry.path == VERIFY:
-            shown = self._identities.find(headers)
-            if shown is not None:
-                self._count(entry, shown, said)
-            if "Authorization" not in headers:  # a Global API key, whether known or not
-                raise refusal.NO_TOKEN.refusal()
-            return reads.verify(shown)
-        identity = self._identities.identify(headers)
-        self._count(entry, identity, said)
-        return reads.zones_listed(identity, self._zones, entry.query)
+    def _read(self, request: ApiRequest, headers: Mapping[str, str], address: str | None) -> dict[str, Any]:
+        """Return the answer's result and what comes with it, or raise the Refusal. There is no `Ratelimit` here."""
+        if request.path == ZONES:
+            identity = self._identities.identify(headers, address)
+            self._count(request, identity)
+            return self._zones_listed(identity, request.query)
+        shown = self._identities.find(headers, address)
+        if shown is not None:
+            self._count(request, shown)
+        if "Authorization" not in headers:  # a Global API key, whether known or not
+            raise refusal.NO_TOKEN.refusal()
+        if shown is None or shown.is_account_owned:
+            raise refusal.NO_USERS_TOKEN.refusal()
+        messages = [_ACTIVE] if shown.status == "active" else []
+        return {"messages": messages, "result": {"id": shown.token_id, "status": shown.status}}
 
-    def _purge(self, entry: Entry, headers: Mapping[str, str], said: _Said) -> dict[str, Any]:
+    def _zones_listed(self, identity: Identity, query: str) -> dict[str, Any]:
+        """List the zones of a name (of any, without one) in which somebody may do anything at all, on one page.
+
+        A token that may do nothing in any of them is denied (https://github.com/cert-manager/cert-manager/issues/2878),
+        a user gets an empty list.
+        """
+        asked = parse_qs(query)
+        name, page = asked.get("name", [""])[-1].lower(), int(asked.get("page", ["1"])[-1])
+        found = [
+            {"id": zone.id, "name": zone.name, "status": "active"}
+            for zone in self._zones.values()
+            if name in ("", zone.name) and identity.has_something_in(zone.id)
+        ]
+        if not found and not identity.is_user:
+            raise refusal.no_zone_list(identity.token_id)
+        info = {"page": page, "per_page": 20, "count": len(found), "total_count": len(found), "total_pages": 1}
+        return {"result": found if page == 1 else [], "result_info": info}  # the SDK asks until a page is empty
+
+    def _purge(
+        self, request: ApiRequest, headers: Mapping[str, str], address: str | None, said: dict[str, str]
+    ) -> dict[str, Any]:
         """Purge and return the answer's result, or raise the Refusal."""
-        if entry.path in (VERIFY, ZONES):
+        if request.path in (VERIFY, ZONES):
             raise refusal.METHOD.refusal(405)
-        if not entry.path.startswith(f"{ZONES}/"):
+        if not request.path.startswith(f"{ZONES}/"):
             raise refusal.NO_ROUTE.refusal(404)
-        if entry.zone is None or not ZONE_ID.fullmatch(entry.zone):
-            raise refusal.unroutable(entry.path.removeprefix(BASE))
-        if entry.method != "POST":
+        if request.zone is None or not _ZONE_ID.fullmatch(request.zone):
+            raise refusal.unroutable(request.path.removeprefix(BASE))
+        if request.method != "POST":
             raise refusal.METHOD.refusal(405)
-        identity = self._identities.identify(headers)
-        self._count(entry, identity, said)
-        zone = self._zone_for(identity, entry.zone)
-        # Copies are not kept apart by environment: purging one of them purges the zone's.
-        if entry.environment is not None and entry.environment not in zone.environments:
+        identity = self._identities.identify(headers, address)
+        said.update(self._count(request, identity).headers)
+        zone = self._zone_for(identity, request.zone)
+        if request.environment is not None and request.environment not in zone.environments:
             raise refusal.NO_ENVIRONMENT.refusal()
-        if not isinstance(entry.body, (dict, list)):
+        if not isinstance(request.body, (dict, list)):
             raise refusal.MALFORMED_JSON.refusal()
-        purge = purge_in(entry.body, zone)
-        if purge.files and entry.environment in zone.not_by_url:
+        purge = purge_in(request.body, zone)
+        if purge.files and request.environment in zone.not_by_url:
             raise refusal.NOT_BY_URL.refusal()
-        _pass(self._limits.take_purge(zone.plan, purge), refusal.RATE_LIMIT, said)
-        act = self._cache.drop if entry.kind == "purge_cache" else self._cache.invalidate
-        act(purge, zone.id)
-        return {"result": {"id": entry.zone}}
+        _pass(self._limits.take_purge(zone.plan, purge), refusal.RATE_LIMIT)
+        act = self._cache.drop if request.kind == "purge_cache" else self._cache.invalidate
+        act(purge, zone.id, request.environment)
+        return {"result": {"id": request.zone}}
 
-    def _count(self, entry: Entry, identity: Identity, said: _Said) -> None:
-        entry.identity = identity.name
-        _pass(self._limits.take_request(identity.name), refusal.THROTTLED, said)
+    def _count(self, request: ApiRequest, identity: Identity) -> Allowance:
+        request.identity = identity.name
+        return _pass(self._limits.take_request(identity.name), refusal.THROTTLED)
 
     def _zone_for(self, identity: Identity, zone_id: str) -> Zone:
         zone = self._zones.get(zone_id)
@@ -94,7 +126,9 @@ class Service:
         return zone
 
 
-def _pass(allowance: Allowance, reason: refusal.Reason, said: _Said) -> None:
-    said.update(allowance.headers)
+def _pass(allowance: Allowance, reason: refusal.Reason) -> Allowance:
     if allowance.wait:
-        raise reason.refusal(429)
+        refused = reason.refusal(429)
+        refused.headers = allowance.headers
+        raise refused
+    return allowance

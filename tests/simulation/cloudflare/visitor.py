@@ -6,14 +6,13 @@ import http.client
 import re
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from tests.simulation.cloudflare.addresses import Addresses
+from tests.simulation.cloudflare.process import Addresses
 
 _URL = re.compile(r"(https?)://([^/?#]+)([^#]*)")
 _AT_ONCE = 8  # connections
@@ -27,7 +26,6 @@ class Visit:
     body: bytes
     cache_status: str | None  # CF-Cache-Status
     headers: Mapping[str, str]  # names in lower case
-    milliseconds: float  # from the request sent to the last byte, without connecting
 
     @property
     def text(self) -> str:
@@ -35,76 +33,59 @@ class Visit:
 
 
 class Visitor:
-    """Visits URLs at the edge's address, whatever DNS says of their hosts. Safe from several threads."""
+    """Visits URLs at the edge's address, whatever DNS says of their hosts. Safe from several threads.
+
+    Path and query go out exactly as given, so they must be encoded already.
+    """
 
     def __init__(self, addresses: Addresses, ca_file: str, timeout: float = 30) -> None:
-        self._ports = {
-            "http": urlsplit(addresses.edge_http).netloc,
-            "https": urlsplit(addresses.edge_https).netloc,
-        }
+        self._places = {"http": urlsplit(addresses.edge_http), "https": urlsplit(addresses.edge_https)}
         self._tls = ssl.create_default_context(cafile=ca_file)
         self._timeout = timeout
 
     def visit(self, url: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Visit:
-        """Request a URL; path and query go out exactly as given, so they must be encoded already.
+        """Request a URL.
 
         Raises:
             ValueError: not an absolute http or https URL.
             OSError: no connection, or no trust in the certificate.
         """
-        scheme, host, target = _parts_of(url)
-        connection = self._connected(scheme, host)
-        try:
-            return _asked(connection, method, host, target, headers or {})
-        finally:
-            connection.close()
+        with self._connected(url) as connection:
+            return _asked(connection, url, headers or {}, method)
 
     @contextmanager
     def staying(self, url: str) -> Iterator[Callable[[], Visit]]:
-        """Yield what visits a URL again and again, over one connection that is kept.
-
-        Raises:
-            ValueError, OSError: as `visit`.
-        """
-        scheme, host, target = _parts_of(url)
-        connection = self._connected(scheme, host)
-        try:
-            yield lambda: _asked(connection, "GET", host, target, {})
-        finally:
-            connection.close()
+        """Yield what visits a URL again and again, over one connection that is kept; raises as `visit`."""
+        with self._connected(url) as connection:
+            yield lambda: _asked(connection, url)
 
     def visit_all(self, urls: Sequence[str]) -> list[Visit]:
-        """Visit many URLs of one scheme and host over a few connections that are kept; return the visits in order.
+        """Visit many URLs of one scheme and host over a few connections that are kept; return the visits in order."""
 
-        Raises:
-            ValueError, OSError: as `visit`.
-        """
+        def visit(share: Sequence[str]) -> list[Visit]:
+            with self._connected(share[0]) as connection:
+                return [_asked(connection, url) for url in share]
+
+        shares = [share for start in range(_AT_ONCE) if (share := urls[start::_AT_ONCE])]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            shares = list(threads.map(self._visit_in_turn, (urls[start::_AT_ONCE] for start in range(_AT_ONCE))))
-        return [shares[index % _AT_ONCE][index // _AT_ONCE] for index in range(len(urls))]
+            visits = list(threads.map(visit, shares))
+        return [visits[index % _AT_ONCE][index // _AT_ONCE] for index in range(len(urls))]
 
-    def _visit_in_turn(self, urls: Sequence[str]) -> list[Visit]:
-        if not urls:
-            return []
-        connection = self._connected(*_parts_of(urls[0])[:2])
-        try:
-            return [_asked(connection, "GET", host, target, {}) for _, host, target in map(_parts_of, urls)]
-        finally:
-            connection.close()
-
-    def _connected(self, scheme: str, host: str) -> http.client.HTTPConnection:
-        # Given a socket, http.client neither resolves the host nor connects to it.
-        address, _, port = self._ports[scheme].partition(":")
-        connected = socket.create_connection((address, int(port)), self._timeout)
+    @contextmanager
+    def _connected(self, url: str) -> Iterator[http.client.HTTPConnection]:
+        scheme, host, _ = _parts_of(url)
+        place = self._places[scheme]
+        connected = socket.create_connection((str(place.hostname), int(place.port or 0)), self._timeout)
+        connection = http.client.HTTPConnection(host)
         try:
             if scheme == "https":
                 connected = self._tls.wrap_socket(connected, server_hostname=host.partition(":")[0])
-        except OSError:
+            # Given a socket, http.client neither resolves the host nor connects to it.
+            connection.sock = connected
+            yield connection
+        finally:
             connected.close()
-            raise
-        connection = http.client.HTTPConnection(host)
-        connection.sock = connected
-        return connection
+            connection.close()
 
 
 def _parts_of(url: str) -> tuple[str, str, str]:
@@ -116,15 +97,13 @@ def _parts_of(url: str) -> tuple[str, str, str]:
 
 
 def _asked(
-    connection: http.client.HTTPConnection, method: str, host: str, target: str, headers: Mapping[str, str]
+    connection: http.client.HTTPConnection, url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
 ) -> Visit:
-    started = time.perf_counter()
+    _, host, target = _parts_of(url)
     connection.putrequest(method, target, skip_host=True)
-    for name, value in {"Host": host, **headers}.items():
+    for name, value in {"Host": host, **(headers or {})}.items():
         connection.putheader(name, value)
     connection.endheaders()
     response = connection.getresponse()
-    body = response.read()
-    milliseconds = (time.perf_counter() - started) * 1000
     answered = {name.lower(): value for name, value in response.getheaders()}
-    return Visit(response.status, body, answered.get("cf-cache-status"), answered, milliseconds)
+    return Visit(response.status, response.read(), answered.get("cf-cache-status"), answered)

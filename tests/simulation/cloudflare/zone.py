@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from tests.simulation.cloudflare.plans import Plan
-
-ZONE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +12,7 @@ class OriginSite:
     """Where a zone's objects come from; `index_document` is added to paths that end in a slash."""
 
     url: str
-    index_document: str
+    index_document: str = "index.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +21,10 @@ class Zone:
     name: str
     hosts: tuple[str, ...]  # served by the edge
     plan: Plan
-    environments: tuple[str, ...]
+    environments: tuple[str, ...]  # but Production
     not_by_url: frozenset[str]  # environments that cannot be purged by URL
     origin: OriginSite
+    tag_headers: tuple[str, ...] = ()  # that Cache Response Rules make tags of
 
     def owns(self, host: str) -> bool:
         """Whether a purge of this zone may name that (lower-case) host."""

@@ -43,7 +43,7 @@ def in_version_1(arguments: Sequence[str], now: float, endpoint: str | None = No
 
 
 if __name__ == "__main__":
-    from awscli.clidriver import main  # type: ignore[import-not-found]  # it has an environment of its own
+    from awscli.clidriver import main
 
     sys.argv[1:] = in_version_1(sys.argv[1:], time.time(), os.environ.get("AWS_ENDPOINT_URL"))
     sys.exit(main())

@@ -25,7 +25,7 @@ locals {
     dead_letters = {
       means       = "${var.name} parked object changes it could not purge: the site may show old versions of them."
       command     = "aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url} --max-number-of-messages 10 --message-attribute-names All"
-      then        = "${local.alarm_words.dead_letters}, mend the cause, then move them back: `aws sqs start-message-move-task --source-arn ${aws_sqs_queue.dead_letter.arn} --destination-arn ${aws_sqs_queue.this.arn}`."
+      then        = "${local.alarm_words.dead_letters}, mend the cause, then move them back: `aws sqs start-message-move-task --source-arn ${local.dead_letter_arn} --destination-arn ${local.queue_arn}`."
       namespace   = "AWS/SQS"
       metric_name = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letter.name }

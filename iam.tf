@@ -2,8 +2,9 @@
 
 locals {
   # Asks for role.arn only when nothing is said: a count must be known at plan, and that ARN need not be.
-  create_role = var.role.create != null ? var.role.create : var.role.arn == null
-  role_arn    = local.create_role ? aws_iam_role.this[0].arn : var.role.arn
+  create_role      = var.role.create != null ? var.role.create : var.role.arn == null
+  role_arn         = local.create_role ? local.created_role_arn : var.role.arn
+  created_role_arn = one([for role in aws_iam_role.this : startswith(role.arn, "arn:") ? role.arn : local.mocked_arn])
 
   # Parameter ARNs have one slash before the name, whether or not the name begins with one.
   api_token_parameter_arn = (startswith(var.api_token_parameter, "arn:")
@@ -11,6 +12,19 @@ locals {
     : "arn:${local.partition}:ssm:${local.region}:${local.account_id}:parameter/${trimprefix(var.api_token_parameter, "/")}"
   )
   api_token_region = split(":", local.api_token_parameter_arn)[3]
+
+  # A key may be used through one service alone. What AWS calls it in China and in the European Sovereign Cloud its
+  # sources do not agree on: there both names are taken.
+  token_services = [for suffix in local.service_suffixes : "ssm.${local.api_token_region}.${suffix}"]
+  queue_services = [for suffix in local.service_suffixes : "sqs.${local.region}.${suffix}"]
+  service_suffixes = lookup({
+    aws-cn    = ["amazonaws.com.cn", "amazonaws.com"]
+    aws-eusc  = ["amazonaws.eu", "amazonaws.com"]
+    aws-iso   = ["c2s.ic.gov"]
+    aws-iso-b = ["sc2s.sgov.gov"]
+    aws-iso-e = ["cloud.adc-e.uk"]
+    aws-iso-f = ["csp.hci.ic.gov"]
+  }, local.partition, ["amazonaws.com"])
 
   role_statements = concat(
     [
@@ -24,13 +38,13 @@ locals {
         Sid      = "ConsumeQueue"
         Effect   = "Allow"
         Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
-        Resource = aws_sqs_queue.this.arn
+        Resource = local.queue_arn
       },
       {
         Sid      = "ParkDeadLetters"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
-        Resource = aws_sqs_queue.dead_letter.arn
+        Resource = local.dead_letter_arn
       },
       {
         Sid      = "ReadApiToken"
@@ -46,7 +60,7 @@ locals {
       Resource = key_arn
       Condition = { StringEquals = {
         "kms:EncryptionContext:PARAMETER_ARN" = local.api_token_parameter_arn
-        "kms:ViaService"                      = "ssm.${local.api_token_region}.${local.dns_suffix}"
+        "kms:ViaService"                      = try(one(local.token_services), local.token_services)
       } }
     }],
     [for key_arn in var.queue.kms_key_arn[*] : {
@@ -55,10 +69,10 @@ locals {
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"] # the second to send
       Resource = key_arn
       Condition = { StringEquals = {
-        "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}"
+        "kms:ViaService" = try(one(local.queue_services), local.queue_services)
       } }
     }],
-    [for queue_arn in [aws_sqs_queue.this.arn] : {
+    [for queue_arn in [local.queue_arn] : {
       Sid      = "SendSecondPurges"
       Effect   = "Allow"
       Action   = ["sqs:SendMessage"]
@@ -78,7 +92,7 @@ locals {
       Effect    = "Deny"
       Action    = local.network_interface_actions
       Resource  = "*"
-      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function_arn } }
+      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.own_function_arn } }
     }],
     [for mode in [var.lambda.tracing] : {
       Sid      = "SendTraces"
@@ -97,7 +111,7 @@ locals {
   ]
 
   # Not the function's attribute: the function waits for the policy.
-  function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
+  own_function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
 
   role_policy_json = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })
 }

@@ -1,14 +1,18 @@
 # The way of an event: the bucket (triggers.tf) → the queue (queue.tf) or nothing between → the function (here) → Cloudflare.
 
-data "aws_partition" "current" {}
-
 locals {
-  # From the queue's own ARN: asking STS or the provider would break offline plans or one provider major.
-  queue_arn_parts = split(":", aws_sqs_queue.this.arn)
+  # Not from data sources: with `depends_on` on the module they are read during apply, and what is derived from them,
+  # such as who may invoke the function, is unknown in every plan and replaced.
+  queue_arn_parts = split(":", local.queue_arn)
+  partition       = local.queue_arn_parts[1]
   region          = local.queue_arn_parts[3]
   account_id      = local.queue_arn_parts[4]
-  partition       = data.aws_partition.current.partition
-  dns_suffix      = data.aws_partition.current.dns_suffix
+
+  # With `mock_provider "aws" {}` an ARN is eight random letters, which the provider then refuses where it takes an ARN.
+  queue_arn       = startswith(aws_sqs_queue.this.arn, "arn:") ? aws_sqs_queue.this.arn : local.mocked_arn
+  dead_letter_arn = startswith(aws_sqs_queue.dead_letter.arn, "arn:") ? aws_sqs_queue.dead_letter.arn : local.mocked_arn
+  function_arn    = startswith(aws_lambda_function.this.arn, "arn:") ? aws_lambda_function.this.arn : local.mocked_arn
+  mocked_arn      = "arn:aws:mocked:us-east-1:123456789012:${var.name}"
 
   # All that the function is told, but for the queues. The token itself is not in it: the function reads the parameter.
   function_config = { for key, value in {
@@ -27,8 +31,8 @@ locals {
     log_level             = var.lambda.log_level
   } : key => value if value != null }
   queues_in_config = {
-    queue_arn             = aws_sqs_queue.this.arn
-    dead_letter_queue_arn = aws_sqs_queue.dead_letter.arn
+    queue_arn             = local.queue_arn
+    dead_letter_queue_arn = local.dead_letter_arn
   }
 
   targets = [for target in var.targets : {
@@ -139,8 +143,8 @@ resource "aws_lambda_function" "this" {
 
 # No reserved concurrency: throttled receives would count as tries and end in the dead-letter queue.
 resource "aws_lambda_event_source_mapping" "this" {
-  event_source_arn                   = aws_sqs_queue.this.arn
-  function_name                      = aws_lambda_function.this.arn
+  event_source_arn                   = local.queue_arn
+  function_name                      = local.function_arn
   batch_size                         = var.queue.batch_size
   maximum_batching_window_in_seconds = var.queue.batch_window_seconds
   function_response_types            = ["ReportBatchItemFailures"]

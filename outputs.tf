@@ -1,6 +1,6 @@
 output "function_arn" {
   description = "ARN of the function."
-  value       = aws_lambda_function.this.arn
+  value       = local.function_arn
 }
 
 output "function_name" {
@@ -25,7 +25,7 @@ output "role_policy_json" {
 
 output "queue_arn" {
   description = "ARN of the queue."
-  value       = aws_sqs_queue.this.arn
+  value       = local.queue_arn
 }
 
 output "queue_url" {
@@ -35,7 +35,7 @@ output "queue_url" {
 
 output "dlq_arn" {
   description = "ARN of the dead-letter queue."
-  value       = aws_sqs_queue.dead_letter.arn
+  value       = local.dead_letter_arn
 }
 
 output "dlq_url" {
@@ -73,7 +73,7 @@ output "invoke_policy_json" {
       Sid      = "PurgeByHand"
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]
-      Resource = aws_lambda_function.this.arn
+      Resource = local.function_arn
     }]
   })
 }

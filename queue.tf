@@ -3,12 +3,13 @@
 resource "aws_sqs_queue" "this" {
   name                       = var.name
   message_retention_seconds  = var.queue.retention_seconds
+  max_message_size           = 262144
   visibility_timeout_seconds = 6 * var.lambda.timeout + var.queue.batch_window_seconds # AWS's advice for a mapping; less hands a message out twice
   kms_master_key_id          = var.queue.kms_key_arn
   sqs_managed_sse_enabled    = var.queue.kms_key_arn == null ? true : null
 
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
+    deadLetterTargetArn = local.dead_letter_arn
     maxReceiveCount     = var.queue.max_receive_count
   })
 
@@ -26,21 +27,21 @@ resource "aws_sqs_queue_policy" "this" {
         Effect    = "Allow"
         Principal = { Service = "s3.amazonaws.com" }
         Action    = "sqs:SendMessage"
-        Resource  = aws_sqs_queue.this.arn
+        Resource  = local.queue_arn
         Condition = {
           ArnLike      = { "aws:SourceArn" = bucket_arn }
           StringEquals = { "aws:SourceAccount" = local.account_id } # a bucket of that name may change hands
         }
       } if var.delivery == "queue" && var.event_source != "eventbridge"],
-      [for rule in aws_cloudwatch_event_rule.this : {
+      [for rule_arn in local.rule_arns : {
         Sid       = "RuleSendsEvents"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Action    = "sqs:SendMessage"
-        Resource  = aws_sqs_queue.this.arn
-        Condition = { ArnEquals = { "aws:SourceArn" = rule.arn } }
+        Resource  = local.queue_arn
+        Condition = { ArnEquals = { "aws:SourceArn" = rule_arn } }
       } if var.delivery == "queue"],
-      [merge(local.deny_without_tls, { Resource = aws_sqs_queue.this.arn })],
+      [merge(local.deny_without_tls, { Resource = local.queue_arn })],
     )
   })
 }
@@ -50,6 +51,7 @@ resource "aws_sqs_queue_policy" "this" {
 resource "aws_sqs_queue" "dead_letter" {
   name                      = "${var.name}-dlq"
   message_retention_seconds = 1209600 # the longest SQS allows: retention counts from the first enqueue
+  max_message_size          = 262144
   kms_master_key_id         = var.queue.kms_key_arn
   sqs_managed_sse_enabled   = var.queue.kms_key_arn == null ? true : null
   tags                      = var.tags
@@ -61,15 +63,15 @@ resource "aws_sqs_queue_policy" "dead_letter" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
-      [for rule in aws_cloudwatch_event_rule.this : {
+      [for rule_arn in local.rule_arns : {
         Sid       = "RuleParksEvents"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Action    = "sqs:SendMessage"
-        Resource  = aws_sqs_queue.dead_letter.arn
-        Condition = { ArnEquals = { "aws:SourceArn" = rule.arn } }
+        Resource  = local.dead_letter_arn
+        Condition = { ArnEquals = { "aws:SourceArn" = rule_arn } }
       }],
-      [merge(local.deny_without_tls, { Resource = aws_sqs_queue.dead_letter.arn })],
+      [merge(local.deny_without_tls, { Resource = local.dead_letter_arn })],
     )
   })
 }
@@ -80,7 +82,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
 
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
-    sourceQueueArns   = [aws_sqs_queue.this.arn]
+    sourceQueueArns   = [local.queue_arn]
   })
 }
 

@@ -5,8 +5,8 @@ locals {
 
   # What the bucket's notification must hold, whoever owns it.
   notification = {
-    queue           = [for filter in local.s3_filters : merge(filter, { queue_arn = aws_sqs_queue.this.arn }) if var.delivery == "queue"]
-    lambda_function = [for filter in local.s3_filters : merge(filter, { lambda_function_arn = aws_lambda_function.this.arn }) if var.delivery == "direct"]
+    queue           = [for filter in local.s3_filters : merge(filter, { queue_arn = local.queue_arn }) if var.delivery == "queue"]
+    lambda_function = [for filter in local.s3_filters : merge(filter, { lambda_function_arn = local.function_arn }) if var.delivery == "direct"]
     eventbridge     = var.event_source == "eventbridge"
   }
   s3_filters = [for i, filter in var.event_filters : {
@@ -79,6 +79,8 @@ locals {
   two_sided_filters = [for filter in var.event_filters : filter if filter.prefix != "" && filter.suffix != ""]
   takes_every_key   = anytrue([for filter in var.event_filters : filter.prefix == "" && filter.suffix == ""])
 
+  rule_arns = [for rule in aws_cloudwatch_event_rule.this : startswith(rule.arn, "arn:") ? rule.arn : local.mocked_arn]
+
   event_pattern = jsonencode({
     source      = ["aws.s3"]
     detail-type = sort(distinct(flatten([for event in var.events : lookup(local.detail_types, split(":", event)[1], [])])))
@@ -111,11 +113,11 @@ resource "aws_cloudwatch_event_target" "this" {
 
   rule      = aws_cloudwatch_event_rule.this[0].name
   target_id = "cf-purge"
-  arn       = var.delivery == "queue" ? aws_sqs_queue.this.arn : aws_lambda_function.this.arn
+  arn       = var.delivery == "queue" ? local.queue_arn : local.function_arn
 
   # EventBridge gives up after a day, and at once where it may not deliver.
   dead_letter_config {
-    arn = aws_sqs_queue.dead_letter.arn
+    arn = local.dead_letter_arn
   }
 
   depends_on = [aws_sqs_queue_policy.this, aws_sqs_queue_policy.dead_letter, aws_lambda_permission.this]
@@ -131,7 +133,7 @@ resource "aws_lambda_permission" "this" {
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this.function_name
   principal     = var.event_source == "eventbridge" ? "events.amazonaws.com" : "s3.amazonaws.com"
-  source_arn    = var.event_source == "eventbridge" ? aws_cloudwatch_event_rule.this[0].arn : local.bucket_arn
+  source_arn    = var.event_source == "eventbridge" ? one(local.rule_arns) : local.bucket_arn
   # A bucket of that name may change hands. A rule's ARN has the account, and beside it SourceAccount would keep
   # EventBridge out: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
   source_account = var.event_source == "eventbridge" ? null : local.account_id
@@ -146,7 +148,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 
   destination_config {
     on_failure {
-      destination = aws_sqs_queue.dead_letter.arn
+      destination = local.dead_letter_arn
     }
   }
 }

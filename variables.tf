@@ -370,7 +370,7 @@ variable "queue" {
     - `batch_size`: (Optional) messages the function is given at once, at most.
     - `batch_window_seconds`: (Optional) how long to wait for more. With any window a quiet upload can wait 20 seconds.
     - `max_concurrency`: (Optional) functions at once. Each has its share of every limit: on the Free plan keep to 2 or 3 with a `purge_by` other than `url`, whose 5 requests a minute would otherwise be minutes apart.
-    - `drain`: (Optional) messages a function takes on at most: given a full batch it receives more by itself, so that a burst needs few requests. `0` turns it off.
+    - `drain`: (Optional) messages a function takes on at most, up to 1,000: given a full batch it receives more by itself, so that a burst needs few requests. `0` turns it off.
     - `max_receive_count`: (Optional) tries before a message goes to the dead-letter queue; 30 last more than five hours.
     - `retention_seconds`: (Optional) how long a message is kept.
     - `kms_key_arn`: (Optional) customer key for both queues; S3 (with `event_source = "eventbridge"`, EventBridge) must be allowed to use it. Defaults to SSE-SQS.
@@ -408,8 +408,8 @@ variable "queue" {
   }
 
   validation {
-    condition     = var.queue.drain >= 0 && var.queue.drain <= 10000 && floor(var.queue.drain) == var.queue.drain
-    error_message = "queue.drain must be a whole number from 0 (off) to 10000."
+    condition     = var.queue.drain >= 0 && var.queue.drain <= 1000 && floor(var.queue.drain) == var.queue.drain
+    error_message = "queue.drain must be a whole number from 0 (off) to 1000."
   }
 
   validation {

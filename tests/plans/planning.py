@@ -109,16 +109,3 @@ def planned(root: Path) -> Plan:
     assert "Warning" not in done.stdout + done.stderr, done.stdout
     plan: dict[str, Any] = json.loads(terraform(root, "show", "-json", "plan").stdout)
     return Plan(plan["resource_changes"], plan["planned_values"].get("outputs", {}))
-
-
-def refused(root: Path) -> dict[str, list[str]]:
-    """Plan a root that is refused and return what is said to each case, by its label."""
-    done = terraform(root, "plan", "-input=false", "-json")
-    assert done.returncode == 1, done.stdout
-    said: dict[str, list[str]] = {}
-    for message in map(json.loads, done.stdout.splitlines()):
-        if message["type"] == "diagnostic":
-            diagnostic = message["diagnostic"]
-            assert diagnostic["severity"] == "error", diagnostic
-            said.setdefault(Path(diagnostic["range"]["filename"]).parent.name, []).append(diagnostic["detail"])
-    return said

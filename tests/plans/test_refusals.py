@@ -1,48 +1,298 @@
-"""What a wrong variable is told, by the real provider's plan."""
+"""Every rule on the module's inputs: what is refused with which sentence, and what is just accepted.
+
+One plan of the variables alone, without provider and resources, has every case as a module of its own.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Any
+
 import pytest
 
-from tests.plans.modes import ZONE
-from tests.plans.planning import Case, composed, label, refused
+from tests.plans.planning import terraform
+from tools.problems import ROOT
 
-WRONG = {
-    "a zone's name": ('targets = [{ zone_id = "example.com" }]', "must be the zone's 32-digit hex id"),
-    "an arn for the bucket": ('bucket = "arn:aws:s3:::www.example.com"', "not its ARN or URL"),
-    "a large batch without a window": ("queue = { batch_size = 11 }", "queue.batch_size above 10 needs"),
-    "a timeout too short": (
-        "lambda = { timeout = 3 }",
-        "lambda.timeout must be a whole number of seconds from 15 to 900",
-    ),
-    "no targets": ("targets = null", "targets"),
-    "a purge by tag without tags": (f'targets = [{{ {ZONE}, purge_by = "tag" }}]', 'with purge_by = "tag" needs tags'),
-    "an unknown event source": ('event_source = "sns"', 'event_source must be "s3", "eventbridge" or "none"'),
-    "a role neither made nor brought": ("role = { create = false }", "role.create = false needs the role.arn"),
-    "a package that is nowhere": (
-        "lambda = { package = {} }",
-        "lambda.package is either a filename, or s3_bucket and s3_key together",
-    ),
+Inputs = dict[str, Any]
+
+ZONE = "0123456789abcdef0123456789abcdef"
+REQUIRED: Inputs = {
+    "name": "site",
+    "bucket": "www.example.com",
+    "api_token_parameter": "/prod/cloudflare/api-token",
+    "targets": [{"zone_id": ZONE}],
 }
-# A rule over several variables is looked at once each of them is well by itself: it is not said beside the others.
-WRONG_TOGETHER = {
-    "filters that overlap": ('event_filters = [{ prefix = "a/" }, { prefix = "a/b/" }]', "Two event_filters overlap"),
+HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/mine"
+ROLE = "arn:aws:iam::123456789012:role/mine"
+BOUNDARY = "arn:aws:iam::123456789012:policy/bound"
+ORIGIN = {"Origin": "https://www.example.com"}
+SUBNET, GROUP = "subnet-0123456789abcdef0", "sg-0123456789abcdef0"
+
+
+def target(**attributes: Any) -> Inputs:
+    return {"targets": [{"zone_id": ZONE, **attributes}]}
+
+
+def tagged(tag: str | None) -> Inputs:
+    return target(purge_by="tag", tags=[tag])
+
+
+def vpc(*subnets: str | None, groups: list[str | None] | None) -> Inputs:
+    return {"lambda": {"vpc": {"subnet_ids": list(subnets), "security_group_ids": groups}}}
+
+
+def package(**attributes: str) -> Inputs:
+    return {"lambda": {"package": attributes}}
+
+
+def filters(*each: dict[str, str] | None, **more: str) -> Inputs:
+    return {"event_filters": list(each), **more}
+
+
+# By the sentence, or as much of it as tells it from the others.
+REFUSED: dict[str, list[Inputs]] = {
+    # ---- Required ----
+    "name must be 1 to 60 letters": [{"name": "my site"}, {"name": "x" * 61}, {"name": ""}],
+    "bucket must be the bucket's name": [{"bucket": "arn:aws:s3:::www.example.com"}, {"bucket": "ab"}],
+    "api_token_parameter must be the name or the ARN of an SSM parameter": [
+        {"api_token_parameter": text}
+        for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b")
+    ],
+    "api_token_parameter looks like an API token": [
+        {"api_token_parameter": text}
+        for text in ("Abcdefghijklmnopqrstuvwxyz0123456789_-AB", "0123456789abcdef0123456789abcdef01234", "cfut_x")
+    ],
+    # ---- targets ----
+    "required variable may not be set to null": [{"targets": None}],
+    "targets must have at least one entry": [{"targets": []}],
+    "must be the zone's 32-digit hex id": [
+        {"targets": [{"zone_id": "example.com"}]},
+        {"targets": [{"zone_id": ZONE.upper()}]},
+        {"targets": [{"zone_id": ZONE}, None]},
+    ],
+    "targets[*].hosts must be a lower-case hostname": [
+        target(hosts=[host])
+        for host in ("https://www.example.com", "*.example.com", "www.example.com:443", "www.exämple.com", None)
+    ],
+    "targets[*].hosts must be named": [{"bucket": "my-assets"}, {"bucket": "my-.assets"}],
+    "targets[*].hosts must not be empty": [target(hosts=[])],
+    "targets[*].purge_by must be": [target(purge_by="magic"), target(purge_by="URL")],
+    "targets[*].schemes must hold": [target(schemes=["ftp"]), target(schemes=[])],
+    "targets[*].index_documents are names": [target(index_documents=["a/index.html"]), target(index_documents=[None])],
+    "targets[*].key_prefix and path_prefix are folders": [
+        target(key_prefix="assets/*"),
+        target(path_prefix="https://www.example.com/blog"),
+        target(path_prefix="../private"),
+    ],
+    "targets[*].path_prefix must be at most 30 folders deep": [target(path_prefix="/".join("x" * 31))],
+    'with purge_by = "tag" needs tags': [target(purge_by="tag")],
+    "targets[*].tags are for purge_by": [target(tags=["{key}"])],
+    "targets[*].tags must be 1 to 1024 printable ASCII": [
+        tagged(tag) for tag in ("", "x" * 1025, "{bucket} {key}", "a,b", "größe", "a\n", None)
+    ],
+    "targets[*].tags know {bucket}": [
+        tagged(tag) for tag in ("{path}", "{KEY}", "{}", "{key", "{{key}}", "{k{key}ey}")
+    ],
+    "targets[*].header_variants belong to URLs": [
+        target(purge_by="tag", tags=["{key}"], header_variants=[ORIGIN]),
+        target(purge_by="host", header_variants=[ORIGIN]),
+        target(purge_by="everything", header_variants=[ORIGIN]),
+    ],
+    "targets[*].header_variants must have a header": [target(header_variants=[{}]), target(header_variants=[None])],
+    "header_variants is no header's name": [
+        target(header_variants=[{name: "https://www.example.com"}]) for name in ("Origin:", "My Origin", "")
+    ],
+    "value in targets[*].header_variants must be printable ASCII": [
+        target(header_variants=[{"Origin": value}])
+        for value in ("", None, "a\r\nX-Other: b", "https://www.example.com ", "https://www.exämple.com")
+    ],
+    "targets[*].environment_id must be": [target(environment_id=id_) for id_ in ("", "a/../b", "x" * 65)],
+    # ---- Which changes ----
+    "Each include must be a glob": [{"include": [glob]} for glob in (None, "", "*.{css,js}", "/css/*")],
+    "An include has a set in brackets": [{"include": ["[z-a].css"]}],
+    "Each exclude must be a glob": [{"exclude": [glob]} for glob in (None, "", "*.{css,js}", "/drafts/**")],
+    "An exclude has a set in brackets": [{"exclude": ["[z-a].css"]}],
+    "events must name at least one": [{"events": []}],
+    "must be an S3 event type": [{"events": ["ObjectCreated:*"]}, {"events": ["s3:ObjectCreate:Put"]}],
+    "events names a type twice": [
+        {"events": ["s3:ObjectCreated:*", "s3:ObjectCreated:Put"]},
+        {"events": ["s3:ObjectAcl:Put", "s3:ObjectAcl:Put"]},
+    ],
+    "EventBridge has no event like": [
+        {"event_source": "eventbridge", "events": ["s3:ObjectCreated:*", "s3:ReducedRedundancyLostObject"]}
+    ],
+    'event_source must be "s3", "eventbridge" or "none"': [{"event_source": "sns"}, {"event_source": "S3"}],
+    "event_filters must have 1 to 100 entries": [
+        filters(),
+        filters(event_source="eventbridge"),
+        filters(*({"prefix": f"folder-{number + 1000}/"} for number in range(101))),
+    ],
+    "event_filters take no wildcards": [
+        filters(None),
+        filters({"suffix": "*.css"}),
+        filters({"suffix": "*.css"}, event_source="eventbridge"),
+    ],
+    "Two event_filters overlap": [
+        filters({"prefix": "img/"}, {"prefix": "img/big/"}),
+        filters({"suffix": ".gz"}, {"suffix": ".tar.gz"}),
+        filters({"prefix": "img/", "suffix": ".png"}, {"prefix": "img/", "suffix": ".png"}),
+        filters({"prefix": "a/"}, {"prefix": "a/b/"}, event_source="none"),
+    ],
+    # ---- How it is done ----
+    'delivery must be "queue" or "direct"': [{"delivery": "sns"}],
+    "repurge_after_seconds must be a whole number": [{"repurge_after_seconds": after} for after in (901, -1, 0.5)],
+    "collapse_above must be a whole number": [{"collapse_above": above} for above in (0, 1.5, 1000001)],
+    "cloudflare.plan must be": [{"cloudflare": {"plan": "gold"}}],
+    "cloudflare.operation must be": [{"cloudflare": {"operation": "delete"}}],
+    "cloudflare.requests_per_second must be": [{"cloudflare": {"requests_per_second": rate}} for rate in (0, 101)],
+    "cloudflare.email must be": [{"cloudflare": {"email": email}} for email in ("me", "ä@example.com")],
+    "cloudflare.api_url must be": [
+        {"cloudflare": {"api_url": url}}
+        for url in (
+            "http://api.cloudflare.com/client/v4",
+            "https://me@api.cloudflare.com",
+            "https://api.example.com/ü",
+            "https://api.example.com:99999/client/v4",
+        )
+    ],
+    "queue.batch_size must be a whole number": [{"queue": {"batch_size": size}} for size in (0, 1.5)],
+    "queue.batch_window_seconds must be a whole number": [{"queue": {"batch_window_seconds": 600}}],
+    "queue.batch_size above 10 needs": [{"queue": {"batch_size": 11}}],
+    "queue.max_concurrency must be a whole number": [{"queue": {"max_concurrency": 1}}],
+    "queue.drain must be a whole number from 0 (off) to 1000": [{"queue": {"drain": most}} for most in (-1, 1001, 0.5)],
+    "queue.max_receive_count must be a whole number": [{"queue": {"max_receive_count": 3}}],
+    "queue.retention_seconds must be a whole number": [{"queue": {"retention_seconds": 2592000}}],
+    "queue.retention_seconds is shorter than": [
+        {"queue": {"retention_seconds": 3600}},
+        {"queue": {"max_receive_count": 1000}},
+    ],
+    "fewer than 5 requests in lambda.timeout": [
+        {"queue": {"max_concurrency": 100}, "cloudflare": {"requests_per_second": 8}}
+    ],
+    "queue.kms_key_arn must be": [{"queue": {"kms_key_arn": ALIAS}}],
+    # ---- The function and its role ----
+    "lambda.runtime must be": [{"lambda": {"runtime": name}} for name in ("nodejs22.x", "python3.9")],
+    "lambda.architecture must be": [{"lambda": {"architecture": "riscv"}}],
+    "lambda.memory_size must be": [{"lambda": {"memory_size": 64}}],
+    "lambda.timeout must be a whole number of seconds from 15 to 900": [{"lambda": {"timeout": 3}}],
+    "lambda.log_level must be": [{"lambda": {"log_level": "LOUD"}}],
+    "lambda.log_retention_days must be": [{"lambda": {"log_retention_days": 31}}],
+    "lambda.log_kms_key_arn must be": [{"lambda": {"log_kms_key_arn": "my-key"}}],
+    "lambda.tracing must be": [{"lambda": {"tracing": "active"}}],
+    "lambda.vpc needs at least one": [
+        vpc(groups=[GROUP]),
+        vpc(SUBNET, groups=[]),
+        {"lambda": {"vpc": {"subnet_ids": None, "security_group_ids": None}}},
+    ],
+    "lambda.vpc.subnet_ids must be": [
+        vpc("arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-01234567", groups=[GROUP]),
+        vpc(SUBNET, None, groups=[GROUP]),
+    ],
+    "lambda.vpc.security_group_ids must be": [vpc(SUBNET, groups=["default"]), vpc(SUBNET, groups=[None])],
+    "lambda.package is either a filename": [
+        package(),
+        package(filename="a.zip", s3_bucket="packages", s3_key="cf_purge.zip"),
+        package(s3_bucket="packages"),
+        package(s3_key="cf_purge.zip"),
+    ],
+    "lambda.package.s3_object_version is for": [package(filename="a.zip", s3_object_version="1")],
+    "lambda.package.source_code_hash must be": [package(filename="a.zip", source_code_hash="e3b0c442" * 8)],
+    "role.arn must be": [{"role": {"arn": "my-role"}}, {"role": {"create": False, "arn": "my-role"}}],
+    "role.create = true makes a role": [{"role": {"create": True, "arn": ROLE}}],
+    "role.create = false needs the role.arn": [{"role": {"create": False}}],
+    "role.path must": [{"role": {"path": "service"}}],
+    "role.permissions_boundary must be": [{"role": {"permissions_boundary": "my-boundary"}}],
+    "role.path and role.permissions_boundary are for": [
+        {"role": {"arn": ROLE, "permissions_boundary": BOUNDARY}},
+        {"role": {"arn": ROLE, "path": "/service/"}},
+        {"role": {"create": False, "arn": ROLE, "path": "/service/"}},
+    ],
+    "api_token_kms_key_arn must be": [{"api_token_kms_key_arn": ALIAS}],
+    # ---- Who is told ----
+    "alarms.actions and alarms.ok_actions must be ARNs": [{"alarms": {"actions": ["me@example.com"]}}],
+    "alarms.actions and alarms.ok_actions hold at most 5": [
+        {"alarms": {"actions": [f"arn:aws:sns:eu-west-1:123456789012:topic-{number}" for number in range(6)]}}
+    ],
+    "alarms.oldest_message_seconds must be": [{"alarms": {"lag_milliseconds": 1}}],
 }
+
+ACCEPTED: list[Inputs] = [
+    {},
+    {"bucket": "my-assets", **target(hosts=["www.example.com"])},
+    {"targets": [{"zone_id": ZONE, "purge_by": kind, "tags": []} for kind in ("url", "prefix", "host", "everything")]},
+    target(path_prefix=f"/{'/'.join('x' * 30)}/"),
+    target(purge_by=None, clean_urls=None, header_variants=None, tags=None, environment_id=None),
+    target(purge_by="tag", tags=["{bucket}/{key}", "{dir}{name}:{ext}", "site!$%&()*+-./;<=>?@[]^_`|~", "x" * 1024]),
+    target(header_variants=[ORIGIN, {"CF-Device-Type": "mobile", "x!#$%&'*+.^_`|~1": 'a b, "c"'}]),
+    target(purge_by="prefix", header_variants=[ORIGIN]),
+    target(environment_id="5f1b3c_A-9"),
+    {"include": ["[a-z]*.css", "[!0-9]*", "[]x]", "img/**/[.]hidden"]},
+    {"events": ["s3:ObjectCreated:*", "s3:ReducedRedundancyLostObject"]},
+    filters({"prefix": "img/", "suffix": ".png"}, {"prefix": "img/", "suffix": ".jpg"}),
+    filters({"prefix": "a/"}, {"prefix": "a/b/"}, {"prefix": "a/"}, event_source="eventbridge"),
+    filters(*({"prefix": f"{number}/"} for number in range(101)), event_source="eventbridge"),
+    {"repurge_after_seconds": 900},
+    {"collapse_above": 1},
+    {"cloudflare": {"api_url": "http://127.0.0.1:8787/client/v4"}},
+    {"queue": {"batch_size": 100, "batch_window_seconds": 1}},
+    {"queue": {"drain": 0}},
+    {"queue": {"max_concurrency": 100}, "cloudflare": {"requests_per_second": 10}, "lambda": {"timeout": 50}},
+    vpc("subnet-01234567", SUBNET, groups=["sg-01234567", GROUP]),
+    package(filename="made-later.zip", source_code_hash=HASH),
+    {"role": {"create": True, "path": "/service/"}},
+    {"role": {"create": False, "arn": ROLE}},
+    {"api_token_kms_key_arn": KEY},
+]
+
+CASES = [(sentence, inputs) for sentence, all_ in REFUSED.items() for inputs in all_]
+LABELS = [json.dumps(inputs, ensure_ascii=False)[:60] for _, inputs in CASES]
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What each case is told, by its label."""
-    folder = tmp_path_factory.mktemp("refused")
+    """What each case is told, by its module."""
+    folder = tmp_path_factory.mktemp("refusals")
+    (folder / "inputs").mkdir()
+    (folder / "inputs" / "variables.tf").write_text((ROOT / "variables.tf").read_text())
+    cases = {f"refused{number}": {**REQUIRED, **inputs} for number, (_, inputs) in enumerate(CASES)}
+    cases |= {f"accepted{number}": {**REQUIRED, **inputs} for number, inputs in enumerate(ACCEPTED)}
+    root = {
+        # From a variable: what a rule says of several inputs Terraform checks only after everything that is constant.
+        "variable": {"cases": {"type": "any"}},
+        "module": {
+            case: {"source": "./inputs", **{name: f"${{var.cases.{case}.{name}}}" for name in inputs}}
+            for case, inputs in cases.items()
+        },
+    }
+    (folder / "main.tf.json").write_text(json.dumps(root, indent=1))
+    (folder / "terraform.tfvars.json").write_text(json.dumps({"cases": cases}))
+    terraform(folder, "init", "-input=false").check_returncode()
     said: dict[str, list[str]] = {}
-    for number, cases in enumerate((WRONG, WRONG_TOGETHER)):
-        said |= refused(composed(folder / f"root{number}", {case: Case(wrong) for case, (wrong, _) in cases.items()}))
+    for message in map(json.loads, terraform(folder, "plan", "-input=false", "-json").stdout.splitlines()):
+        if message["type"] != "diagnostic":
+            continue
+        diagnostic = message["diagnostic"]
+        assert diagnostic["severity"] == "error", diagnostic
+        said.setdefault(diagnostic["snippet"]["context"].removeprefix("module."), []).append(diagnostic["detail"])
     return said
 
 
-@pytest.mark.parametrize(("case", "sentence"), [(case, said) for case, (_, said) in (WRONG | WRONG_TOGETHER).items()])
-def test_a_wrong_variable_is_refused_at_plan_with_what_to_do(
-    said: dict[str, list[str]], case: str, sentence: str
-) -> None:
-    (told,) = said[label(case)]
-    assert sentence in told
+@pytest.mark.parametrize("number", range(len(CASES)), ids=LABELS)
+def test_a_wrong_input_is_refused_with_its_sentence_and_no_other(said: dict[str, list[str]], number: int) -> None:
+    (told,) = said.get(f"refused{number}", ["nothing"])
+    assert CASES[number][0] in told
+
+
+def test_what_is_just_right_is_accepted(said: dict[str, list[str]]) -> None:
+    assert {case: told for case, told in said.items() if case.startswith("accepted")} == {}
+
+
+def test_every_rule_is_in_the_table(said: dict[str, list[str]]) -> None:
+    lines = (ROOT / "variables.tf").read_text().splitlines()
+    rules = {number for number, line in enumerate(lines, 1) if line == "  validation {"}
+    broken = re.findall(r"the validation rule at inputs/variables\.tf:(\d+)", json.dumps(said))
+    assert rules
+    assert {int(number) for number in broken} == rules

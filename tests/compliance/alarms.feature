@@ -1,43 +1,37 @@
 Feature: Somebody is told, and told what to do
   `alarms.actions` of the module says who.
 
-  @noskip
-  Scenario: Each alarm tells somebody
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_metric_alarm
+
+  @noskip
+  Scenario: Each alarm tells somebody
+    When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have alarm_actions
     And its value must match the "^arn:[a-z-]+:." regex
 
   @noskip
   Scenario: Each alarm is switched on
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_metric_alarm
+    When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have actions_enabled
     And its value must be true
 
   @noskip
   Scenario: Each alarm says what it means
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_metric_alarm
+    When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have alarm_description
     And its value must match the "(?s)^.{60,}" regex
 
   @noskip
   Scenario: A quiet site is not an alarm
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_metric_alarm
+    When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have treat_missing_data
     And its value must be notBreaching
 
   @noskip
   Scenario: A single parked message is an alarm
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_metric_alarm
+    When its type metadata is aws_cloudwatch_metric_alarm
     And its index metadata is dead_letters
     Then it must have threshold
     And its value must match the "^1([.]0)?$" regex

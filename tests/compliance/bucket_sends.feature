@@ -1,10 +1,12 @@
 Feature: S3 sends the events, nobody else
   `event_source` is `s3` or `none`.
 
-  @noskip
-  Scenario: EventBridge has no part in it
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+
+  @noskip
+  Scenario: EventBridge has no part in it
     Then its type key must not be aws_cloudwatch_event_.*
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
@@ -15,9 +17,7 @@ Feature: S3 sends the events, nobody else
 
   @noskip
   Scenario: Nobody is let into the dead-letter queue
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter
     Then it must have policy
     And its Effect key must not be Allow

@@ -1,28 +1,26 @@
 Feature: Events come straight to the function, and by no other way
   `delivery` is `direct`.
 
-  @noskip
-  Scenario: Nobody is let into the queue
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+
+  @noskip
+  Scenario: Nobody is let into the queue
+    When its type metadata is aws_sqs_queue_policy
     And its name metadata is this
     Then it must have policy
     And its Effect key must not be Allow
 
   @noskip
   Scenario: Somebody is let at a function of this plan
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_permission
+    When its type metadata is aws_lambda_permission
     Then it must have function_name
     And it must be in {aws_lambda_function.values.function_name}
 
   @noskip
   Scenario: What fails is parked in a queue of this plan
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function_event_invoke_config
+    When its type metadata is aws_lambda_function_event_invoke_config
     Then it must have destination_config
     And it must have on_failure
     And it must have destination
@@ -31,16 +29,12 @@ Feature: Events come straight to the function, and by no other way
 
   @noskip
   Scenario: A change is tried three times
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function_event_invoke_config
+    When its type metadata is aws_lambda_function_event_invoke_config
     Then it must have maximum_retry_attempts
     And its value must be 2
 
   @noskip
   Scenario: A change may wait for six hours
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function_event_invoke_config
+    When its type metadata is aws_lambda_function_event_invoke_config
     Then it must have maximum_event_age_in_seconds
     And its value must be 21600

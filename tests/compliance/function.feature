@@ -1,45 +1,39 @@
 Feature: The function runs, is heard, and hands back what it could not purge
   With its log, and with the mapping that calls it for the queue.
 
-  @noskip
-  Scenario: The function runs on a Python that is maintained
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function
+
+  @noskip
+  Scenario: The function runs on a Python that is maintained
+    When its type metadata is aws_lambda_function
     Then it must have runtime
     And its value must match the "^python3[.]1[0-9]$" regex
 
   @noskip
   Scenario: The function logs JSON
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function
+    When its type metadata is aws_lambda_function
     Then it must have logging_config
     And it must have log_format
     And its value must be JSON
 
   @noskip
   Scenario: The function logs into a log group of this plan
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function
+    When its type metadata is aws_lambda_function
     Then it must have logging_config
     And it must have log_group
     And it must be in {aws_cloudwatch_log_group.values.name}
 
   @noskip
   Scenario: The log is not kept for ever
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_log_group
+    When its type metadata is aws_cloudwatch_log_group
     Then it must have retention_in_days
     And its value must match the "^[1-9][0-9]*$" regex
 
   @noskip
   Scenario: The function has time to try again
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function
+    When its type metadata is aws_lambda_function
     Then it must have timeout
     And its value must match the "^[0-9]+$" regex
     And its value must be greater and equal than 15
@@ -47,17 +41,13 @@ Feature: The function runs, is heard, and hands back what it could not purge
 
   @noskip
   Scenario: The function takes its concurrency from the queue, not from a reservation
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function
+    When its type metadata is aws_lambda_function
     Then it must have reserved_concurrent_executions
     And its value must be -1
 
   @noskip
   Scenario: The function has one environment variable
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_function
+    When its type metadata is aws_lambda_function
     Then it must have environment
     And it must have variables
     And its singular value must match the "^" regex
@@ -65,9 +55,7 @@ Feature: The function runs, is heard, and hands back what it could not purge
 
   @noskip
   Scenario: No environment variable and no setting is named like a secret
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_lambda_function$" regex
+    When its type metadata is "aws_lambda_function$" regex
     Then it must have environment
     And it must have variables
     # As in queues.feature, the key is a regex. api_token_parameter ends otherwise: it says where the token is.
@@ -75,60 +63,44 @@ Feature: The function runs, is heard, and hands back what it could not purge
 
   @noskip
   Scenario: The function's failures go back to the queue one by one
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_event_source_mapping
+    When its type metadata is aws_lambda_event_source_mapping
     Then it must have function_response_types
     And its value must be ReportBatchItemFailures
 
   @noskip
   Scenario: The queue calls two functions at once or more
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_event_source_mapping
+    When its type metadata is aws_lambda_event_source_mapping
     Then it must have scaling_config
     And it must have maximum_concurrency
     And its value must match the "^([2-9]|[1-9][0-9]+)$" regex
 
   @noskip
   Scenario: A purge waits for no batch to fill
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_lambda_event_source_mapping
+    When its type metadata is aws_lambda_event_source_mapping
     Then it must have maximum_batching_window_in_seconds
     And its value must be 0
 
   @noskip
   Scenario: Nobody gets at the function by a URL
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     Then its type key must not be aws_lambda_function_url
 
   @noskip
   Scenario: Nobody but S3 and EventBridge is let at the function
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_lambda_(function|permission)$" regex
+    When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its principal$ key must not be (?!(s3|events)[.]amazonaws[.]com$).*
 
   @noskip
   Scenario: Who is let at the function may only invoke it
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_lambda_(function|permission)$" regex
+    When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its action$ key must not be (?!lambda:InvokeFunction$).*
 
   @noskip
   Scenario: Only one bucket or one rule invokes the function
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_lambda_(function|permission)$" regex
+    When its type metadata is "aws_lambda_(function|permission)$" regex
     # The function has a runtime, a permission has none.
     Then its (runtime|source_arn)$ key must be (python.+|arn:[a-z-]+:s3:::[^*?]+|arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/[^*?]+)
 
   @noskip
   Scenario: Who invokes the function does so only while it belongs to the account
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_lambda_(function|permission)$" regex
+    When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its (runtime|source_account|source_arn)$ key must be (python.+|[0-9]{12}|arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/.+)

@@ -1,11 +1,13 @@
 Feature: The function's role may do what the function does, and nothing else
   The policy that the module puts on the role it makes. What a root adds to that role is the root's.
 
-  @noskip
-  Scenario: Lambda alone takes the role
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role
+
+  @noskip
+  Scenario: Lambda alone takes the role
+    When its type metadata is aws_iam_role
     Then it must have assume_role_policy
     And it must have Statement
     When its Effect is Allow
@@ -14,9 +16,7 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: Each action that is allowed is one the function needs
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
+    When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
@@ -25,9 +25,7 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: Each statement allows one resource by its exact ARN, but for network interfaces and traces
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
+    When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
@@ -38,9 +36,7 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: The token's statement reads one parameter
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
+    When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Resource is "arn:[^:]+:ssm:[^:]*:[^:]*:parameter/." regex
@@ -51,9 +47,7 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: A key opens the one parameter, or messages
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
+    When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
@@ -71,10 +65,8 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: Whoever may make network interfaces is denied them in the code
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     # Those of the queues never have the key below, so there is always one that has it not.
-    And its type metadata is "aws_(iam_role|sqs_queue)_policy$" regex
+    When its type metadata is "aws_(iam_role|sqs_queue)_policy$" regex
     # Lambda makes the interfaces with the role; what keeps them from the code asks for this.
     And it does not have lambda:SourceFunctionArn
     Then it must have Action
@@ -82,9 +74,7 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: What is denied is denied to the code of one function, on every resource
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
+    When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
@@ -99,9 +89,7 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: No network interface is made, deleted or changed by the code
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
+    When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
@@ -134,9 +122,7 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: No condition is turned round, or met by what is not there
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_iam_role_policy$" regex
+    When its type metadata is "aws_iam_role_policy$" regex
     Then it must have policy
     And it must not have [a-z].*Not
     And it must not have .*IfExists
@@ -144,6 +130,4 @@ Feature: The function's role may do what the function does, and nothing else
 
   @noskip
   Scenario: The module makes nothing in IAM but a role and its policy
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     Then its type key must not be aws_iam_(?!role$|role_policy$).*

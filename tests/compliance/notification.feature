@@ -1,16 +1,16 @@
 Feature: The bucket's notification is the module's
   `event_source` is `s3`.
 
-  @noskip
-  Scenario: The notification reaches the queue or the function
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_s3_bucket_notification$" regex
+
+  @noskip
+  Scenario: The notification reaches the queue or the function
+    When its type metadata is "aws_s3_bucket_notification$" regex
     Then its (queue_arn|lambda_function_arn)$ key must be arn:[a-z-]+:(sqs|lambda):[a-z0-9-]+:[0-9]{12}:(function:)?[A-Za-z0-9_-]+
 
   @noskip
   Scenario: The notification reaches nobody else
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_s3_bucket_notification$" regex
+    When its type metadata is "aws_s3_bucket_notification$" regex
     Then its (topic_arn|eventbridge)$ key must not be (arn:.*|true)

@@ -1,8 +1,10 @@
 Feature: The bucket's notification is somebody else's
   `event_source` is `eventbridge` or `none`.
 
-  @noskip
-  Scenario: The module leaves the bucket's notification alone
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+
+  @noskip
+  Scenario: The module leaves the bucket's notification alone
     Then its type key must not be aws_s3_bucket_notification

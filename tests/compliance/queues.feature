@@ -1,18 +1,18 @@
 Feature: Nothing is lost in the queues, and nobody else gets at them
 
-  @noskip
-  Scenario: Both queues are encrypted at rest
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_sqs_queue$" regex
+
+  @noskip
+  Scenario: Both queues are encrypted at rest
+    When its type metadata is "aws_sqs_queue$" regex
     # After a regex in the last When, keys are regexes too, which makes the only "or" there is.
     Then its (sqs_managed_sse_enabled|kms_master_key_id)$ key must be (true|arn:.+:kms:.+)
 
   @noskip
   Scenario: The queue refuses whoever comes without TLS
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     And its name metadata is this
     Then it must have policy
     And it must have Statement
@@ -27,9 +27,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: The dead-letter queue refuses whoever comes without TLS
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter
     Then it must have policy
     And it must have Statement
@@ -44,9 +42,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: Nobody but a service of AWS is let into a queue
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
@@ -56,9 +52,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: No service but S3 and EventBridge is let into a queue
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
@@ -66,9 +60,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: Who is let into a queue may only send
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
@@ -77,9 +69,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: Only one bucket or one rule sends
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
@@ -87,9 +77,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: Who sends does so only while it belongs to the account
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
@@ -98,9 +86,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: No statement has exceptions, or a condition that is met by what is not there
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_sqs_queue_policy$" regex
+    When its type metadata is "aws_sqs_queue_policy$" regex
     Then it must have policy
     And it must not have .*Not
     And it must not have .*IfExists
@@ -108,9 +94,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: A message is received five times at least before it is parked
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue
+    When its type metadata is aws_sqs_queue
     And its name metadata is this
     Then it must have redrive_policy
     And it must have maxReceiveCount
@@ -118,9 +102,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: Messages are parked in a queue of this plan
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue
+    When its type metadata is aws_sqs_queue
     And its name metadata is this
     Then it must have redrive_policy
     And it must have deadLetterTargetArn
@@ -130,27 +112,21 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
 
   @noskip
   Scenario: Parked messages are kept as long as SQS allows
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue
+    When its type metadata is aws_sqs_queue
     And its name metadata is dead_letter
     Then it must have message_retention_seconds
     And its value must be 1209600
 
   @noskip
   Scenario: Only named queues park their messages
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_redrive_allow_policy
+    When its type metadata is aws_sqs_queue_redrive_allow_policy
     Then it must have redrive_allow_policy
     And it must have redrivePermission
     And its value must be byQueue
 
   @noskip
   Scenario: The queue alone parks its messages
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_redrive_allow_policy
+    When its type metadata is aws_sqs_queue_redrive_allow_policy
     Then it must have redrive_allow_policy
     And it must have sourceQueueArns
     And its singular value must match the "^arn:[a-z-]+:sqs:[^*?]+$" regex

@@ -1,10 +1,12 @@
 Feature: EventBridge sends the events, nobody else
   `event_source` is `eventbridge`.
 
-  @noskip
-  Scenario: S3 has no part in it
+  Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+
+  @noskip
+  Scenario: S3 has no part in it
     Then its (Service|principal)$ key must not be s3[.]amazonaws[.]com
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
@@ -12,9 +14,7 @@ Feature: EventBridge sends the events, nobody else
 
   @noskip
   Scenario: The rule is for one bucket
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is "aws_cloudwatch_event_rule$" regex
+    When its type metadata is "aws_cloudwatch_event_rule$" regex
     Then it must have event_pattern
     # $or
     And it must not have .or
@@ -26,43 +26,33 @@ Feature: EventBridge sends the events, nobody else
 
   @noskip
   Scenario: The rule is for what S3 says
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_event_rule
+    When its type metadata is aws_cloudwatch_event_rule
     Then it must have event_pattern
     And it must have source
     And its singular value must match the "^aws[.]s3$" regex
 
   @noskip
   Scenario: The rule is switched on
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_event_rule
+    When its type metadata is aws_cloudwatch_event_rule
     Then it must have state
     And its value must match the "^ENABLED$" regex
 
   @noskip
   Scenario: The rule sends to a queue or a function
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_event_target
+    When its type metadata is aws_cloudwatch_event_target
     Then it must have arn
     And its value must match the "^arn:[a-z-]+:(sqs|lambda):[a-z0-9-]+:[0-9]{12}:(function:)?[A-Za-z0-9_-]+$" regex
 
   @noskip
   Scenario: What the rule cannot deliver is parked
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_cloudwatch_event_target
+    When its type metadata is aws_cloudwatch_event_target
     Then it must have dead_letter_config
     And it must have arn
     And its value must match the "^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$" regex
 
   @noskip
   Scenario: The dead-letter queue lets in the rule
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_sqs_queue_policy
+    When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter
     Then it must have policy
     And it must have Statement

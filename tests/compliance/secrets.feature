@@ -1,11 +1,13 @@
 Feature: No attribute of the module holds a secret
   What is in a plan is in the state and in the logs of whoever ran it.
 
+  Background:
+    Given I have any resource defined
+    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
+
   @case-sensitive
   @noskip
   Scenario: No attribute holds a key of AWS
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     # The id, then what 40 characters of base64 with a digit and both cases most likely are.
     Then its value must not match the "(?s).*(?<![A-Za-z0-9])(AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9])" regex
     And its value must not match the "(?s).*(?<![A-Za-z0-9_+/=-])(?=[a-zA-Z/+]*[0-9])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])[A-Za-z0-9/+]{40}(?![A-Za-z0-9_+/=-])" regex
@@ -13,8 +15,6 @@ Feature: No attribute of the module holds a secret
   @case-sensitive
   @noskip
   Scenario: No attribute holds a token or a key of Cloudflare
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     # https://developers.cloudflare.com/fundamentals/api/get-started/token-formats: of today, tokens of before, keys of before.
     Then its value must not match the "(?s).*(?<![A-Za-z0-9])cf(k|ut|at)_[A-Za-z0-9_-]{40}" regex
     And its value must not match the "(?s).*(?<![A-Za-z0-9_+/=-])(?=[a-zA-Z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])[A-Za-z0-9_-]{40}(?![A-Za-z0-9_+/=-])" regex
@@ -23,13 +23,9 @@ Feature: No attribute of the module holds a secret
   @case-sensitive
   @noskip
   Scenario: No attribute holds an Authorization header
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     Then its value must not match the "(?s).*[Bb][Ee][Aa][Rr][Ee][Rr] +[^ ]" regex
 
   @case-sensitive
   @noskip
   Scenario: No attribute holds a private key
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     Then its value must not match the "(?s).*-----BEGIN [A-Z ]*PRIVATE KEY-----" regex

@@ -1,7 +1,7 @@
 """Roots of many cases, each a module of its own, and plans of them that ask nobody anything.
 
-A plan costs seconds, nearly all of them the provider's: so there is one of all that is taken and one of all that is
-refused.
+A plan costs seconds, nearly all of them the provider's: so there is one of everything that is new, and one of a few
+modes where everything is there.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tests.examples import EXAMPLES, copied
-from tools.problems import ROOT
 from tools.terraform import TERRAFORM, environment
 
 PROVIDER = """
@@ -41,7 +39,6 @@ class Case:
     variables: str = ""  # HCL: what the module is given beyond the example
     others: str = ""  # HCL: what stands beside the module
     example: str = "basic"
-    source: Path = ROOT  # the module's
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,10 @@ class Plan:
     """What would be done, by case."""
 
     resource_changes: list[dict[str, Any]]
-    outputs: dict[str, Any]
+    planned_values: dict[str, Any]
 
     def changes(self, case: str) -> list[dict[str, Any]]:
+        """The case's changes, with addresses as the case's own root has them."""
         return [
             {**change, "address": change["address"].removeprefix(inside)}
             for inside in (f"module.{label(case)}.",)
@@ -59,32 +57,37 @@ class Plan:
             if change["address"].startswith(inside)
         ]
 
-    def created(self, case: str) -> list[dict[str, Any]]:
+    def types(self, case: str) -> Counter[str]:
+        """What the module creates, all of it new."""
         changes = self.changes(case)
         assert all(change["change"]["actions"] == ["create"] for change in changes)
-        return changes
-
-    def types(self, case: str) -> Counter[str]:
-        return Counter(change["type"] for change in self.created(case))
+        return Counter(change["type"] for change in changes if change["address"].startswith("module."))
 
     def others(self, case: str) -> set[str]:
         """The addresses of what is not the module's."""
         return {change["address"] for change in self.changes(case) if not change["address"].startswith("module.")}
+
+    def planned(self, case: str, kind: str) -> list[dict[str, Any]]:
+        """What the resources of a type will be."""
+        return [change["change"]["after"] for change in self.changes(case) if change["type"] == kind]
 
 
 def label(case: str) -> str:
     return re.sub(r"\W+", "_", case)
 
 
-def composed(folder: Path, *groups: Mapping[str, Case]) -> Path:
-    """Write the root that holds the cases, with a provider that plans offline, and initialise it."""
+def composed(folder: Path, cases: Mapping[str, Case], module: str = "") -> Path:
+    """Write the root that holds the cases, with a provider that plans offline, and initialise it.
+
+    `module` is said to each call of the module beyond the case's variables.
+    """
     root = PROVIDER
-    for name, case in chain.from_iterable(group.items() for group in groups):
+    for name, case in cases.items():
         inside = folder / label(name)
-        copied(EXAMPLES / case.example, inside, case.source)
+        copied(EXAMPLES / case.example, inside)
         (inside / "case_override.tf").write_text(f'module "cf_purge" {{\n{case.variables}\n}}\n')
         (inside / "others.tf").write_text(case.others)
-        root += f'module "{label(name)}" {{\n  source = "./{label(name)}"\n}}\n'
+        root += f'module "{label(name)}" {{\n  source = "./{label(name)}"\n{module}}}\n'
     (folder / "main.tf").write_text(root)
     initialised = terraform(folder, "init", "-input=false", "-no-color")
     assert initialised.returncode == 0, initialised.stderr
@@ -108,4 +111,67 @@ def planned(root: Path) -> Plan:
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stdout + done.stderr, done.stdout
     plan: dict[str, Any] = json.loads(terraform(root, "show", "-json", "plan").stdout)
-    return Plan(plan["resource_changes"], plan["planned_values"].get("outputs", {}))
+    return Plan(plan["resource_changes"], plan["planned_values"]["root_module"])
+
+
+# ---- A state, as if a plan had been applied ----
+
+_ACCOUNT = "eu-west-1:123456789012"
+# What AWS gives out and the module reads.
+_GIVEN_OUT: dict[str, dict[str, Any]] = {
+    "aws_cloudwatch_event_rule": {"arn": f"arn:aws:events:{_ACCOUNT}:rule/{{name}}", "state": "ENABLED"},
+    "aws_cloudwatch_log_group": {"arn": f"arn:aws:logs:{_ACCOUNT}:log-group:{{name}}"},
+    "aws_cloudwatch_metric_alarm": {"arn": f"arn:aws:cloudwatch:{_ACCOUNT}:alarm:{{alarm_name}}"},
+    "aws_iam_role": {"arn": "arn:aws:iam::123456789012:role{path}{name}", "managed_policy_arns": []},
+    "aws_lambda_function": {"arn": f"arn:aws:lambda:{_ACCOUNT}:function:{{function_name}}"},
+    "aws_sqs_queue": {
+        "arn": f"arn:aws:sqs:{_ACCOUNT}:{{name}}",
+        "url": "https://sqs.eu-west-1.amazonaws.com/123456789012/{name}",
+    },
+}
+
+
+def state(plan: Plan, cases: Mapping[str, Case]) -> dict[str, Any]:
+    """The state after a plan's apply, of some of its cases, as far as the plan knows it."""
+    wanted = {f"module.{label(case)}" for case in cases}
+    resources: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for module, resource in _resources(plan.planned_values):
+        if not wanted & {".".join(module.split(".")[:2])}:
+            continue
+        values = {name: value for name, value in resource.get("values", {}).items() if value is not None}
+        given_out = {
+            name: value.format(**values) if isinstance(value, str) else value
+            for name, value in _GIVEN_OUT.get(resource["type"], {}).items()
+        }
+        instance = {
+            "schema_version": resource["schema_version"],
+            "attributes": {"id": "made", **values, **given_out},
+            **({"index_key": resource["index"]} if "index" in resource else {}),
+        }
+        kept = resources.setdefault(
+            (module, resource["type"], resource["name"]),
+            {
+                "module": module,
+                "mode": "managed",
+                "type": resource["type"],
+                "name": resource["name"],
+                "provider": 'provider["registry.terraform.io/hashicorp/aws"]',
+                "instances": [],
+            },
+        )
+        kept["instances"].append(instance)
+    return {
+        "version": 4,
+        "terraform_version": "1.9.0",
+        "serial": 1,
+        "lineage": "made",
+        "outputs": {},
+        "resources": [*resources.values()],
+    }
+
+
+def _resources(module: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for resource in module.get("resources", []):
+        yield module.get("address", ""), resource
+    for child in module.get("child_modules", []):
+        yield from _resources(child)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from typing import Any
@@ -10,7 +11,7 @@ import botocore.session
 import pytest
 
 from cf_purge.metrics import NAMESPACE, Metrics
-from tests.plans.dashboard import DIRECT, NAME, QUEUE, planned, widgets
+from tests.plans.cases import RULE_DIRECT, RULED
 from tests.plans.planning import Plan
 from tools.problems import ROOT
 
@@ -31,10 +32,17 @@ OF_AWS = {
         "Throttles",
     },
 }
-CASES = [QUEUE, DIRECT]
+NAME = "site-purge"  # of the example
+CASES = [RULED, RULE_DIRECT]
 # Commands of the AWS CLI that are no operations of an API: what they take.
 CUSTOMISED = {("logs", "tail"): {"since"}}
 OF_THE_CLI = {"cli-binary-format"}
+
+
+def widgets(plan: Plan, case: str) -> list[dict[str, Any]]:
+    [dashboard] = plan.planned(case, "aws_cloudwatch_dashboard")
+    found: list[dict[str, Any]] = json.loads(dashboard["dashboard_body"])["widgets"]
+    return found
 
 
 def emitted() -> dict[str, Any]:
@@ -50,10 +58,10 @@ def shown(plan: Plan, case: str) -> set[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_metric_is_one_that_the_function_emits_or_aws_has(plan: Plan, case: str) -> None:
+def test_every_metric_is_one_that_the_function_emits_or_aws_has(known: Plan, case: str) -> None:
     [directive] = emitted()["_aws"]["CloudWatchMetrics"]
     own = {metric["Name"] for metric in directive["Metrics"]}
-    for namespace, metric, dimension, value, _ in shown(plan, case):
+    for namespace, metric, dimension, value, _ in shown(known, case):
         if namespace == NAMESPACE:
             assert [[dimension]] == directive["Dimensions"]
             assert value == emitted()[dimension]
@@ -63,13 +71,13 @@ def test_every_metric_is_one_that_the_function_emits_or_aws_has(plan: Plan, case
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_all_that_the_function_counts_is_shown(plan: Plan, case: str) -> None:
+def test_all_that_the_function_counts_is_shown(known: Plan, case: str) -> None:
     counted = {metric["Name"] for metric in emitted()["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
-    assert counted == {metric for namespace, metric, *_ in shown(plan, case) if namespace == NAMESPACE}
+    assert counted == {metric for namespace, metric, *_ in shown(known, case) if namespace == NAMESPACE}
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_one_looks_for_in_trouble_is_shown(plan: Plan, case: str) -> None:
+def test_what_one_looks_for_in_trouble_is_shown(known: Plan, case: str) -> None:
     queue, dead = (("QueueName", name) for name in (NAME, f"{NAME}-dlq"))
     function = ("FunctionName", NAME)
     assert {
@@ -82,13 +90,13 @@ def test_what_one_looks_for_in_trouble_is_shown(plan: Plan, case: str) -> None:
         ("AWS/Lambda", "Errors", *function, "Sum"),
         ("AWS/Lambda", "Throttles", *function, "Sum"),
         ("AWS/Lambda", "ConcurrentExecutions", *function, "Maximum"),
-    } <= shown(plan, case)
+    } <= shown(known, case)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_alarm_watches_what_is_shown(plan: Plan, case: str) -> None:
-    seen = {(namespace, metric, dimension, value) for namespace, metric, dimension, value, _ in shown(plan, case)}
-    for alarm in planned(plan, case, "aws_cloudwatch_metric_alarm"):
+def test_every_alarm_watches_what_is_shown(known: Plan, case: str) -> None:
+    seen = {(namespace, metric, dimension, value) for namespace, metric, dimension, value, _ in shown(known, case)}
+    for alarm in known.planned(case, "aws_cloudwatch_metric_alarm"):
         [(dimension, value)] = alarm["dimensions"].items()
         assert (alarm["namespace"], alarm["metric_name"], dimension, value) in seen, alarm["alarm_name"]
 
@@ -97,7 +105,7 @@ def commands(plan: Plan, case: str) -> dict[str, list[str]]:
     """What stands in backticks, by whose description it is in."""
     [text] = [each["properties"]["markdown"] for each in widgets(plan, case) if each["type"] == "text"]
     said = {
-        alarm["alarm_name"]: alarm["alarm_description"] for alarm in planned(plan, case, "aws_cloudwatch_metric_alarm")
+        alarm["alarm_name"]: alarm["alarm_description"] for alarm in plan.planned(case, "aws_cloudwatch_metric_alarm")
     }
     return {
         name: [each for each in re.findall("`([^`]*)`", words) if " " in each]
@@ -106,9 +114,9 @@ def commands(plan: Plan, case: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_command_is_one_that_the_aws_cli_takes(plan: Plan, case: str) -> None:
+def test_every_command_is_one_that_the_aws_cli_takes(known: Plan, case: str) -> None:
     session = botocore.session.get_session()
-    for name, all_ in commands(plan, case).items():
+    for name, all_ in commands(known, case).items():
         assert all_, name
         for command in all_:
             program, service, operation, *rest = shlex.split(command)
@@ -130,8 +138,8 @@ def _dashed(name: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_first_command_names_what_the_alarm_is_about(plan: Plan, case: str) -> None:
-    for name, (first, *_) in commands(plan, case).items():
+def test_the_first_command_names_what_the_alarm_is_about(known: Plan, case: str) -> None:
+    for name, (first, *_) in commands(known, case).items():
         assert NAME in first or first == "aws lambda get-account-settings", name
 
 

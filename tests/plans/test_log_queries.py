@@ -10,7 +10,7 @@ import pytest
 
 from cf_purge.targets import spellings
 from tests.plans import insights
-from tests.plans.dashboard import query
+from tests.plans.cases import RULED
 from tests.plans.planning import Plan
 from tests.unit.factories import HOST, ZONE, document, s3_event, sqs_event, target
 from tests.unit.fakes import World, refusal
@@ -29,6 +29,14 @@ VARIANTS = [target(header_variants=[{"Origin": "https://a.example"}, {"Origin": 
 MANY = [f"{number}.css" for number in range(17)]
 
 
+def query(known: Plan, title: str) -> str:
+    """Return a saved query's text by its name in the module's folder."""
+    queries = known.planned(RULED, "aws_cloudwatch_query_definition")
+    [text] = [each["query_string"] for each in queries if each["name"] == f"site-purge/{title}"]
+    assert isinstance(text, str)
+    return text
+
+
 def after(*events: Any, cloudflare: dict[str, Any] | None = None, **config: Any) -> list[str]:
     """Return what a function prints to whom these events come."""
     world = World(document(**config))
@@ -43,61 +51,61 @@ def upload(*keys: str) -> dict[str, Any]:
     return sqs_event(*(s3_event(key) for key in keys))
 
 
-def asked(plan: Plan, title: str, lines: list[str], wanted: str = PLACE) -> list[tuple[str, dict[str, Any]]]:
+def asked(known: Plan, title: str, lines: list[str], wanted: str = PLACE) -> list[tuple[str, dict[str, Any]]]:
     """Return the rows of a query, with `wanted` put in where it says so, by their message."""
-    text = query(plan, title)
+    text = query(known, title)
     assert title != PURGED or f'like "{PLACE}"' in text
     found = insights.read(text.replace(f'like "{PLACE}"', f'like "{wanted}"')).rows(lines)
     return [(row.get("message", ""), row) for row in found]
 
 
-def messages(plan: Plan, title: str, lines: list[str], wanted: str = PLACE) -> list[str]:
-    return [message for message, _ in asked(plan, title, lines, wanted)]
+def messages(known: Plan, title: str, lines: list[str], wanted: str = PLACE) -> list[str]:
+    return [message for message, _ in asked(known, title, lines, wanted)]
 
 
 @pytest.mark.parametrize("title", [PURGED, PARKED])
-def test_a_query_asks_for_fields_that_the_lines_have(plan: Plan, title: str) -> None:
+def test_a_query_asks_for_fields_that_the_lines_have(known: Plan, title: str) -> None:
     lines = [
         *after(upload("a.css", "bad.css"), cloudflare=REFUSING),
         *after(upload(*MANY), targets=VARIANTS),
         *REPORTS,
     ]
     names = {name for line in lines for name, _ in insights.flattened(json.loads(line))}
-    assert insights.read(query(plan, title)).used - BY_CLOUDWATCH <= names
+    assert insights.read(query(known, title)).used - BY_CLOUDWATCH <= names
 
 
 @pytest.mark.parametrize("title", [PURGED, PARKED])
-def test_a_query_is_as_long_as_cloudwatch_takes(plan: Plan, title: str) -> None:
-    assert len(query(plan, title)) <= 10_000
+def test_a_query_is_as_long_as_cloudwatch_takes(known: Plan, title: str) -> None:
+    assert len(query(known, title)) <= 10_000
 
 
 # ---- Was this key purged? ----
 
 
-def test_a_purged_key_is_found_and_another_is_not(plan: Plan) -> None:
-    assert messages(plan, PURGED, after(upload(PLACE))) == ["purged"]
-    assert messages(plan, PURGED, after(upload("css/other.css"))) == []
+def test_a_purged_key_is_found_and_another_is_not(known: Plan) -> None:
+    assert messages(known, PURGED, after(upload(PLACE))) == ["purged"]
+    assert messages(known, PURGED, after(upload("css/other.css"))) == []
 
 
-def test_a_key_is_found_as_it_stands_in_urls_in_any_of_its_spellings(plan: Plan) -> None:
+def test_a_key_is_found_as_it_stands_in_urls_in_any_of_its_spellings(known: Plan) -> None:
     for key in ("a b/ü.css", "(1)+.css"):
         lines = after(upload(key))
         for spelling in spellings(key):
-            assert messages(plan, PURGED, lines, spelling) == ["purged"]
+            assert messages(known, PURGED, lines, spelling) == ["purged"]
 
 
-def test_the_comment_encodes_its_example_rightly(plan: Plan) -> None:
-    [(key, encoded)] = re.findall(r'\("(.+)" is (\S+)\)', query(plan, PURGED))
+def test_the_comment_encodes_its_example_rightly(known: Plan) -> None:
+    [(key, encoded)] = re.findall(r'\("(.+)" is (\S+)\)', query(known, PURGED))
     assert spellings(key) == [encoded]
 
 
-def test_a_key_that_is_left_out_says_so(plan: Plan) -> None:
-    assert messages(plan, PURGED, after(upload(PLACE, "a.css"), exclude=["*.css"])) == ["skipped"]
+def test_a_key_that_is_left_out_says_so(known: Plan) -> None:
+    assert messages(known, PURGED, after(upload(PLACE, "a.css"), exclude=["*.css"])) == ["skipped"]
 
 
-def test_a_key_in_a_request_that_failed_is_not_taken_for_purged_whichever_was_named(plan: Plan) -> None:
+def test_a_key_in_a_request_that_failed_is_not_taken_for_purged_whichever_was_named(known: Plan) -> None:
     lines = after(upload("a.css", PLACE), cloudflare={"zones": {ZONE: refusal(403, 10000)}})
-    [(message, row)] = asked(plan, PURGED, lines)
+    [(message, row)] = asked(known, PURGED, lines)
     assert message == "not purged"
     assert row["first"] == f"https://{HOST}/a.css"
     assert row["reason"]
@@ -106,35 +114,35 @@ def test_a_key_in_a_request_that_failed_is_not_taken_for_purged_whichever_was_na
 @pytest.mark.parametrize(
     "by", [{"purge_by": "tag", "tags": ["{dir}"]}, {"purge_by": "host"}, {"purge_by": "everything"}]
 )
-def test_a_purge_that_names_no_url_is_always_shown(plan: Plan, by: dict[str, Any]) -> None:
-    assert messages(plan, PURGED, after(upload(PLACE), targets=[target(**by)])) == ["purged"]
+def test_a_purge_that_names_no_url_is_always_shown(known: Plan, by: dict[str, Any]) -> None:
+    assert messages(known, PURGED, after(upload(PLACE), targets=[target(**by)])) == ["purged"]
 
 
-def test_a_folder_purged_for_its_many_files_is_shown(plan: Plan) -> None:
+def test_a_folder_purged_for_its_many_files_is_shown(known: Plan) -> None:
     lines = after(upload(PLACE, "a.css"), collapse_above=1)
-    [(message, row)] = asked(plan, PURGED, lines)
+    [(message, row)] = asked(known, PURGED, lines)
     assert (message, "prefixes" in row) == ("purged", True)
 
 
-def test_another_keys_variants_are_not_shown(plan: Plan) -> None:
+def test_another_keys_variants_are_not_shown(known: Plan) -> None:
     lines = after(upload(*MANY), targets=VARIANTS)
     assert sum('"message": "purged"' in line for line in lines) == 2
-    assert messages(plan, PURGED, lines) == []
-    assert messages(plan, PURGED, after(upload(PLACE), targets=VARIANTS)) == ["purged"]
+    assert messages(known, PURGED, lines) == []
+    assert messages(known, PURGED, after(upload(PLACE), targets=VARIANTS)) == ["purged"]
 
 
-def test_a_dry_run_is_no_purge(plan: Plan) -> None:
+def test_a_dry_run_is_no_purge(known: Plan) -> None:
     lines = after(sqs_event({"keys": [PLACE], "dry_run": True}))
     assert any(PLACE in line for line in lines)
-    assert messages(plan, PURGED, lines) == []
+    assert messages(known, PURGED, lines) == []
 
 
 # ---- Why is this one parked? ----
 
 
-def test_a_parked_message_has_its_reason_and_what_it_is_about(plan: Plan) -> None:
+def test_a_parked_message_has_its_reason_and_what_it_is_about(known: Plan) -> None:
     lines = after(upload("a.css", "bad.css"), cloudflare=REFUSING)
-    (first, stopped), (second, parked) = asked(plan, PARKED, lines)
+    (first, stopped), (second, parked) = asked(known, PARKED, lines)
     assert (first, second) == ("not purged", "parked")
     assert stopped["first"] == f"https://{HOST}/bad.css"
     assert (parked["code"], parked["message_id"]) == ("RejectedByCloudflare", "m1")
@@ -142,24 +150,24 @@ def test_a_parked_message_has_its_reason_and_what_it_is_about(plan: Plan) -> Non
     assert parked["reason"] == stopped["reason"]
 
 
-def test_a_message_that_is_no_event_is_parked_with_its_reason(plan: Plan) -> None:
-    [(message, row)] = asked(plan, PARKED, after(sqs_event("nonsense")))
+def test_a_message_that_is_no_event_is_parked_with_its_reason(known: Plan) -> None:
+    [(message, row)] = asked(known, PARKED, after(sqs_event("nonsense")))
     assert (message, row["code"]) == ("parked", "UnknownEvent")
     assert row["reason"]
 
 
-def test_what_a_message_given_up_after_all_its_tries_failed_on_is_shown(plan: Plan) -> None:
+def test_what_a_message_given_up_after_all_its_tries_failed_on_is_shown(known: Plan) -> None:
     lines = after(upload("a.css"), cloudflare={"zones": {ZONE: refusal(503, 0)}})
-    [(message, row)] = asked(plan, PARKED, lines)
+    [(message, row)] = asked(known, PARKED, lines)
     assert (message, row["kind"], row["first"]) == ("not purged", "Transient", f"https://{HOST}/a.css")
 
 
-def test_invocations_that_lambda_ended_are_shown(plan: Plan) -> None:
-    rows = asked(plan, PARKED, [*after(upload("a.css")), *REPORTS])
+def test_invocations_that_lambda_ended_are_shown(known: Plan) -> None:
+    rows = asked(known, PARKED, [*after(upload("a.css")), *REPORTS])
     assert [row["record"]["status"] for _, row in rows] == ["timeout", "error"]
 
 
-def test_the_comments_example_of_a_code_is_one(plan: Plan) -> None:
-    [code] = re.findall(r'code = "(\w+)"', query(plan, PARKED))
+def test_the_comments_example_of_a_code_is_one(known: Plan) -> None:
+    [code] = re.findall(r'code = "(\w+)"', query(known, PARKED))
     lines = after(upload("bad.css"), cloudflare=REFUSING)
     assert code in {json.loads(line).get("code") for line in lines}

@@ -2,21 +2,95 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from typing import Any
 
-from tests.plans.moved import UNCOUNTED
+import pytest
+
+from tests.examples import EXAMPLES as EXAMPLES_FOLDER
+from tests.plans import made
+from tests.plans.cases import EXAMPLES, FOREIGN, OWN, README, README_NAME, USES
 from tests.plans.planning import Plan, label, terraform
 
 
-def test_a_notification_made_before_it_was_counted_is_moved_and_not_made_anew(plan: Plan) -> None:
-    (moved,) = (change for change in plan.changes(UNCOUNTED) if change["type"] == "aws_s3_bucket_notification")
-    assert moved["previous_address"] == f"module.{label(UNCOUNTED)}.module.cf_purge.aws_s3_bucket_notification.this"
-    assert moved["address"] == "module.cf_purge.aws_s3_bucket_notification.this[0]"
-    assert moved["change"]["actions"] == ["update"]
+@pytest.mark.parametrize("use", USES)
+def test_a_use_creates_exactly_this(fresh: Plan, use: str) -> None:
+    assert fresh.types(use) == USES[use].module
+    assert fresh.others(use) == USES[use].others
 
 
-def test_the_only_provider_is_aws(root: Path) -> None:
-    told = terraform(root, "providers").stdout
-    assert {word for word in told.split() if word.startswith("provider[")} == {
-        "provider[registry.terraform.io/hashicorp/aws]"
+def test_every_example_is_planned_but_the_one_that_is_applied_on_this_machine() -> None:
+    assert {file.parent.name for file in EXAMPLES_FOLDER.glob("*/main.tf")} - {"local"} == EXAMPLES.keys()
+
+
+def test_readmes_ten_lines_name_the_function(fresh: Plan) -> None:
+    assert [function["function_name"] for function in fresh.planned(README, "aws_lambda_function")] == [README_NAME]
+
+
+def test_the_only_provider_is_aws(fresh: Plan) -> None:
+    assert {change["provider_name"] for change in fresh.resource_changes} == {"registry.terraform.io/hashicorp/aws"}
+
+
+def test_what_is_in_use_does_not_change_with_something_else_it_depends_on() -> None:
+    changed = {
+        (change["address"], *change["change"]["actions"])
+        for change in made.again().resource_changes
+        if change["change"]["actions"] != ["no-op"]
     }
+    assert changed == {("terraform_data.other", "create")}
+
+
+# ---- What others own in the same root ----
+
+
+@pytest.fixture(scope="module")
+def edges(fresh: Plan) -> dict[str, set[str]]:
+    """What each node of the plan's graph waits for, the module's nodes without its name."""
+    graph = terraform(made.ROOT, "graph", "-type=plan").stdout
+    inside = rf"\[root\] module\.{label(FOREIGN)}\.(?:module\.cf_purge\.)?(\S+) \(expand\)"
+    found: dict[str, set[str]] = {}
+    for waits, first in re.findall(rf'"{inside}" -> "{inside}"', graph):
+        found.setdefault(waits, set()).add(first)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("waits", "first", "never"),
+    [
+        (
+            "aws_iam_role_policy.mine",
+            {"aws_sqs_queue.this", "aws_sqs_queue.dead_letter", "aws_cloudwatch_log_group.this"},
+            {"aws_lambda_function.this", "aws_lambda_event_source_mapping.this"},
+        ),
+        (
+            "aws_s3_bucket_notification.all",
+            {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"},
+            {"aws_lambda_event_source_mapping.this"},
+        ),
+        ("aws_s3_bucket_notification.this", {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"}, set()),
+        ("aws_cloudwatch_event_target.this", {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"}, set()),
+        (
+            "aws_lambda_function.this",
+            {"aws_iam_role_policy.this", "aws_cloudwatch_log_group.this"},
+            {"aws_lambda_permission.this"},
+        ),
+    ],
+)
+def test_everything_waits_for_what_it_needs_and_for_nothing_that_needs_it(
+    edges: dict[str, set[str]], waits: str, first: set[str], never: set[str]
+) -> None:
+    reached, ahead = {waits}, {waits}
+    while ahead:
+        ahead = set().union(*(edges.get(node, set()) for node in ahead)) - reached
+        reached |= ahead
+    assert first <= reached
+    assert not never & reached
+
+
+def test_an_owner_of_the_notification_finds_in_it_what_the_module_would_have_set(fresh: Plan) -> None:
+    def filters(case: str) -> list[tuple[Any, ...]]:
+        (notification,) = fresh.planned(case, "aws_s3_bucket_notification")
+        return [(queue["id"], queue["events"], queue["filter_prefix"]) for queue in notification["queue"]]
+
+    assert filters(OWN) == filters(FOREIGN)
+    assert [prefix for _, _, prefix in filters(OWN)] == ["a+b/", "c/"]

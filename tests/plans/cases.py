@@ -1,0 +1,257 @@
+"""Every way of using the module, each with what it creates: the module's resources by type, and those of others."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any, NamedTuple
+
+from tests.plans.planning import Case
+from tools.problems import ROOT
+
+# ---- What the module creates ----
+
+ALWAYS = Counter(
+    {
+        "aws_cloudwatch_log_group": 1,
+        "aws_cloudwatch_metric_alarm": 6,
+        "aws_iam_role": 1,
+        "aws_iam_role_policy": 1,
+        "aws_lambda_event_source_mapping": 1,
+        "aws_lambda_function": 1,
+        "aws_sqs_queue": 2,
+        "aws_sqs_queue_policy": 2,
+        "aws_sqs_queue_redrive_allow_policy": 1,
+    }
+)
+NOTIFICATION = Counter({"aws_s3_bucket_notification": 1})
+RULE = Counter({"aws_cloudwatch_event_rule": 1, "aws_cloudwatch_event_target": 1})
+DIRECT = Counter(
+    {"aws_lambda_permission": 1, "aws_lambda_function_event_invoke_config": 1, "aws_cloudwatch_metric_alarm": 1}
+)
+DASHBOARD = Counter({"aws_cloudwatch_dashboard": 1, "aws_cloudwatch_query_definition": 2})
+ROLE = Counter({"aws_iam_role": 1, "aws_iam_role_policy": 1})
+ALARMS = Counter({"aws_cloudwatch_metric_alarm": 6})
+
+
+class Use(NamedTuple):
+    case: Case
+    module: Counter[str]
+    others: set[str] = set()  # noqa: RUF012 - the addresses of what is not the module's
+
+
+# ---- Modes ----
+
+ZONE_ID = "0123456789abcdef0123456789abcdef"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+KINDS: list[dict[str, Any]] = [
+    {"clean_urls": True, "header_variants": [{"Origin": "https://www.example.com"}, {"Accept": 'a, "b"'}]},
+    {"purge_by": "prefix", "environment_id": "staging", "index_documents": ["index.html", ""]},
+    {"purge_by": "tag", "tags": ["{bucket}/{key}", "{dir}{name}:{ext}", "site!$%&()*+-./;<=>?@[]^_`|~"]},
+    {"purge_by": "host", "hosts": ["example.com", "www.example.com"], "schemes": ["https", "http"]},
+    {"purge_by": "everything", "key_prefix": "a/", "path_prefix": "b"},
+    {"path_prefix": "/".join("x" * 30)},
+]
+
+
+def given(**inputs: Any) -> Case:
+    return Case("\n".join(f"{name} = {json.dumps(value)}" for name, value in inputs.items()))
+
+
+# Those that are planned once more where everything is there.
+S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING = (
+    "the defaults",
+    "s3, direct, a role that is brought",
+    "eventbridge, a dashboard",
+    "eventbridge, direct, a dashboard",
+    "none",
+    "all options of the function, its role and its targets",
+)
+MODES: dict[str, Use] = {
+    S3: Use(Case(), ALWAYS + NOTIFICATION),
+    S3_DIRECT: Use(
+        given(delivery="direct", role={"arn": "arn:aws:iam::123456789012:role/mine"}),
+        ALWAYS + NOTIFICATION + DIRECT - ROLE,
+    ),
+    RULED: Use(given(event_source="eventbridge", dashboard=True), ALWAYS + RULE + DASHBOARD),
+    RULE_DIRECT: Use(
+        given(event_source="eventbridge", delivery="direct", dashboard=True), ALWAYS + RULE + DIRECT + DASHBOARD
+    ),
+    NONE: Use(given(event_source="none"), ALWAYS),
+    EVERYTHING: Use(
+        given(
+            api_token_kms_key_arn=KEY,
+            queue={"kms_key_arn": KEY, "batch_size": 5},
+            repurge_after_seconds=900,
+            collapse_above=1_000_000,
+            targets=[{"zone_id": ZONE_ID, **kind} for kind in KINDS],
+            cloudflare={"operation": "invalidate", "plan": "enterprise"},
+            role={"path": "/service/", "permissions_boundary": "arn:aws:iam::123456789012:policy/bound"},
+            **{
+                "lambda": {
+                    "architecture": "x86_64",
+                    "log_kms_key_arn": KEY,
+                    "tracing": "Active",
+                    "vpc": {"subnet_ids": ["subnet-01234567"], "security_group_ids": ["sg-01234567"]},
+                    "package": {"s3_bucket": "packages", "s3_key": "cf_purge.zip", "s3_object_version": "1"},
+                }
+            },
+        ),
+        ALWAYS + NOTIFICATION,
+    ),
+    "none, direct, a package that is made later": Use(
+        given(
+            event_source="none",
+            delivery="direct",
+            **{"lambda": {"package": {"filename": "later.zip", "source_code_hash": HASH}}},
+        ),
+        ALWAYS + DIRECT,
+    ),
+    "eventbridge, filters and events": Use(
+        given(
+            event_source="eventbridge",
+            event_filters=[{"prefix": "a/"}, {"suffix": ".css"}, {"prefix": "b/", "suffix": ".js"}],
+            events=["s3:ObjectCreated:Put", "s3:ObjectRestore:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put"],
+        ),
+        ALWAYS + RULE,
+    ),
+    "a dashboard without alarms": Use(
+        given(dashboard=True, alarms={"enabled": False}), ALWAYS + NOTIFICATION + DASHBOARD - ALARMS
+    ),
+}
+IN_USE = {name: MODES[name].case for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING)}
+
+# ---- Examples, and README's ten lines ----
+
+README = "README's ten lines"
+_TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+_USAGE = re.findall(r'^```hcl\n(module "cf_purge" \{\n  source .*?)^```$', _TEXT, re.M | re.S)[0]
+(README_NAME,) = re.findall(r'^  name += "([^"]+)"$', _USAGE, re.M)
+EXAMPLES: dict[str, Use] = {
+    "basic": Use(Case(), ALWAYS + NOTIFICATION),
+    "complete": Use(
+        Case(example="complete"),
+        ALWAYS + NOTIFICATION + DASHBOARD,
+        {
+            "aws_iam_policy.boundary",
+            "aws_iam_role.marketing",
+            "aws_iam_role_policy.marketing",
+            "aws_kms_key.messages_and_logs",
+            "aws_sns_topic.on_call",
+        },
+    ),
+    "multi-zone": Use(Case(example="multi-zone"), ALWAYS + NOTIFICATION),
+    "eventbridge": Use(Case(example="eventbridge"), ALWAYS + RULE, {"aws_s3_bucket_notification.docs"}),
+    "external-notification": Use(
+        Case(example="external-notification"),
+        ALWAYS,
+        {"aws_s3_bucket_notification.shop", "aws_sqs_queue.thumbnails", "aws_sqs_queue_policy.thumbnails"},
+    ),
+}
+
+# ---- What others own in the same root, known only after apply ----
+
+# As README's readers write it: no depends_on, the output brings it.
+FOREIGN_NOTIFICATION = """
+resource "aws_s3_bucket_notification" "all" {
+  bucket      = "www.example.com"
+  eventbridge = module.cf_purge.notification.eventbridge
+
+  dynamic "queue" {
+    for_each = module.cf_purge.notification.queue
+
+    content {
+      id            = queue.value.id
+      queue_arn     = queue.value.queue_arn
+      events        = queue.value.events
+      filter_prefix = queue.value.filter_prefix
+      filter_suffix = queue.value.filter_suffix
+    }
+  }
+
+  dynamic "lambda_function" {
+    for_each = module.cf_purge.notification.lambda_function
+
+    content {
+      id                  = lambda_function.value.id
+      lambda_function_arn = lambda_function.value.lambda_function_arn
+      events              = lambda_function.value.events
+      filter_prefix       = lambda_function.value.filter_prefix
+      filter_suffix       = lambda_function.value.filter_suffix
+    }
+  }
+}
+"""
+_ROLE = """
+resource "aws_iam_role" "mine" {
+  name_prefix        = "mine"
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [] })
+}
+
+resource "aws_iam_role_policy" "mine" {
+  role   = aws_iam_role.mine.name
+  policy = module.cf_purge.role_policy_json
+}
+"""
+_BUCKET_AND_NETWORK = """
+resource "aws_s3_bucket" "site" {
+  bucket_prefix = "site"
+}
+
+resource "aws_vpc" "mine" {
+  cidr_block = "10.0.0.0/16"
+}
+
+resource "aws_subnet" "mine" {
+  vpc_id     = aws_vpc.mine.id
+  cidr_block = "10.0.0.0/24"
+}
+
+resource "aws_security_group" "mine" {
+  vpc_id = aws_vpc.mine.id
+}
+"""
+_FILTERS = 'event_filters = [{ prefix = "a b/" }, { prefix = "c/", suffix = ".css" }]'
+OWN, FOREIGN = "a notification of one's own", "the same notification, somebody else's, and a role"
+OWNERS: dict[str, Use] = {
+    OWN: Use(Case(_FILTERS), ALWAYS + NOTIFICATION),
+    FOREIGN: Use(
+        Case(
+            f'event_source = "none"\n{_FILTERS}\nrole = {{ create = false, arn = aws_iam_role.mine.arn }}',
+            FOREIGN_NOTIFICATION + _ROLE,
+        ),
+        ALWAYS - ROLE,
+        {"aws_s3_bucket_notification.all", "aws_iam_role.mine", "aws_iam_role_policy.mine"},
+    ),
+    "somebody else's notification, direct": Use(
+        Case('event_source = "none"\ndelivery = "direct"', FOREIGN_NOTIFICATION),
+        ALWAYS + DIRECT,
+        {"aws_s3_bucket_notification.all"},
+    ),
+    "a bucket and a network made in the same apply": Use(
+        Case(
+            """
+            bucket = aws_s3_bucket.site.bucket
+            lambda = {
+              vpc = { subnet_ids = [aws_subnet.mine.id], security_group_ids = [aws_security_group.mine.id] }
+            }
+            """,
+            _BUCKET_AND_NETWORK,
+        ),
+        ALWAYS + NOTIFICATION,
+        {"aws_s3_bucket.site", "aws_vpc.mine", "aws_subnet.mine", "aws_security_group.mine"},
+    ),
+    README: Use(
+        Case(
+            # Where the module is, the case says.
+            re.sub(r'\Amodule "cf_purge" \{\n  source [^\n]*\n|^\}\n\Z', "", _USAGE, flags=re.M),
+            'resource "aws_sns_topic" "on_call" {\n  name = "on-call"\n}\n',  # the reader has one
+        ),
+        ALWAYS + NOTIFICATION,
+        {"aws_sns_topic.on_call"},
+    ),
+}
+
+USES: dict[str, Use] = {**MODES, **{f"example {example}": use for example, use in EXAMPLES.items()}, **OWNERS}

@@ -16,7 +16,7 @@ LYCHEE := git ls-files -z '*.md' | xargs -0 $(VENV)/lychee --include-fragments -
 group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --frozen --only-group $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup terraform demo fmt unit check test lint ledger fuzz guards world tools plan compliance \
+.PHONY: help setup terraform demo fmt unit check test lint ledger fuzz guards world tools module plan plans compliance \
 	compatibility checkov e2e matrix bench simulate soak zip docs links lock clean
 
 help: ## Show this list
@@ -49,7 +49,7 @@ check: lint unit ## Before a push, without Terraform: lint, types, unit tests, a
 	@$(PYTEST) -n auto tests/ledger $(SEED) --schedules=200
 
 # End to end first and beside the others: it mostly waits for Terraform.
-TESTS := e2e lint unit ledger fuzz guards world tools plan compliance compatibility checkov
+TESTS := e2e lint unit ledger fuzz guards world tools plans checkov
 test: terraform ## Everything, as CI runs it (eight minutes)
 	@$(TF) init -backend=false >/dev/null # one download, before two ask for it at once
 	@$(MAKE) --no-print-directory --keep-going -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
@@ -83,12 +83,19 @@ world: setup ## Tests of the simulated Cloudflare
 tools: setup ## Tests of the set-up and the release
 	@$(PYTEST) tests/tools
 
-plan: terraform ## validate and test of the module and its examples; TERRAFORM=tofu takes OpenTofu
+# In one process: each needs the same plans of the real provider, which take half a minute.
+plans: module
+	@$(call group,compliance) && $(call group,compatibility)
+	@$(PYTEST) tests/plans tests/compliance tests/compatibility
+
+plan: module ## validate and test of the module and its examples; TERRAFORM=tofu takes OpenTofu
+	@$(PYTEST) tests/plans
+
+module: terraform
 	@set -e; for root in . examples/*/; do \
 		$(TF) -chdir=$$root init -backend=false >/dev/null; $(TF) -chdir=$$root validate; \
 	done
 	@$(VENV)/python -m tools.attached test
-	@$(PYTEST) tests/plans
 
 compliance: terraform ## That every compliance scenario holds, and can fail
 	@$(call group,compliance)
@@ -96,7 +103,7 @@ compliance: terraform ## That every compliance scenario holds, and can fail
 
 compatibility: terraform ## That AWS provider 5.80 to 6 and AWS itself have every name that the module uses
 	@$(call group,compatibility)
-	@.cache/environments/compatibility/bin/python -m pytest tests/compatibility
+	@$(PYTEST) tests/compatibility
 
 checkov: setup ## checkov on the module and every example
 	@$(call group,checkov)

@@ -92,7 +92,14 @@ def assert_complies(plan: Plan, features: Iterable[str], folder: Path, edit: Seq
     if edit:
         subprocess.run([*edit, *sorted(chosen.iterdir())], check=True)
     done = subprocess.run(
-        [environments.ready("compliance").with_name("terraform-compliance"), "--planfile", told, "--features", chosen, "--no-ansi"],
+        [
+            environments.ready("compliance").with_name("terraform-compliance"),
+            "--planfile",
+            told,
+            "--features",
+            chosen,
+            "--no-ansi",
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

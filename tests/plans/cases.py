@@ -60,7 +60,6 @@ def given(**inputs: Any) -> Case:
     return Case("\n".join(f"{name} = {json.dumps(value)}" for name, value in inputs.items()))
 
 
-# Those that are planned once more where everything is there.
 S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING = (
     "the defaults",
     "s3, direct, a role that is brought",
@@ -121,7 +120,6 @@ MODES: dict[str, Use] = {
         given(dashboard=True, alarms={"enabled": False}), ALWAYS + NOTIFICATION + DASHBOARD - ALARMS
     ),
 }
-IN_USE = {name: MODES[name].case for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING)}
 
 # ---- Examples, and README's ten lines ----
 
@@ -254,4 +252,7 @@ OWNERS: dict[str, Use] = {
     ),
 }
 
+COMPLETE = "example complete"
 USES: dict[str, Use] = {**MODES, **{f"example {example}": use for example, use in EXAMPLES.items()}, **OWNERS}
+# Those that are planned once more where everything is there.
+IN_USE = {name: USES[name].case for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING, COMPLETE)}

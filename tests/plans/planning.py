@@ -122,8 +122,11 @@ _GIVEN_OUT: dict[str, dict[str, Any]] = {
     "aws_cloudwatch_event_rule": {"arn": f"arn:aws:events:{_ACCOUNT}:rule/{{name}}", "state": "ENABLED"},
     "aws_cloudwatch_log_group": {"arn": f"arn:aws:logs:{_ACCOUNT}:log-group:{{name}}"},
     "aws_cloudwatch_metric_alarm": {"arn": f"arn:aws:cloudwatch:{_ACCOUNT}:alarm:{{alarm_name}}"},
+    "aws_iam_policy": {"arn": "arn:aws:iam::123456789012:policy{path}{name}"},
     "aws_iam_role": {"arn": "arn:aws:iam::123456789012:role{path}{name}", "managed_policy_arns": []},
+    "aws_kms_key": {"arn": f"arn:aws:kms:{_ACCOUNT}:key/11111111-2222-3333-4444-555555555555"},
     "aws_lambda_function": {"arn": f"arn:aws:lambda:{_ACCOUNT}:function:{{function_name}}"},
+    "aws_sns_topic": {"arn": f"arn:aws:sns:{_ACCOUNT}:{{name}}"},
     "aws_sqs_queue": {
         "arn": f"arn:aws:sqs:{_ACCOUNT}:{{name}}",
         "url": "https://sqs.eu-west-1.amazonaws.com/123456789012/{name}",
@@ -155,7 +158,7 @@ def state(plan: Plan, cases: Mapping[str, Case]) -> dict[str, Any]:
                 "mode": "managed",
                 "type": resource["type"],
                 "name": resource["name"],
-                "provider": 'provider["registry.terraform.io/hashicorp/aws"]',
+                "provider": f'provider["{resource["provider_name"]}"]',
                 "instances": [],
             },
         )

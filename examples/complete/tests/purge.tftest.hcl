@@ -1,11 +1,7 @@
 # What this root relies on, asked of the module's outputs without any account: `terraform init && terraform test`.
 
 mock_provider "aws" {
-  mock_data "aws_partition" {
-    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
-  }
-
-  # A mock makes up what only AWS knows. The module refuses what is no ARN where it must be given one.
+  # A mock makes up eight letters for an ARN. Inputs of the module that take one refuse them.
   mock_resource "aws_kms_key" {
     defaults = { arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555" }
   }
@@ -41,7 +37,12 @@ run "who_purges_by_hand_finds_the_function_under_its_name" {
 run "who_purges_by_hand_may_invoke_this_function_and_nothing_else" {
   assert {
     condition = jsondecode(aws_iam_role_policy.marketing.policy).Statement == [
-      { Sid = "PurgeByHand", Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = module.cf_purge.function_arn }
+      {
+        Sid      = "PurgeByHand"
+        Effect   = "Allow"
+        Action   = ["lambda:InvokeFunction"]
+        Resource = module.cf_purge.function_arn
+      },
     ]
     error_message = "The role for purging by hand may do something else."
   }
@@ -50,7 +51,8 @@ run "who_purges_by_hand_may_invoke_this_function_and_nothing_else" {
 run "the_function_reads_one_parameter" {
   assert {
     condition = [
-      for one in jsondecode(module.cf_purge.role_policy_json).Statement : one.Resource if contains(flatten([one.Action]), "ssm:GetParameter")
+      for one in jsondecode(module.cf_purge.role_policy_json).Statement : one.Resource
+      if contains(flatten([one.Action]), "ssm:GetParameter")
     ] == ["arn:aws:ssm:eu-west-1:123456789012:parameter/prod/cloudflare/corporate-token"]
     error_message = "The function's role reads another parameter."
   }

@@ -1,0 +1,58 @@
+"""Every policy of the module, and of the example with keys and a boundary, before parliament, the IAM linter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plans import made
+from tools import environments
+
+# The linter knows the condition keys that the called service lists: not the one that Lambda puts into every request of
+# a function's code, https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html, nor that of
+# CloudWatch, https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html.
+UNKNOWN = r".*-(KeepNetworkInterfacesFromCode|CloudWatchEncryptsLog)\.json"
+
+
+def linted(folder: Path, statements: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
+    for number, statement in enumerate(statements):
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        (folder / f"{number}-{statement['Sid']}.json").write_text(document)
+    config = folder / "config.yaml"
+    config.write_text("RESOURCE_STAR: {severity: MUTE}")  # where "*" may stand is said exactly in tests/role.tftest.hcl
+    command: list[str | Path] = [environments.ready("compatibility").with_name("parliament"), "--directory", folder]
+    command += ["--config", config, f"--exclude_pattern={UNKNOWN}", "--include_policy_extension=json"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_linter_finds_nothing_but_what_has_a_reason(tmp_path: Path) -> None:
+    statements = [
+        statement
+        for change in made.known().resource_changes
+        if change["type"] in ("aws_iam_policy", "aws_iam_role_policy", "aws_kms_key", "aws_sqs_queue_policy")
+        for statement in json.loads(change["change"]["after"]["policy"])["Statement"]
+    ]
+    assert {"ReadApiToken", "DenyWithoutTls", "SendTraces", "ServicesOfAPurge"} <= {each["Sid"] for each in statements}
+    done = linted(tmp_path, statements)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "issue"),
+    [
+        ({"Action": "ssm:GetParametr"}, "Unknown action"),
+        ({"Resource": "arn:aws:sqs:eu-west-1:123456789012:queue"}, "No resources match"),
+        ({"Condition": {"StringEquals": {"kms:ViaService": "x"}}}, "Unknown condition"),
+    ],
+)
+def test_what_is_wrong_is_found(wrong: dict[str, Any], issue: str, tmp_path: Path) -> None:
+    parameter = "arn:aws:ssm:eu-west-1:123456789012:parameter/token"
+    done = linted(
+        tmp_path, [{"Sid": "A", "Effect": "Allow", "Action": "ssm:GetParameter", "Resource": parameter, **wrong}]
+    )
+    assert done.returncode == 1
+    assert issue in done.stdout

@@ -26,6 +26,7 @@ locals {
     max_concurrency       = var.queue.max_concurrency
     batch_size            = var.queue.batch_size
     drain                 = var.queue.drain
+    max_receive_count     = var.queue.max_receive_count
     collapse_above        = var.collapse_above
     repurge_after_seconds = var.repurge_after_seconds
     log_level             = var.lambda.log_level

@@ -424,8 +424,8 @@ variable "queue" {
 
   validation {
     # SQS deletes what expires, without a word: every message must have had its last try before.
-    condition     = var.queue.retention_seconds >= var.queue.max_receive_count * max(900, 6 * var.lambda.timeout + var.queue.batch_window_seconds)
-    error_message = "queue.retention_seconds is shorter than queue.max_receive_count tries can last (15 minutes each, or the queue's visibility timeout), and what expires is lost: raise the first or lower the second."
+    condition     = var.queue.retention_seconds >= var.queue.max_receive_count * max(960, 6 * var.lambda.timeout + var.queue.batch_window_seconds)
+    error_message = "queue.retention_seconds is shorter than queue.max_receive_count tries can last (16 minutes each, or the queue's visibility timeout), and what expires is lost: raise the first or lower the second."
   }
 
   validation {

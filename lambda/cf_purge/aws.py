@@ -1,71 +1,78 @@
 """Signed JSON calls to SSM and SQS.
 
-No SDK client: importing and building one costs more than everything else on the cold path.
+urllib3 sends and botocore signs. No SDK client: creating one takes longer than the rest of a cold start.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
 from cf_purge.errors import Misconfigured, Transient
-from cf_purge.signature import Credentials, signed
-from cf_purge.transport import Answer, Transport
+from cf_purge.http_client import Answer, HttpClient
 
 T = TypeVar("T")
 
+TIMEOUT = 3.0  # seconds; both services answer in milliseconds
+MIN_TIMEOUT = 0.2  # seconds; with less left no call is made
 # X-Amz-Target prefix and JSON version, from botocore's service models.
 _PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
-# By the beginning of the region: China and the European Sovereign Cloud. The isolated partitions reach no Cloudflare.
+# By the beginning of the Region: China and the European Sovereign Cloud. The isolated partitions reach no Cloudflare.
 _SUFFIXES = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
 _THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "LimitExceeded")
-TIMEOUT = 3.0  # seconds; both services answer in milliseconds
+_MAX_BYTES = 4 << 20  # of an answer
 
 
-class Refused(Misconfigured):
-    """AWS answered no; `code` is its own word for why."""
+class Denied(Misconfigured):
+    """AWS did not do it; `code` is its own error code."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-class Aws:
-    """The caller's identity and endpoints, read from the environment at each call."""
+class _Credentials(NamedTuple):
+    """The three attributes that botocore's signer reads."""
 
-    def __init__(self, transport: Transport, environ: Mapping[str, str]) -> None:
-        self._transport = transport
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+class Aws:
+    """Calls AWS with the credentials and endpoints of the environment, which are read at each call."""
+
+    def __init__(self, http: HttpClient, environ: Mapping[str, str]) -> None:
+        self._http = http
         self._environ = environ
 
     def call(
-        self,
-        service: str,
-        operation: str,
-        payload: dict[str, Any],
-        region: str | None = None,
-        timeout: float = TIMEOUT,
+        self, service: str, operation: str, payload: dict[str, Any], region: str | None = None, timeout: float = TIMEOUT
     ) -> dict[str, Any]:
         """Call one operation of "ssm" or "sqs" and return its result; `timeout` is in seconds.
 
         Raises:
             Transient: throttling, 5xx, no answer.
-            Refused: everything else that AWS does not do.
-            Misconfigured: there are no credentials, or there is no region.
+            Denied: any other error of AWS.
+            Misconfigured: there are no credentials, or there is no Region.
         """
-        region = region or self.region()
+        region = region or self._region()
         target, version = _PROTOCOLS[service]
         url, body = f"{self.endpoint(service, region)}/", json.dumps(payload).encode()
         headers = {"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"}
-        headers = signed(url, headers, body, self._credentials(), region, service, time.time())
-        answer = self._transport.post(url, headers, body, timeout)
+        request = AWSRequest("POST", url, headers, body)
+        SigV4Auth(self._credentials(), service, region).add_auth(request)
+        answer = self._http.request("POST", url, dict(request.headers.items()), body, timeout, _MAX_BYTES)
         return _result(answer, f"{service}:{operation}")
 
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
-        """Carry out calls at the same time, as `Transport.together`."""
-        return self._transport.together(calls)
+        """Carry out calls at the same time, as `HttpClient.together`."""
+        return self._http.together(calls)
 
     def endpoint(self, service: str, region: str) -> str:
         """Return the service's base URL without a trailing slash."""
@@ -73,27 +80,25 @@ class Aws:
         suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
         return (override or f"https://{service}.{region}.{suffix}").rstrip("/")
 
-    def region(self) -> str:
+    def _region(self) -> str:
         region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
         if not region:
-            raise Misconfigured("No AWS region: set AWS_REGION.")
+            raise Misconfigured("No AWS Region: set AWS_REGION.")
         return region
 
-    def _credentials(self) -> Credentials:
-        environ = self._environ
-        if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
-            token = environ.get("AWS_SESSION_TOKEN") or None
-            return Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
-        # A shell: profiles, SSO, instance roles. Slow to import, and never needed inside Lambda.
+    def _credentials(self) -> Any:
+        key, secret = self._environ.get("AWS_ACCESS_KEY_ID"), self._environ.get("AWS_SECRET_ACCESS_KEY")
+        if key and secret:  # Lambda sets them
+            return _Credentials(key, secret, self._environ.get("AWS_SESSION_TOKEN") or None)
+        # A shell: profiles, SSO, instance roles.
         logging.getLogger("botocore").setLevel(logging.WARNING)  # at DEBUG it prints credentials
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
         try:
             found = Session().get_credentials()
-            frozen = None if found is None else found.get_frozen_credentials()
-            if frozen is not None and frozen.access_key and frozen.secret_key:
-                return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+            if found is not None and found.access_key and found.secret_key:
+                return found.get_frozen_credentials()
         except BotoCoreError as error:
             raise Misconfigured(f"No AWS credentials ({type(error).__name__}): check AWS_PROFILE.") from None
         raise Misconfigured("No AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
@@ -111,4 +116,4 @@ def _result(answer: Answer, action: str) -> dict[str, Any]:
     text = str(fields.get("message") or fields.get("Message") or "no explanation")[:500]
     if not 400 <= answer.status < 500 or answer.status in (408, 429) or any(word in code for word in _THROTTLED):
         raise Transient(f"{code} from {action}: {text}")
-    raise Refused(f"{code} from {action}: {text}", code)
+    raise Denied(f"{code} from {action}: {text}", code)

@@ -1,51 +1,78 @@
-"""One request to Cloudflare → its outcome. The only code that talks to Cloudflare."""
+"""One request to Cloudflare → its outcome. The only module that talks to Cloudflare."""
 
 from __future__ import annotations
 
 import json
 import re
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from cf_purge.batch import Request
-from cf_purge.config import Config
-from cf_purge.pace import Quota
-from cf_purge.transport import Answer, Transport
+from cf_purge.config import Config, Zone
+from cf_purge.errors import PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
+from cf_purge.http_client import Answer, HttpClient
+from cf_purge.plan import Request
 
-_INVALID_TOKEN = 1000
+MAX_WAIT = 900.0  # seconds; no answer stops a zone for longer
+_MAX_BYTES = 256 << 10  # of an answer
 _ZONE_ID = re.compile(r"[0-9a-f]{32}")
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 # https://developers.cloudflare.com/fundamentals/api/reference/limits/#rate-limiting-headers
 _RESET_SECONDS = re.compile(r"\bt=([0-9]{1,6})\b")
-_REMAINING = re.compile(r"\br=([0-9]{1,9})\b")
-_QUOTA = re.compile(r"\bq=([0-9]{1,9})\b")
+
+# The codes by what they are about; https://developers.cloudflare.com/fundamentals/api/troubleshooting/ and the purge
+# API's own answers. Of several codes the first class in this order counts.
+THROTTLE_CODES = frozenset({1134, 1083, 1102, 1113, 1115, 971, 10429})
+_BAD_ACCESS = (
+    "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or belongs to another account than the"
+    " zone: correct the token's parameter or targets[*].zone_id"
+)
+_BAD_ZONE_ID = "targets[*].zone_id is not a zone ID: use the 32-digit ID, not the zone's name"
+AUTHENTICATION_CODES = {
+    # 6003 comes with one of the next three, which say more.
+    6102: "the e-mail address is malformed: correct cloudflare.email",
+    6103: "the Global API key is malformed: store it again, or omit cloudflare.email for an API token",
+    6111: "the API token is malformed: store the bare token again, without quotes, line break or Bearer",
+    6003: "the token's parameter does not hold a bare API token (or holds one while cloudflare.email asks for a"
+    " Global API key): store it again",
+    7000: _BAD_ZONE_ID,
+    7003: _BAD_ZONE_ID,
+    1001: "there is no such zone: correct targets[*].zone_id",
+    1095: "the token has no access to this zone: add the zone to the token's resources",
+    1136: "this zone environment cannot be purged by URL: set another targets[*].purge_by for it, index_documents = []"
+    " and clean_urls = false",
+    9109: "the API token is invalid, or its client IP filter excludes the function: correct the token, or allow the"
+    " function's egress address in its filter",
+    **dict.fromkeys((10000, 10001, 1000, 9103, 9106, 9107), _BAD_ACCESS),
+}
+FOREIGN_HOST = 1082
+ITEM_CODES = frozenset({1012, 1013, 1014, 1016, FOREIGN_HOST, 1092, 1094, 1100})
 
 
 class Cloudflare:
     """The purge API of one account."""
 
-    def __init__(self, config: Config, transport: Transport) -> None:
+    def __init__(self, config: Config, http: HttpClient) -> None:
         self._api_url = config.api_url
         self._endpoint = config.endpoint
         self._email = config.email
-        self._transport = transport
+        self._http = http
 
-    def send(self, request: Request, token: str, timeout: float) -> Quota | None:
-        """Ask for one purge; return, when Cloudflare has accepted it, what it says is left of the limit, if it does.
+    def send(self, request: Request, token: str, timeout: float) -> None:
+        """Send one purge request and return when Cloudflare has accepted it; `timeout` is in seconds.
 
         Raises:
-            Transient, Misconfigured, Rejected: as the answer is classed; the text never holds the token.
+            PurgeError: any other answer, as `classify` has it, or none. The text never contains the token.
         """
         zone = request.zone
         environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
         url = f"{self._api_url}/zones/{zone.id}{environment}/{self._endpoint}"
         headers = {"Content-Type": "application/json", **self._identity(token)}
-        answer = self._transport.post(url, headers, json.dumps(request.body).encode(), timeout)
+        answer = self._http.request("POST", url, headers, json.dumps(request.body).encode(), timeout, _MAX_BYTES)
         document = _document(answer.body)
-        if not _is_success(answer, document):
-            from cf_purge.refusal import error_in  # few invocations see one
-
-            raise error_in(answer, document, zone, token)
-        return _quota(answer)
+        # `success: false` has been seen with 200 too.
+        if not (200 <= answer.status < 300 and document is not None and document.get("success") is True):
+            raise classify(answer, zone, token)
 
     def token_status(self, token: str, timeout: float) -> str | None:
         """Return "active", "disabled", "expired", "unknown", or None where Cloudflare does not say.
@@ -53,22 +80,20 @@ class Cloudflare:
         https://developers.cloudflare.com/fundamentals/api/troubleshooting/
         """
         status, document = self._read("/user/tokens/verify", token, timeout)
-        from cf_purge.refusal import errors_in
-
-        if status == 401 or any(code == _INVALID_TOKEN for code, _ in errors_in(document)):
+        if status == 401 or any(code == 1000 for code, _ in _errors_in(document)):
             return "unknown"
         result = document.get("result")
         return str(result.get("status")) if status == 200 and isinstance(result, dict) else None
 
     def zone_ids(self, name: str, token: str, timeout: float) -> list[str]:
-        """Return the ids of the zones of that name in which the token may do anything at all."""
+        """Return the IDs of the zones of that name in which the token has any permission."""
         _, document = self._read(f"/zones?name={quote(name)}", token, timeout)
         zones = document.get("result")
         ids = [zone.get("id") for zone in zones if isinstance(zone, dict)] if isinstance(zones, list) else []
         return [each for each in ids if isinstance(each, str) and _ZONE_ID.fullmatch(each)]
 
     def _read(self, path: str, token: str, timeout: float) -> tuple[int, dict[str, Any]]:
-        answer = self._transport.get(f"{self._api_url}{path}", self._identity(token), timeout)
+        answer = self._http.request("GET", f"{self._api_url}{path}", self._identity(token), None, timeout, _MAX_BYTES)
         return answer.status, _document(answer.body) or {}
 
     def _identity(self, token: str) -> dict[str, str]:
@@ -77,9 +102,40 @@ class Cloudflare:
         return {"Authorization": f"Bearer {token}"}
 
 
-def _is_success(answer: Answer, document: dict[str, Any] | None) -> bool:
-    # `success: false` comes with 200 too.
-    return 200 <= answer.status < 300 and document is not None and document.get("success") is True
+def classify(answer: Answer, zone: Zone, token: str) -> PurgeError:
+    """Return what an answer that is no success means. Pure; the text never contains the token.
+
+    Codes and the status decide; texts are reported, never read, since they quote URLs.
+
+    Returns:
+        RateLimited, or Transient with a wait: the answer asks to wait.
+        Unauthorized: the token or the zone.
+        Rejected: the items.
+        Unexplained: a 4xx of Cloudflare's with an unknown code.
+        Transient: everything else, such as a 5xx, or a page of something between us and Cloudflare.
+    """
+    document = _document(answer.body)
+    is_cloudflares = document is not None and ("success" in document or "errors" in document)
+    errors = _errors_in(document)
+    codes = {code for code, _ in errors}
+    # Cloudflare may echo parts of the request.
+    said = "; ".join(f"{code} {text}" for code, text in errors).replace(token, "[token]")[:500] or "no explanation"
+    said = f"Cloudflare answered {answer.status} for zone {zone} ({said})"
+    wait = _wait_named(answer)
+    if answer.status == 429 or codes & THROTTLE_CODES:
+        return RateLimited(f"{said}.", wait)
+    if wait is not None or answer.status == 408 or answer.status >= 500:  # the server's fault, whatever the codes say
+        return Transient(f"{said}.", wait)
+    remedy = next((remedy for code, remedy in AUTHENTICATION_CODES.items() if code in codes), None)
+    if remedy is not None or answer.status == 401 or (answer.status == 403 and is_cloudflares):
+        return Unauthorized(f"{said}: {remedy or _BAD_ACCESS}.")
+    if FOREIGN_HOST in codes:
+        return Rejected(f"{said}: the host is not in this zone, correct targets[*].hosts.", "ForeignHost")
+    if codes & ITEM_CODES or answer.status == 413:
+        return Rejected(f"{said}.", "RejectedByCloudflare")
+    if is_cloudflares and answer.status >= 400:
+        return Unexplained(f"{said}.")
+    return Transient(f"{said}.")
 
 
 def _document(body: bytes) -> dict[str, Any] | None:
@@ -90,11 +146,32 @@ def _document(body: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _quota(answer: Answer) -> Quota | None:
-    """Read `Ratelimit: "default";r=50;t=30` and `Ratelimit-Policy: "default";q=1200;w=300`."""
-    limit = answer.headers.get("ratelimit", "")
-    remaining, seconds = _REMAINING.search(limit), _RESET_SECONDS.search(limit)
-    if not remaining or not seconds:
-        return None
-    quota = _QUOTA.search(answer.headers.get("ratelimit-policy", ""))
-    return Quota(int(remaining[1]), float(seconds[1]), int(quota[1]) if quota else None)
+def _errors_in(document: dict[str, Any] | None) -> list[tuple[int, str]]:
+    """Flatten `errors` and their `error_chain`s to (code, message), whatever their shape."""
+    found: list[tuple[int, str]] = []
+    pending = [document.get("errors")] if document else []
+    while pending and len(found) < 20:
+        items = pending.pop()
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict):
+                code = str(item.get("code"))
+                is_number = code.isascii() and code.isdigit()
+                found.append((int(code[:9]) if is_number else 0, str(item.get("message", ""))))
+                pending.append(item.get("error_chain"))
+    return found
+
+
+def _wait_named(answer: Answer) -> float | None:
+    """Return the seconds of `Retry-After` (RFC 9110: seconds or a date), of a 429 else the `t=` of `Ratelimit`."""
+    retry_after = answer.headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(retry_after):
+        return min(float(retry_after), MAX_WAIT)
+    if retry_after:
+        try:
+            # Compared with the answer's own date, so that no clock has to agree with another.
+            span = parsedate_to_datetime(retry_after) - parsedate_to_datetime(answer.headers.get("date", ""))
+            return min(max(0.0, span.total_seconds()), MAX_WAIT)
+        except (ValueError, TypeError, OverflowError):  # of a year that no calendar has
+            pass
+    reset = _RESET_SECONDS.search(answer.headers.get("ratelimit", "")) if answer.status == 429 else None
+    return min(float(reset[1]), MAX_WAIT) if reset else None

@@ -1,18 +1,16 @@
-"""What can go wrong, one class for each thing that is then done about it."""
+"""What can go wrong: one class for each way in which it is handled."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 
 class PurgeError(Exception):
-    """Root of everything this package raises on purpose; the text is one sentence for a person."""
+    """Root of every error this package raises on purpose; the text is one sentence for a person."""
 
 
 class Transient(PurgeError):
-    """It may work later: try again, then give the message back to the queue.
+    """It may work later.
 
-    `retry_after` is in seconds, as the other side asked; None leaves it to our own back-off.
+    `retry_after` is the wait in seconds that the other side named, if it named one.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -20,12 +18,20 @@ class Transient(PurgeError):
         self.retry_after = retry_after
 
 
+class TimedOut(Transient):
+    """No answer before the deadline of the request."""
+
+
 class RateLimited(Transient):
-    """429, or a message that says the same."""
+    """HTTP 429, or a throttle code under another status."""
 
 
-class OutOfTime(Transient):
-    """The invocation ends before it: another one may have the time."""
+class NotTried(Transient):
+    """The invocation had no time or request left for it."""
+
+
+class Unexplained(Transient):
+    """A 4xx in Cloudflare's JSON with a code that is not documented; it may be about the items or not."""
 
 
 class Misconfigured(PurgeError):
@@ -33,14 +39,11 @@ class Misconfigured(PurgeError):
 
 
 class Unauthorized(Misconfigured):
-    """401, 403 or 10000: Cloudflare does not say whether it is the token, its permissions or the zone."""
-
-
-FOREIGN_HOST = "ForeignHost"
+    """An answer about the token or the zone: 401, 403 in JSON, or a code that says so."""
 
 
 class Rejected(PurgeError):
-    """This one item can never work: park its message under `code` and go on with the others."""
+    """This item can never be purged; its message is parked under `code`."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -48,26 +51,19 @@ class Rejected(PurgeError):
 
 
 class UnknownEvent(Rejected):
-    """An event or message body that is none of the documented shapes."""
+    """An event or message body that has none of the documented shapes."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "UnknownEvent")
 
 
-def foremost(errors: Sequence[Exception]) -> Exception | None:
-    """Return what is to be done something about first: what never works comes after what still may."""
-    return next((error for error in errors if not isinstance(error, Rejected)), errors[0] if errors else None)
+class TooLarge(Rejected):
+    """More than one message may ask for."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "TooLarge")
 
 
-def joined(errors: Sequence[Exception]) -> Exception | None:
-    """Return one error with what all of them say, once each, of the kind that most needs a person."""
-    said = " ".join(dict.fromkeys(str(error) for error in errors if isinstance(error, PurgeError)))
-    if any(isinstance(error, Misconfigured) for error in errors):
-        return Misconfigured(said)
-    first = foremost(errors)
-    return Transient(said, first.retry_after) if isinstance(first, Transient) else first
-
-
-def words(error: Exception) -> str:
-    """Return what may be logged: only our own errors speak, another's text may quote anything."""
+def describe(error: Exception) -> str:
+    """Return the text that may be logged: that of our own errors only, any other may quote a secret."""
     return str(error) if isinstance(error, PurgeError) else type(error).__name__

@@ -1,42 +1,41 @@
-"""The entry point: an event in, outcomes out."""
+"""The entry point: read, plan, send, settle, one phase after the other."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cf_purge import log
+from cf_purge import observe
+from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws
-from cf_purge.clock import Clock
+from cf_purge.budget import Budget, Clock, Cost
 from cf_purge.cloudflare import Cloudflare
-from cf_purge.config import Config
-from cf_purge.environment import load
-from cf_purge.errors import Misconfigured, words
-from cf_purge.events import Message, asked_by, messages_in
-from cf_purge.invocation import Invocation, shown
-from cf_purge.metrics import Metrics
-from cf_purge.progress import Progress
-from cf_purge.purger import Purger
-from cf_purge.token import Token
-from cf_purge.transport import Transport
+from cf_purge.config import Config, load
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.events import Message, messages_in
+from cf_purge.http_client import HttpClient
+from cf_purge.plan import Group, Plan, Task, group_of, make_plan, make_task, plan_event
+from cf_purge.purger import USUAL_LATENCY, Failure, Outcomes, Purger, Why
 
 if TYPE_CHECKING:
-    from cf_purge.check import Check
-    from cf_purge.drain import Drain
-    from cf_purge.queue import Queue
+    from cf_purge.doctor import Doctor
+    from cf_purge.sqs import Sqs
 
-# What few invocations need is imported by them: every module costs a cold start a millisecond or two.
+# What few invocations need is imported by them: each module adds a millisecond or two to a cold start.
 
-# Kept back from the time that is left, in seconds: to give messages back and park them, and to end.
-RESERVE = 5.0
-_END = 0.5
-# A function made by hand may have Lambda's default of 3 seconds in all: then a share, and the rest is for purging.
-_RESERVED_SHARE, _END_SHARE = 0.2, 0.05
-_BRAKE = 5.0  # seconds
-_WITHOUT_CONTEXT = 60.0  # seconds a shell has
+# Seconds that are kept back: to return and park messages, and to end.
+_RESERVE, _END = 5.0, 0.5
+# A function made by hand may have Lambda's default of 3 seconds in all: then a share.
+_RESERVE_SHARE, _END_SHARE = 0.2, 0.05
+_WITHOUT_CONTEXT = 60.0  # seconds in a shell
+_LARGEST = 30.0  # seconds' worth of requests, beside the full buckets, that one message may take
+_MAX_REMEMBERED = 10_000  # messages
+_BURST = 10.0  # seconds after a drain that found messages in which a burst is believed to go on
 
-_transport = Transport()
+_clock = Clock()
+_http = HttpClient(_clock)
 _function: Function | None = None
 
 
@@ -44,35 +43,37 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     """Purge what the event asks for.
 
     Returns:
-        For SQS `{"batchItemFailures": [...]}`. For all else a summary: `success` (true), `invalidations` (what was
-        purged: URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects), `skipped`
-        (keys that need no purge), `requests` (sent to Cloudflare); `dry_run` if set; `check`, what a check has shown.
+        For SQS `{"batchItemFailures": [...]}`. Otherwise a summary: `success` (true), `invalidations` (what was purged:
+        URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects), `skipped` (keys that
+        need no purge), `requests` (sent to Cloudflare); `dry_run` if set; `check`, what a check has shown.
 
     Raises:
         PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
     """
     global _function
     if _function is None:
-        _function = Function.from_environment(os.environ, _transport, Clock())
+        _function = Function.from_environment(os.environ, _http, _clock)
     return _function.invoke(event, context)
 
 
 class Function:
-    """The function of one configuration; it keeps token, pace and progress between invocations."""
+    """The function with one configuration; what it holds lives as long as the environment is warm."""
 
-    def __init__(self, config: Config, aws: Aws, transport: Transport, clock: Clock) -> None:
+    def __init__(self, config: Config, aws: Aws, http: HttpClient, clock: Clock) -> None:
         self._config = config
-        self._clock = clock
         self._aws = aws
-        self._made_queue: Queue | None = None
-        self._cloudflare, self._token = Cloudflare(config, transport), Token(config, aws, clock)
-        self._purger = Purger(config, self._cloudflare, self._token, clock)
-        self._progress = Progress()
-        self._drain: Drain | None = None
+        self._clock = clock
+        self._budget = Budget(config)
+        self._cloudflare = Cloudflare(config, http)
+        self._token = ApiToken(config, aws, clock)
+        self._purger = Purger(config, self._cloudflare, self._token, self._budget, clock)
+        self._burst_until = 0.0
+        # By message: the zones and kinds that are done, so that they are not purged again at every receive.
+        self._done: dict[str, frozenset[Group]] = {}
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], transport: Transport, clock: Clock) -> Function:
-        """Build it from CF_PURGE_CONFIG or the flat variables.
+    def from_environment(cls, environ: Mapping[str, str], http: HttpClient, clock: Clock) -> Function:
+        """Create it from CF_PURGE_CONFIG or the flat variables.
 
         Raises:
             Misconfigured: also written as a log line and a metric, so that the alarm goes off.
@@ -80,146 +81,171 @@ class Function:
         try:
             config = load(environ)
         except Misconfigured as error:
-            log.error(str(error))
-            name = environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge")
-            metrics = Metrics()
+            observe.error(str(error))
+            metrics = observe.Metrics()
             metrics.misconfigured = 1
-            log.emit(metrics.document(name, clock.now()))
+            observe.emit(metrics.document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall()))
             raise
-        log.set_level(config.log_level)
-        return cls(config, Aws(transport, environ), transport, clock)
+        observe.set_level(config.log_level)
+        return cls(config, Aws(http, environ), http, clock)
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
-        left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
-        end = self._clock.now() + left
-        stop_purging = end - min(RESERVE, _RESERVED_SHARE * left)
-        invocation = Invocation(self._config, self._purger, self._progress, self._make_check, self._clock, stop_purging)
-        last_call = end - min(_END, _END_SHARE * left)
+        metrics = observe.Metrics()
         try:
             messages = messages_in(event)
+            left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
+            end = self._clock.now() + left
+            purge_until, settle_until = end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left)
             if messages is None:
-                return self._answer(event, invocation, last_call)
-            return self._consume(messages, invocation, last_call)
+                return self._answer(event, purge_until, settle_until, metrics)
+            return self._consume(messages, purge_until, settle_until, metrics)
         finally:
-            log.emit(invocation.metrics.document(self._config.name, self._clock.now()))
+            observe.emit(metrics.document(self._config.name, self._clock.wall()))
 
-    def _consume(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> dict[str, Any]:
-        """Purge what a batch of messages asks for; whatever is not known to be done is given back."""
-        for message in messages:
-            invocation.read(message.id, message.body)
-        drained = self._drained(messages, invocation, deadline)
-        invocation.purge()
-        # Delivered twice it is one message, and the last receipt handle is the one that counts.
-        outcomes = {
-            message.id: (message, invocation.failure_of(message.id, message.receives))
-            for message in [*messages, *drained]
-        }
-        if not self._config.repurge_after_seconds:
-            # First what is done: should the time run out over the rest, it must not come again.
-            self._delete([each for each in drained if outcomes[each.id][1] is None], deadline)
-            drained = [each for each in drained if outcomes[each.id][1] is not None]
-        returned = self._settle(list(outcomes.values()), invocation, deadline)
-        accepted = {message_id: invocation.accepted_of(message_id) for message_id in returned}
-        self._progress.update(accepted, outcomes.keys() - returned)
-        self._delete([message for message in drained if message.id not in returned], deadline)
-        if returned and not invocation.metrics.requests:
-            # Nothing could be sent: the next batch would fare no better, and each costs its messages a try.
-            self._clock.sleep(max(0.0, min(_BRAKE, deadline - self._clock.now())))
-        # The mapping deletes the others of what it delivered, and knows nothing of what was drained.
-        failed = dict.fromkeys(message.id for message in messages if message.id in returned)
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    def _consume(
+        self, batch: Sequence[Message], purge_until: float, settle_until: float, metrics: observe.Metrics
+    ) -> dict[str, Any]:
+        """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
+        messages = self._read(batch, purge_until)
+        plan = self._plan(messages, purge_until)
+        outcomes = self._send(plan, purge_until, metrics)
+        returned = self._settle(batch, messages, plan, outcomes, settle_until, metrics)
+        # The event source mapping deletes the rest of its batch; it does not know of what was drained.
+        return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
-    @property
-    def _queue(self) -> Queue:
-        if self._made_queue is None:
-            from cf_purge.queue import Queue
+    def _read(self, batch: Sequence[Message], deadline: float) -> list[Message]:
+        """Add what else waits in the queue, if a full batch or the last drain shows a burst, or requests are scarce."""
+        limit, arn = self._config.drain - len(batch), self._config.queue_arn
+        now, is_full = self._clock.now(), 1 < self._config.batch_size <= len(batch)
+        lingers = now < self._burst_until or self._budget.is_scarce(now)
+        if limit <= 0 or any(message.queue_arn != arn for message in batch) or not (is_full or lingers):
+            return list(batch)
+        known = {message.id: message for message in batch}
+        drained = self._sqs.drain(known, limit, deadline, lingers=lingers)
+        self._burst_until = self._clock.now() + _BURST if drained else 0.0
+        return list({**known, **{message.id: message for message in drained}}.values())
 
-            config = self._config
-            self._made_queue = Queue(self._aws, self._clock, config.queue_arn, config.dead_letter_queue_arn)
-        return self._made_queue
+    def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:
+        now = self._clock.now()
+        available = self._budget.available(now, deadline - now)
+        available = available._replace(requests=min(available.requests, (deadline - now) / USUAL_LATENCY))
+        return make_plan(messages, self._config, self._done, available, self._most(deadline), _unexpected)
 
-    def _delete(self, messages: Sequence[Message], deadline: float) -> None:
-        if messages and self._drain is not None:
-            self._drain.delete(messages, deadline)
+    def _most(self, deadline: float) -> Cost:
+        """Return what one message may take: an invocation must be able to finish it."""
+        return self._budget.most(min(_LARGEST, (deadline - self._clock.now()) / 2))
+
+    def _send(self, plan: Plan, deadline: float, metrics: observe.Metrics) -> Outcomes:
+        """Send the requests of a plan; after an unexpected error none of them is done."""
+        _report(plan, metrics)
+        checks = any(task.is_check and not task.dry_run for task in plan.tasks)
+        try:
+            if checks:
+                self._doctor.read_token(deadline)
+            outcomes = self._purger.send(plan.requests, deadline, metrics)
+            if checks:
+                outcomes = self._doctor.diagnosed(plan.tasks, outcomes, deadline)
+        except Exception as error:
+            failure = Failure(Why.OWN, _unexpected(error))
+            return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
+        for job in (job for task in plan.tasks for job in task.jobs):
+            times = [outcomes.accepted[purge] for purge in job.purges if purge in outcomes.accepted]
+            if job.change is not None and job.change.at is not None and len(times) == len(job.purges):
+                metrics.lags.append(max(0.0, max(times) - job.change.at))
+        return outcomes
 
     def _settle(
-        self, outcomes: Sequence[tuple[Message, Exception | None]], invocation: Invocation, deadline: float
+        self,
+        batch: Sequence[Message],
+        messages: Sequence[Message],
+        plan: Plan,
+        outcomes: Outcomes,
+        deadline: float,
+        metrics: observe.Metrics,
     ) -> set[str]:
-        """Park or give back what is not purged, ask for second purges, and return the ids of what comes again."""
-        failures = [(message, error) for message, error in outcomes if error is not None]
-        returned = self._queue.settle(failures, deadline, invocation.metrics) if failures else []
-        # Not asked for is not done: the change comes again.
-        not_asked = self._ask_again(invocation, {message.id for message in returned}, deadline)
-        undone = [
-            (message, not_asked[message.id]) for message, error in outcomes if not error and message.id in not_asked
-        ]
-        returned += self._queue.settle(undone, deadline, invocation.metrics) if undone else []
-        return {message.id for message in returned}
+        """Delete, park or return the messages; return the IDs of those that come back."""
+        is_done = not plan.left_out and not any(task.error or task.undone(outcomes.accepted) for task in plan.tasks)
+        if is_done and len(batch) == len(messages) and not self._config.repurge_after_seconds:
+            return set()  # the event source mapping deletes the batch
+        from cf_purge.settle import Settler
 
-    def _drained(self, messages: Sequence[Message], invocation: Invocation, deadline: float) -> Sequence[Message]:
-        """Receive more if a burst is under way, which a full batch shows, or if there are too few requests for less.
+        drained = {message.id for message in messages} - {message.id for message in batch}
+        settler = Settler(self._config, self._sqs, self._clock)
+        returned = settler.settle(messages, drained, plan, outcomes, self._done, deadline, metrics)
+        for task in plan.tasks:
+            before = self._done.pop(task.id, frozenset())
+            undone = {group_of(purge) for purge in task.undone(outcomes.accepted, before)}
+            if task.id in returned and (done := {group_of(purge) for purge in task.purges} - undone):
+                self._done[task.id] = frozenset(done)
+        while len(self._done) > _MAX_REMEMBERED:
+            del self._done[next(iter(self._done))]
+        return returned
 
-        While Cloudflare does not take anything, what waits in the queue is better left there.
-        """
-        limit, arn = self._config.drain - len(messages), self._config.queue_arn
-        if limit <= 0 or arn is None or self._purger.is_failing or any(each.queue_arn != arn for each in messages):
-            return ()
-        is_full, is_scarce = 1 < self._config.batch_size <= len(messages), invocation.is_short_of_requests
-        if not is_full and not is_scarce and not (self._drain and self._drain.is_burst):
-            return ()
-        if self._drain is None:
-            from cf_purge.drain import Drain
+    def _answer(self, event: Any, purge_until: float, settle_until: float, metrics: observe.Metrics) -> dict[str, Any]:
+        """Purge what a single event asks for and return the summary; a failure is an exception."""
+        task = make_task("", event, self._config, self._most(purge_until), _unexpected)
+        plan = plan_event(task, self._config)
+        outcomes = self._send(plan, purge_until, metrics)
+        [task] = plan.tasks
+        if task.error is not None or task.undone(outcomes.accepted):
+            from cf_purge.settle import failures_of
 
-            self._drain = Drain(self._queue, arn, self._clock)
-        return self._drain.receive(limit, {each.id: each.body for each in messages}, invocation, is_scarce, deadline)
+            errors = [failure.error for failure in failures_of(task, outcomes)]
+            raise next((error for error in errors if not isinstance(error, Rejected)), errors[0])
+        if self._config.repurge_after_seconds and self._config.queue_arn is not None and not task.dry_run:
+            from cf_purge.settle import Settler
 
-    def _answer(self, event: Any, invocation: Invocation, deadline: float) -> dict[str, Any]:
-        """Purge what a single event asks for and say what was purged; a failure is an exception."""
-        asked = asked_by(event)
-        invocation.plan("", asked)
-        if not asked.dry_run:
-            invocation.purge()
-            failure = invocation.failure_of("")
-            failure = failure or self._ask_again(invocation, (), deadline).get("")
-        else:
-            invocation.collapse()
-            failure = next(iter(invocation.misunderstood("")), None)
-        if failure is not None:
-            raise failure
-        jobs = invocation.jobs
+            unsent = Settler(self._config, self._sqs, self._clock).send_second_purges([task], settle_until)
+            for error in unsent.values():
+                raise error
         summary: dict[str, Any] = {
             "success": True,
-            "invalidations": shown(jobs),
-            "skipped": [job.name for job in jobs if not job.purges],
-            "requests": invocation.metrics.requests,
+            "invalidations": _shown(task),
+            "skipped": list(task.skipped),
+            "requests": metrics.requests,
         }
-        checked = [purge for job in jobs if job.is_check for purge in job.purges]
-        if asked.dry_run:
+        if task.dry_run:
             summary["dry_run"] = True
-        elif checked:
-            from cf_purge.check import all_well
+        elif task.is_check:
+            from cf_purge.doctor import summary_of
 
-            summary["check"] = all_well(checked)
+            summary["check"] = summary_of(task.purges)
         return summary
 
-    def _ask_again(self, invocation: Invocation, returned: Collection[str], deadline: float) -> dict[str, Exception]:
-        """Ask the queue for second purges, if there are to be any; return for which sources that failed, and why."""
-        seconds, queue_arn = self._config.repurge_after_seconds, self._config.queue_arn
-        failed: dict[str, Exception] = {}
-        if not seconds or queue_arn is None:
-            return failed
-        from cf_purge.repurge import messages_for
+    # What few invocations need is made by them.
 
-        for body, jobs in messages_for(invocation.to_repurge(returned), self._config.urls_per_request):
-            try:
-                self._queue.send(queue_arn, body, seconds, deadline)
-            except Exception as error:
-                log.error("second purge not asked for", reason=words(error))
-                invocation.metrics.misconfigured += isinstance(error, Misconfigured)
-                failed.update((job.source, error) for job in jobs)
-        return failed
+    @property
+    def _sqs(self) -> Sqs:
+        from cf_purge.sqs import Sqs
 
-    def _make_check(self) -> Check:
-        from cf_purge.check import Check
+        return Sqs(self._config, self._aws, self._clock)
 
-        return Check(self._config, self._cloudflare, self._token, self._clock)
+    @property
+    def _doctor(self) -> Doctor:
+        from cf_purge.doctor import Doctor
+
+        return Doctor(self._config, self._cloudflare, self._token, self._clock)
+
+
+def _report(plan: Plan, metrics: observe.Metrics) -> None:
+    """Log what a plan does not purge, at most one line for each message and reason."""
+    for task in plan.tasks:
+        metrics.changes += task.changes
+        metrics.skipped += len(task.skipped)
+        if task.skipped:
+            observe.info("skipped", **observe.listed(task.skipped))
+        if task.dry_run:
+            for part in observe.parts(_shown(task)):
+                observe.info("dry run", invalidations=part)
+
+
+def _shown(task: Task) -> list[object]:
+    """Return what a task purges, each once, as Cloudflare is sent it."""
+    return [purge.shown for purge in task.purges]
+
+
+def _unexpected(error: Exception) -> PurgeError:
+    """Log an error that is a bug, and return the one that stands for it."""
+    # Only where it happened: its text may quote a header.
+    observe.error("unexpected error", kind=type(error).__name__, where=traceback.format_tb(error.__traceback__, -8))
+    return Transient(f"Unexpected error ({type(error).__name__}).")

@@ -1,178 +1,313 @@
-"""Purges → outcomes: pacing, tries, a fresh token, and the halving of rejected requests."""
+"""Requests → outcomes: which failure is the zone's, which one is the items', and when to try again.
+
+One question decides about every answer: is it the zone, or is it what was sent? The rules are those of
+docs/how-it-works.md, "Outcomes". Here "zone" means a zone with one of the two kinds of purge that Cloudflare limits
+separately.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
 
-from cf_purge import log
-from cf_purge.batch import Load, Request
-from cf_purge.clock import Clock
-from cf_purge.cloudflare import Cloudflare
+from cf_purge import observe
+from cf_purge.api_token import ApiToken
+from cf_purge.budget import Budget, Clock
+from cf_purge.cloudflare import MAX_WAIT, Cloudflare
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, OutOfTime, PurgeError, RateLimited, Rejected, Transient
-from cf_purge.lane import Lane, Suspects
-from cf_purge.metrics import Metrics
-from cf_purge.pace import Pace
-from cf_purge.purge import FILES, Purge, Zone
-from cf_purge.token import Token
+from cf_purge.errors import (
+    Misconfigured,
+    NotTried,
+    PurgeError,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    Transient,
+    Unauthorized,
+    Unexplained,
+)
+from cf_purge.plan import Group, Request
+from cf_purge.targets import FILES, Purge
 
-TRIES = 3
-REQUEST_TIMEOUT = 10.0  # seconds; Cloudflare's own median is a quarter of one
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0  # seconds
-_SHORTEST_REQUEST = 1.0  # seconds; with less left than this none is begun
-_USUAL_LATENCY = 0.25  # seconds; the median Cloudflare publishes
-_USABLE = 0.8  # of the time left: some requests take longer than usual
+LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
+_MIN_TIMEOUT = 0.5  # seconds; with less left no request is sent
+USUAL_LATENCY = 0.25  # seconds; the median that Cloudflare publishes
+_FAILING_TIME = 10.0  # seconds of an invocation after which, once something failed, no new request is sent
+_MAX_SLEEP = 5.0  # seconds for one hold
+_REPEAT_AFTER = 1.0  # seconds
+_FIRST_HOLD, _LAST_HOLD = 1.0, 30.0  # seconds
+_MAX_FAILURES = 3  # of a zone that is believed to work
+_MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
+_GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
+
+
+class Why(Enum):
+    """Why a purge is not done, which decides when its message comes back."""
+
+    ITEM = "the item can never be purged"
+    HOLD = "the zone is on hold"
+    OWN = "it failed by itself"
+    TIME = "it was not tried"
+
+
+class Failure(NamedTuple):
+    why: Why
+    error: PurgeError
+    hold: float = 0.0  # seconds that are left of it
+
+
+class Outcomes(NamedTuple):
+    """What became of the purges of an invocation."""
+
+    accepted: dict[Purge, float]  # with the time, in seconds since the epoch
+    failures: dict[Purge, Failure]
+
+
+class _Zone:
+    """What an environment knows of one zone; times are those of `Clock.now`."""
+
+    def __init__(self) -> None:
+        self.held_until = self.suspects_held_until = 0.0
+        self.holds = 0  # in a row; only something real accepted ends the row
+        self.needs_probe = False  # after a hold
+        self.was_accepted = False  # something real, or a probe
+        self.failures = 0  # since then
+        self.probes = 0  # accepted in a row, with nothing real accepted between them
+        self.error: PurgeError = Transient("The zone is on hold.")  # the last one
+        # Of the current invocation:
+        self.has_real = self.has_probe = False  # something real, or a probe, was accepted
+        self.is_misconfigured = False
+
+    @property
+    def works(self) -> bool:
+        return self.was_accepted and self.failures <= _MAX_FAILURES
+
+    def accept(self, *, is_probe: bool) -> None:
+        self.was_accepted, self.failures, self.needs_probe = True, 0, False
+        if is_probe:
+            self.has_probe, self.probes = True, self.probes + 1
+        else:
+            self.has_real, self.probes, self.holds = True, 0, 0
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A request that is still to be sent."""
+
+    request: Request
+    is_suspect: bool
+    not_before: float = 0.0
+    is_repeated: bool = False
+    error: PurgeError | None = None  # of a larger request that it was part of
+    messages: int = field(init=False)
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.messages, self.size = self.request.messages, self.request.size
+
+
+@dataclass
+class _Run:
+    """One invocation; times are those of `Clock.now`."""
+
+    pending: list[_Pending]
+    deadline: float
+    failing_until: float  # once something has failed, no new request is sent after this
+    metrics: observe.Metrics
+    has_failed: bool = False
+    accepted: dict[Purge, float] = field(default_factory=dict)
+    failures: dict[Purge, Failure] = field(default_factory=dict)
 
 
 class Purger:
-    """Brings purges to Cloudflare and says of each how it ended."""
+    """Sends requests; it remembers its zones as long as the environment is warm."""
 
-    def __init__(self, config: Config, cloudflare: Cloudflare, token: Token, clock: Clock) -> None:
-        self._limit = config.urls_per_request
+    def __init__(self, config: Config, cloudflare: Cloudflare, token: ApiToken, budget: Budget, clock: Clock) -> None:
+        self._config = config
         self._cloudflare = cloudflare
         self._token = token
+        self._budget = budget
         self._clock = clock
-        self._pace = Pace(config)
-        self._suspects = Suspects()
-        self.is_failing = False  # the last request did not get through, and not for its items' sake
+        self._zones: dict[Group, _Zone] = {}
+        self._latency = 0.0  # seconds that the last accepted request took
+        self._has_condemned = False  # an item by a probe's word alone
+        self._grace_until = 0.0
 
-    def fits(self, purges: Sequence[Purge], seconds: float) -> bool:
-        """Tell whether purges that only count when all are accepted ever can be, in half of an invocation's time."""
-        if len(purges) <= self._limit:
-            return True
-        load = Load(self._limit)
-        load.add(purges)
-        return load.count <= 1 or self._seconds_for(load, None) <= seconds / 2
+    def send(self, requests: Sequence[Request], deadline: float, metrics: observe.Metrics) -> Outcomes:
+        """Send requests until each purge is accepted or has a failure; `deadline` is a time of `Clock.now`."""
+        for zone in self._zones.values():
+            zone.has_real = zone.has_probe = zone.is_misconfigured = False
+        pending = [_Pending(request, request.is_suspect) for request in requests]
+        run = _Run(pending, deadline, self._clock.now() + _FAILING_TIME, metrics)
+        while self._return_what_must_wait(run):
+            now = self._clock.now()
+            # Fresh messages before suspects, and requests of one size before smaller ones.
+            each = min(
+                run.pending, key=lambda each: (self._ready_at(each, now), each.is_suspect, -each.messages, -each.size)
+            )
+            self._clock.sleep(max(0.0, self._ready_at(each, now) - now))
+            zone = self._zone(each.request)
+            if not zone.needs_probe or self._probe(each.request, zone, run):
+                self._send(each, zone, run)
+        metrics.purged += len(run.accepted)
+        metrics.misconfigured += sum(zone.is_misconfigured for zone in self._zones.values())
+        return Outcomes(run.accepted, run.failures)
 
-    def has_time_for(self, load: Load, more: int, deadline: float) -> bool:
-        """Tell whether a load and so many more requests can be sent now, in most of the time that is left."""
+    def _zone(self, request: Request) -> _Zone:
+        return self._zones.setdefault(request.group, _Zone())
+
+    def _held_until(self, each: _Pending) -> float:
+        zone = self._zone(each.request)
+        return max(zone.held_until, zone.suspects_held_until if each.is_suspect else 0.0)
+
+    def _ready_at(self, each: _Pending, now: float) -> float:
+        return max(self._held_until(each), each.not_before, now + self._budget.wait(now, each.request.cost))
+
+    def _return_what_must_wait(self, run: _Run) -> bool:
+        """Give a failure to what cannot be sent in this invocation; tell whether anything is left."""
         now = self._clock.now()
-        return self._seconds_for(load, now, more) <= _USABLE * (deadline - now)
+        limit = min(run.deadline - _MIN_TIMEOUT, run.failing_until if run.has_failed else run.deadline)
+        returned: dict[Failure, list[_Pending]] = {}
+        for each in run.pending:
+            zone, hold = self._zone(each.request), self._held_until(each) - now
+            if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or now + hold > limit):
+                failure = Failure(Why.HOLD, zone.error, hold)
+            elif self._ready_at(each, now) > limit:
+                failure = Failure(Why.TIME, NotTried("No time was left."))
+            else:
+                continue
+            if each.error is not None and zone.held_until <= now:  # it was part of a request that failed
+                failure = Failure(Why.OWN, each.error)
+            returned.setdefault(failure, []).append(each)
+        for failure, group in returned.items():
+            self._fail(group, failure, run)
+        return bool(run.pending)
 
-    def is_short_of_requests(self, load: Load) -> bool:
-        """Tell whether requests have become so few that none of them should go half empty."""
-        return self._pace.is_scarce(load, self._clock.now())
+    def _send(self, each: _Pending, zone: _Zone, run: _Run) -> None:
+        is_short = each.is_suspect or each.messages > 1
+        timeout = min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
+        error = self._ask(each.request, timeout, run)
+        if error is None:
+            zone.accept(is_probe=False)
+            run.pending.remove(each)
+            run.accepted.update(dict.fromkeys(each.request.purges, self._clock.wall()))
+            _log_purged(each.request)
+        elif isinstance(error, NotTried):
+            self._fail([each], Failure(Why.TIME, error), run)
+        elif isinstance(error, Rejected):
+            self._isolate(each, error, run, is_suspect=each.is_suspect)
+        else:
+            run.has_failed = True
+            zone.failures, zone.error = zone.failures + 1, error
+            self._judge(each, error, zone, run)
 
-    def _seconds_for(self, load: Load, now: float | None, more: int = 0) -> float:
-        return max(self._pace.seconds_for(load, now, more), (load.count + more) * _USUAL_LATENCY)
+    def _judge(self, each: _Pending, error: PurgeError, zone: _Zone, run: _Run) -> None:
+        """Decide whether a failure is the zone's or that of what was sent."""
+        if _asks_to_wait(error) or (isinstance(error, Misconfigured) and not isinstance(error, Unauthorized)):
+            self._hold(zone, error)
+            return
+        works = zone.works and (zone.has_real or zone.has_probe or not isinstance(error, Unauthorized))
+        if not works and not self._probe(each.request, zone, run):
+            return
+        if not each.is_suspect and not each.is_repeated and not isinstance(error, TimedOut):
+            each.is_repeated, each.not_before = True, self._clock.now() + _REPEAT_AFTER
+            return
+        if isinstance(error, Unexplained) and each.size == 1:
+            # By a probe's word alone once in an environment: a fault of Cloudflare's may spare the probe.
+            if not (zone.has_real or zone.has_probe or self._probe(each.request, zone, run)):
+                return
+            if zone.has_real or not self._has_condemned:
+                self._has_condemned = self._has_condemned or not zone.has_real
+                error = Rejected(str(error), "RejectedByCloudflare")
+        self._isolate(each, error, run, is_suspect=True)
+        if zone.probes >= _MAX_PROBES:
+            zone.suspects_held_until = self._clock.now() + self._next_hold(zone)
 
-    def run(
-        self, purges: Iterable[Purge], deadline: float, metrics: Metrics
-    ) -> Iterator[tuple[Request, PurgeError | None]]:
-        """Yield every purge once, in a request with its outcome: None for accepted, else why not.
+    def _isolate(self, each: _Pending, error: PurgeError, run: _Run, *, is_suspect: bool) -> None:
+        """Halve a request until what failed stands alone."""
+        if each.size == 1:
+            self._fail([each], Failure(Why.ITEM if isinstance(error, Rejected) else Why.OWN, error), run)
+            return
+        run.pending.remove(each)
+        cause = None if isinstance(error, Rejected) else error
+        run.pending += [_Pending(half, is_suspect, error=cause) for half in each.request.halves()]
 
-        Zones and kinds take turns, and one that has to wait lets the others go first. A rejected request is halved
-        until the bad purge stands alone, or until it is clear that a host is not the zone's. What else is wrong with a
-        zone holds for the rest of its purges of that kind in this run: it is not asked again. `deadline` is in
-        seconds since the epoch.
-        """
-        lanes = self._lanes(purges)
-        while lanes:
-            lane = min(lanes, key=lambda lane: (self._ready_at(lane), lane.sent))
-            request = lane.pending[-1]
-            error = self._outcome(request, lane, deadline, metrics)
-            if error is None or isinstance(error, Rejected):
-                lane.pending.pop()
-                lane.tries, lane.has_fresh_token = 0, False
-                if error is not None and len(request.purges) > 1:
-                    halves = request.halves()
-                    self._suspects.add(halves, self._clock.now())
-                    lane.pending += reversed(halves)
-                else:
-                    for ended in (request, *lane.end(request, error)):
-                        yield _reported(ended, error)
-                    if error is None:
-                        self._suspects.clear(request)
-            elif not self._may_go_on(lane, error, lanes, deadline):
-                for rest in reversed(lane.pending):
-                    yield _reported(rest, error)
-                lane.pending.clear()
-            lanes = [lane for lane in lanes if lane.pending]
+    def _probe(self, request: Request, zone: _Zone, run: _Run) -> bool:
+        """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
+        from cf_purge.doctor import probe_for
 
-    def _lanes(self, purges: Iterable[Purge]) -> list[Lane]:
-        lanes: dict[tuple[Zone, str], Lane] = {}
-        for request in self._suspects.requests_for(purges, self._limit, self._clock.now()):
-            lanes.setdefault((request.zone, request.kind), Lane()).pending.insert(0, request)
-        return list(lanes.values())
-
-    def _ready_at(self, lane: Lane) -> float:
-        """Return when a lane's next request may go, in seconds since the epoch."""
-        now = self._clock.now()
-        return max(lane.due, now + self._pace.wait(now, lane.pending[-1]))
-
-    def _outcome(self, request: Request, lane: Lane, deadline: float, metrics: Metrics) -> PurgeError | None:
-        try:
-            self._try(request, lane, deadline, metrics)
-        except PurgeError as error:
-            if not isinstance(error, Misconfigured) or lane.has_fresh_token:
-                return error
+        probe = probe_for(request, self._config)
+        error = self._ask(probe, LONG_TIMEOUT, run)
+        if isinstance(error, Unauthorized) and not _asks_to_wait(error):
             try:
-                # The token may have been rotated while this environment was warm.
-                self._token.refresh(deadline)
+                if self._token.read_again(run.deadline):
+                    error = self._ask(probe, LONG_TIMEOUT, run)
             except PurgeError as obstacle:
-                return obstacle
-            lane.has_fresh_token, lane.tries = True, 0
-            return self._outcome(request, lane, deadline, metrics)
+                error = obstacle
+        if error is None or isinstance(error, Rejected):
+            zone.accept(is_probe=True)
+            return True
+        run.has_failed = True
+        self._hold(zone, error)
+        return False
+
+    def _hold(self, zone: _Zone, error: PurgeError) -> None:
+        """Send nothing to a zone for a while, then a probe first."""
+        now, named = self._clock.now(), error.retry_after if isinstance(error, Transient) else None
+        seconds = min(MAX_WAIT, max(named or 0.0, self._next_hold(zone)))
+        zone.held_until, zone.needs_probe, zone.error = now + seconds, True, error
+        if named is not None:
+            self._grace_until = max(self._grace_until, zone.held_until + _GRACE)
+        zone.is_misconfigured = isinstance(error, Misconfigured) and now >= self._grace_until
+
+    def _next_hold(self, zone: _Zone) -> float:
+        zone.holds += 1
+        return min(_LAST_HOLD, _FIRST_HOLD * 2.0 ** min(zone.holds - 1, 10))
+
+    def _ask(self, request: Request, timeout: float, run: _Run) -> PurgeError | None:
+        """Send one request as soon as the budget allows; return None if it is accepted."""
+        now = self._clock.now()
+        wait = self._budget.wait(now, request.cost)
+        if now + wait + _MIN_TIMEOUT > run.deadline:
+            return NotTried("No time was left.")
+        self._clock.sleep(wait)
+        try:
+            token = self._token.get(run.deadline)
+            began = self._clock.now()
+            if run.deadline - began < _MIN_TIMEOUT:
+                raise NotTried("No time was left.")
+            self._budget.take(request.cost)
+            run.metrics.requests += 1
+            self._cloudflare.send(request, token, min(timeout, run.deadline - began))
+        except PurgeError as error:
+            run.metrics.rate_limited += isinstance(error, RateLimited)
+            return error
+        self._latency = self._clock.now() - began
+        self._token.note_accepted()
         return None
 
-    def _may_go_on(self, lane: Lane, error: PurgeError, lanes: Iterable[Lane], deadline: float) -> bool:
-        """Tell whether a lane's request is to be tried again, and choose when."""
-        if not isinstance(error, Transient):
-            return False
-        now = self._clock.now()
-        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2**lane.tries) * (0.5 + self._clock.random())
-        wait = backoff if error.retry_after is None else error.retry_after
-        lane.tries += 1
-        if lane.tries == TRIES or now + wait + _SHORTEST_REQUEST > deadline:
-            return False
-        log.debug("trying again", reason=str(error), wait_seconds=round(wait, 3), attempt=lane.tries)
-        zone = lane.pending[-1].zone
-        for other in lanes:
-            # A limit is one kind's; whatever else it is, it is most likely the zone's.
-            if other is lane or (not isinstance(error, RateLimited) and other.pending[-1].zone == zone):
-                other.due = max(other.due, now + wait)
-        return True
-
-    def _try(self, request: Request, lane: Lane, deadline: float, metrics: Metrics) -> None:
-        now, ready_at = self._clock.now(), self._ready_at(lane)
-        if ready_at + _SHORTEST_REQUEST > deadline:
-            if self._pace.is_held(request, now):
-                raise Transient("Cloudflare has asked to wait.", ready_at - now)
-            raise OutOfTime("No time is left in this invocation.", ready_at - now or None)
-        try:
-            self._clock.sleep(ready_at - now)
-            token = self._token.get(deadline)
-            left = deadline - self._clock.now()
-            if left < _SHORTEST_REQUEST / 2:  # the token took it
-                raise OutOfTime("No time is left in this invocation.")
-            self._pace.take(request)
-            lane.sent += 1
-            metrics.requests += 1
-            quota = self._cloudflare.send(request, token, min(REQUEST_TIMEOUT, left))
-        except PurgeError as error:
-            self.is_failing = not isinstance(error, Rejected)
-            if isinstance(error, RateLimited):
-                metrics.rate_limited += 1
-                if error.retry_after is not None:
-                    self._pace.hold(request, error.retry_after, self._clock.now())
-            raise
-        self.is_failing = False
-        if quota is not None:
-            self._pace.heed(request, quota, self._clock.now())
-
-
-def _reported(request: Request, error: PurgeError | None) -> tuple[Request, PurgeError | None]:
-    items = [purge.shown for purge in request.purges]
-    zone, kind = str(request.zone), "urls" if request.kind == FILES else request.kind
-    if error is None:
-        for part in log.parts(items):
-            log.info("purged", zone_id=zone, **{kind: part})
-    else:
-        log.error(
+    def _fail(self, group: list[_Pending], failure: Failure, run: _Run) -> None:
+        for each in group:
+            run.pending.remove(each)
+            run.failures.update(dict.fromkeys(each.request.purges, failure))
+        first = group[0].request
+        observe.error(
             "not purged",
-            kind=type(error).__name__,
-            reason=str(error),
-            zone_id=zone,
-            **{kind: len(items), "first": items[0]},
+            kind=type(failure.error).__name__,
+            reason=str(failure.error),
+            zone_id=str(first.zone),
+            count=sum(each.size for each in group),
+            first=first.purges[0].shown,
         )
-    return request, error
+
+
+def _asks_to_wait(error: PurgeError) -> bool:
+    return isinstance(error, RateLimited) or (isinstance(error, Transient) and error.retry_after is not None)
+
+
+def _log_purged(request: Request) -> None:
+    kind = "urls" if request.kind == FILES else request.kind
+    for part in observe.parts([purge.shown for purge in request.purges]):
+        observe.info("purged", zone_id=str(request.zone), **{kind: part})

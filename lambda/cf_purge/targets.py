@@ -1,72 +1,110 @@
-"""Changes → purges: what does Cloudflare hold of this key? Pure."""
+"""Changes → purges: which copies of a key Cloudflare can hold. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import quote
 
-from cf_purge.config import HOST, Config, Target
+from cf_purge.config import HOST, Config, Target, Zone
 from cf_purge.errors import Rejected
-from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
+from cf_purge.spelling import spellings
 
-# Clients disagree on what to encode in a path and Cloudflare keeps a copy per spelling, so every distinct one
-# is purged. `quote` leaves letters, digits and _.-~ alone; "%", "?" and "#" are in none of these, so always encoded.
-_SPELLINGS = (
-    "/!$&'()*+,;=:@",  # RFC 3986 section 3.3 path literals: browsers, curl
-    "/",  # everything encoded: S3's own SDKs
-    "/!*'()",  # ECMAScript's encodeURIComponent
-)
-_PLAIN = re.compile(r"[A-Za-z0-9_.\-~/]*")
+# The kinds are the fields of the request's body: https://developers.cloudflare.com/api/resources/cache/methods/purge/
+FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts", "purge_everything"
+MAX_SLASHES = 31  # in a prefix
+MAX_TAG = 1024  # characters
+
 _DOT_SEGMENTS = frozenset((".", ".."))
 _PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|ext)\}")
 # A tag is printable ASCII without spaces, and a comma ends it in the header that sets it.
 _IN_TAGS = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
-MAX_SLASHES = 31  # in a prefix
 
 
-def purges_for(key: str, bucket: str | None, config: Config) -> list[Purge]:
-    """Return the purges of one decoded key; none when it is filtered out or below no target.
+class Purge(NamedTuple):
+    """One item of a request.
+
+    `item` is, by kind: an absolute percent-encoded URL; `host/path` without a scheme; a tag; a host; "".
+    """
+
+    zone: Zone
+    kind: str
+    item: str
+    headers: tuple[tuple[str, str], ...] = ()  # of a URL: the copy for requests with these
+
+    @property
+    def host(self) -> str:
+        """The host it is about; "" for a tag and for everything."""
+        if self.kind == FILES:
+            return self.item.partition("://")[2].partition("/")[0]
+        return self.item.partition("/")[0] if self.kind in (PREFIXES, HOSTS) else ""
+
+    @property
+    def shown(self) -> object:
+        """As Cloudflare is sent it; everything, as the manual event has it."""
+        if self.kind == EVERYTHING:
+            environment = {"environment_id": self.zone.environment_id} if self.zone.environment_id else {}
+            return {"everything": True, "zone_id": self.zone.id, **environment}
+        return {"url": self.item, "headers": dict(self.headers)} if self.headers else self.item
+
+
+def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
+    """Yield the purges of one decoded key in one target; none when the target does not serve it.
 
     Raises:
-        Rejected: the object lies in a bucket that is not configured.
+        Rejected: a tag is longer than Cloudflare accepts.
     """
-    bucket = checked_bucket(bucket, config)
-    if not config.keys.takes(key):
-        return []
-    purges: list[Purge] = []
-    for target in config.targets:
-        purges += purges_at(target, key, bucket)
-    return purges
-
-
-def purges_at(target: Target, key: str, bucket: str) -> list[Purge]:
-    """Return the purges of one decoded key in one target, each once; none when it is not below the target."""
     path = path_of(key, target)
     if path is None:
-        return []
-    purges = _purges_of(target, path, key, bucket)
-    return purges if len(purges) < 2 else list(dict.fromkeys(purges))
+        return
+    zone, hosts, pages = target.zone, hosts_of(target, bucket), _pages_of(path, target)
+    if target.purge_by == "everything":
+        yield Purge(zone, EVERYTHING, "")
+    elif target.purge_by == "host":
+        for host in hosts:
+            yield Purge(zone, HOSTS, host)
+    elif target.purge_by == "tag":
+        for template in target.tags:
+            if tag := _tag_of(template, key, bucket):
+                yield Purge(zone, TAGS, tag)
+    # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
+    elif target.purge_by == "url" or not path or path.endswith("/"):
+        yield from _urls(target, hosts, [path, *pages])
+    else:
+        for spelling in spellings(path):
+            for host in hosts:
+                yield Purge(zone, PREFIXES, _prefix(host, spelling))
+        yield from _urls(target, hosts, pages)
 
 
-def within(config: Config, zone_id: str | None) -> Config:
-    """Return the configuration with the targets of one zone only; None is all of them.
+def whole_of(target: Target, bucket: str) -> list[Purge]:
+    """Return the prefix purges that cover a target: its `path_prefix` on each of its hosts."""
+    folders = spellings(target.path_prefix)
+    return [Purge(target.zone, PREFIXES, f"{host}/{folder}") for host in hosts_of(target, bucket) for folder in folders]
+
+
+def within(config: Config, zone_id: str | None) -> tuple[Target, ...]:
+    """Return the targets of one zone, or all of them for None.
 
     Raises:
         Rejected: no target has that zone.
     """
     if zone_id is None:
-        return config
+        return config.targets
     targets = tuple(target for target in config.targets if target.zone.id == zone_id.lower())
     if not targets:
-        raise Rejected(f"{zone_id[:64]!r} is the zone of no target: add it to targets[*].zone_id.", "ForeignZone")
-    return config._replace(targets=targets)
+        raise Rejected(
+            f"Zone {zone_id[:64]!r} is not configured in any target: add it to targets[*].zone_id.", "ForeignZone"
+        )
+    return targets
 
 
 def checked_bucket(bucket: str | None, config: Config) -> str:
     """Return the name of the bucket that an event is about.
 
     Raises:
-        Rejected: it is not the configured one, none at all, or not said where any would do.
+        Rejected: it is not the configured one, invalid, or missing where any bucket is accepted.
     """
     own = config.bucket
     if own is not None:
@@ -74,41 +112,10 @@ def checked_bucket(bucket: str | None, config: Config) -> str:
             raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {own}.", "ForeignBucket")
         return own
     if not bucket:
-        raise Rejected('Say which bucket it is about: add "bucket" to the event.', "UnknownEvent")
+        raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
     if not HOST.fullmatch(bucket.lower()):
-        raise Rejected(f"{bucket[:256]!r} is no bucket's name.", "ForeignBucket")
+        raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
     return bucket
-
-
-def _purges_of(target: Target, path: str, key: str, bucket: str) -> list[Purge]:
-    hosts, pages = hosts_of(target, bucket), pages_of(path, target)
-    if target.purge_by == "url":
-        return _urls(target, hosts, [path, *pages])
-    zone = target.zone
-    if target.purge_by == "everything":
-        return [Purge(zone, EVERYTHING, "")]
-    if target.purge_by == "host":
-        return [Purge(zone, HOSTS, host) for host in hosts]
-    if target.purge_by == "tag":
-        tags = (tag_of(template, key, bucket) for template in target.tags)
-        return [Purge(zone, TAGS, tag) for tag in tags if tag]
-    # As a prefix "/a/" would take all of the folder, and "/b" whatever begins like it.
-    if not path or path.endswith("/"):
-        return _urls(target, hosts, [path, *pages])
-    prefixes = [Purge(zone, PREFIXES, _prefix(host, spelling)) for host in hosts for spelling in spellings(path)]
-    return prefixes + _urls(target, hosts, pages)
-
-
-def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> list[Purge]:
-    zone, variants = target.zone, ((), *target.header_variants)
-    return [
-        Purge(zone, FILES, f"{scheme}://{host}/{spelling}", headers)
-        for path in paths
-        for spelling in spellings(path)
-        for host in hosts
-        for scheme in target.schemes
-        for headers in variants
-    ]
 
 
 def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:
@@ -117,26 +124,36 @@ def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:
 
 
 def path_of(key: str, target: Target) -> str | None:
-    """Return the decoded path, without the leading slash, under which a target serves a decoded key; None: it does not.
+    """Return the decoded path, without the leading slash, at which a target serves a decoded key; None: it does not.
 
-    Folder markers ("a/") are no pages unless "" is an index document. Keys with a dot segment are reachable by
-    no client: browsers and Cloudflare resolve it away (RFC 3986 section 5.2.4).
+    Folder markers ("a/") are no pages unless "" is an index document. Keys with a dot segment are out of reach:
+    browsers and Cloudflare remove it (RFC 3986 section 5.2.4).
     """
     if not key.startswith(target.key_prefix):
         return None
     path = target.path_prefix + key[len(target.key_prefix) :]
     is_marker = path.endswith("/") or not path
-    if (is_marker and "" not in target.index_documents) or _has_dot_segment(path):
+    if (is_marker and "" not in target.index_documents) or has_dot_segment(path):
         return None
     return path
 
 
-def _has_dot_segment(path: str) -> bool:
+def has_dot_segment(path: str) -> bool:
     return not _DOT_SEGMENTS.isdisjoint(path.split("/"))
 
 
-def pages_of(path: str, target: Target) -> list[str]:
-    """Return the other paths under which a target serves the same object: its folder, its clean URLs."""
+def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[Purge]:
+    zone, schemes, variants = target.zone, target.schemes, ((), *target.header_variants)
+    for path in paths:
+        for spelling in spellings(path):
+            for host in hosts:
+                for scheme in schemes:
+                    for headers in variants:
+                        yield Purge(zone, FILES, f"{scheme}://{host}/{spelling}", headers)
+
+
+def _pages_of(path: str, target: Target) -> list[str]:
+    """Return the other paths at which a target serves the same object: its folder, its clean URLs."""
     folder, slash, name = path.rpartition("/")
     if name in target.index_documents:
         pages = [f"{folder}{slash}"] if name else []
@@ -145,29 +162,29 @@ def pages_of(path: str, target: Target) -> list[str]:
         pages = [path.removesuffix(".html")]
     else:
         return []
-    # The folder that is the target's own root has its clean URL outside of the target.
-    return [page for page in pages if page.startswith(target.path_prefix) and not _has_dot_segment(page)]
+    # The clean URL of the target's own root lies outside of the target.
+    return [page for page in pages if page.startswith(target.path_prefix) and not has_dot_segment(page)]
 
 
-def spellings(path: str) -> list[str]:
-    """Return the distinct percent-encodings of a decoded path that clients send (UTF-8, upper-case hex)."""
-    if _PLAIN.fullmatch(path):
-        return [path]
-    return list(dict.fromkeys(quote(path, safe=safe) for safe in _SPELLINGS))
-
-
-def tag_of(template: str, key: str, bucket: str) -> str:
-    """Fill a tag template from a decoded key; what a tag cannot hold is percent-encoded.
+def _tag_of(template: str, key: str, bucket: str) -> str:
+    """Fill a tag template from a decoded key; characters that a tag cannot have are percent-encoded.
 
     `a/b.css` has the `{dir}` a, the `{name}` b.css and the `{ext}` css.
     """
     folder, _, name = key.rpartition("/")
     stem, _, extension = name.rpartition(".")
     values = {"bucket": bucket, "key": key, "dir": folder, "name": name, "ext": extension if stem else ""}
-    return _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=_IN_TAGS), template)
+    tag = _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=_IN_TAGS), template)
+    if len(tag) > MAX_TAG:
+        raise Rejected(
+            f"The tag {template!r} of {key[:256]!r} has {len(tag)} characters, Cloudflare accepts {MAX_TAG}:"
+            " use a shorter template, such as {dir}.",
+            "MalformedTag",
+        )
+    return tag
 
 
 def _prefix(host: str, spelling: str) -> str:
-    """`host/path`; of a path deeper than Cloudflare takes, the deepest folder it does."""
+    """`host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
     parts = f"{host}/{spelling}".split("/")
     return "/".join(parts if len(parts) <= MAX_SLASHES + 1 else [*parts[:MAX_SLASHES], ""])

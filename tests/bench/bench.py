@@ -22,7 +22,7 @@ from tests.bench.stand_in import StandIn
 from tests.simulation import certificates
 from tests.simulation.cloudflare import process as cloudflare
 from tests.simulation.cloudflare.client import ApiRequest, Control, Visitor
-from tests.unit import factories
+from tests.support import factories
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS, LIMIT = "cf_purge", "limit"

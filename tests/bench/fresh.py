@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from tests.bench.bench import OURS, SITE, Bench
 from tests.bench.figures import Figure, median_of
 from tests.bench.process import Failed, Process
-from tests.unit import factories
+from tests.support import factories
 
 API_LATENCY = 250  # milliseconds: the median that Cloudflare publishes for a purge by URL
 _KEY = "fresh/site.css"

@@ -11,7 +11,7 @@ from random import Random
 from tests.bench.bench import LIMIT, OURS, SITE, Bench
 from tests.bench.figures import Figure, median_of, ratio_of
 from tests.bench.process import Failed, Reply
-from tests.unit import factories
+from tests.support import factories
 
 PER_EVENT, AT_IMPORT = "per_event", "at_import"
 FUNCTIONS = (OURS, PER_EVENT, AT_IMPORT)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tests.bench.bench import HOSTS, OURS, SITE, Bench
 from tests.bench.figures import Figure, median_of
 from tests.bench.process import Failed
-from tests.unit import factories
+from tests.support import factories
 
 MOST_MEMORY, MOST_CPU = 128.0, 1000.0  # MB; milliseconds for one message
 _MESSAGE = 256 << 10  # bytes, at most, of what the inputs below send by hand

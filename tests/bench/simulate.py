@@ -20,9 +20,9 @@ sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT)]  # as pyproject.toml tells py
 
 from tests.bench.figures import write  # noqa: E402
 from tests.simulation.cloudflare.plans import PLANS  # noqa: E402
-from tests.unit.factories import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE, document, s3_event, target  # noqa: E402
-from tests.virtual.network import Call, Fault, json_answer  # noqa: E402
-from tests.virtual.world import START, World  # noqa: E402
+from tests.support.factories import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE, document, s3_event, target  # noqa: E402
+from tests.support.virtual.network import Call, Fault, json_answer  # noqa: E402
+from tests.support.virtual.world import START, World  # noqa: E402
 
 UPLOADS_PER_SECOND = 3_500  # what S3 takes for one prefix
 _DIGITS = 8  # of an object's number, at the end of its key

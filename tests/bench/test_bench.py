@@ -13,7 +13,7 @@ from tests.bench import cost, fresh, latency, memory
 from tests.bench.__main__ import requests
 from tests.bench.bench import LIMIT, OURS, ROOT, SITE, Bench, running
 from tests.bench.process import Failed
-from tests.unit import factories
+from tests.support import factories
 
 # A tenth above what is counted with Python 3.11, which counts most.
 COLD = {"modules": 95, "instructions": 735_000, "TLS contexts": 1}

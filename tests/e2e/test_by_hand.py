@@ -21,11 +21,11 @@ def test_keys_are_purged_and_said(site: Site) -> None:
     assert error is None
     assert answer == {
         "success": True,
-        "invalidations": [url("by%20hand.html")],
+        "invalidations": [url("by%20hand.html"), url("by+hand.html")],
         "skipped": ["drafts/x.html"],
         "requests": 1,
     }
-    assert site.purged_urls() == [url("by%20hand.html")]
+    assert site.purged_urls() == [url("by%20hand.html"), url("by+hand.html")]
 
 
 def test_urls_are_purged_as_they_are(site: Site) -> None:
@@ -48,8 +48,8 @@ def test_an_s3_event_that_comes_without_a_queue_is_purged(site: Site) -> None:
     answer, error = site.invoke({"Records": [record]})
 
     assert error is None
-    assert answer["invalidations"] == [url("direct%20delivery.html")]
-    assert site.purged_urls() == [url("direct%20delivery.html")]
+    assert answer["invalidations"] == [url("direct%20delivery.html"), url("direct+delivery.html")]
+    assert site.purged_urls() == [url("direct%20delivery.html"), url("direct+delivery.html")]
 
 
 def test_a_dry_run_asks_cloudflare_for_nothing(site: Site) -> None:

@@ -86,7 +86,7 @@ def test_an_excluded_key_is_left_alone(site: Site) -> None:
 
     assert site.reads("drafts/plan.html") == (200, "draft 1", "HIT")
     assert site.purged_urls() == [url("other.html")]
-    assert site.log_line(before, "skipped")["key"] == "drafts/plan.html"
+    assert site.log_line(before, "skipped")["keys"] == ["drafts/plan.html"]
 
 
 def test_an_event_through_sns_is_understood(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""How many inputs, from which seed; both are printed, so that whatever is found is found again."""
+"""How many inputs, from which seed; both are printed, so that a finding can be reproduced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Verbosity
 
-from cf_purge import log
+from cf_purge import observe
 from tests.fuzz.laws import inputs
 
 _DEFAULT = 2000
@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.allow_hosts([]))
-    # It would hide what was found.
+    # The warning would hide the finding.
     item.add_marker(pytest.mark.filterwarnings("ignore:Generating overly large repr"))
 
 
@@ -51,10 +51,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     counted = ", ".join(f"{name}: {count}" for name, count in inputs.items())
     seed = config.stash[_SEED]
-    terminalreporter.write_line(f"{inputs.total()} inputs ({counted}); again with --hypothesis-seed={seed}")
+    terminalreporter.write_line(f"{inputs.total()} inputs ({counted}); repeat with --hypothesis-seed={seed}")
 
 
 @pytest.fixture(autouse=True)
 def _log_at_info() -> Iterator[None]:
     yield
-    log.set_level("INFO")
+    observe.set_level("INFO")

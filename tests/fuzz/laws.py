@@ -1,8 +1,9 @@
-"""What holds whatever comes in."""
+"""What holds for every input."""
 
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -10,21 +11,21 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from cf_purge.errors import PurgeError
-from cf_purge.purge import EVERYTHING, FILES, HOSTS, PREFIXES
-from tests.unit.factories import DLQ_ARN, TOKEN
-from tests.unit.fakes import Reply, Sent, World, answer
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES
+from tests.support.factories import DLQ_ARN, TOKEN
+from tests.support.fakes import Reply, Sent, World, answer
 
 inputs: Counter[str] = Counter()  # by law
 
 _SUMMARY = {"success", "invalidations", "skipped", "requests", "dry_run", "check"}
-_CODES = {"UnknownEvent", "TooLarge", "RejectedByCloudflare"} | {
-    f"Foreign{each}" for each in ("Bucket", "Host", "Zone")
-}
-_CODES |= {f"Malformed{each}" for each in ("Url", "Prefix", "Tag", "Host")}
+# Nothing fails here, so no message is given up or rejected by Cloudflare.
+_CODES = {"UnknownEvent", "TooLarge", "OutsideTargets"} | {f"Foreign{each}" for each in ("Bucket", "Host", "Zone")}
+_CODES |= {f"Malformed{each}" for each in ("Key", "Url", "Prefix", "Tag", "Host")}
+_MAX_ITEMS = 1000  # of a message
 
 
 class Fuzzed(World):
-    """A world without a fault; its dead-letter queue takes what no real one would, as nothing else is wrong."""
+    """A world without faults; its dead-letter queue takes what a real one would refuse."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
@@ -40,7 +41,7 @@ class Fuzzed(World):
         return self._always(sent)
 
     def outcome(self, event: Any) -> dict[str, Any] | PurgeError:
-        """What invoking it ends in; whatever is raised that is none of ours ends the test."""
+        """Return the result or the error of an invocation; an exception of another kind fails the test."""
         try:
             return self.invoke(event)
         except PurgeError as error:
@@ -48,7 +49,7 @@ class Fuzzed(World):
 
 
 def assert_lawful(world: Fuzzed, outcome: dict[str, Any] | PurgeError, bodies: list[Any]) -> None:
-    """Nothing outside of the configuration, nothing but what may be sent, no token, no forged line, no surprise."""
+    """Nothing outside of the configuration, nothing malformed, no token, no forged line, no unexpected error."""
     assert_within_configuration(world, bodies)
     assert world.cloudflare.malformed == []
     lines = [json.loads(line) for line in world.output.splitlines()]
@@ -59,7 +60,7 @@ def assert_lawful(world: Fuzzed, outcome: dict[str, Any] | PurgeError, bodies: l
     for text in (json.dumps(outcome, default=str), raised, world.output, to_sqs):
         assert TOKEN not in text
     for code, reason in world.parked_reasons:
-        assert code in _CODES
+        assert code in _CODES, reason
         assert reason.strip()
         assert reason.isprintable()
 
@@ -95,18 +96,29 @@ def assert_within_configuration(world: Fuzzed, bodies: list[Any]) -> None:
             host, _, path = text.removeprefix("https://").removeprefix("http://").partition("/")
             here = [target for target in here if host in target["hosts"]]
             assert here, f"{host} is no configured host of {zone}"
-        if not named & {"urls", "prefixes", "hosts", "tags", "check"} and kind in (FILES, PREFIXES):
-            here = [target for target in here if path.startswith(target.get("path_prefix", ""))]
+        if kind in (FILES, PREFIXES):
+            here = [target for target in here if unquote(path).startswith(target["path_prefix"])]
             assert here, f"{text} is outside of every path_prefix"
-            assert any(_is_explained(path, target, keys) for target in here), f"nothing asked for {text}"
-        if not named & {"hosts"} and kind == HOSTS:
-            assert any(target["purge_by"] == "host" for target in here), "a host, and nobody asked for it"
+            assert any(_is_explained(path, target, keys) for target in here) or named & {"urls", "prefixes", "check"}
+        if kind == HOSTS and not any(target["purge_by"] == "host" for target in here):
+            assert "hosts" in named, "a host, and nobody asked for it"
+            assert any(not target["path_prefix"] for target in here), f"{text} is more than any target"
 
 
 def _is_explained(path: str, target: dict[str, Any], keys: set[str]) -> bool:
-    """A page or a folder is the beginning of the key it stands for."""
-    rest = unquote(path, errors="surrogatepass").removeprefix(target.get("path_prefix", ""))
-    return any(key.removeprefix(target.get("key_prefix", "")).startswith(rest) for key in keys)
+    """A page or a folder is the beginning of the key it stands for; a double slash may be merged."""
+    rests = {_merged(read(path).removeprefix(target["path_prefix"])) for read in (unquote, unquote_plus)}
+    wanted = {_merged(key.removeprefix(target["key_prefix"])) for key in keys}
+    return any(key.startswith(rest) for key in wanted for rest in rests)
+
+
+def _merged(path: str) -> str:
+    return re.sub("/+", "/", path).lstrip("/")
+
+
+def is_too_large(body: str) -> bool:
+    """Tell whether a message has a list of more items than it may have."""
+    return any(len(each) > _MAX_ITEMS for value in _dicts_in(body) for each in value.values() if isinstance(each, list))
 
 
 def _zone_of(target: dict[str, Any]) -> str:

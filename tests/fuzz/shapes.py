@@ -1,4 +1,4 @@
-"""Inputs that begin as AWS and Terraform write them, and then go wrong."""
+"""Inputs that begin as AWS and Terraform write them, and are then damaged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.unit.factories import (
+from tests.support.factories import (
     BUCKET,
     HOST,
     OTHER_ZONE,
@@ -26,10 +26,9 @@ from tests.unit.factories import (
     target,
 )
 
-Draw = Any
-
 OTHER_HOST = "assets.example.net"
 KEYS = ["index.html", "a.css", "img/(1)+ü.png", "blog/a/index.html", "blog/b.html", "blog/", "k" * 1024, "a b&c=d?#"]
+KEYS += ["blog//[x]/y z.html", "/blog/a.css", "https://www.example.com/a"]
 
 # ---- Values ----
 
@@ -58,7 +57,7 @@ values = (
 
 def _places(value: Any) -> list[tuple[Any, ...]]:
     places: list[tuple[Any, ...]] = [()]
-    pending = [((), value)]
+    pending: list[tuple[tuple[Any, ...], Any]] = [((), value)]
     while pending and len(places) < 200:
         path, each = pending.pop()
         items = each.items() if isinstance(each, dict) else enumerate(each) if isinstance(each, list) else ()
@@ -69,12 +68,13 @@ def _places(value: Any) -> list[tuple[Any, ...]]:
 
 
 @st.composite
-def mutated(draw: Draw, documents: st.SearchStrategy[Any], most: int = 3) -> Any:
+def mutated(draw: st.DrawFn, documents: st.SearchStrategy[Any], most: int = 3) -> Any:
     """A document with up to `most` of its fields replaced, removed, doubled, renamed or added."""
     value: Any = {"": copy.deepcopy(draw(documents))}
     for _ in range(draw(st.integers(0, most))):
         places = _places(value[""])
-        *path, name = ("", *places[draw(st.integers(0, len(places) - 1))])
+        place: tuple[Any, ...] = ("", *places[draw(st.integers(0, len(places) - 1))])
+        *path, name = place
         holder = value
         for step in path:
             holder = holder[step]
@@ -100,7 +100,10 @@ _FIELDS = [
 ]
 _keys = st.sampled_from(KEYS) | _texts
 _hosts = st.sampled_from([HOST, HOST.upper(), OTHER_HOST, "evil.example"]) | _texts
-_urls = st.builds("https://{}/{}".format, _hosts, _texts)
+_paths = st.sampled_from(
+    ["", "deep/er/", "deep/er", "Deep/er/", "deep/er/../", "deep%2Fer/", "deep/er/%2e%2e/", "/deep/er/"]
+)
+_urls = st.builds("https://{}/{}{}".format, _hosts, _paths, _texts)
 
 
 _zones = st.sampled_from([ZONE, ZONE, OTHER_ZONE, ZONE.upper(), "c" * 32])
@@ -108,7 +111,7 @@ _switches = st.sampled_from([True, True, True, False, 1, "true", [True]])
 
 
 @st.composite
-def _by_hand(draw: Draw) -> dict[str, Any]:
+def _by_hand(draw: st.DrawFn) -> dict[str, Any]:
     lists = {"keys": _keys, "urls": _urls, "prefixes": _urls.map(lambda url: url[8:]), "tags": _texts, "hosts": _hosts}
     fields: dict[str, st.SearchStrategy[Any]] = {name: st.lists(each, max_size=3) for name, each in lists.items()}
     fields |= {"everything": _switches, "check": _switches, "bucket": st.just(BUCKET), "zone_id": _zones}
@@ -133,12 +136,16 @@ named = st.one_of(
     st.fixed_dictionaries({"hosts": st.lists(_hosts, min_size=1, max_size=3)}),
     st.fixed_dictionaries({"prefixes": st.lists(_urls.map(lambda url: url[8:]), min_size=1, max_size=3)}),
 )
-to_empty = st.builds(lambda wish, zone: {"everything": wish, "zone_id": zone}, _switches, _zones)
+too_many = st.builds(
+    lambda key, count: {"keys": [key] * count}, st.sampled_from(KEYS[:4]), st.sampled_from([1001, 9999])
+)
+to_empty = st.builds(lambda switch, zone: {"everything": switch, "zone_id": zone}, _switches, _zones)
 _wrappers = st.sampled_from([sns_body, sns_event, failed_invocation, lambda event: {"Records": [event]}])
 events = mutated(
     _plain
     | _by_hand()
     | named
+    | too_many
     | to_empty
     | st.builds(lambda wrap, event: wrap(event), _wrappers, mutated(_plain, 1))
     | st.builds(lambda outer, inner, event: outer(inner(event)), _wrappers, _wrappers, _plain)
@@ -150,9 +157,9 @@ batches = mutated(st.builds(lambda bodies: sqs_event(*bodies), st.lists(events, 
 
 
 @st.composite
-def bodies(draw: Draw) -> str:
+def bodies(draw: st.DrawFn) -> str:
     """The body of a message: an event's JSON, or what was once."""
-    text = json.dumps(draw(events), ensure_ascii=draw(st.booleans()))
+    text: str = json.dumps(draw(events), ensure_ascii=draw(st.booleans()))
     match draw(
         st.sampled_from(["", "", "", "", "", "cut", "junk", "mark", "twice", "large", "digits", "bytes", "deep"])
     ):
@@ -187,7 +194,7 @@ good_bodies = st.builds(
 
 
 @st.composite
-def configurations(draw: Draw) -> dict[str, Any]:
+def configurations(draw: st.DrawFn) -> dict[str, Any]:
     """A configuration that Terraform could write."""
     kinds = st.sampled_from(["url", "url", "prefix", "tag", "host", "everything"])
 
@@ -199,7 +206,7 @@ def configurations(draw: Draw) -> dict[str, Any]:
             "clean_urls": clean,
             "environment_id": environment,
         }
-        tags = {"tags": ["{dir}", "f-{key}"]} if purge_by == "tag" else {}
+        tags = {"tags": ["{dir}", "{key}"]} if purge_by == "tag" else {}
         return target(**place, **fields, **tags, purge_by=purge_by)
 
     folders = st.tuples(st.sampled_from(["", "blog/"]), st.sampled_from(["", "deep/er/"]))

@@ -1,4 +1,4 @@
-"""Whatever comes in, each message on its own is purged or parked at once, and nobody else's fault."""
+"""Every message is purged or parked at its first receive, whatever it is and whatever is beside it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from tests.fuzz import shapes
-from tests.fuzz.laws import Fuzzed, assert_a_sentence, assert_lawful, assert_summary, inputs
-from tests.unit.factories import TOKEN, document, environment, flat_environment, s3_event, sqs_event, sqs_record
-from tests.unit.fakes import World
+from tests.fuzz.laws import Fuzzed, assert_a_sentence, assert_lawful, assert_summary, inputs, is_too_large
+from tests.support.factories import TOKEN, document, environment, flat_environment, s3_event, sqs_event, sqs_record
+from tests.support.fakes import World
 
 _messages = st.lists(
     st.tuples(st.just(True), shapes.good_bodies) | st.tuples(st.just(False), shapes.bodies()), max_size=5
@@ -49,11 +49,12 @@ def test_each_message_of_a_batch_is_purged_or_parked_on_its_first_receive(
 
 
 def assert_alone(config: dict[str, Any], body: str) -> tuple[set[Any], bool]:
-    """What a message has purged, and whether it is parked, without any neighbour."""
+    """Return what a message purges without neighbours, and whether it is parked."""
     world = Fuzzed({**config, "drain": 0})
     outcome = world.outcome(sqs_event(body))
     assert outcome == {"batchItemFailures": []}
     assert len(world.aws.parked) <= 1
+    assert not (is_too_large(body) and world.cloudflare.accepted)
     return set(world.cloudflare.accepted), bool(world.aws.parked)
 
 
@@ -89,7 +90,7 @@ def test_a_batch_that_no_queue_hands_over_is_answered_or_refused_as_a_whole(conf
 
 @pytest.mark.share(0.15)
 @given(shapes.mutated(shapes.configurations(), 3), st.sampled_from(shapes.KEYS))
-def test_any_configuration_is_taken_or_refused_in_a_sentence(config: Any, key: str) -> None:
+def test_any_configuration_is_accepted_or_refused_in_a_sentence(config: Any, key: str) -> None:
     inputs["configurations"] += 1
     text = json.dumps(config)
     try:
@@ -116,7 +117,7 @@ def test_any_configuration_is_taken_or_refused_in_a_sentence(config: Any, key: s
     )
 )
 @example({})
-def test_any_flat_variables_are_taken_or_refused_in_a_sentence(changes: dict[str, str]) -> None:
+def test_any_flat_variables_are_accepted_or_refused_in_a_sentence(changes: dict[str, str]) -> None:
     inputs["flat variables"] += 1
     try:
         world = World(environ=flat_environment(**changes))
@@ -132,7 +133,6 @@ def test_any_flat_variables_are_taken_or_refused_in_a_sentence(changes: dict[str
 
 
 def test_the_good_messages_of_the_fuzz_are_good() -> None:
-    """Else the laws about them would hold of nothing."""
     world = Fuzzed(document(targets=[{**document()["targets"][0], "purge_by": "url", "environment_id": None}]))
     assert world.outcome(sqs_event(s3_event(*shapes.KEYS))) == {"batchItemFailures": []}
     assert len(world.cloudflare.urls) >= len(shapes.KEYS) - 1

@@ -1,9 +1,10 @@
-"""The fuzz finds what it is there to find: a mistake built in is caught, by the part of the inputs that is about it."""
+"""A mistake that is built into the function is found, by the part of the inputs that is about it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -11,44 +12,43 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
-from cf_purge import by_hand, events, invocation, log, queue
-from cf_purge.errors import Rejected, Transient, UnknownEvent
-from cf_purge.invocation import Invocation
-from cf_purge.purge import EVERYTHING, Purge
+from cf_purge import events, manual, observe, plan, settle, sqs, targets
+from cf_purge.config import Target
+from cf_purge.errors import UnknownEvent
+from cf_purge.purger import Why
+from cf_purge.targets import EVERYTHING, Purge
 from tests.fuzz import shapes, test_fuzz
-from tests.unit.factories import TOKEN
+from tests.support.factories import TOKEN
 
 Patch = pytest.MonkeyPatch
 
-_checked_key, _asked_by, _purges_for = events._checked_key, events.asked_by, invocation.purges_for
-_fail, _collect = Invocation.fail, events._collect
+_parse, _checked_key, _loads = events.parse, events._checked_key, json.loads
+_make_task, _purges_at, _failures_of = plan.make_task, targets.purges_at, settle.failures_of
 
 
-def a_bad_message_raises(patch: Patch) -> None:
-    def asked_by(body: Any) -> Any:
+def a_bad_message_is_a_bug(patch: Patch) -> None:
+    def parse(document: object) -> events.Event:
         try:
-            return _asked_by(body)
+            return _parse(document)
         except UnknownEvent:
             raise SystemError from None
 
-    def read(self: Invocation, source: str, body: str) -> None:
-        self.plan(source, asked_by(body))
-
-    patch.setattr(Invocation, "read", read)
+    patch.setattr(plan, "parse", parse)
 
 
-def a_bad_message_is_retried(patch: Patch) -> None:
-    def fail(self: Invocation, source: str, error: Exception) -> None:
-        _fail(self, source, Transient(str(error)) if isinstance(error, Rejected) else error)
-
-    patch.setattr(Invocation, "fail", fail)
+def a_bad_message_is_returned(patch: Patch) -> None:
+    patch.setattr(settle, "failures_of", lambda *args: [each._replace(why=Why.OWN) for each in _failures_of(*args)])
 
 
 def a_bad_message_spoils_its_neighbours(patch: Patch) -> None:
-    def failure_of(self: Invocation, *_: object) -> Exception | None:
-        return next((error for errors in self._errors.values() for error in errors), None)
+    errors: list[Any] = []
 
-    patch.setattr(Invocation, "failure_of", failure_of)
+    def make_task(task_id: str, *args: Any) -> plan.Task:
+        task = _make_task(task_id, *args)
+        errors[:] = [error for error in (task.error, *errors) if error and task_id != "m0"]
+        return task._replace(error=errors[0] if errors else task.error)
+
+    patch.setattr(plan, "make_task", make_task)
 
 
 def a_type_is_not_checked(patch: Patch) -> None:
@@ -56,75 +56,75 @@ def a_type_is_not_checked(patch: Patch) -> None:
 
 
 def deep_nesting_is_not_caught(patch: Patch) -> None:
-    def collect(document: object, asked: Any, depth: int) -> None:
-        _collect(json.loads(document) if isinstance(document, str) else document, asked, depth)
+    def loads(text: str) -> Any:
+        try:
+            return _loads(text)
+        except RecursionError:
+            raise SystemError from None
 
-    patch.setattr(events, "_collect", collect)
-
-
-def an_empty_list_is_everything(patch: Patch) -> None:
-    def purges_for(key: str, bucket: str | None, config: Any) -> list[Purge]:
-        purges = _purges_for(key, bucket, config)
-        return purges or [Purge(target.zone, EVERYTHING, "") for target in config.targets]
-
-    patch.setattr(invocation, "purges_for", purges_for)
+    patch.setattr(events, "json", SimpleNamespace(loads=loads))
 
 
-def any_truth_is_everything(patch: Patch) -> None:
-    def collect_manual(document: dict[str, Any], asked: Any) -> None:
-        document = {**document, "everything": True} if document.get("everything") else document
-        events_collect_manual(document, asked)
+def nothing_is_everything(patch: Patch) -> None:
+    def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
+        yield from list(_purges_at(target, key, bucket)) or [Purge(target.zone, EVERYTHING, "")]
 
-    events_collect_manual = events._collect_manual
-    patch.setattr(events, "_collect_manual", collect_manual)
-
-
-def any_host_is_ours(patch: Patch) -> None:
-    patch.setattr(by_hand, "_zones_of", lambda host, bucket, config: by_hand.zones_in(config))
+    patch.setattr(plan, "purges_at", purges_at)
 
 
 def the_path_prefix_is_forgotten(patch: Patch) -> None:
-    def purges_for(key: str, bucket: str | None, config: Any) -> list[Purge]:
-        targets = tuple(target._replace(path_prefix="") for target in config.targets)
-        return _purges_for(key, bucket, config._replace(targets=targets))
+    patch.setattr(
+        plan, "purges_at", lambda target, key, bucket: _purges_at(target._replace(path_prefix=""), key, bucket)
+    )
 
-    patch.setattr(invocation, "purges_for", purges_for)
+
+def any_host_is_ours(patch: Patch) -> None:
+    patch.setattr(manual, "_serving", lambda host, bucket, targets: targets)
+
+
+def manual_items_leave_the_folder(patch: Patch) -> None:
+    patch.setattr(manual, "_inside", lambda serving, *_: serving)
+
+
+def the_cap_is_forgotten(patch: Patch) -> None:
+    patch.setattr(events, "MAX_ITEMS", 1_000_000)
 
 
 def a_reason_is_not_cleaned(patch: Patch) -> None:
-    patch.setattr(queue, "_attribute", lambda text: text)
+    patch.setattr(sqs, "_attribute", lambda text: text)
 
 
 def the_token_is_logged(patch: Patch) -> None:
-    patch.setattr(log, "warn", lambda message, **fields: log.info(message, **fields, token=TOKEN))
+    patch.setattr(observe, "warn", lambda message, **fields: observe.info(message, **fields, token=TOKEN))
 
 
 def a_line_is_printed_as_it_is(patch: Patch) -> None:
-    patch.setattr(log, "warn", lambda message, **fields: print(message, *fields.values()))
+    patch.setattr(observe, "warn", lambda message, **fields: print(message, *fields.values()))
 
 
 BATCH = (test_fuzz.test_each_message_of_a_batch_is_purged_or_parked_on_its_first_receive, test_fuzz.BATCHES)
 
 
-def messages(events: Any) -> Any:
-    bodies = st.lists(st.tuples(st.just(False), st.builds(json.dumps, events)), min_size=1, max_size=3)
+def messages(documents: Any) -> Any:
+    bodies = st.lists(st.tuples(st.just(False), st.builds(json.dumps, documents)), min_size=1, max_size=3)
     return BATCH[0], (shapes.configurations(), bodies, st.just([]))
 
 
-def event(events: Any) -> Any:
-    return test_fuzz.test_any_event_is_answered_as_documented_or_refused, (shapes.configurations(), events)
+def event(documents: Any) -> Any:
+    return test_fuzz.test_any_event_is_answered_as_documented_or_refused, (shapes.configurations(), documents)
 
 
 MUTANTS: list[tuple[Callable[[Patch], None], Any]] = [
-    (a_bad_message_raises, BATCH),
-    (a_bad_message_is_retried, BATCH),
+    (a_bad_message_is_a_bug, BATCH),
+    (a_bad_message_is_returned, BATCH),
     (a_bad_message_spoils_its_neighbours, BATCH),
     (a_type_is_not_checked, event(shapes.odd_keys)),
     (deep_nesting_is_not_caught, BATCH),
-    (an_empty_list_is_everything, BATCH),
-    (any_truth_is_everything, event(shapes.to_empty)),
-    (any_host_is_ours, event(shapes.named)),
+    (nothing_is_everything, BATCH),
     (the_path_prefix_is_forgotten, BATCH),
+    (any_host_is_ours, event(shapes.named)),
+    (manual_items_leave_the_folder, event(shapes.named)),
+    (the_cap_is_forgotten, messages(shapes.too_many)),
     (a_reason_is_not_cleaned, messages(shapes.odd_buckets)),
     (the_token_is_logged, BATCH),
     (a_line_is_printed_as_it_is, BATCH),
@@ -137,8 +137,10 @@ def test_the_fuzz_finds(mutant: Callable[[Patch], None], law: Any, monkeypatch: 
     settings = hypothesis.settings(
         max_examples=600, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
     )
+    given: Any = hypothesis.given(*inputs)
+    run: Any = hypothesis.seed(0)(settings(given(test.hypothesis.inner_test)))
     mutant(monkeypatch)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - one, or a group of them
-        hypothesis.seed(0)(settings(hypothesis.given(*inputs)(test.hypothesis.inner_test)))()
+        run()
     found = caught.value.exceptions if isinstance(caught.value, ExceptionGroup) else [caught.value]
     assert all(isinstance(each, AssertionError | ValueError | SystemError) for each in found), found

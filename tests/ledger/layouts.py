@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.unit.factories import HOST, OTHER_ZONE, ZONE, target
+from tests.support.factories import HOST, OTHER_ZONE, ZONE, target
 
 # Zone, kind and item as in the body of a request.
 Item = tuple[str, str, str]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.unit.factories import (
+from tests.support.factories import (
     BUCKET,
     HOST,
     ZONE,
@@ -21,6 +21,8 @@ from tests.unit.factories import (
 )
 
 REFUSED = "refused"  # Cloudflare refuses whatever has this in it
+PROVOKES = "provokes-"  # and behind it what a request gets that has this in it, see PROVOKED in weather.py
+_PROVOKED = ("page", "forbidden", "unknown", "broken", "hang", "garbage")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,17 @@ def _eventbridge(number: int) -> Letter:
 def _refused(number: int) -> Letter:
     key = f"site/{REFUSED}{number}/a.css"
     return Letter(json.dumps(s3_event(key)), (key,))
+
+
+def _provoker(number: int) -> Letter:
+    key = f"site/{PROVOKES}{_PROVOKED[number % len(_PROVOKED)]}/{number}.css"
+    return Letter(json.dumps(s3_event(key)), (key,))
+
+
+def _half_provoker(number: int) -> Letter:
+    keys = _keys(number, 3)
+    keys[1] = f"site/{PROVOKES}{_PROVOKED[number % len(_PROVOKED)]}/{number}.css"
+    return Letter(json.dumps(s3_event(*keys)), tuple(keys))
 
 
 def _half_bad(number: int) -> Letter:
@@ -140,6 +153,8 @@ LETTERS: dict[str, Callable[[int], Letter]] = {
     "named": _named,
     "large": _large,
     "refused": _refused,
+    "provoker": _provoker,
+    "half provoker": _half_provoker,
     "half bad": _half_bad,
     "poison": _poison,
     "skipped": _skipped,

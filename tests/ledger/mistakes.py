@@ -8,20 +8,18 @@ from typing import Any
 
 import pytest
 
-from cf_purge import cloudflare, errors, events, invocation, queue
-from cf_purge.batch import Request
+from cf_purge import plan, settle
 from cf_purge.cloudflare import Cloudflare
-from cf_purge.drain import Drain
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
-from cf_purge.events import Asked, Message
+from cf_purge.config import Config
+from cf_purge.errors import PurgeError, Rejected, TimedOut
+from cf_purge.events import Event, Message
 from cf_purge.handler import Function
-from cf_purge.invocation import Invocation
-from cf_purge.progress import Progress
-from cf_purge.purger import Purger
-from cf_purge.queue import Queue
+from cf_purge.plan import Plan, Request
+from cf_purge.purger import Failure, Outcomes, Purger, Why
+from cf_purge.settle import Settlement
+from cf_purge.sqs import Sqs
 
 Patch = pytest.MonkeyPatch
-_READ = Invocation.read
 
 
 def nothing_is_returned(patch: Patch) -> None:
@@ -34,141 +32,160 @@ def one_failure_is_dropped(patch: Patch) -> None:
     patch.setattr(Function, "_consume", lambda *rest: {"batchItemFailures": consume(*rest)["batchItemFailures"][1:]})
 
 
-def failures_of_the_drained_are_forgotten(patch: Patch) -> None:
-    receive, delete = Drain.receive, Drain.delete
+def drained_failures_are_deleted(patch: Patch) -> None:
+    drain, delete = Sqs.drain, Sqs.delete
     drained: list[Message] = []
 
-    def remembered(self: Drain, *rest: Any) -> list[Message]:
-        drained[:] = receive(self, *rest)
+    def remembered(self: Sqs, *rest: Any, **options: Any) -> list[Message]:
+        drained[:] = drain(self, *rest, **options)
         return drained
 
-    patch.setattr(Drain, "receive", remembered)
-    patch.setattr(Drain, "delete", lambda self, _, deadline: delete(self, drained, deadline))
+    patch.setattr(Sqs, "drain", remembered)
+    patch.setattr(Sqs, "delete", lambda self, _, deadline: delete(self, drained, deadline))
 
 
-def the_drained_are_deleted_before_they_are_purged(patch: Patch) -> None:
-    receive = Drain.receive
+def drained_messages_are_deleted_before_the_purge(patch: Patch) -> None:
+    drain = Sqs.drain
 
-    def eager(self: Drain, *rest: Any) -> list[Message]:
-        messages = receive(self, *rest)
-        self.delete(messages, rest[-1])  # the deadline
+    def eager(self: Sqs, known: Any, limit: int, deadline: float, **options: Any) -> list[Message]:
+        messages = drain(self, known, limit, deadline, **options)
+        self.delete(messages, deadline)
         return messages
 
-    patch.setattr(Drain, "receive", eager)
+    patch.setattr(Sqs, "drain", eager)
 
 
-def the_drained_are_not_read(patch: Patch) -> None:
-    receive = Drain.receive
+def drained_messages_are_not_planned(patch: Patch) -> None:
+    make = Function._plan
 
-    def blind(self: Drain, *rest: Any) -> list[Message]:
-        patch.setattr(Invocation, "read", lambda *_: None)
-        try:
-            return receive(self, *rest)
-        finally:
-            patch.setattr(Invocation, "read", _READ)
+    def blind(self: Function, messages: Any, deadline: float) -> Plan:
+        planned = make(self, messages[:10], deadline)
+        return planned._replace(tasks=(*planned.tasks, *(plan.Task(message.id) for message in messages[10:])))
 
-    patch.setattr(Drain, "receive", blind)
+    patch.setattr(Function, "_plan", blind)
 
 
-def what_was_purged_once_is_not_purged_again(patch: Patch) -> None:
+def a_purge_is_sent_once_in_an_environment(patch: Patch) -> None:
     send, sent = Cloudflare.send, set()
 
-    def thrifty(self: Cloudflare, request: Request, *rest: Any) -> Any:
-        quota = None if request.purges in sent else send(self, request, *rest)
-        sent.add(request.purges)
-        return quota
+    def thrifty(self: Cloudflare, request: Request, *rest: Any) -> None:
+        purges = tuple(request.purges)
+        if purges not in sent:
+            send(self, request, *rest)
+        sent.add(purges)
 
     patch.setattr(Cloudflare, "send", thrifty)
 
 
-def what_one_message_had_purged_counts_for_all(patch: Patch) -> None:
-    update = Progress.update
-    kept: list[Any] = []
+def what_is_done_of_one_message_counts_for_all(patch: Patch) -> None:
+    make = plan.make_plan
 
-    def shared(self: Progress, given_back: Any, done: Any) -> None:
-        kept.extend(purge for accepted in given_back.values() for purge in accepted)
-        update(self, given_back, done)
+    def shared(messages: Any, config: Config, done: Any, *rest: Any) -> Plan:
+        groups = frozenset(group for each in done.values() for group in each)
+        done.update({message.id: groups for message in messages})
+        return make(messages, config, done, *rest)
 
-    patch.setattr(Progress, "update", shared)
-    patch.setattr(Progress, "of", lambda *_: kept)
+    patch.setattr("cf_purge.handler.make_plan", shared)
 
 
-def no_answer_is_a_good_answer(patch: Patch) -> None:
+def no_answer_counts_as_success(patch: Patch) -> None:
     send = Cloudflare.send
 
-    def hopeful(self: Cloudflare, *rest: Any) -> Any:
-        try:
-            return send(self, *rest)
-        except Transient as error:
-            if "No answer" not in str(error):
-                raise
+    def hopeful(self: Cloudflare, *rest: Any) -> None:
+        with contextlib.suppress(TimedOut):
+            send(self, *rest)
 
     patch.setattr(Cloudflare, "send", hopeful)
 
 
-def a_status_of_200_is_success(patch: Patch) -> None:
-    patch.setattr(cloudflare, "_is_success", lambda answer, _: answer.status == 200)
-
-
-def a_refused_request_counts_as_purged(patch: Patch) -> None:
+def a_status_of_200_counts_as_success(patch: Patch) -> None:
     send = Cloudflare.send
 
-    def lenient(self: Cloudflare, request: Request, *rest: Any) -> Any:
-        with contextlib.suppress(Rejected):
-            return send(self, request, *rest)
+    def lenient(self: Cloudflare, *rest: Any) -> None:
+        try:
+            send(self, *rest)
+        except PurgeError as error:
+            if "answered 200" not in str(error):
+                raise
 
     patch.setattr(Cloudflare, "send", lenient)
 
 
-def what_cannot_be_parked_is_dropped(patch: Patch) -> None:
-    park = Queue._park
+def a_rejected_request_counts_as_purged(patch: Patch) -> None:
+    send = Cloudflare.send
 
-    def careless(self: Queue, *rest: Any) -> None:
-        with contextlib.suppress(PurgeError):
-            park(self, *rest)
+    def lenient(self: Cloudflare, request: Request, *rest: Any) -> None:
+        with contextlib.suppress(Rejected):
+            send(self, request, *rest)
 
-    patch.setattr(Queue, "_park", careless)
+    patch.setattr(Cloudflare, "send", lenient)
 
 
-def it_is_parked_in_other_words(patch: Patch) -> None:
-    park = Queue._park
+def a_message_that_cannot_be_parked_is_dropped(patch: Patch) -> None:
+    park = Sqs._park
+
+    def careless(self: Sqs, *rest: Any) -> str:
+        try:
+            return park(self, *rest)
+        except PurgeError:
+            return "lost"
+
+    patch.setattr(Sqs, "_park", careless)
+
+
+def a_parked_body_is_changed(patch: Patch) -> None:
+    park = Sqs._park
     patch.setattr(
-        Queue, "_park", lambda self, message, *rest: park(self, Message(message.id, message.body.strip()), *rest)
+        Sqs, "_park", lambda self, message, *rest: park(self, Message(message.id, message.body.strip()), *rest)
     )
 
 
-def what_may_still_work_is_parked(patch: Patch) -> None:
-    foremost = errors.foremost
+def a_message_on_hold_is_parked(patch: Patch) -> None:
+    decide = settle.settlement_of
 
-    def impatient(found: Any) -> Exception | None:
-        error = foremost(found)
-        return Rejected(str(error), "Gone") if isinstance(error, Misconfigured) else error
+    def impatient(*rest: Any) -> Settlement:
+        decided = decide(*rest)
+        gone = [(message, Rejected("No.", "Gone")) for message, delay in decided.returned if delay > 30]
+        rest_returned = [each for each in decided.returned if each[1] <= 30]
+        return decided._replace(parked=[*decided.parked, *gone], returned=rest_returned)
 
-    patch.setattr(invocation, "foremost", impatient)
+    patch.setattr(settle, "settlement_of", impatient)
 
 
-def it_comes_again_at_once(patch: Patch) -> None:
-    patch.setattr(queue, "delay_after", lambda *_: 0)
+def a_message_comes_back_at_once(patch: Patch) -> None:
+    patch.setattr(settle, "delay_after", lambda *_: 0)
+
+
+def an_innocent_is_condemned_with_the_guilty(patch: Patch) -> None:
+    send = Purger.send
+
+    def unjust(self: Purger, *rest: Any) -> Outcomes:
+        outcomes = send(self, *rest)
+        guilty = [failure for failure in outcomes.failures.values() if failure.why is Why.ITEM]
+        if not guilty:
+            return outcomes
+        return outcomes._replace(failures={purge: Failure(*guilty[0]) for purge in outcomes.failures})
+
+    patch.setattr(Purger, "send", unjust)
 
 
 def the_second_purge_is_forgotten(patch: Patch) -> None:
-    patch.setattr(Invocation, "to_repurge", lambda *_: [])
+    patch.setattr(settle, "second_purges", lambda *_: [])
 
 
 def a_dry_run_purges(patch: Patch) -> None:
-    asked_by = events.asked_by
+    parse = plan.parse
+    patch.setattr(plan, "parse", lambda body: wet(parse(body)))
 
-    def wet(body: object) -> Asked:
-        asked = asked_by(body)
-        asked.dry_run = False
-        return asked
-
-    patch.setattr(invocation, "asked_by", wet)
+    def wet(event: Event) -> Event:
+        return event._replace(dry_run=False)
 
 
 def no_deadline_is_kept(patch: Patch) -> None:
-    run = Purger.run
-    patch.setattr(Purger, "run", lambda self, purges, deadline, metrics: run(self, purges, deadline + 1e6, metrics))
+    send = Purger.send
+    patch.setattr(
+        Purger, "send", lambda self, requests, deadline, metrics: send(self, requests, deadline + 1e6, metrics)
+    )
 
 
 def the_token_is_printed(patch: Patch) -> None:
@@ -185,20 +202,21 @@ def the_token_is_printed(patch: Patch) -> None:
 MISTAKES: dict[Callable[[Patch], None], str] = {
     nothing_is_returned: "lost",
     one_failure_is_dropped: "lost",
-    what_was_purged_once_is_not_purged_again: "lost",
-    what_one_message_had_purged_counts_for_all: "lost",
-    no_answer_is_a_good_answer: "lost|no second purge",
-    a_status_of_200_is_success: "lost|no second purge",
-    a_refused_request_counts_as_purged: "lost",
-    what_cannot_be_parked_is_dropped: "not parked|lost",
-    it_is_parked_in_other_words: "never sent like this",
-    what_may_still_work_is_parked: "nothing was wrong with it",
-    it_comes_again_at_once: "given up by the queue",
+    a_purge_is_sent_once_in_an_environment: "lost",
+    what_is_done_of_one_message_counts_for_all: "lost|no second purge",
+    no_answer_counts_as_success: "lost|no second purge",
+    a_status_of_200_counts_as_success: "lost|no second purge",
+    a_rejected_request_counts_as_purged: "lost",
+    a_message_that_cannot_be_parked_is_dropped: "not parked|lost",
+    a_parked_body_is_changed: "never sent like this",
+    a_message_on_hold_is_parked: "nothing was wrong with it",
+    a_message_comes_back_at_once: "nothing was wrong with it|given up by the queue",
+    an_innocent_is_condemned_with_the_guilty: "nothing was wrong with it|lost",
     the_second_purge_is_forgotten: "no second purge",
     a_dry_run_purges: "nobody asked for it",
     no_deadline_is_kept: "ran into its time-out",
     the_token_is_printed: "the token is in the output",
-    failures_of_the_drained_are_forgotten: "lost|not parked",
-    the_drained_are_deleted_before_they_are_purged: "lost|not parked",
-    the_drained_are_not_read: "lost|not parked",
+    drained_failures_are_deleted: "lost|not parked",
+    drained_messages_are_deleted_before_the_purge: "lost|not parked",
+    drained_messages_are_not_planned: "lost|not parked",
 }

@@ -23,16 +23,6 @@ FOUND = {
         is_disordered=False,
         repeats=0.0,
     ),
-    "a message too large for one invocation began anew each time": Schedule(
-        seed=179,
-        setting=Setting("variants", "free", 4.0, 1, 30, 0, 15.0, 0, None, 3.0, 0.2),
-        bursts=(Burst(0.0, "large", 2, 1, 5.0),),
-        storms=(),
-        kills=(),
-        rotation=None,
-        is_disordered=False,
-        repeats=0.0,
-    ),
     "one half of each message was purged again and again": Schedule(
         seed=523,
         setting=Setting("by host", "free", 4.0, 5, 3, 1000, 15.0, 900, 1, 0.25, 0.2),

@@ -12,9 +12,9 @@ from tests.ledger.layouts import Layout
 from tests.ledger.letters import LETTERS, Letter
 from tests.ledger.play import play
 from tests.ledger.schedule import Burst, Kill, Schedule, Setting, Storm
-from tests.unit.factories import document
-from tests.virtual.mapping import Environment, Invocation
-from tests.virtual.world import START, World
+from tests.support.factories import document
+from tests.support.virtual.mapping import Environment, Invocation
+from tests.support.virtual.world import START, World
 
 Body = Callable[[Environment, dict[str, Any]], Any]
 

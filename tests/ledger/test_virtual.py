@@ -12,14 +12,14 @@ from botocore.parsers import create_parser
 from botocore.session import Session
 
 from cf_purge.errors import Transient
-from cf_purge.transport import CONNECTIONS, Answer
-from tests.unit.factories import PARAMETER, TOKEN
-from tests.virtual.aws import Aws
-from tests.virtual.hub import Hub
-from tests.virtual.mapping import Environment
-from tests.virtual.network import Call, Fault, Network, Wire
-from tests.virtual.queue import Queue
-from tests.virtual.world import START
+from cf_purge.http_client import CONNECTIONS, Answer
+from tests.support.factories import PARAMETER, TOKEN
+from tests.support.virtual.aws import Aws
+from tests.support.virtual.hub import Hub
+from tests.support.virtual.mapping import Environment
+from tests.support.virtual.network import Call, Fault, Network, Wire
+from tests.support.virtual.queue import Queue
+from tests.support.virtual.world import START
 
 _URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/cf-purge"
 _HEADERS = {"Authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE"}
@@ -210,7 +210,7 @@ def test_calls_together_take_the_time_of_one(place: Place, count: int, seconds: 
     wire = Wire(place.hub, place.network, place.hub.sleep_until)
 
     def call() -> Answer:
-        return wire.post(_URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0)
+        return wire.request("POST", _URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0, 1 << 20)
 
     def body() -> None:
         answers = wire.together([call] * count)
@@ -232,7 +232,9 @@ def test_an_environment_dies_with_all_that_it_does_together(place: Place, kill_i
     ended: list[object] = []
 
     def call() -> Answer:
-        return environment.wire.post(_URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0)
+        return environment.wire.request(
+            "POST", _URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0, 1 << 20
+        )
 
     def body() -> None:
         ended.append(environment.wire.together([call, call, call]))
@@ -264,7 +266,7 @@ def test_an_answer_that_does_not_come_says_nothing_of_what_was_done(
 
     def body() -> None:
         with pytest.raises(Transient):
-            wire.post(_URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0)
+            wire.request("POST", _URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0, 1 << 20)
         at.append(place.hub.now - START)
 
     place.hub.spawn(body)

@@ -7,9 +7,9 @@ from functools import partial
 from math import inf
 from random import Random
 
-from cf_purge.transport import Answer
-from tests.virtual.aws import aws_error
-from tests.virtual.network import Call, Fault, json_answer
+from cf_purge.http_client import Answer
+from tests.support.virtual.aws import aws_error
+from tests.support.virtual.network import Call, Fault, json_answer
 
 Trouble = Callable[[Call, Random], Fault]
 
@@ -108,6 +108,16 @@ def _partial(call: Call, chance: Random) -> Fault:
     entries = range(len(call.body["Entries"]))
     return Fault(failed=frozenset(place for place in entries if chance.random() < 0.5))
 
+
+# What a request gets for one of its items, by the item's name.
+PROVOKED: dict[str, Callable[[Call], Fault]] = {
+    "page": lambda _: Fault(Answer(403, {}, _HTML)),
+    "forbidden": lambda call: Fault(_refusal(403, 10000, call)),
+    "unknown": lambda call: Fault(_refusal(400, 4711, call)),
+    "broken": lambda _: Fault(Answer(500, {}, _HTML)),
+    "hang": lambda _: Fault(is_lost=True, seconds=inf),
+    "garbage": lambda _: Fault(Answer(200, {}, _HTML)),
+}
 
 _NETWORK: dict[str, Trouble] = {"slow": _slow, "silent": _silent, "reset": _reset}
 _AWS: dict[str, Trouble] = {

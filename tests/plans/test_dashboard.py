@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from cf_purge.metrics import NAMESPACE, Metrics
+from cf_purge.observe import NAMESPACE, Metrics
 from tests.plans.cases import RULE_DIRECT, RULED
 from tests.plans.planning import Plan
 from tools.problems import ROOT

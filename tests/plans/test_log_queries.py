@@ -12,8 +12,8 @@ from cf_purge.targets import spellings
 from tests.plans import insights
 from tests.plans.cases import RULED
 from tests.plans.planning import Plan
-from tests.unit.factories import HOST, ZONE, document, s3_event, sqs_event, target
-from tests.unit.fakes import World, refusal
+from tests.support.factories import HOST, ZONE, document, s3_event, sqs_event, target
+from tests.support.fakes import World, refusal
 
 PURGED, PARKED = "Was this key purged?", "Why is this one parked?"
 PLACE = "css/site.css"

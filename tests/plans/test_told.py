@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from cf_purge.config import Config, Target
-from cf_purge.document import read_document
-from cf_purge.purge import Zone
+from cf_purge.config import VARIABLE, Config, Target, Zone, load
 from tests.plans.cases import EVERYTHING, KINDS, S3, ZONE_ID
 from tests.plans.planning import Plan
 
@@ -13,7 +11,7 @@ HOST = "www.example.com"
 
 def told(plan: Plan, case: str) -> Config:
     (function,) = plan.planned(case, "aws_lambda_function")
-    return read_document(function["environment"][0]["variables"]["CF_PURGE_CONFIG"])
+    return load({VARIABLE: function["environment"][0]["variables"][VARIABLE]})
 
 
 def test_what_is_left_out_because_it_is_the_default_is_the_functions_default(known: Plan) -> None:
@@ -42,4 +40,4 @@ def test_the_function_is_told_of_its_queues_and_how_to_use_them(known: Plan) -> 
         f"arn:aws:sqs:eu-west-1:123456789012:site-purge{ending}" for ending in ("", "-dlq")
     )
     assert (config.repurge_after_seconds, config.batch_size, config.drain) == (900, 5, 1000)
-    assert (config.max_concurrency, config.collapse_above) == (2, 1_000_000)
+    assert (config.max_concurrency, config.collapse_above, config.max_receive_count) == (2, 1_000_000, 30)

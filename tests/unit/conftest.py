@@ -1,4 +1,4 @@
-"""What every unit test gets: no way out but to 127.0.0.1, and servers there for those that need one."""
+"""What every unit test gets: a network that ends at 127.0.0.1, servers there, and nobody's AWS account."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
-from cf_purge import log
-from cf_purge.transport import Transport
-from tests.unit.fakes import World
-from tests.unit.servers import LocalServer, start
+from cf_purge import observe
+from cf_purge.budget import Clock
+from cf_purge.http_client import HttpClient
+from tests.support.fakes import World
+from tests.support.servers import LocalServer, start
 
-# The same verdict on the same code wherever it runs; `make soak` looks for what other examples find.
+# The same code gets the same verdict on every machine; `make soak` looks for what other examples find.
 settings.register_profile("same", deadline=None, print_blob=True, max_examples=60, derandomize=True)
 settings.register_profile("few", deadline=None, print_blob=True, max_examples=15, derandomize=True)
 settings.register_profile("other", deadline=None, print_blob=True, max_examples=600)
@@ -27,21 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Block sockets here, so that a bare `pytest tests/unit` is as safe as the Makefile's."""
     if item.get_closest_marker("allow_hosts") is None:
         item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
 
 
 @pytest.fixture(autouse=True)
 def _log_at_info() -> Iterator[None]:
-    """The level outlives a function, as it may in Lambda; it must not outlive a test."""
     yield
-    log.set_level("INFO")
+    observe.set_level("INFO")
 
 
 @pytest.fixture(autouse=True)
 def _nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests has no say in them: no profile, no endpoint, no configuration of theirs."""
+    """The developer's own profile, endpoint and configuration must not change a result."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "CLOUDFLARE_", "CF_PURGE")) or name in ("INCLUDED_EXTS", "EXCLUDED_EXTS"):
             monkeypatch.delenv(name)
@@ -56,10 +55,8 @@ def world() -> World:
 
 
 @pytest.fixture
-def transport() -> Iterator[Transport]:
-    transport = Transport()
-    yield transport
-    transport.close()
+def http() -> HttpClient:
+    return HttpClient(Clock())
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""Calls to SSM and SQS: on the wire, against moto, and their answers. Both majors of urllib3 must pass."""
+
 from __future__ import annotations
 
 import hashlib
@@ -5,33 +7,25 @@ import hmac
 import json
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.auth
 import pytest
-from botocore.awsrequest import AWSRequest
-from hypothesis import given
-from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
-from cf_purge.aws import Aws
-from cf_purge.clock import Clock
-from cf_purge.drain import Drain
-from cf_purge.environment import load
-from cf_purge.errors import Misconfigured, Rejected, Transient
+from cf_purge.api_token import ApiToken
+from cf_purge.aws import Aws, Denied
+from cf_purge.budget import Clock
+from cf_purge.config import load
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.events import messages_in
-from cf_purge.metrics import Metrics
-from cf_purge.queue import Queue
-from cf_purge.signature import Credentials, signed
-from cf_purge.token import Token
-from cf_purge.transport import Transport
-from tests.unit.factories import REGION, TOKEN, document, environment, sqs_record
-from tests.unit.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error
-from tests.unit.servers import LocalServer, Received, write
+from cf_purge.http_client import HttpClient
+from cf_purge.sqs import Sqs
+from tests.support.factories import REGION, TOKEN, document, environment, sqs_record
+from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error, outage
+from tests.support.servers import LocalServer, Received
 
-SOON = 2e9  # seconds since the epoch; far from any deadline
 SECRET = environment()["AWS_SECRET_ACCESS_KEY"]
 CREDENTIALS = {
     "aws_access_key_id": "AKIDEXAMPLE",
@@ -41,27 +35,23 @@ CREDENTIALS = {
 }
 
 
-# ---- The signature ----
+def boto(service: str, url: str) -> Any:
+    sdk: Any = boto3
+    return sdk.client(service, endpoint_url=url, **CREDENTIALS)
 
 
-def recomputed_signature(received: Received, service: str, host: str) -> str:
-    """SigV4 from the specification, over what came out of the wire.
+# ---- On the wire ----
+
+
+def signature_of(received: Received, service: str) -> str:
+    """Compute SigV4 from the specification, over what came over the wire.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """
-    signed = received.headers["authorization"].split("SignedHeaders=")[1].split(",")[0]
-    assert received.headers["host"] == host
-    canonical = "\n".join(
-        [
-            "POST",
-            received.path,
-            "",
-            *(f"{name}:{received.headers[name]}" for name in signed.split(";")),
-            "",
-            signed,
-            hashlib.sha256(received.body).hexdigest(),
-        ]
-    )
+    names = received.headers["authorization"].split("SignedHeaders=")[1].split(",")[0]
+    headers = [f"{name}:{received.headers[name]}" for name in names.split(";")]
+    digest = hashlib.sha256(received.body).hexdigest()
+    canonical = "\n".join(["POST", received.path, "", *headers, "", names, digest])
     stamp = received.headers["x-amz-date"]
     scope = f"{stamp[:8]}/{REGION}/{service}/aws4_request"
     assert f"Credential=AKIDEXAMPLE/{scope}" in received.headers["authorization"]
@@ -72,70 +62,39 @@ def recomputed_signature(received: Received, service: str, host: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
-TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
-
-
-@given(
-    host=st.sampled_from(
-        ["https://sqs.eu-west-1.amazonaws.com", "http://localhost:4566", "https://Local:443", "http://a:80"]
-    ),
-    path=st.sampled_from(["/", "", "/a/b%20c/", "/~x/(1)"]),
-    headers=st.dictionaries(st.sampled_from(["Content-Type", "X-Amz-Target", "x-other"]), TEXT),
-    body=st.binary(max_size=50),
-    token=st.none() | TEXT,
-    secret=TEXT,
-    at=st.integers(0, 2**32),
+@pytest.mark.parametrize(
+    ("service", "operation", "method", "payload"),
+    [
+        ("ssm", "GetParameter", "get_parameter", {"Name": "/cf/ünï", "WithDecryption": True}),
+        ("sqs", "SendMessage", "send_message", {"QueueUrl": "https://q/1/dlq", "MessageBody": "ünï"}),
+        (
+            "sqs",
+            "ChangeMessageVisibilityBatch",
+            "change_message_visibility_batch",
+            {"QueueUrl": "https://q/1/q", "Entries": [{"Id": "0", "ReceiptHandle": "r", "VisibilityTimeout": 5}]},
+        ),
+    ],
 )
-def test_the_signature_is_botocore_s(
-    host: str, path: str, headers: dict[str, str], body: bytes, token: str | None, secret: str, at: int
-) -> None:
-    credentials = Credentials("AKIDEXAMPLE", secret, token)
-    request = AWSRequest(method="POST", url=host + path, data=body, headers=headers)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.auth, "get_current_datetime", lambda: datetime.fromtimestamp(at, UTC))
-        botocore.auth.SigV4Auth(credentials, "sqs", REGION).add_auth(request)
-    ours = signed(host + path, headers, body, credentials, REGION, "sqs", at)
-    assert {k.lower(): v for k, v in ours.items()} == {k.lower(): v for k, v in request.headers.items()}
-
-
-CALLS = [
-    ("ssm", "GetParameter", "get_parameter", {"Name": "/cf/ünï", "WithDecryption": True}),
-    ("sqs", "SendMessage", "send_message", {"QueueUrl": "https://q/1/dlq", "MessageBody": "ünï"}),
-    (
-        "sqs",
-        "ChangeMessageVisibilityBatch",
-        "change_message_visibility_batch",
-        {"QueueUrl": "https://q/1/q", "Entries": [{"Id": "0", "ReceiptHandle": "r", "VisibilityTimeout": 5}]},
-    ),
-]
-
-
-@pytest.mark.parametrize(("service", "operation", "method", "payload"), CALLS)
-def test_a_call_on_the_wire_is_signed_as_aws_specifies_and_says_what_botocore_s_own_client_says(
+def test_a_call_is_signed_and_is_what_boto3_sends(
     serve: Callable[..., LocalServer],
-    transport: Transport,
+    http: HttpClient,
     service: str,
     operation: str,
     method: str,
     payload: dict[str, Any],
 ) -> None:
     server = serve()
-    server.respond = lambda handler: write(handler, 200, b"{}")
-    aws = Aws(transport, environment(AWS_ENDPOINT_URL=f"{server.url}/"))
-    assert aws.call(service, operation, payload) == {}
-    client = boto3.client(service, endpoint_url=server.url, **CREDENTIALS)
-    try:
-        getattr(client, method)(**payload)
-    finally:
-        client.close()
+    aws = Aws(http, environment(AWS_ENDPOINT_URL=f"{server.url}/"))
+    assert aws.call(service, operation, payload) == {"success": True}
+    client = boto(service, server.url)
+    getattr(client, method)(**payload)
+    client.close()
     ours, theirs = server.received
-    host = server.url.removeprefix("http://")
-    assert ours.headers["authorization"].endswith(f"Signature={recomputed_signature(ours, service, host)}")
+    assert ours.headers["authorization"].endswith(f"Signature={signature_of(ours, service)}")
     assert (ours.method, ours.path) == (theirs.method, theirs.path) == ("POST", "/")
     assert json.loads(ours.body) == json.loads(theirs.body) == payload
     for header in ("content-type", "x-amz-target", "x-amz-security-token", "host"):
         assert ours.headers[header] == theirs.headers[header]
-    for header in ("content-type", "host", "x-amz-date", "x-amz-security-token", "x-amz-target"):
         assert header in ours.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
 
 
@@ -157,7 +116,7 @@ def client(endpoint: str) -> Iterator[Callable[[str], Any]]:
     clients: list[Any] = []
 
     def client(service: str) -> Any:
-        clients.append(boto3.client(service, endpoint_url=endpoint, **CREDENTIALS))
+        clients.append(boto(service, endpoint))
         return clients[-1]
 
     yield client
@@ -166,120 +125,99 @@ def client(endpoint: str) -> Iterator[Callable[[str], Any]]:
 
 
 @pytest.fixture
-def aws(endpoint: str, transport: Transport) -> Aws:
-    return Aws(transport, environment(AWS_ENDPOINT_URL=endpoint))
+def aws(endpoint: str, http: HttpClient) -> Aws:
+    return Aws(http, environment(AWS_ENDPOINT_URL=endpoint))
 
 
 @pytest.mark.parametrize("name", ["cf-token", "/cf/token"])
 @pytest.mark.parametrize("by_arn", [False, True])
-def test_a_secure_string_is_read_by_name_with_and_without_a_slash_and_by_arn(
+def test_a_secure_string_is_read_by_name_and_by_arn(
     client: Callable[[str], Any], aws: Aws, name: str, by_arn: bool
 ) -> None:
-    ssm = client("ssm")
+    ssm, clock = client("ssm"), Clock()
     ssm.put_parameter(Name=name, Value=TOKEN, Type="SecureString", Overwrite=True)
     asked = ssm.get_parameter(Name=name)["Parameter"]["ARN"] if by_arn else name
     config = load(environment(document(api_token_parameter=asked)))
-    assert Token(config, aws, Clock()).get() == TOKEN
+    assert ApiToken(config, aws, clock).get(clock.now() + 5) == TOKEN
 
 
-def test_a_missing_parameter_is_misconfigured_and_named(aws: Aws) -> None:
-    config = load(environment(document(api_token_parameter="/no/such")))
+def test_a_missing_parameter_and_a_missing_queue_are_misconfigured(aws: Aws) -> None:
+    config, clock = load(environment(document(api_token_parameter="/no/such"))), Clock()
     with pytest.raises(Misconfigured, match=r"SSM parameter /no/such cannot be read \(ParameterNotFound"):
-        Token(config, aws, Clock()).get()
+        ApiToken(config, aws, clock).get(clock.now() + 5)
+    with pytest.raises(Misconfigured, match=r"^\S*(NonExistentQueue|QueueDoesNotExist) from sqs:SendMessage"):
+        aws.call("sqs", "SendMessage", {"QueueUrl": f"{aws.endpoint('sqs', REGION)}/1/none", "MessageBody": "x"})
 
 
-def received_from(sqs: Any, url: str, **options: Any) -> list[dict[str, Any]]:
-    result = sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"], **options
-    )
-    return list(result.get("Messages", []))
+class Queue:
+    """A queue of moto's that is the function's own and its dead-letter queue."""
+
+    def __init__(self, client: Any, aws: Aws, name: str) -> None:
+        self._client = client
+        self.url = client.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
+        self.arn = client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        clock = Clock()
+        config = load(environment(document(queue_arn=self.arn, dead_letter_queue_arn=self.arn)))
+        self.sqs, self.deadline = Sqs(config, aws, clock), clock.now() + 60
+
+    def send(self, *bodies: str) -> None:
+        for body in bodies:
+            self._client.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def receive(self, **options: Any) -> list[dict[str, Any]]:
+        answer = self._client.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"], **options
+        )
+        return list(answer.get("Messages", []))
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many messages can be received, and how many are being worked on."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        return int(found[names[0]]), int(found[names[1]])
 
 
-def test_a_parked_message_lies_in_the_real_queue_untouched_with_its_reason(
-    client: Callable[[str], Any], aws: Aws
-) -> None:
-    sqs = client("sqs")
-    url = sqs.create_queue(QueueName="parked")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    body = '{ "keys" : ["ünï 🎉"], "x":1 }\n'
+def test_a_parked_message_lies_in_the_queue_unchanged_with_its_reason(client: Callable[[str], Any], aws: Aws) -> None:
+    queue, body = Queue(client("sqs"), aws, "parked"), '{ "keys" : ["ünï 🎉"], "x":1 }\n'
     [message] = messages_in({"Records": [sqs_record(body)]}) or []
-    metrics = Metrics()
-    assert (
-        Queue(aws, Clock(), None, arn).settle([(message, Rejected("because\x00 ünï", "ForeignHost"))], SOON, metrics)
-        == []
-    )
-    assert metrics.parked == 1
-    [parked] = received_from(sqs, url)
-    assert parked["Body"] == body
+    [(_, _, result)] = queue.sqs.park([(message, Rejected("because\x00 ünï", "ForeignHost"))], queue.deadline)
+    [parked] = queue.receive()
+    assert (parked["Body"], parked["MessageId"]) == (body, result)
     assert {name: value["StringValue"] for name, value in parked["MessageAttributes"].items()} == {
         "ReasonCode": "ForeignHost",
         "Reason": "because\ufffd ünï",
     }
 
 
-def test_returned_messages_are_seen_again_when_they_should_be(client: Callable[[str], Any], aws: Aws) -> None:
-    sqs = client("sqs")
-    url = sqs.create_queue(QueueName="returned", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    for body in ("soon", "late"):
-        sqs.send_message(QueueUrl=url, MessageBody=body)
-    records = [
-        {
-            **sqs_record(each["Body"], each["MessageId"]),
-            "receiptHandle": each["ReceiptHandle"],
-            "eventSourceARN": arn,
-        }
-        for each in received_from(sqs, url)
-    ]
-    messages = messages_in({"Records": records}) or []
-    assert received_from(sqs, url) == []
-    failures = [(m, Transient("no", 1 if m.body == "soon" else 600)) for m in messages]
-    assert Queue(aws, Clock(), arn, None).settle(failures, SOON, Metrics()) == messages
-    [again] = received_from(sqs, url, WaitTimeSeconds=4)
-    assert again["Body"] == "soon"
-    assert again["Attributes"]["ApproximateReceiveCount"] == "2"
+def test_returned_messages_are_seen_again_after_their_delay(client: Callable[[str], Any], aws: Aws) -> None:
+    queue = Queue(client("sqs"), aws, "returned")
+    queue.send("soon", "late")
+    messages = queue.sqs.drain({}, 10, queue.deadline, lingers=False)
+    assert queue.receive() == []
+    queue.sqs.give_back([(message, 1 if message.body == "soon" else 600) for message in messages], queue.deadline)
+    [again] = queue.receive(WaitTimeSeconds=4)
+    assert (again["Body"], again["Attributes"]["ApproximateReceiveCount"]) == ("soon", "2")
 
 
 def test_a_burst_is_received_and_deleted(client: Callable[[str], Any], aws: Aws) -> None:
-    sqs = client("sqs")
-    url = sqs.create_queue(QueueName="burst", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    for number in range(23):
-        sqs.send_message(QueueUrl=url, MessageBody=str(number))
-    read: list[str] = []
-
-    class Reading:
-        free_places = 0
-
-        def room_for(self, most: int) -> int:
-            return most
-
-        def read(self, source: str, body: str) -> None:
-            read.append(body)
-
-        def keep_back(self, seconds: float) -> None:
-            assert seconds >= 0
-
-    clock = Clock()
-    drain = Drain(Queue(aws, clock, arn, None), arn, clock)
-    deadline = clock.now() + 60
-    messages = drain.receive(100, {}, Reading(), False, deadline)  # type: ignore[arg-type]
-    assert sorted(read, key=int) == [str(number) for number in range(23)]
+    queue, bodies = Queue(client("sqs"), aws, "burst"), [str(number) for number in range(23)]
+    queue.send(*bodies)
+    messages = queue.sqs.drain({}, 100, queue.deadline, lingers=False)
+    assert sorted((message.body for message in messages), key=int) == bodies
     assert {message.receives for message in messages} == {1}
-    drain.delete(messages[:20], deadline)
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] == dict.fromkeys(names) | {
-        "ApproximateNumberOfMessages": "0",
-        "ApproximateNumberOfMessagesNotVisible": "3",
-    }
+    queue.sqs.delete(messages[:20], queue.deadline)
+    assert queue.counts() == (0, 3)
 
 
-def test_a_missing_queue_is_misconfigured(aws: Aws) -> None:
-    with pytest.raises(Misconfigured, match=r"^\S*(NonExistentQueue|QueueDoesNotExist) from sqs:SendMessage"):
-        aws.call("sqs", "SendMessage", {"QueueUrl": f"{aws.endpoint('sqs', REGION)}/1/none", "MessageBody": "x"})
+def test_a_message_of_the_function_s_own_is_seen_after_its_delay(client: Callable[[str], Any], aws: Aws) -> None:
+    queue = Queue(client("sqs"), aws, "again")
+    queue.sqs.send('{"keys": ["a"]}', 1, queue.deadline)
+    assert queue.receive() == []
+    [sent] = queue.receive(WaitTimeSeconds=4)
+    assert sent["Body"] == '{"keys": ["a"]}'
 
 
-# ---- Endpoints, credentials, errors ----
+# ---- Endpoints and credentials ----
 
 
 @pytest.mark.parametrize(
@@ -292,27 +230,14 @@ def test_a_missing_queue_is_misconfigured(aws: Aws) -> None:
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1/"}, "ssm", "eu-west-1", "http://127.0.0.1:1"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_SSM": "http://b"}, "ssm", "eu-west-1", "http://b"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_SSM": "http://b"}, "sqs", "eu-west-1", "http://a"),
-        ({"AWS_ENDPOINT_URL_SQS": "http://q/"}, "sqs", "cn-north-1", "http://q"),
         ({"AWS_ENDPOINT_URL_SQS": "http://q"}, "ssm", "eu-west-1", "https://ssm.eu-west-1.amazonaws.com"),
         ({"AWS_ENDPOINT_URL": ""}, "ssm", "eu-west-1", "https://ssm.eu-west-1.amazonaws.com"),
     ],
 )
-def test_the_endpoint_is_the_region_s_unless_the_environment_names_another(
-    transport: Transport, environ: dict[str, str], service: str, region: str, url: str
+def test_the_endpoint_is_that_of_the_region_unless_the_environment_names_another(
+    http: HttpClient, environ: dict[str, str], service: str, region: str, url: str
 ) -> None:
-    assert Aws(transport, environ).endpoint(service, region) == url
-
-
-@pytest.mark.parametrize(
-    ("environ", "region"),
-    [
-        ({"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}, "a"),
-        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "b"}, "b"),
-        ({"AWS_DEFAULT_REGION": "b"}, "b"),
-    ],
-)
-def test_the_region_is_the_environment_s(transport: Transport, environ: dict[str, str], region: str) -> None:
-    assert Aws(transport, environ).region() == region
+    assert Aws(http, environ).endpoint(service, region) == url
 
 
 def call(reply: Reply | None = None, environ: dict[str, str] | None = None) -> tuple[dict[str, Any], FakeTransport]:
@@ -321,88 +246,96 @@ def call(reply: Reply | None = None, environ: dict[str, str] | None = None) -> t
     return aws.call("ssm", "GetParameter", {"Name": "x"}), fake
 
 
-def test_without_a_session_token_none_is_sent() -> None:
-    environ = environment()
-    del environ["AWS_SESSION_TOKEN"]
-    _, fake = call(environ=environ)
+@pytest.mark.parametrize(
+    ("environ", "region"),
+    [
+        ({"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}, "a"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "b"}, "b"),
+        ({"AWS_REGION": ""}, None),
+    ],
+)
+def test_the_region_is_that_of_the_environment(environ: dict[str, str], region: str | None) -> None:
+    if region is None:
+        with pytest.raises(Misconfigured, match="set AWS_REGION"):
+            call(environ={**environment(), **environ})
+    else:
+        [sent] = call(environ={**environment(), **environ})[1].sent
+        assert sent.url == f"https://ssm.{region}.amazonaws.com/"
+        assert f"/{region}/ssm/aws4_request" in sent.headers["Authorization"]
+
+
+def test_a_session_token_is_sent_if_there_is_one() -> None:
+    _, fake = call(environ=environment(AWS_SESSION_TOKEN=""))
     assert "X-Amz-Security-Token" not in fake.sent[0].headers
-    _, fake = call()
-    assert fake.sent[0].headers["X-Amz-Security-Token"] == "session"
 
 
-def test_in_a_shell_botocore_s_credential_chain_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_in_a_shell_credentials_come_from_a_profile_and_are_not_logged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     file = tmp_path / "credentials"
     file.write_text("[work]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = s3cret\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     monkeypatch.setenv("AWS_PROFILE", "work")
     _, fake = call(environ={"AWS_REGION": REGION})
     assert "Credential=AKIDPROFILE/" in fake.sent[0].headers["Authorization"]
-    for name in ("botocore", "botocore.credentials"):
-        assert not logging.getLogger(name).isEnabledFor(logging.INFO), "at DEBUG it prints credentials"
+    assert not logging.getLogger("botocore.credentials").isEnabledFor(logging.INFO)  # at DEBUG it prints credentials
 
 
-@pytest.mark.parametrize("half", [{}, {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, {"AWS_SECRET_ACCESS_KEY": SECRET}])
-def test_without_whole_credentials_the_words_say_what_to_set(half: dict[str, str]) -> None:
-    with pytest.raises(Misconfigured, match="set AWS_PROFILE or AWS_ACCESS_KEY_ID"):
-        call(environ={"AWS_REGION": REGION, **half})
+def test_without_credentials_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    halves: list[dict[str, str]] = [{}, {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, {"AWS_SECRET_ACCESS_KEY": SECRET}]
+    for half in halves:
+        with pytest.raises(Misconfigured, match="set AWS_PROFILE or AWS_ACCESS_KEY_ID"):
+            call(environ={"AWS_REGION": REGION, **half})
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(Misconfigured, match="check AWS_PROFILE"):
+        call(environ={"AWS_REGION": REGION})
+
+
+# ---- Answers ----
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        aws_error(500, "InternalServerError"),
-        aws_error(503, "ServiceUnavailable"),
-        aws_error(429, "Anything"),
-        aws_error(408, "Anything"),
-        aws_error(400, "ThrottlingException"),
-        aws_error(400, "TooManyRequestsException"),
-        aws_error(400, "KmsThrottled"),
-        aws_error(403, "RequestThrottled"),
-        aws_error(400, "RequestLimitExceeded"),
+        *(aws_error(status, "Anything") for status in (408, 429, 500, 503)),
+        *(
+            aws_error(400, code)
+            for code in (
+                "ThrottlingException",
+                "TooManyRequestsException",
+                "KmsThrottled",
+                "RequestThrottled",
+                "RequestLimitExceeded",
+            )
+        ),
         answer(200, b"<html>"),
         answer(200, b"[]"),
         answer(200, b"[" * 200_000),
         answer(302, b""),
         answer(502, b"<html>"),
+        outage(),
     ],
 )
-def test_what_may_pass_is_transient(reply: Reply) -> None:
-    with pytest.raises(Transient, match="from ssm:GetParameter"):
+def test_throttling_and_faults_of_aws_are_transient(reply: Reply) -> None:
+    with pytest.raises(Transient) as caught:
         call(reply)
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("reply", "words"),
+    ("reply", "code", "text"),
     [
-        (
-            aws_error(400, "AccessDeniedException", "not yours"),
-            "AccessDeniedException from ssm:GetParameter: not yours",
-        ),
-        (answer(400, {"__type": "ParameterNotFound"}), "ParameterNotFound from ssm:GetParameter: no explanation"),
-        (answer(400, {"__type": "a#B", "Message": "capital"}), "B from ssm:GetParameter: capital"),
-        (answer(403, b"<html>"), "HTTP 403 from ssm:GetParameter: no explanation"),
-        (answer(400, b""), "HTTP 400 from ssm:GetParameter: no explanation"),
-        (answer(404, ["list"]), "HTTP 404 from ssm:GetParameter: no explanation"),
+        (aws_error(400, "AccessDeniedException", "not yours"), "AccessDeniedException", "not yours"),
+        (aws_error(403, "InvalidClientTokenId"), "InvalidClientTokenId", "no"),
+        (answer(400, {"__type": "ParameterNotFound"}), "ParameterNotFound", "no explanation"),
+        (answer(400, {"__type": "a#B", "Message": "capital"}), "B", "capital"),
+        (answer(403, b"<html>"), "HTTP 403", "no explanation"),
+        (answer(404, ["list"]), "HTTP 404", "no explanation"),
+        (aws_error(400, "X", "y" * 5000), "X", "y" * 500),
     ],
 )
-def test_what_aws_refuses_is_misconfigured_and_begins_with_its_code(reply: Reply, words: str) -> None:
-    with pytest.raises(Misconfigured) as caught:
+def test_what_aws_denies_is_misconfigured_and_keeps_its_code(reply: Reply, code: str, text: str) -> None:
+    with pytest.raises(Denied) as caught:
         call(reply)
-    assert str(caught.value) == words
-
-
-def test_a_long_message_of_aws_is_cut() -> None:
-    with pytest.raises(Misconfigured) as caught:
-        call(aws_error(400, "X", "y" * 5000))
-    assert len(str(caught.value)) < 600
-
-
-def test_an_empty_answer_is_an_empty_result() -> None:
-    assert call(answer(200, b""))[0] == {}
-
-
-def test_no_secret_is_in_the_text_of_an_error() -> None:
-    for reply in (aws_error(403, "AccessDenied"), aws_error(500, "X")):
-        with pytest.raises((Misconfigured, Transient)) as caught:
-            call(reply)
-        assert SECRET not in str(caught.value)
+    assert isinstance(caught.value, PurgeError)
+    assert (caught.value.code, str(caught.value)) == (code, f"{code} from ssm:GetParameter: {text}")

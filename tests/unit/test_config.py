@@ -1,74 +1,374 @@
+"""The two forms of the configuration, and that a wrong one is refused in a sentence that names the field."""
+
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import pytest
 
-from cf_purge.environment import load
-from cf_purge.errors import Misconfigured
-from tests.unit.factories import (
+from cf_purge.config import PLANS, Config, Target, Zone, load
+from cf_purge.errors import Misconfigured, PurgeError
+from tests.support.factories import (
+    BUCKET,
+    DLQ_ARN,
+    HOST,
+    PARAMETER,
+    QUEUE_ARN,
     TOKEN,
+    ZONE,
     document,
     environment,
+    eventbridge_event,
+    failed_invocation,
     flat_environment,
+    s3_event,
+    s3_test_event,
+    sns_body,
+    sns_event,
+    sqs_event,
+    target,
 )
+from tests.support.fakes import World
+
+MISSING = object()
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://api.cloudflare.com/client/v4",
-        "https://proxy.example.com:8443/cf",
-        "http://localhost:8080/client/v4",
-        "http://127.0.0.1:9",
-        "http://[::1]:9",
-    ],
-)
-def test_the_api_is_reached_by_https_or_on_loopback(url: str) -> None:
-    assert load(environment(document(cloudflare={"api_url": url}))).api_url == url
-    assert load(flat_environment(CLOUDFLARE_API_URL=url + "/")).api_url == url
+def present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not MISSING}
 
 
-def test_without_any_configuration_both_ways_are_named() -> None:
-    with pytest.raises(Misconfigured, match=r"CF_PURGE_CONFIG.*CLOUDFLARE_ZONE_ID"):
-        load({})
+def read(**changes: Any) -> Config:
+    return load({"CF_PURGE_CONFIG": json.dumps(present(document(**changes)))})
 
 
-def test_the_document_wins_over_the_flat_variables() -> None:
-    both = {**flat_environment(CLOUDFLARE_ZONE_ID="c" * 32), **environment()}
-    assert load(both) == load(environment())
-
-
-def test_an_empty_document_is_none() -> None:
-    assert load({**flat_environment(), "CF_PURGE_CONFIG": ""}) == load(flat_environment())
-
-
-def test_the_token_is_in_no_text_of_the_configuration() -> None:
-    config = load(flat_environment())
-    assert config.api_token == TOKEN
-    for text in (repr(config), str(config), f"{config}", f"{[config]}", "%s %r" % (config, config)):  # noqa: UP031
-        assert TOKEN not in text
-        assert "Config" in text
-
-
-@pytest.mark.parametrize(
-    "changes", [{"CLOUDFLARE_ZONE_ID": "no zone"}, {"CLOUDFLARE_API_URL": "http://x"}, {"CLOUDFLARE_ZONE_ID": TOKEN}]
-)
-def test_the_token_is_in_no_text_about_a_wrong_configuration(changes: dict[str, str]) -> None:
+def refusal_of(environ: dict[str, str]) -> str:
     with pytest.raises(Misconfigured) as caught:
-        load(flat_environment(**changes))
-    assert TOKEN not in str(caught.value)
+        load(environ)
+    sentence = str(caught.value)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert TOKEN not in sentence
+    return sentence
+
+
+# ---- The document ----
+
+
+def test_a_document_sets_every_field() -> None:
+    config = read(
+        targets=[
+            {
+                "zone_id": "AB" * 16,
+                "hosts": ["WWW.example.com", "cdn_1.example.com"],
+                "key_prefix": "/site",
+                "path_prefix": "static/",
+                "schemes": ["http", "https"],
+                "index_documents": ["home.htm"],
+                "purge_by": "tag",
+                "clean_urls": True,
+                "header_variants": [{"Origin": "https://a.example", "X-Device": "phone"}, {"Origin": "null"}],
+                "tags": ["{bucket}:{key}", "{dir}", "{name}-{ext}"],
+                "environment_id": "5_f-A",
+            }
+        ],
+        cloudflare={
+            "plan": "enterprise",
+            "email": "a@b.c",
+            "requests_per_second": 10,
+            "api_url": "http://[::1]:1/v4/",
+            "operation": "invalidate",
+        },
+        collapse_above=30,
+        repurge_after_seconds=900,
+        queue_arn=QUEUE_ARN,
+        max_concurrency=4,
+        batch_size=100,
+        drain=1000,
+        max_receive_count=30,
+        log_level="DEBUG",
+        include=["*.css"],
+        exclude=["x.css"],
+    )
+    assert config.targets == (
+        Target(
+            Zone("ab" * 16, "5_f-A"),
+            ("www.example.com", "cdn_1.example.com"),
+            "site/",
+            "static/",
+            ("http", "https"),
+            ("home.htm",),
+            "tag",
+            True,
+            ((("Origin", "https://a.example"), ("X-Device", "phone")), (("Origin", "null"),)),
+            ("{bucket}:{key}", "{dir}", "{name}-{ext}"),
+        ),
+    )
+    assert (config.name, config.bucket, config.api_token_parameter, config.api_token) == (
+        "site",
+        BUCKET,
+        PARAMETER,
+        None,
+    )
+    assert (config.email, config.api_url, config.endpoint) == ("a@b.c", "http://[::1]:1/v4", "invalidate_cache")
+    assert (config.plan, config.requests_per_second, config.max_concurrency) == (PLANS["enterprise"], 10, 4)
+    assert (config.collapse_above, config.repurge_after_seconds, config.queue_arn) == (30, 900, QUEUE_ARN)
+    assert (config.batch_size, config.drain, config.max_receive_count) == (100, 1000, 30)
+    assert (config.dead_letter_queue_arn, config.log_level) == (DLQ_ARN, "DEBUG")
+    assert [config.takes(key) for key in ("a.css", "a.js", "x.css")] == [True, False, False]
+
+
+def test_what_a_document_omits_or_sets_to_null_has_the_documented_default() -> None:
+    config = read(dead_letter_queue_arn=MISSING)
+    assert config.targets == (Target(Zone(ZONE), (HOST,), "", "", ("https",), ("index.html",), "url", False, (), ()),)
+    assert (config.endpoint, config.api_url) == ("purge_cache", "https://api.cloudflare.com/client/v4")
+    assert (config.plan, config.requests_per_second, config.max_concurrency) == (PLANS["free"], 4, 1)
+    assert (config.collapse_above, config.repurge_after_seconds, config.queue_arn) == (None, 0, None)
+    assert (config.batch_size, config.drain, config.max_receive_count) == (10, 0, None)
+    assert (config.email, config.dead_letter_queue_arn, config.log_level) == (None, None, "INFO")
+    assert config.takes("anything/at all")
+    names = ("include", "exclude", "log_level", "max_concurrency", "cloudflare", "dead_letter_queue_arn", "queue_arn")
+    nulls = dict.fromkeys((*names, "collapse_above", "repurge_after_seconds", "batch_size", "drain"))
+    options = ("key_prefix", "path_prefix", "schemes", "index_documents", "purge_by", "clean_urls", "header_variants")
+    assert read(**nulls, targets=[target(**dict.fromkeys((*options, "tags", "environment_id")))]) == config
+    cloudflare = dict.fromkeys(("plan", "email", "requests_per_second", "api_url", "operation"))
+    assert read(cloudflare=cloudflare) == read()
+
+
+BAD_HOSTS = [f"https://{HOST}", f"{HOST}/a", f"{HOST}:443", "*.example.com", f"{HOST}.", f"{HOST}\n", "bücher.example"]
+BAD_HOSTS += [f"{'a' * 64}.com", ".".join(["a" * 60] * 5), "-a.com", ""]
+BAD_TAGS: list[Any] = [
+    [],
+    "{dir}",
+    [7],
+    [""],
+    ["a b"],
+    ["a,b"],
+    ["a\n"],
+    ["ü"],
+    ["{path}"],
+    ["{Key}"],
+    ["{}"],
+    ["{key"],
+]
+BAD_TAGS += [["{{key}}"], ["a" * 1025]]
+BAD_API_URLS = [
+    "http://api.cloudflare.com/client/v4",
+    "ftp://localhost",
+    "api.cloudflare.com",
+    "https://",
+    "https://[::1",
+]
+BAD_API_URLS += [
+    f"https://{rest}" for rest in ("user:secret@api.example", "api.example/?a=b", "api.example/#a", "a:port")
+]
+BAD_API_URLS += ["http://localhost@api.example.com/", "http://127.0.0.1.example.com/"]
+BAD_TARGETS: dict[str, list[Any]] = {
+    "zone_id": [MISSING, "example.com", ZONE + "a", ZONE + "\n", "g" * 32],
+    "hosts": [MISSING, [], HOST, [HOST, 7], *([host] for host in BAD_HOSTS)],
+    "schemes": [[], ["ftp"], "https"],
+    "key_prefix": [7],
+    "path_prefix": [["a"], "a/" * 31, "/" + "a/" * 30 + "b", "..", "a/./b", "/a/../"],
+    "index_documents": ["index.html", [None]],
+    "purge_by": ["urls", "URL", "", ["url"]],
+    "clean_urls": ["true", 1, []],
+    "header_variants": [[{}], *([{"Origin": value}] for value in (7, ["x"], "", " x", "x\r\nX-Evil: 1", "ü"))]
+    + [[{name: "x"}] for name in ("", "Or igin", "Origin:", "Ürsprung")],
+    "tags": [["{dir}"]],
+    "environment_id": ["", 7, "a/../b", "a b", "staging\n", "ü", "a" * 65],
+    "purgeby": ["url"],
+}
+BAD_FIELDS: dict[str, list[Any]] = {
+    "name": [MISSING, "", 7],
+    "bucket": [MISSING, [BUCKET]],
+    "api_token_parameter": [MISSING, ""],
+    "targets": [MISSING, [], {}],
+    "include": ["*.css", [7], ["[z-a]"]],
+    "exclude": [{"a": 1}, ["[]"]],
+    "max_concurrency": [0, "2"],
+    "log_level": ["info", 7],
+    "dead_letter_queue_arn": ["", 7, "https://sqs.eu-west-1.amazonaws.com/1/q"],
+    "queue_arn": ["", 7, QUEUE_ARN + "\n", "arn:aws:sns:eu-west-1:123456789012:t"],
+    "collapse_above": [0, -1, True, 1.5, "30"],
+    "repurge_after_seconds": [1.5, True, "60"],
+    "targetz": [[]],
+}
+BAD_CLOUDFLARE: dict[str, list[Any]] = {
+    "plan": ["gold", 7],
+    "email": ["", 7, "a@b.c\n", "ü@例え.jp"],
+    "operation": ["delete", "purge_cache", ["purge"]],
+    "requests_per_second": [0, -1, True, "4", float("nan"), float("inf")],
+    "api_url": [*BAD_API_URLS, 7],
+    "apiurl": ["https://api.cloudflare.com"],
+}
+WRONG = [
+    *((name, {"targets": [present(target(**{name: value}))]}) for name, bad in BAD_TARGETS.items() for value in bad),
+    *(("tags", {"targets": [target(purge_by="tag", tags=tags)]}) for tags in BAD_TAGS),
+    *((name, {name: value}) for name, bad in BAD_FIELDS.items() for value in bad),
+    *((name, {"cloudflare": {name: value}}) for name, bad in BAD_CLOUDFLARE.items() for value in bad),
+    *(("queue_arn", {name: 60}) for name in ("repurge_after_seconds", "drain")),
+]
+
+
+@pytest.mark.parametrize(("field", "changes"), WRONG, ids=[f"{i}-{field}" for i, (field, _) in enumerate(WRONG)])
+def test_a_wrong_document_is_refused_in_a_sentence_that_names_the_field(field: str, changes: dict[str, Any]) -> None:
+    sentence = refusal_of({"CF_PURGE_CONFIG": json.dumps(present(document(**changes)))})
+    assert sentence.startswith("CF_PURGE_CONFIG: ")
+    assert field in sentence
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", " ", "7", '"x"', "[" * 100_000])
+def test_a_variable_that_is_not_a_json_object_is_named(text: str) -> None:
+    assert refusal_of({"CF_PURGE_CONFIG": text}).startswith("CF_PURGE_CONFIG")
+
+
+@pytest.mark.parametrize("wrong", [["x"], [None], 7])
+def test_a_target_that_is_not_an_object_is_refused(wrong: Any) -> None:
+    assert refusal_of(environment(document(targets=wrong))).startswith("CF_PURGE_CONFIG")
+
+
+@pytest.mark.parametrize("url", ["https://proxy.example.com:8443/cf", "http://localhost:8080/v4", "http://[::1]:9"])
+def test_the_api_is_reached_by_https_or_on_loopback(url: str) -> None:
+    assert read(cloudflare={"api_url": url}).api_url == url
+    assert load(flat_environment(CLOUDFLARE_API_URL=url + "/")).api_url == url
 
 
 @pytest.mark.parametrize(
     ("given", "asked_for"),
     [
         ("token", "token"),
-        ("/token", "/token"),
         ("prod/token", "/prod/token"),
         ("/prod/token", "/prod/token"),
         (*["arn:aws:ssm:eu-west-1:123456789012:parameter/prod/token"] * 2,),
     ],
 )
-def test_a_parameter_in_a_folder_is_asked_for_with_the_slash_that_ssm_wants(given: str, asked_for: str) -> None:
-    assert load(environment(document(api_token_parameter=given))).api_token_parameter == asked_for
-    flat = flat_environment(CLOUDFLARE_API_KEY_SSMPATH=given)
-    assert load(flat).api_token_parameter == asked_for
+def test_a_parameter_in_a_folder_is_read_with_the_slash_that_ssm_wants(given: str, asked_for: str) -> None:
+    assert read(api_token_parameter=given).api_token_parameter == asked_for
+    assert load(flat_environment(CLOUDFLARE_API_KEY_SSMPATH=given)).api_token_parameter == asked_for
+
+
+# ---- The flat variables ----
+
+KEYS = ["a.css", "b.js", "c.CSS", "d.css.map", "e/f.css", "css", ".css", "index.html", "g h.css", "i.tar.gz", "h/"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("CLOUDFLARE_ZONE_ID", value) for value in ("", "example.com", TOKEN)),
+        ("CLOUDFLARE_API_KEY", ""),
+        *(("CLOUDFLARE_API_URL", value) for value in ("http://api.cloudflare.com", "nonsense")),
+        *(("CLOUDFLARE_API_EMAIL", value) for value in ("nobody", "a@b.c\n", "ü@例え.jp")),
+        *(("INCLUDED_EXTS", value) for value in ("css,img/*", "/css", "css,[z-a]")),
+        *(("EXCLUDED_EXTS", value) for value in ("draft/", "[]")),
+    ],
+)
+def test_a_wrong_flat_variable_is_named(name: str, value: str) -> None:
+    assert name in refusal_of(flat_environment(**{name: value}))
+
+
+def test_without_any_configuration_both_forms_are_named() -> None:
+    assert all(name in refusal_of({}) for name in ("CF_PURGE_CONFIG", "CLOUDFLARE_ZONE_ID"))
+    assert "CLOUDFLARE_API_KEY_SSMPATH" in refusal_of(flat_environment(CLOUDFLARE_API_KEY=""))
+
+
+def test_the_document_wins_over_the_flat_variables_unless_it_is_empty() -> None:
+    flat = flat_environment(CLOUDFLARE_ZONE_ID="c" * 32)
+    assert load({**flat, **environment()}) == load(environment())
+    assert load({**flat, "CF_PURGE_CONFIG": ""}) == load(flat)
+
+
+def test_the_token_is_in_no_text_of_the_configuration() -> None:
+    config = load(flat_environment())
+    assert config.api_token == TOKEN
+    assert all(TOKEN not in text for text in (repr(config), str(config), f"{config}", f"{[config]}"))
+
+
+@pytest.mark.parametrize(
+    ("included", "excluded", "taken"),
+    [
+        ("", "", set(KEYS)),
+        (" * ", "", set(KEYS)),
+        ("css,*", "", set(KEYS)),
+        *((css, "", {"a.css", "e/f.css", ".css", "g h.css"}) for css in ("css", ".css", "*.css", " css ,,")),
+        (" css , js ", "", {"a.css", "b.js", "e/f.css", ".css", "g h.css"}),
+        ("CSS", "", {"c.CSS"}),
+        ("tar.gz", "", {"i.tar.gz"}),
+        ("gz,map", "", {"i.tar.gz", "d.css.map"}),
+        ("css", "*", set()),
+        ("*", "css", {"b.js", "c.CSS", "d.css.map", "css", "index.html", "i.tar.gz", "h/"}),
+        ("css,js", "css", {"b.js"}),
+    ],
+)
+def test_extensions_are_what_a_key_ends_in(included: str, excluded: str, taken: set[str]) -> None:
+    config = load(flat_environment(INCLUDED_EXTS=included, EXCLUDED_EXTS=excluded))
+    assert {key for key in KEYS if config.takes(key)} == taken
+
+
+def test_the_token_comes_from_ssm_if_its_path_is_set_and_an_email_makes_it_a_global_api_key() -> None:
+    world = World(environ=flat_environment(CLOUDFLARE_API_KEY="stale", CLOUDFLARE_API_KEY_SSMPATH="cf/ours"))
+    world.invoke(s3_event("a"))
+    assert world.aws.calls == [("GetParameter", {"Name": "/cf/ours", "WithDecryption": True})]
+    assert [sent.headers["Authorization"] for sent in world.cloudflare.requests] == [f"Bearer {TOKEN}"]
+    world = World(environ=flat_environment(CLOUDFLARE_API_EMAIL="ops@example.com"))
+    world.invoke(s3_event("a"))
+    [sent] = world.cloudflare.requests
+    assert (sent.headers["X-Auth-Email"], sent.headers["X-Auth-Key"]) == ("ops@example.com", TOKEN)
+    assert ("Authorization" in sent.headers, world.aws.calls) == (False, [])
+
+
+FLAT_AND_DOCUMENT: list[tuple[dict[str, str], dict[str, Any]]] = [
+    ({}, {}),
+    (
+        {"INCLUDED_EXTS": " .css , *.JS ", "EXCLUDED_EXTS": "min.css"},
+        {"include": ["*.css", "*.JS"], "exclude": ["*.min.css"]},
+    ),
+    ({"INCLUDED_EXTS": "*", "EXCLUDED_EXTS": "*"}, {"include": ["**"], "exclude": ["*"]}),
+    ({"CLOUDFLARE_API_EMAIL": "ops@example.com"}, {"cloudflare": {"email": "ops@example.com"}}),
+    ({"CLOUDFLARE_API_URL": "http://127.0.0.1:9/v4/"}, {"cloudflare": {"api_url": "http://127.0.0.1:9/v4"}}),
+    ({"CLOUDFLARE_ZONE_ID": ZONE.upper(), "CLOUDFLARE_API_KEY_SSMPATH": PARAMETER}, {}),
+]
+S3 = s3_event(*KEYS, "e f/(1)+ü.html", "g/index.html", "i/../j.css", "/k//l.css", bucket=HOST)
+MANUAL: dict[str, Any] = {
+    "urls": [f"https://{HOST}/a b?c=d", "https://evil.net/"],
+    "prefixes": [f"{HOST}/blog/", f"{HOST}/ü", "evil.net/"],
+    "tags": ["t", "u,v"],
+    "hosts": [HOST.upper()],
+    "everything": True,
+    "zone_id": ZONE,
+    "bucket": HOST,
+}
+EVENTS: dict[str, dict[str, Any]] = {
+    "S3": S3,
+    "S3 in SNS": sns_event(S3),
+    "EventBridge": eventbridge_event("e f/(1)+ü.html", bucket=HOST),
+    "failed and taken back": failed_invocation(S3),
+    "S3 in SQS": sqs_event(S3, sns_body(S3), "poison", {"keys": []}),
+    "manual in SQS": sqs_event({**MANUAL, "keys": KEYS}),
+    "a test event": s3_test_event(),
+    "keys": {"keys": [*KEYS, "/a"], "bucket": HOST},
+    "keys, dry": {"keys": KEYS, "bucket": HOST, "dry_run": True},
+    "manual": MANUAL,
+    "a foreign zone": {"tags": ["t"], "zone_id": "c" * 32, "bucket": HOST},
+    "a check": {"check": True, "bucket": HOST},
+    "nonsense": {"nonsense": True},
+}
+
+
+def ending(world: World, event: object) -> object:
+    try:
+        return world.invoke(event)
+    except PurgeError as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
+def test_flat_variables_do_what_a_document_that_says_the_same_does(event: dict[str, Any]) -> None:
+    for flat, changes in FLAT_AND_DOCUMENT:
+        by_flat = World(environ=flat_environment(**flat))
+        by_document = World(document(bucket=HOST, dead_letter_queue_arn=None, **changes))
+        assert ending(by_flat, event) == ending(by_document, event)
+        assert [(sent.url, sent.headers, sent.body) for sent in by_flat.cloudflare.requests] == [
+            (sent.url, sent.headers, sent.body) for sent in by_document.cloudflare.requests
+        ]
+        assert by_flat.cloudflare.accepted == by_document.cloudflare.accepted

@@ -1,3 +1,5 @@
+"""The entry point: what it returns and raises, for batches and for single events."""
+
 from __future__ import annotations
 
 import json
@@ -6,59 +8,93 @@ from typing import Any
 import pytest
 
 from cf_purge import handler
-from cf_purge.errors import Misconfigured, Transient
-from cf_purge.purge import FILES
-from tests.unit.factories import ZONE, document, environment, s3_event, sqs_event
-from tests.unit.fakes import Context, FakeAws, FakeCloudflare, FakeTransport, refusal
+from cf_purge.errors import Misconfigured, NotTried, PurgeError, Transient, UnknownEvent
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
+from tests.support.factories import (
+    AT,
+    HOST,
+    OTHER_ZONE,
+    PARAMETER,
+    ZONE,
+    document,
+    environment,
+    eventbridge_event,
+    flat_environment,
+    s3_event,
+    s3_record,
+    s3_test_event,
+    sns_body,
+    sqs_event,
+    target,
+)
+from tests.support.fakes import (
+    Context,
+    FakeAws,
+    FakeCloudflare,
+    FakeTransport,
+    Reply,
+    Sent,
+    World,
+    answer,
+    aws_error,
+    outage,
+    refusal,
+)
+
+SITE = f"https://{HOST}"
+CDN = "cdn.example.org"
+
+
+# ---- The entry point ----
 
 
 @pytest.fixture
 def neighbours(monkeypatch: pytest.MonkeyPatch) -> FakeTransport:
-    """The entry point as Lambda finds it after a cold start, with a fake transport under it."""
+    """The entry point as Lambda finds it after a cold start, with a fake HTTP client."""
     fake = FakeTransport(FakeCloudflare(), FakeAws())
-    monkeypatch.setattr(handler, "_transport", fake)
+    monkeypatch.setattr(handler, "_http", fake)
     monkeypatch.setattr(handler, "_function", None)
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     return fake
 
 
-def test_the_entry_point_is_configured_by_the_environment(neighbours: FakeTransport) -> None:
-    assert handler.lambda_handler(sqs_event(s3_event("a")), Context()) == {"batchItemFailures": []}
-    assert neighbours.cloudflare.accepted == [(ZONE, FILES, "https://www.example.com/a")]
-
-
-def test_the_entry_point_needs_no_context(neighbours: FakeTransport) -> None:
-    assert handler.lambda_handler(s3_event("a"))["success"] is True
-    assert 1 < neighbours.cloudflare.requests[0].timeout <= 10
-
-
-def test_a_warm_function_keeps_its_token(neighbours: FakeTransport) -> None:
-    for key in ("a", "b", "c"):
-        handler.lambda_handler(s3_event(key), Context())
-    assert neighbours.aws.fetches() == 1
-    assert len(neighbours.cloudflare.requests) == 3
-
-
-def test_nothing_is_asked_of_anyone_before_the_first_event_needs_it(neighbours: FakeTransport) -> None:
-    handler.lambda_handler({"Records": []}, Context())
+def test_the_environment_configures_it_and_stays_warm(neighbours: FakeTransport) -> None:
+    assert handler.lambda_handler({"Records": []}, Context())["success"] is True
     assert neighbours.sent == []
+    assert handler.lambda_handler(sqs_event(s3_event("a")), Context()) == {"batchItemFailures": []}
+    assert handler.lambda_handler(s3_event("b"))["success"] is True, "a shell has no context"
+    assert neighbours.cloudflare.accepted == [(ZONE, FILES, f"{SITE}/a"), (ZONE, FILES, f"{SITE}/b")]
+    assert neighbours.aws.fetches() == 1
 
 
-def test_the_remaining_time_is_lambda_s(neighbours: FakeTransport) -> None:
-    with pytest.raises(Transient, match="No time is left"):
-        handler.lambda_handler(s3_event("a"), Context(1.2))
+@pytest.mark.parametrize("seconds", [0.1, 0.6])
+def test_with_no_time_left_nothing_is_begun(neighbours: FakeTransport, seconds: float) -> None:
+    with pytest.raises(NotTried):
+        handler.lambda_handler(s3_event("a"), Context(seconds))
+    assert handler.lambda_handler(sqs_event(s3_event("a"), s3_event("b")), Context(seconds)) == {
+        "batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]
+    }
     assert neighbours.cloudflare.requests == []
 
 
-def test_a_wrong_configuration_is_said_in_log_and_metric_at_every_invocation(
-    neighbours: FakeTransport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_lambdas_default_of_three_seconds_is_enough_for_a_purge(neighbours: FakeTransport) -> None:
+    assert handler.lambda_handler(sqs_event(s3_event("a")), Context(3.0)) == {"batchItemFailures": []}
+    assert neighbours.cloudflare.urls == [f"{SITE}/a"]
+
+
+@pytest.mark.parametrize("event", [sqs_event(s3_event("a")), s3_event("a"), {"check": True}])
+def test_a_wrong_configuration_is_an_exception_a_log_line_and_an_alarm_each_time(
+    neighbours: FakeTransport,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    event: dict[str, Any],
 ) -> None:
     monkeypatch.setenv("CF_PURGE_CONFIG", json.dumps(document(bucket="")))
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "site-purge")
     for _ in range(2):
-        with pytest.raises(Misconfigured, match="CF_PURGE_CONFIG: bucket must be a non-empty string"):
-            handler.lambda_handler(sqs_event(s3_event("a")), Context())
+        with pytest.raises(Misconfigured, match="CF_PURGE_CONFIG: bucket"):
+            handler.lambda_handler(event, Context())
         line, metrics = (json.loads(text) for text in capsys.readouterr().out.splitlines())
         assert (line["level"], "CF_PURGE_CONFIG: bucket" in line["message"]) == ("ERROR", True)
         assert (metrics["Misconfigured"], metrics["Name"], metrics["Changes"]) == (1, "site-purge", 0)
@@ -66,11 +102,206 @@ def test_a_wrong_configuration_is_said_in_log_and_metric_at_every_invocation(
     assert handler.lambda_handler(s3_event("a"), Context())["success"] is True
 
 
-def test_the_configured_level_is_the_log_s(
-    neighbours: FakeTransport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+# ---- Batches ----
+
+
+def test_messages_of_every_form_share_their_requests(world: World) -> None:
+    bodies: list[Any] = [
+        s3_event("a"), sns_body(s3_event("b")), eventbridge_event("c"), {"keys": ["d"]}, {"urls": [f"{SITE}/e"]},
+        s3_test_event(), {"tags": ["t"]}, {"tags": ["u"]}, {"keys": ["f"], "dry_run": True},
+    ]  # fmt: skip
+    assert world.returned(sqs_event(*bodies)) == []
+    assert sorted(world.cloudflare.urls) == [f"{SITE}/{name}" for name in "abcde"]
+    assert [sent.kind for sent in world.cloudflare.requests] == [FILES, TAGS]
+    assert world.aws.parked == []
+
+
+@pytest.mark.parametrize(
+    ("poison", "code"),
+    [
+        ("not json", "UnknownEvent"),
+        ("[" * 100_000, "UnknownEvent"),
+        ({"Records": [{"bad": True}]}, "UnknownEvent"),
+        (s3_event("a", version="3.0"), "UnknownEvent"),
+        (s3_event("a", bucket="elsewhere"), "ForeignBucket"),
+        ({"urls": ["https://evil.example.org/"]}, "ForeignHost"),
+        ({"keys": ["/a"]}, "MalformedKey"),
+        ({"tags": ["a"], "zone_id": OTHER_ZONE}, "ForeignZone"),
+        ({"everything": True}, "UnknownEvent"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_poison_message_is_parked_under_its_code_and_harms_no_other(world: World, poison: Any, code: str) -> None:
+    assert world.returned(sqs_event(s3_event("before"), poison, s3_event("after"))) == []
+    assert world.cloudflare.urls == [f"{SITE}/before", f"{SITE}/after"]
+    assert [found for found, _ in world.parked_reasons] == [code]
+
+
+def test_the_good_records_of_a_bad_message_are_purged(world: World) -> None:
+    assert world.returned(sqs_event({"Records": [s3_record("a"), {"bad": True}, s3_record("b")]})) == []
+    assert world.cloudflare.urls == [f"{SITE}/a", f"{SITE}/b"]
+    assert len(world.aws.parked) == 1
+
+
+@pytest.mark.parametrize("field", ["messageId", "body"])
+def test_of_a_batch_that_sqs_never_sends_nothing_is_acknowledged(world: World, field: str) -> None:
+    event = sqs_event(s3_event("a"), s3_event("b"))
+    del event["Records"][1][field]
+    with pytest.raises(UnknownEvent):
+        world.invoke(event)
+    assert world.cloudflare.requests == []
+    assert world.metrics["Purged"] == 0
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(900.0, 5.0), (60.0, 5.0), (15.0, 3.0), (3.0, 0.6)])
+def test_time_is_kept_back_to_return_and_park_messages(world: World, seconds: float, kept: float) -> None:
+    world.cloudflare.script = [outage()] * 99
+    ends: list[float] = []
+    world.transport.on_post = lambda sent: ends.append(world.clock.time + sent.timeout if "/zones/" in sent.url else 0)
+    began = world.clock.time
+    world.returned(sqs_event(s3_event("a")), seconds=seconds)
+    assert began < max(ends) <= began + seconds - kept + 1e-6
+
+
+# ---- What nobody expects ----
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "cf_purge.plan.parse",
+        "cf_purge.plan.purges_at",
+        "cf_purge.plan.requests_for",
+        "cf_purge.purger.Purger.send",
+        "cf_purge.cloudflare.Cloudflare.send",
+        "cf_purge.cloudflare._document",
+        "cf_purge.settle.settlement_of",
+    ],
+)
+@pytest.mark.parametrize("error", [RuntimeError("boom"), KeyError("boom"), RecursionError(), MemoryError()], ids=repr)
+def test_an_unexpected_error_acknowledges_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
 ) -> None:
-    monkeypatch.setenv("CF_PURGE_CONFIG", json.dumps(document(log_level="ERROR")))
-    neighbours.cloudflare.script = [refusal(400, 1012)]
-    assert handler.lambda_handler(sqs_event(s3_event("a"), s3_event("a/")), Context()) == {"batchItemFailures": []}
-    lines: list[dict[str, Any]] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
-    assert [line.get("level", "metrics") for line in lines] == ["ERROR", "metrics"]
+    def explode(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(place, explode)
+    event = sqs_event(s3_event("a"), {"keys": ["b"]}, *(["poison"] if "settle" in place else []))
+    try:
+        returned = world.returned(event)
+    except type(error):
+        return  # Lambda returns the whole batch
+    assert returned == ["m0", "m1"]
+    assert world.aws.parked == []
+    assert {line["kind"] for line in world.logged("unexpected error")} == {type(error).__name__}
+    assert "boom" not in world.output
+    with pytest.raises(PurgeError):
+        world.invoke(s3_event("a"))
+
+
+def test_an_unexpected_error_about_one_message_harms_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cf_purge.targets import purges_at
+
+    def explode(where: Any, key: str, bucket: str) -> Any:
+        if key == "cursed":
+            raise RuntimeError("boom")
+        return purges_at(where, key, bucket)
+
+    monkeypatch.setattr("cf_purge.plan.purges_at", explode)
+    assert world.returned(sqs_event(s3_event("a"), s3_event("x", "cursed", "y"), s3_event("b"))) == ["m1"]
+    assert {f"{SITE}/a", f"{SITE}/b"} <= set(world.cloudflare.urls)
+
+
+def test_a_zone_whose_request_hits_an_unexpected_error_returns_its_messages() -> None:
+    world = World(document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[CDN], key_prefix="b")]))
+
+    def explode(sent: Sent) -> None:
+        if OTHER_ZONE in sent.url:
+            raise RuntimeError("boom")
+
+    world.transport.on_post = explode
+    assert "m1" in world.returned(sqs_event(s3_event("a"), s3_event("b/x")))
+
+
+# ---- Single events ----
+
+EVERY_KIND = [
+    target(header_variants=[{"Origin": SITE}]),
+    target(purge_by="prefix", hosts=["img.example.com"]),
+    target(purge_by="tag", tags=["{dir}"]),
+    target(purge_by="host", hosts=["api.example.com"]),
+    target(zone_id=OTHER_ZONE, hosts=[CDN], purge_by="everything", environment_id="staging"),
+]
+
+
+def test_the_summary_names_every_kind_as_cloudflare_is_sent_it() -> None:
+    world = World(document(targets=EVERY_KIND))
+    summary = world.invoke(s3_event("a/index.html"))
+    variant = {"Origin": SITE}
+    assert json.loads(json.dumps(summary)) == summary
+    shown = summary.pop("invalidations")
+    assert summary == {"success": True, "skipped": [], "requests": 5}
+    assert sorted(map(str, shown)) == sorted(
+        map(
+            str,
+            [
+                f"{SITE}/a/index.html",
+                {"url": f"{SITE}/a/index.html", "headers": variant},
+                f"{SITE}/a/",
+                {"url": f"{SITE}/a/", "headers": variant},
+                "img.example.com/a/index.html",
+                "https://img.example.com/a/",
+                "a",
+                "api.example.com",
+                {"everything": True, "zone_id": OTHER_ZONE, "environment_id": "staging"},
+            ],
+        )
+    )
+    assert {sent.kind for sent in world.cloudflare.requests} == {FILES, PREFIXES, TAGS, HOSTS, EVERYTHING}
+
+
+def test_of_several_failures_the_one_that_can_pass_is_raised() -> None:
+    """Lambda tries an asynchronous invocation again; what is rejected is named at its end."""
+    world = World(document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[CDN])]))
+    world.cloudflare.zones = {ZONE: refusal(400, 1012), OTHER_ZONE: answer(503)}
+    with pytest.raises(Transient, match="503"):
+        world.invoke(s3_event("a"))
+
+
+def test_a_function_made_by_hand_purges_with_the_token_of_its_environment() -> None:
+    world = World(environ=flat_environment())
+    assert world.invoke(s3_event("a", bucket="assets.example.com"))["invalidations"] == ["https://assets.example.com/a"]
+    assert world.returned(sqs_event(s3_event("b", bucket="assets.example.com"))) == []
+    assert world.aws.calls == []
+    world = World(environ=flat_environment(CLOUDFLARE_API_KEY_SSMPATH=PARAMETER))
+    assert world.invoke(s3_event("a", bucket="assets.example.com"))["success"] is True
+    assert world.aws.fetches() == 1
+
+
+# ---- Metrics ----
+
+
+def test_lag_is_from_the_change_to_the_accepted_purge_of_its_last_copy() -> None:
+    world = World(document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[CDN], key_prefix="b")]))
+    world.clock.time = AT + 2
+    world.transport.on_post = lambda sent: world.clock.pass_(1.0 if OTHER_ZONE in sent.url else 0)
+    early = s3_event("b/x", time="2026-11-23T05:59:59.250Z")
+    assert world.returned(sqs_event(s3_event("a"), early, {"keys": ["timeless"]})) == []
+    assert world.metrics["Lag"] == [2000, 3750]
+    world.invoke(s3_event("a", time="2027-01-01T00:00:00Z"))
+    assert world.metrics["Lag"] == [0]
+
+
+@pytest.mark.parametrize("event", [s3_event("folder/"), {"keys": ["a"]}, s3_event("a", bucket="elsewhere")])
+def test_what_is_no_purged_change_has_no_lag(world: World, event: dict[str, Any]) -> None:
+    world.returned(sqs_event(event))
+    assert "Lag" not in world.metrics
+
+
+@pytest.mark.parametrize("reply", [answer(503), aws_error(500, "x")])
+def test_metrics_are_written_when_the_invocation_raises_too(world: World, reply: Reply) -> None:
+    world.cloudflare.zones[ZONE] = reply
+    with pytest.raises(PurgeError):
+        world.invoke(s3_event("a"))
+    assert (world.metrics["Changes"], world.metrics["Purged"]) == (1, 0)
+    assert "Lag" not in world.metrics

@@ -1,0 +1,124 @@
+"""The API token: where it is stored, how long it is cached, what it must look like. Nothing here prints it."""
+
+from __future__ import annotations
+
+import re
+
+from cf_purge.aws import MIN_TIMEOUT, TIMEOUT, Aws, Denied
+from cf_purge.budget import Clock
+from cf_purge.config import Config
+from cf_purge.errors import Misconfigured, NotTried, Transient
+
+TTL = 300.0  # seconds
+_STALE_TTL = 30.0  # seconds for which an old token is used before SSM is asked again
+_MIN_INTERVAL = 60.0  # seconds between two reads because the token was refused
+_VARIABLE = "CLOUDFLARE_API_KEY"
+
+_REMEDIES = {
+    "ParameterNotFound": "create it as a SecureString in the function's Region, or correct api_token_parameter",
+    "ParameterVersionNotFound": "name a version that exists, or none",
+    "AccessDeniedException": "allow the function's role ssm:GetParameter on it",
+    "InvalidKeyId": "enable the KMS key that encrypts it",
+}
+_UNDECRYPTABLE = "set api_token_kms_key_arn to the key that encrypts it, and allow the role in that key's policy"
+# SSM passes on what KMS denies under its own code.
+_KMS = re.compile(r"\bkms:[A-Z]|ciphertext refers")
+
+
+class ApiToken:
+    """The token, from the environment or cached from SSM; times are those of `Clock.now`."""
+
+    def __init__(self, config: Config, aws: Aws, clock: Clock) -> None:
+        self._config = config
+        self._aws = aws
+        self._clock = clock
+        self._value: str | None = None
+        self._expires_at = 0.0
+        self._read_at = -_MIN_INTERVAL
+
+    @property
+    def place(self) -> str:
+        """Where it is stored, for people."""
+        return f"SSM parameter {self._config.api_token_parameter}" if self._config.api_token is None else _VARIABLE
+
+    def get(self, deadline: float) -> str:
+        """Return the token, at most TTL old; older while SSM does not answer.
+
+        Raises:
+            Transient: SSM does not answer and nothing is cached.
+            Misconfigured: no such parameter, no permission to read it, or a value that cannot be a token.
+        """
+        if self._value is None or self._clock.now() >= self._expires_at:
+            try:
+                self._value = self._read(deadline)
+                self._expires_at = self._clock.now() + TTL
+            except Transient:
+                if self._value is None:
+                    raise
+                self._expires_at = self._clock.now() + _STALE_TTL
+        return self._value
+
+    def read_again(self, deadline: float, *, at_once: bool = False) -> bool:
+        """Read a token that was refused again, unless `at_once` at most once a minute; tell whether it was read.
+
+        The minute ends when a token is accepted, so that a second rotation is noticed at once.
+
+        Raises:
+            PurgeError: as `get`, whatever is cached.
+        """
+        now = self._clock.now()
+        if not at_once and now - self._read_at < _MIN_INTERVAL:
+            return False
+        if not at_once:
+            self._read_at = now
+        try:
+            self._value = self._read(deadline)
+        except Misconfigured:
+            self._value = None  # it must not be used again
+            raise
+        self._expires_at = self._clock.now() + TTL
+        return True
+
+    def note_accepted(self) -> None:
+        """Note that Cloudflare accepted the token."""
+        self._read_at = -_MIN_INTERVAL
+
+    def _read(self, deadline: float) -> str:
+        if self._config.api_token is not None:
+            return _checked(self._config.api_token, self.place)
+        name = self._config.api_token_parameter or ""
+        # The parameter of another Region is named by its ARN.
+        region = name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else None
+        left = deadline - self._clock.now()
+        if left < MIN_TIMEOUT:
+            raise NotTried("No time is left to read the API token.")
+        try:
+            payload = {"Name": name, "WithDecryption": True}
+            result = self._aws.call("ssm", "GetParameter", payload, region, min(TIMEOUT, left))
+        except Denied as error:
+            remedy = _REMEDIES.get(error.code, "check it and the function's role")
+            if error.code == "AccessDeniedException" and _KMS.search(str(error)):
+                remedy = _UNDECRYPTABLE
+            raise Misconfigured(f"SSM parameter {name} cannot be read ({error}): {remedy}.") from None
+        parameter = result.get("Parameter")
+        value = parameter.get("Value") if isinstance(parameter, dict) else None
+        return _checked(value if isinstance(value, str) else "", self.place)
+
+
+def _checked(value: str, place: str) -> str:
+    """Refuse what could not be sent as a header; an HTTP library would quote it in its error."""
+    if not value:
+        fault = "is empty"
+    elif re.match(r"\s*bearer\b", value, re.IGNORECASE):
+        fault = 'begins with the word "Bearer"'
+    elif "\n" in value or "\r" in value:
+        fault = "contains a line break"
+    elif value.lstrip()[:1] in ("{", "["):
+        fault = "is JSON"
+    elif re.search(r"[\s\"']", value):
+        fault = "contains a space or a quote"
+    elif not value.isascii() or not value.isprintable():
+        fault = "contains characters that no token has"
+    else:
+        return value
+    raise Misconfigured(f"The API token in {place} {fault}: store the bare token, with nothing around it.")

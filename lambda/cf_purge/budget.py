@@ -1,0 +1,124 @@
+"""What an environment may spend: its time, and its share of Cloudflare's limits.
+
+Cloudflare's limits are per account. Each environment has a fixed share of them, so the environments need not know of
+each other: https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cf_purge.config import SHARE, Config
+
+# The global limit counts the requests of five minutes:
+# https://developers.cloudflare.com/fundamentals/api/reference/limits/
+_WINDOW = 300.0  # seconds
+_BURST = 5.0  # seconds' worth of requests that may be sent at once
+
+
+def _random() -> float:
+    import random  # only a failure needs it
+
+    return random.random()
+
+
+class Clock:
+    """Time and chance, passed in so that tests can set them."""
+
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = _random,
+    ) -> None:
+        self.wall = wall  # seconds since the epoch
+        self.sleep = sleep
+        self.random = random  # in [0, 1)
+        self._monotonic = monotonic
+        self._last = wall(), monotonic()
+        self._passed = 0.0
+
+    def now(self) -> float:
+        """Return the seconds that have passed in this environment.
+
+        It is the larger of what both clocks say: one stands still while Lambda freezes the environment, the other can
+        be set back.
+        """
+        wall, monotonic = self.wall(), self._monotonic()
+        self._passed += max(0.0, wall - self._last[0], monotonic - self._last[1])
+        self._last = wall, monotonic
+        return self._passed
+
+
+class Cost(NamedTuple):
+    """What requests take from the limits; as an amount that is available, fractions count."""
+
+    requests: float = 0
+    urls: float = 0
+    others: float = 0  # requests by prefix, tag or host, and of everything
+
+    def plus(self, other: Cost) -> Cost:
+        return Cost(*(own + more for own, more in zip(self, other, strict=True)))
+
+    def fits(self, available: Cost) -> bool:
+        return all(own <= most for own, most in zip(self, available, strict=True))
+
+
+class Bucket:
+    """`capacity` at once, then `rate` a second."""
+
+    def __init__(self, rate: float, capacity: float) -> None:
+        self.rate = rate
+        self.capacity = capacity
+        self._level = capacity
+        self._at = 0.0
+
+    def level(self, now: float) -> float:
+        self._level = min(self.capacity, self._level + (now - self._at) * self.rate)
+        self._at = now
+        return self._level
+
+    def wait(self, now: float, amount: float) -> float:
+        """Return the seconds after which `amount` can be taken."""
+        return max(0.0, (amount - self.level(now)) / self.rate)
+
+    def take(self, amount: float) -> None:
+        self._level -= amount
+
+
+class Budget:
+    """Buckets for all requests, for URLs, and for requests of the other kinds; times are those of `Clock.now`."""
+
+    def __init__(self, config: Config) -> None:
+        plan, share = config.plan, SHARE / config.max_concurrency
+        rate = config.requests_per_second / config.max_concurrency
+        capacity = max(1.0, rate * _BURST)
+        # What is saved up counts in the window too: no five minutes see more than five minutes' worth.
+        self._requests = Bucket(max(rate / 2, rate - capacity / _WINDOW), capacity)
+        # The period over which Cloudflare averages URLs is not published: one second is the shortest.
+        self._urls = Bucket(plan.urls_per_second * share, max(config.urls_per_request, plan.urls_per_second * share))
+        self._others = Bucket(plan.requests_per_second * share, max(1.0, plan.requests_at_once * share))
+        self._buckets = self._requests, self._urls, self._others
+
+    def wait(self, now: float, cost: Cost) -> float:
+        """Return the seconds after which a request of that cost may be sent."""
+        return max(bucket.wait(now, amount) for bucket, amount in zip(self._buckets, cost, strict=True) if amount)
+
+    def take(self, cost: Cost) -> None:
+        for bucket, amount in zip(self._buckets, cost, strict=True):
+            bucket.take(amount)
+
+    def available(self, now: float, seconds: float) -> Cost:
+        """Return what can be spent within so many seconds from now."""
+        return Cost(*(bucket.level(now) + bucket.rate * seconds for bucket in self._buckets))
+
+    def most(self, seconds: float) -> Cost:
+        """Return what can ever be spent within so many seconds: the full buckets, and what comes in meanwhile."""
+        return Cost(*(bucket.capacity + bucket.rate * seconds for bucket in self._buckets))
+
+    def is_scarce(self, now: float) -> bool:
+        """Tell whether less than half of the requests that may be sent at once are left."""
+        return self._requests.level(now) < self._requests.capacity / 2

@@ -1,0 +1,188 @@
+"""The check: a harmless purge for every zone and host, and what its rejection means. Also the probe of a zone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from cf_purge import observe
+from cf_purge.api_token import ApiToken
+from cf_purge.budget import Clock
+from cf_purge.cloudflare import Cloudflare
+from cf_purge.config import Config, Target, Zone
+from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Unauthorized
+from cf_purge.plan import Part, Request, Task
+from cf_purge.purger import Outcomes
+from cf_purge.spelling import spellings
+from cf_purge.targets import FILES, PREFIXES, TAGS, Purge, hosts_of
+
+# No page and no tag has this name.
+_NAME = ".cf-purge-check"
+_TIMEOUT = 5.0  # seconds
+_MAX_NAMES = 20  # looked up to find out which zone is meant
+
+
+def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
+    """Yield purges that show that token, zones and hosts fit together and that drop no copy. Pure.
+
+    Each is of its target's own kind, since an environment may accept one and not the other; where that kind would drop
+    something, it is a prefix.
+    """
+    for target in targets:
+        if target.purge_by == "tag":
+            yield Purge(target.zone, TAGS, _NAME)
+            continue
+        path = _path(target)
+        for host in hosts_of(target, bucket):
+            if target.purge_by == "url":
+                yield Purge(target.zone, FILES, f"{target.schemes[0]}://{host}/{path}")
+            else:
+                yield Purge(target.zone, PREFIXES, f"{host}/{path}")
+
+
+def probe_for(request: Request, config: Config) -> Request:
+    """Return a request of the same zone and kind that a zone that works accepts, and that drops no copy. Pure."""
+    if request.kind != FILES:
+        probe = Purge(request.zone, TAGS, _NAME)
+    else:
+        target = next((each for each in config.targets if each.zone == request.zone and each.hosts), None)
+        if target is None:  # the flat variables: the host is the bucket's name
+            probe = Purge(request.zone, FILES, f"https://{request.purges[0].host}/{_NAME}")
+        else:
+            probe = Purge(request.zone, FILES, f"{target.schemes[0]}://{target.hosts[0]}/{_path(target)}")
+    return Request(request.zone, probe.kind, (Part("", (probe,)),))
+
+
+def summary_of(purges: Iterable[Purge]) -> list[str]:
+    """Return what accepted purges of a check have shown, a sentence for each zone. Pure."""
+    hosts: dict[Zone, list[str]] = {}
+    for purge in purges:
+        hosts.setdefault(purge.zone, []).extend([purge.host] if purge.kind != TAGS else [])
+    return [
+        f"The token may purge zone {zone}"
+        + (f", and {', '.join(distinct)} belong{'s' if len(distinct) == 1 else ''} to it." if distinct else ".")
+        for zone, names in hosts.items()
+        for distinct in [list(dict.fromkeys(names))]
+    ]
+
+
+class Doctor:
+    """Asks Cloudflare for what it does not say when it rejects a check; deadlines are times of `Clock.now`."""
+
+    def __init__(self, config: Config, cloudflare: Cloudflare, token: ApiToken, clock: Clock) -> None:
+        self._config = config
+        self._cloudflare = cloudflare
+        self._token = token
+        self._clock = clock
+
+    def read_token(self, deadline: float) -> None:
+        """Read the token from where it is stored, since a check is about that one."""
+        with contextlib.suppress(PurgeError):  # the purges will say it
+            self._token.read_again(deadline, at_once=True)
+
+    def diagnosed(self, tasks: Sequence[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
+        """Return the outcomes, what the checks among the tasks have found explained: all of it with each purge."""
+        failed = [
+            purge
+            for task in tasks
+            if task.is_check
+            for purge in task.purges
+            if purge in outcomes.failures and purge.item.endswith(_NAME)
+        ]
+        said: dict[str, PurgeError] = {}
+        for purge in failed:
+            error = outcomes.failures[purge].error
+            about = f"{purge if isinstance(error, Rejected) else purge.zone} {error}"
+            if about not in said:
+                said[about] = self._explained(purge, error, deadline)
+                observe.error("check", reason=str(said[about]))
+        found = _joined(list(said.values()))
+        explained = {purge: outcomes.failures[purge]._replace(error=found) for purge in failed} if found else {}
+        return outcomes._replace(failures={**outcomes.failures, **explained})
+
+    def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
+        """Return what is wrong and what to do about it."""
+        if isinstance(error, Rejected) and error.code == "ForeignHost":
+            return Misconfigured(
+                f"{purge.host} is not a host of zone {purge.zone}: configure it in a target with the zone it belongs"
+                f" to, or correct targets[*].hosts (Cloudflare: {error})."
+            )
+        if isinstance(error, Unauthorized):
+            try:
+                return self._told_apart(purge, error, deadline)
+            except PurgeError:
+                return error
+        return error
+
+    def _told_apart(self, purge: Purge, error: Unauthorized, deadline: float) -> PurgeError:
+        """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
+        zone = purge.zone
+        if self._config.email is not None:
+            return Misconfigured(
+                f"Cloudflare does not accept the Global API key in {self._token.place} for {self._config.email}, or"
+                f" that user has no zone {zone}: store the user's key, or correct cloudflare.email or"
+                " targets[*].zone_id."
+            )
+        token = self._token.get(deadline)
+        # A token finds a zone by name when it has any permission in it.
+        found: dict[str, str] = {}
+        for name in self._names_of(purge):
+            ids = self._cloudflare.zone_ids(name, token, self._timeout(deadline))
+            if zone.id in ids:
+                return Misconfigured(
+                    f"The API token in {self._token.place} has no permission to purge zone {zone} ({name}): add"
+                    " Zone → Cache Purge → Purge to it."
+                )
+            found.update(dict.fromkeys(ids, name))
+        for other_id, name in found.items():
+            return Misconfigured(
+                f"{name} is zone {other_id}, not {zone}: correct targets[*].zone_id, and if the API token in"
+                f" {self._token.place} is another zone's, its zone resources."
+            )
+        status = self._cloudflare.token_status(token, self._timeout(deadline))
+        if status in ("disabled", "expired"):
+            return Misconfigured(
+                f"The API token in {self._token.place} is {status}: create a new one, or enable it, and store it."
+            )
+        # This endpoint does not know tokens that belong to an account rather than to a user.
+        if status == "unknown" and not token.startswith("cfat_"):
+            return Misconfigured(
+                f"The API token in {self._token.place} is wrong, Cloudflare does not know it: create one with the"
+                " permission Zone → Cache Purge → Purge and store it."
+            )
+        if status == "active":
+            return Misconfigured(
+                f"The API token in {self._token.place} is valid but has no access to zone {zone}: add the zone to the"
+                " token's zone resources, or correct targets[*].zone_id if it is not your account's."
+            )
+        return error
+
+    def _names_of(self, purge: Purge) -> list[str]:
+        """The names the zone can have: its hosts and the domains above them, the shortest first."""
+        hosts = [host for target in self._config.targets if target.zone.id == purge.zone.id for host in target.hosts]
+        names = {name for host in hosts or [purge.host] for name in _domains(host)}
+        return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
+
+    def _timeout(self, deadline: float) -> float:
+        left = deadline - self._clock.now()
+        if left < 1:
+            raise NotTried("No time was left.")
+        return min(_TIMEOUT, left)
+
+
+def _joined(errors: Sequence[PurgeError]) -> PurgeError | None:
+    """Return one error with the text of all, of the kind that most needs a person."""
+    said = " ".join(dict.fromkeys(str(error) for error in errors))
+    if any(isinstance(error, Misconfigured) for error in errors):
+        return Misconfigured(said)
+    first = next((error for error in errors if isinstance(error, Transient)), None)
+    return Transient(said, first.retry_after) if first is not None else next(iter(errors), None)
+
+
+def _path(target: Target) -> str:
+    return spellings(f"{target.path_prefix}{_NAME}")[0]
+
+
+def _domains(host: str) -> list[str]:
+    labels = host.split(".")
+    return [".".join(labels[start:]) for start in range(len(labels) - 1)]

@@ -1,0 +1,304 @@
+"""Messages → tasks → requests: each copy once, no request above Cloudflare's limits, no message above ours. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from cf_purge.budget import Cost
+from cf_purge.config import Config, Target, Zone
+from cf_purge.errors import PurgeError, Rejected, TooLarge
+from cf_purge.events import Change, Event, Item, Message, parse
+from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, purges_at, whole_of, within
+
+MAX_PURGES = 10_000  # of one message
+# https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
+_ITEMS_PER_REQUEST = 100
+# Of one invocation, so that its memory is bounded: the messages behind them are left for the next one.
+_MAX_JOBS, _MAX_BYTES = 20_000, 16_000_000
+_JOB_BYTES = 300  # of a purge, beside its text
+
+# A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
+Group = tuple[Zone, bool]
+UnexpectedHandler = Callable[[Exception], PurgeError]
+
+
+class Job(NamedTuple):
+    """One change or manual item with its purges by target; it is done when all of them are accepted."""
+
+    name: str  # the key, or the item
+    places: tuple[tuple[Target | None, tuple[Purge, ...]], ...]  # no target: it must not be collapsed
+    change: Change | None = None
+
+    @property
+    def purges(self) -> list[Purge]:
+        return [purge for _, purges in self.places for purge in purges]
+
+
+class Task(NamedTuple):
+    """What one message asks for, or the event itself where there is no message."""
+
+    id: str  # the message's ID, or ""
+    jobs: tuple[Job, ...] = ()
+    skipped: tuple[str, ...] = ()  # keys that need no purge
+    error: PurgeError | None = None  # what is wrong with it apart from its purges
+    changes: int = 0  # changes and manual items
+    dry_run: bool = False
+    is_check: bool = False
+    is_second: bool = False
+
+    @property
+    def purges(self) -> dict[Purge, None]:
+        return dict.fromkeys(purge for job in self.jobs for purge in job.purges)
+
+    def undone(self, accepted: Container[Purge], done: Collection[Group] = ()) -> list[Purge]:
+        """Return the purges that are not known to be accepted, apart from the groups that were done before."""
+        if self.dry_run:
+            return []
+        return [purge for purge in self.purges if purge not in accepted and group_of(purge) not in done]
+
+
+class Part(NamedTuple):
+    """The purges that one task adds to a request."""
+
+    task_id: str
+    purges: tuple[Purge, ...]
+
+
+class Request(NamedTuple):
+    """One body for Cloudflare: purges of one zone and one kind."""
+
+    zone: Zone
+    kind: str
+    parts: tuple[Part, ...]
+    is_suspect: bool = False  # its messages failed before
+    is_repeated: bool = False
+
+    @property
+    def group(self) -> Group:
+        return self.zone, self.kind == FILES
+
+    @property
+    def purges(self) -> list[Purge]:
+        return [purge for part in self.parts for purge in part.purges]
+
+    @property
+    def messages(self) -> int:
+        return len({part.task_id for part in self.parts})
+
+    @property
+    def size(self) -> int:
+        return sum(len(part.purges) for part in self.parts)
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(1, self.size, 0) if self.kind == FILES else Cost(1, 0, 1)
+
+    @property
+    def body(self) -> dict[str, object]:
+        return {self.kind: True if self.kind == EVERYTHING else [purge.shown for purge in self.purges]}
+
+    def halves(self) -> tuple[Request, Request]:
+        """Split it by message, or the purges of a single message by item."""
+        if len(self.parts) > 1:
+            middle = len(self.parts) // 2
+            return self._replace(parts=self.parts[:middle]), self._replace(parts=self.parts[middle:])
+        [part] = self.parts
+        middle = len(part.purges) // 2
+        first, second = part._replace(purges=part.purges[:middle]), part._replace(purges=part.purges[middle:])
+        return self._replace(parts=(first,)), self._replace(parts=(second,))
+
+
+class Plan(NamedTuple):
+    """What an invocation does."""
+
+    tasks: tuple[Task, ...] = ()
+    requests: tuple[Request, ...] = ()
+    left_out: frozenset[str] = frozenset()  # IDs of messages for which it has no time or no requests
+
+
+def make_task(task_id: str, document: object, config: Config, most: Cost, on_unexpected: UnexpectedHandler) -> Task:
+    """Plan one message or event; what is wrong with it becomes its `error`.
+
+    `most` is what a single message may take. `on_unexpected` turns an exception that is a bug into an error.
+    """
+    event = Event()
+    try:
+        event = parse(document)
+        return _task(task_id, event, config, most)
+    except Exception as error:
+        expected = error if isinstance(error, Rejected) else on_unexpected(error)
+        # Without the traceback, which would keep every purge that was planned before the error in memory.
+        return Task(task_id, error=expected.with_traceback(None), changes=event.size, dry_run=event.dry_run)
+
+
+def make_plan(
+    messages: Sequence[Message],
+    config: Config,
+    done: Mapping[str, Collection[Group]],
+    available: Cost,
+    most: Cost,
+    on_unexpected: UnexpectedHandler,
+) -> Plan:
+    """Plan as many messages as fit into `available`: those received for the first time first.
+
+    `done` has the groups of a message that were accepted at an earlier receive.
+    """
+    ordered = sorted(messages, key=lambda message: message.receives > 1)
+    tasks: list[Task] = []
+    jobs = size = 0
+    for message in ordered:
+        if jobs > _MAX_JOBS or size > _MAX_BYTES:
+            break
+        task = make_task(message.id, message.body, config, most, on_unexpected)
+        tasks.append(task)
+        jobs += task.changes
+        size += sum(_JOB_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
+    left_out = {message.id for message in ordered[len(tasks) :]}
+    suspect_ids = {message.id for message in ordered if message.receives > 1}
+    owners: dict[Purge, str] = {}  # the first task that asks for a purge
+    spent = Cost()
+    planned: list[Task] = []
+    for task in _collapsed(tasks, config):
+        missing = task.undone(owners, done.get(task.id, ()))
+        total = spent.plus(_cost(missing, config))
+        if missing and not total.fits(available):
+            left_out.add(task.id)
+            continue
+        spent = total
+        planned.append(task)
+        owners.update(dict.fromkeys(missing, task.id))
+    fresh = {purge: owner for purge, owner in owners.items() if owner not in suspect_ids}
+    suspects = {purge: owner for purge, owner in owners.items() if owner in suspect_ids}
+    requests = (*requests_for(fresh, config), *requests_for(suspects, config, is_suspect=True))
+    return Plan(tuple(planned), requests, frozenset(left_out))
+
+
+def plan_event(task: Task, config: Config) -> Plan:
+    """Plan an event that is no message."""
+    [task] = _collapsed([task], config)
+    return Plan((task,), tuple(requests_for(dict.fromkeys(task.undone(()), task.id), config)))
+
+
+def requests_for(purges: Mapping[Purge, str], config: Config, *, is_suspect: bool = False) -> Iterator[Request]:
+    """Yield the requests for purges, each with its task's ID, zone by zone and kind by kind."""
+    by_kind: dict[tuple[Zone, str], list[Purge]] = {}
+    for purge in purges:
+        by_kind.setdefault((purge.zone, purge.kind), []).append(purge)
+    for (zone, kind), items in by_kind.items():
+        limit = _limit(kind, config)
+        for start in range(0, len(items), limit):
+            by_task: dict[str, list[Purge]] = {}
+            for purge in items[start : start + limit]:
+                by_task.setdefault(purges[purge], []).append(purge)
+            yield Request(zone, kind, tuple(Part(id_, tuple(own)) for id_, own in by_task.items()), is_suspect)
+
+
+def _limit(kind: str, config: Config) -> int:
+    return config.urls_per_request if kind == FILES else 1 if kind == EVERYTHING else _ITEMS_PER_REQUEST
+
+
+def _cost(purges: Iterable[Purge], config: Config) -> Cost:
+    """Return the cost of distinct purges; a request that is not full counts as a part of one."""
+    counts = Counter(purge.kind for purge in purges)
+    requests = {kind: count / _limit(kind, config) for kind, count in counts.items()}
+    return Cost(sum(requests.values()), counts[FILES], sum(requests.values()) - requests.get(FILES, 0.0))
+
+
+def _task(task_id: str, event: Event, config: Config, most: Cost) -> Task:
+    jobs: list[Job] = []
+    skipped: list[str] = []
+    error, errors, room = event.error, event.errors, MAX_PURGES
+    wishes: tuple[Change | Item, ...] = (*event.changes, *event.items)
+    for wish in wishes:
+        name = wish.key if isinstance(wish, Change) else wish.text or wish.kind
+        places: list[tuple[Target | None, tuple[Purge, ...]]] = []
+        try:
+            for target, purges in _places_of(wish, config):
+                places.append((target, tuple(dict.fromkeys(islice(purges, room + 1)))))
+                room -= len(places[-1][1])
+                if room < 0:
+                    raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
+        except TooLarge:
+            raise
+        except Rejected as problem:
+            error, errors = error or problem.with_traceback(None), errors + 1
+            continue
+        if any(purges for _, purges in places):
+            jobs.append(Job(name, tuple(places), wish if isinstance(wish, Change) else None))
+        else:
+            skipped.append(name)
+    if error is not None and errors > 1:
+        error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
+    is_check = any(item.kind == "check" for item in event.items)
+    task = Task(task_id, tuple(jobs), tuple(skipped), error, event.size, event.dry_run, is_check, event.is_second)
+    if not _whole_cost(task, config).fits(most):
+        raise _too_large(task, config, most)
+    return task
+
+
+def _places_of(wish: Change | Item, config: Config) -> Iterator[tuple[Target | None, Iterable[Purge]]]:
+    if isinstance(wish, Change):
+        bucket, targets = checked_bucket(wish.bucket, config), within(config, wish.zone_id)
+        yield from ((target, purges_at(target, wish.key, bucket)) for target in targets if config.takes(wish.key))
+    elif wish.kind == "check":
+        from cf_purge.doctor import purges_for_check
+
+        yield None, purges_for_check(within(config, wish.zone_id), checked_bucket(wish.bucket, config))
+    else:
+        from cf_purge.manual import purges_for_item
+
+        yield None, purges_for_item(wish, config)
+
+
+def _whole_cost(task: Task, config: Config) -> Cost:
+    """Return the cost of a message alone, in whole requests."""
+    [task] = _collapsed([task], config)
+    costs = [request.cost for request in requests_for(dict.fromkeys(task.purges, ""), config)]
+    return Cost(*map(sum, zip(*costs, strict=True))) if costs else Cost()
+
+
+def _too_large(task: Task, config: Config, most: Cost) -> TooLarge:
+    cost = _whole_cost(task, config)
+    own, limit, what = next(
+        each
+        for each in zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True)
+        if each[0] > each[1]
+    )
+    fits = bisect_left(
+        range(len(task.jobs)), True, key=lambda n: not _whole_cost(task._replace(jobs=task.jobs[:n]), config).fits(most)
+    )
+    into = f" into events of at most {fits - 1:,} items" if fits > 1 else ""
+    return TooLarge(f"It asks for {own:,.0f} {what}, and one message may take {limit:,.0f}: split it{into}.")
+
+
+def _collapsed(tasks: list[Task], config: Config) -> list[Task]:
+    """Return the tasks, the URLs of each target that has more than `collapse_above` replaced by its prefixes.
+
+    A URL counts once, however many header variants it has. Manual items other than keys are left as they are.
+    """
+    if config.collapse_above is None:
+        return tasks
+    urls: dict[Target | None, set[str]] = {}
+    for place, purges in (place for task in tasks for job in task.jobs for place in job.places):
+        urls.setdefault(place, set()).update(purge.item for purge in purges if purge.kind == FILES)
+    many = {place for place, items in urls.items() if place is not None and len(items) > config.collapse_above}
+
+    def collapsed(job: Job) -> Job:
+        bucket = checked_bucket(job.change.bucket if job.change else None, config) if many else ""
+        places = [
+            (place, (*whole_of(place, bucket), *(purge for purge in purges if purge.kind != FILES)))
+            if place in many and place is not None
+            else (place, purges)
+            for place, purges in job.places
+        ]
+        return job._replace(places=tuple(places))
+
+    return [task._replace(jobs=tuple(map(collapsed, task.jobs))) for task in tasks] if many else tasks
+
+
+def group_of(purge: Purge) -> Group:
+    return purge.zone, purge.kind == FILES

@@ -1,0 +1,216 @@
+"""The queue the messages came from, and the dead-letter queue behind it: receive, delete, return, park, send.
+
+The event source mapping hands over ten messages at most without a batching window, and a window would delay a quiet
+upload. So the function receives the rest of a burst itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from cf_purge import observe
+from cf_purge.aws import MIN_TIMEOUT, TIMEOUT, Aws, Denied
+from cf_purge.budget import Clock
+from cf_purge.config import QUEUE_ARN, Config
+from cf_purge.errors import Misconfigured, Rejected, Transient, describe
+from cf_purge.events import Message, receives_in
+from cf_purge.http_client import CONNECTIONS
+
+_BATCH = 10  # entries in one call
+# Messages of one receive: seven of 256 KB, each character escaped, fit into the largest answer that is read.
+_RECEIVE = 7
+_MAX_CHARACTERS = 8_000_000  # of the bodies of one drain
+_TIME_SHARE = 0.2  # of the time that is left, for receiving
+# SQS asks a sample of its servers: one short answer does not mean that the queue is empty.
+_SHORT_ANSWERS = 3
+_LINGER, _LONG_POLL = 3.0, 1  # seconds
+_TOO_LARGE = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
+
+
+class Sqs:
+    """The function's own queue; deadlines are times of `Clock.now`."""
+
+    def __init__(self, config: Config, aws: Aws, clock: Clock) -> None:
+        self._config = config
+        self._aws = aws
+        self._clock = clock
+
+    def drain(self, known: Mapping[str, Message], limit: int, deadline: float, *, lingers: bool) -> list[Message]:
+        """Receive up to `limit` messages, 8 MB of bodies at most.
+
+        A message that is `known`, or received twice, is returned once, with its last receipt; another message with the
+        same ID is not returned. With `lingers` it waits up to three seconds, as long as messages keep coming, for those
+        that fill the last request.
+        """
+        found: dict[str, Message] = {}
+        began = self._clock.now()
+        until = began + _TIME_SHARE * (deadline - began)
+        calls, short, characters = 1, 0, 0
+        while self._clock.now() < until and characters < _MAX_CHARACTERS and len(found) < limit:
+            is_empty, missing = short >= _SHORT_ANSWERS, -(len(known) + len(found)) % self._config.urls_per_request
+            if is_empty and (not lingers or not missing or self._clock.now() >= began + _LINGER):
+                break
+            asked = min(missing, _RECEIVE) if is_empty else calls * _RECEIVE
+            asked = min(asked, limit - len(found))
+            received = self._receive(asked, _LONG_POLL if is_empty else 0, deadline)
+            if received is None or (is_empty and not received):
+                break
+            if len(received) >= asked:
+                calls, short = min(2 * calls, CONNECTIONS), 0  # there are more
+            else:
+                calls, short = 1, short + 1 if received else _SHORT_ANSWERS
+            for message in received:
+                before = found.get(message.id) or known.get(message.id)
+                # Anybody who may invoke the function may use any ID: what was not read is not deleted.
+                if before is None or before.body == message.body:
+                    found[message.id] = message
+                characters += len(message.body)
+        observe.info("drained", messages=len(found))
+        return list(found.values())
+
+    def delete(self, messages: Sequence[Message], deadline: float) -> None:
+        """Delete messages that are done. One that cannot be deleted comes back and is purged once more."""
+        pending = list(messages)
+        for _ in range(2):
+            pending = self._not_deleted(pending, deadline) if pending else []
+        if pending:
+            observe.warn("not deleted", messages=len(pending))
+
+    def park(
+        self, messages: Sequence[tuple[Message, Rejected]], deadline: float
+    ) -> list[tuple[Message, Rejected, str | Exception]]:
+        """Put messages into the dead-letter queue; return each with the ID it has there, or why it is not there.
+
+        The body is unchanged; beside it are `ReasonCode` and `Reason`, if there is room.
+        """
+        results = self._aws.together([partial(self._park, message, error, deadline) for message, error in messages])
+        return [(message, error, result) for (message, error), result in zip(messages, results, strict=True)]
+
+    def give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
+        """Choose in how many seconds returned messages are seen again.
+
+        If that fails they are still returned: the queue's own visibility timeout applies.
+        """
+        by_queue: dict[str, list[tuple[Message, int]]] = {}
+        for message, delay in messages:
+            # Anybody who may invoke the function can write a message, but must not choose the queue it talks to.
+            own = self._config.queue_arn
+            if message.receipt and (message.queue_arn == own if own else QUEUE_ARN.fullmatch(message.queue_arn)):
+                by_queue.setdefault(message.queue_arn, []).append((message, delay))
+        for arn, group in by_queue.items():
+            entries = [{"ReceiptHandle": message.receipt, "VisibilityTimeout": delay} for message, delay in group]
+            failed = self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline)
+            if failed:
+                observe.warn("visibility not changed", messages=len(failed))
+
+    def send(self, body: str, delay: int, deadline: float) -> None:
+        """Put a message into the own queue, to be seen after `delay` seconds (at most 900).
+
+        Raises:
+            PurgeError: it is not there.
+        """
+        self._call("SendMessage", self._own, {"MessageBody": body, "DelaySeconds": delay}, deadline)
+
+    @property
+    def _own(self) -> str:
+        if self._config.queue_arn is None:
+            raise Misconfigured("The function does not know its queue: set queue_arn.")
+        return self._config.queue_arn
+
+    def _receive(self, count: int, wait: int, deadline: float) -> list[Message] | None:
+        """Receive up to so many messages; None when SQS fails."""
+        payloads = [
+            {
+                "MaxNumberOfMessages": min(_RECEIVE, count - start),
+                "WaitTimeSeconds": wait,
+                "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
+            }
+            for start in range(0, count, _RECEIVE)
+        ]
+        answers = self._call_all("ReceiveMessage", self._own, payloads, deadline)
+        failures = [answer for answer in answers if isinstance(answer, Exception)]
+        if failures:
+            observe.warn("receive failed", reason=describe(failures[0]))
+        received = [message for answer in answers if isinstance(answer, dict) for message in self._messages_in(answer)]
+        return received if received or not failures else None
+
+    def _messages_in(self, answer: dict[str, Any]) -> Iterator[Message]:
+        for item in _objects(answer.get("Messages")):
+            message_id, body, receipt = item.get("MessageId"), item.get("Body"), item.get("ReceiptHandle")
+            if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
+                yield Message(message_id, body, receipt, receives_in(item.get("Attributes")), self._own)
+
+    def _not_deleted(self, messages: Sequence[Message], deadline: float) -> list[Message]:
+        entries = [{"ReceiptHandle": message.receipt} for message in messages]
+        failed = self._batch("DeleteMessageBatch", self._own, entries, deadline)
+        return [messages[place] for place in failed]
+
+    def _batch(self, operation: str, arn: str, entries: Sequence[dict[str, Any]], deadline: float) -> list[int]:
+        """Call an operation for any number of entries; return the places of those it did not succeed for."""
+        starts = range(0, len(entries), _BATCH)
+        payloads = [
+            {
+                "Entries": [
+                    {"Id": str(place), **each} for place, each in enumerate(entries[start : start + _BATCH], start)
+                ]
+            }
+            for start in starts
+        ]
+        done: set[str] = set()
+        for answer in self._call_all(operation, arn, payloads, deadline):
+            if isinstance(answer, Exception):
+                observe.warn(f"{operation} failed", reason=describe(answer))
+            else:
+                done |= {str(entry.get("Id")) for entry in _objects(answer.get("Successful"))}
+        return [place for place in range(len(entries)) if str(place) not in done]
+
+    def _park(self, message: Message, error: Rejected, deadline: float) -> str:
+        """Put a message into the dead-letter queue and return the ID it has there.
+
+        Raises:
+            PurgeError: it is not there.
+        """
+        arn = self._config.dead_letter_queue_arn
+        if arn is None:
+            raise Transient("There is no dead-letter queue for the message.")
+        attributes = {
+            "ReasonCode": {"DataType": "String", "StringValue": error.code},
+            "Reason": {"DataType": "String", "StringValue": _attribute(str(error))},
+        }
+        try:
+            payload = {"MessageBody": message.body, "MessageAttributes": attributes}
+            return str(self._call("SendMessage", arn, payload, deadline).get("MessageId"))
+        except Denied as denied:
+            if denied.code not in _TOO_LARGE:
+                raise
+        # Attributes count towards the size of a message: of one near the limit only the log has the reason.
+        try:
+            return str(self._call("SendMessage", arn, {"MessageBody": message.body}, deadline).get("MessageId"))
+        except Denied as denied:
+            if denied.code not in _TOO_LARGE:
+                raise
+            raise Transient(f"No queue accepts this message ({denied}).") from None
+
+    def _call(self, operation: str, arn: str, payload: dict[str, Any], deadline: float) -> dict[str, Any]:
+        _, _, _, region, account, name = arn.split(":")
+        left = deadline - self._clock.now()
+        if left < MIN_TIMEOUT:
+            raise Transient("No time was left.")
+        queue_url = f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
+        return self._aws.call("sqs", operation, {"QueueUrl": queue_url, **payload}, region, min(TIMEOUT, left))
+
+    def _call_all(
+        self, operation: str, arn: str, payloads: Sequence[dict[str, Any]], deadline: float
+    ) -> list[dict[str, Any] | Exception]:
+        return self._aws.together([partial(self._call, operation, arn, payload, deadline) for payload in payloads])
+
+
+def _attribute(text: str) -> str:
+    """Make a text that SQS accepts as an attribute: no control characters, not empty, of bounded length."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:1000] or "unknown"
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,282 @@
+"""How long innocent changes wait, and what it costs, when items or the whole API fail: played in virtual time."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+import pytest
+
+from cf_purge.http_client import Answer
+from tests.support.factories import HOST, OTHER_ZONE, QUEUE_ARN, ZONE, document, s3_event, target
+from tests.support.virtual.network import Call, Fault, json_answer
+from tests.support.virtual.world import START, World
+
+PROBE = ".cf-purge-check"
+MINUTE, HOUR = 60.0, 3600.0
+# What a call gets in the place of Cloudflare's answer, by the seconds since the start.
+Trouble = Callable[[Call, float], Fault | None]
+
+
+def refused(status: int, code: int) -> Fault:
+    errors = [{"code": code, "message": "no"}]
+    return Fault(json_answer(status, {"success": False, "errors": errors, "messages": [], "result": None}))
+
+
+def page(status: int, **headers: str) -> Fault:
+    return Fault(Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, b"<html>no</html>"))
+
+
+HANG = Fault(is_lost=True, seconds=inf)
+PROVOKED = {
+    "403 HTML": page(403),
+    "403 JSON": refused(403, 10000),
+    "400 unknown": refused(400, 4711),
+    "500": page(500),
+    "hang": HANG,
+    "garbage": Fault(Answer(200, {}, b"x" * 2000)),
+}
+
+
+class Scenario:
+    """The function with its queue; `trouble` answers its purges, None meaning that Cloudflare itself does."""
+
+    def __init__(self, trouble: Trouble, environments: int = 2, **changes: Any) -> None:
+        settings = {"queue_arn": QUEUE_ARN, "drain": 1000, "max_receive_count": 30, **changes}
+        self.world = World(
+            document(max_concurrency=environments, **settings),
+            on_accepted=self._accept,
+            max_concurrency=environments,
+        )
+        self.world.network.fault = self._fault
+        self.world.mapping.on_end = lambda invocation: self.ends.append(self._now())
+        self.requests: list[float] = []
+        self.accepted: list[tuple[float, str, str]] = []  # seconds since the start, zone, item
+        self.ends: list[float] = []  # of invocations
+        self._sent: dict[str, float] = {}  # by the URL
+        self._trouble, self._output = trouble, io.StringIO()
+
+    def send(self, *names: str, at: float = 0.0, in_one: int = 1) -> None:
+        """Send changes, so many in one message."""
+        for start in range(0, len(names), in_one):
+            together = names[start : start + in_one]
+            self._sent.update((f"https://{HOST}/{name}", at) for name in together)
+            self.world.hub.at(START + at, self.world.queue.send, json.dumps(s3_event(*together)))
+
+    def run(self, seconds: float) -> None:
+        with contextlib.redirect_stdout(self._output):
+            try:
+                self.world.hub.run(START + seconds)
+            finally:
+                self.world.close()
+
+    def waits(self, prefix: str = "k") -> list[float]:
+        """Seconds from the change to its purge, in ascending order; infinity for what is not purged."""
+        done = {item: at for at, _, item in reversed(self.accepted)}
+        about = f"https://{HOST}/{prefix}"
+        return sorted(done.get(url, inf) - at for url, at in self._sent.items() if url.startswith(about))
+
+    def requests_by_minute(self, minutes: int) -> list[int]:
+        counts = Counter(int(at // MINUTE) for at in self.requests)
+        return [counts[minute] for minute in range(minutes)]
+
+    def alarms(self) -> list[float]:
+        """When an invocation has reported a misconfiguration."""
+        documents = [json.loads(line) for line in self._output.getvalue().splitlines() if "_aws" in line]
+        return [each["_aws"]["Timestamp"] / 1000 - START for each in documents if each["Misconfigured"]]
+
+    def reason_codes(self) -> list[str]:
+        """Of what is in the dead-letter queue; "" is what SQS put there."""
+        letters = list(self.world.dead_letters)
+        return ["" if m.redriven else m.attributes["ReasonCode"]["StringValue"] for m in letters]
+
+    def _now(self) -> float:
+        return self.world.hub.now - START
+
+    def _accept(self, at: float, zone: str, _: str, items: list[Any]) -> None:
+        self.accepted += [(at - START, zone, str(item)) for item in items]
+
+    def _fault(self, call: Call) -> Fault | None:
+        if call.service != "cloudflare":
+            return None
+        self.requests.append(call.at - START)
+        return self._trouble(call, call.at - START)
+
+
+def is_probe(call: Call) -> bool:
+    return PROBE in str(call.body)
+
+
+def keys(count: int) -> list[str]:
+    return [f"k{number}.css" for number in range(count)]
+
+
+def provoked_by(word: str, fault: Fault) -> Trouble:
+    return lambda call, _: fault if word in str(call.body) else None
+
+
+def until(seconds: float, fault: Fault) -> Trouble:
+    return lambda _, at: fault if at < seconds else None
+
+
+# ---- Items that make a request fail ----
+
+
+@pytest.mark.parametrize("fault", PROVOKED.values(), ids=PROVOKED)
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_thousand_innocents_are_purged_within_ten_minutes(fault: Fault, count: int) -> None:
+    scenario = Scenario(provoked_by("poison", fault))
+    scenario.send(*keys(500), *(f"poison{number}.css" for number in range(count)))
+    scenario.send(*(f"k2{key}" for key in keys(500)))
+    for at in (90.0, 150.0, 240.0, 330.0):
+        scenario.send(f"fresh{at}.css", at=at)
+    scenario.run(11 * MINUTE)
+    assert scenario.waits()[-1] <= 10 * MINUTE
+    assert scenario.waits("fresh")[-1] <= 20
+    assert set(scenario.reason_codes()) <= {"RejectedByCloudflare"}
+    assert scenario.alarms() == []
+
+
+def test_of_fifty_messages_the_one_that_hangs_delays_few() -> None:
+    scenario = Scenario(provoked_by("poison", HANG), environments=1)
+    scenario.send(*keys(20), "poison.css", *(f"k2{key}" for key in keys(29)))
+    scenario.run(3 * MINUTE)
+    in_first = [at for at in scenario.waits() if at <= scenario.ends[0]]
+    assert len(in_first) >= 40
+    assert scenario.waits()[-1] <= 2 * MINUTE
+
+
+@pytest.mark.parametrize("fault", [PROVOKED["403 HTML"], PROVOKED["500"], HANG], ids=["403 HTML", "500", "hang"])
+def test_what_always_fails_is_parked_with_its_last_answer_and_without_an_alarm(fault: Fault) -> None:
+    scenario = Scenario(provoked_by("poison", fault), max_receive_count=5)
+    scenario.send(*keys(9), "poison.css")
+    scenario.run(HOUR)
+    assert scenario.waits()[-1] <= MINUTE
+    assert scenario.reason_codes() == ["GaveUp"]
+    assert scenario.alarms() == []
+
+
+# ---- A zone that fails as a whole ----
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [page(503), page(503, retry_after="60"), page(429, retry_after="0"), refused(400, 4711), refused(400, 9106), HANG],
+    ids=["503", "wait of 60 s", "wait of 0 s", "400 unknown", "400 authentication", "hang"],
+)
+def test_a_zone_that_fails_costs_at_most_twenty_requests_a_minute(fault: Fault) -> None:
+    scenario = Scenario(lambda *_: fault)
+    scenario.send(*keys(300))
+    for minute in range(5):
+        scenario.send(f"fresh{minute}.css", at=30 + minute * MINUTE)
+    scenario.run(6 * MINUTE)
+    assert 0 < max(scenario.requests_by_minute(6)) <= 20
+    assert scenario.reason_codes() == []
+
+
+@pytest.mark.parametrize("name", ["403 HTML", "400 unknown", "hang"])
+def test_while_only_probes_are_accepted_little_is_sent_and_at_most_one_message_is_condemned(name: str) -> None:
+    scenario = Scenario(lambda call, _: None if is_probe(call) else PROVOKED[name])
+    scenario.send(*keys(1000))
+    for minute in range(5):
+        scenario.send(f"fresh{minute}.css", at=30 + minute * MINUTE)
+    scenario.run(6 * MINUTE)
+    first, *others = scenario.requests_by_minute(6)
+    assert first <= 250
+    assert max(others) < 20
+    # Once in an environment by a probe's word.
+    assert len(scenario.reason_codes()) <= scenario.world.mapping.cold_starts
+
+
+@pytest.mark.parametrize("wait", ["1", "60"])
+@pytest.mark.parametrize("hours", [1, 4])
+def test_nobody_is_given_up_for_hours_of_being_asked_to_wait(wait: str, hours: int) -> None:
+    scenario = Scenario(until(hours * HOUR, page(503, retry_after=wait)))
+    scenario.send(*keys(100))
+    scenario.run(hours * HOUR + 20 * MINUTE)
+    assert scenario.reason_codes() == []
+    assert scenario.waits()[-1] < inf
+
+
+@pytest.mark.parametrize(("fault", "in_one"), [(page(503), 1), (HANG, 5)], ids=["503", "hang"])
+def test_ten_thousand_changes_recover_from_an_hour_of_outage_with_few_requests(fault: Fault, in_one: int) -> None:
+    scenario = Scenario(until(HOUR, fault))
+    scenario.send(*keys(10_000), in_one=in_one)
+    scenario.run(HOUR + 20 * MINUTE)
+    assert scenario.waits()[-1] < inf
+    assert max(scenario.requests_by_minute(60)) <= 20
+    assert sum(at >= HOUR for at in scenario.requests) <= 150
+
+
+def test_ten_thousand_changes_take_about_a_hundred_requests() -> None:
+    scenario = Scenario(lambda *_: None)
+    scenario.send(*keys(10_000))
+    scenario.run(2 * MINUTE)
+    assert scenario.waits()[-1] < inf
+    assert len(scenario.requests) <= 110
+
+
+def test_while_one_zone_refuses_for_hours_the_other_is_not_purged_again_at_every_receive() -> None:
+    scenario = Scenario(
+        lambda call, _: page(503) if OTHER_ZONE in call.url else None,
+        environments=1,
+        targets=[target(), target(zone_id=OTHER_ZONE, hosts=["www.example.net"], key_prefix="both")],
+    )
+    changes = [f"both/{key}" for key in keys(20)]
+    scenario.send(*changes)
+    for minute in range(4 * 60):  # traffic keeps the environment warm
+        scenario.send(f"k{minute}.css", at=minute * MINUTE)
+    scenario.run(4 * HOUR)
+    times = Counter(item for _, zone, item in scenario.accepted if zone == ZONE)
+    receives = min(message.receives for message in scenario.world.queue)
+    assert receives > 15
+    assert {times[f"https://{HOST}/{key}"] for key in changes} == {1}
+    assert scenario.waits()[-1] <= 20
+
+
+# ---- Alarms ----
+
+
+@pytest.mark.parametrize("fault", [refused(401, 10000), refused(403, 9109), refused(400, 9106)])
+def test_a_wrong_token_alarms_within_a_minute(fault: Fault) -> None:
+    scenario = Scenario(lambda *_: fault)
+    scenario.send(*keys(10))
+    scenario.run(2 * MINUTE)
+    assert scenario.alarms()[0] <= MINUTE
+
+
+def test_in_the_minute_after_a_wait_that_was_named_a_refused_token_does_not_alarm() -> None:
+    """Valid tokens are refused then."""
+
+    def trouble(_: Call, at: float) -> Fault | None:
+        if at < 10:
+            return page(429, retry_after="30")
+        return refused(403, 9109) if at < 85 else None
+
+    scenario = Scenario(trouble, environments=1)
+    for second in range(0, 120, 5):
+        scenario.send(f"k{second}.css", at=second)
+    scenario.run(5 * MINUTE)
+    assert len(scenario.requests) > 10
+    assert scenario.alarms() == []
+    assert scenario.waits()[-1] < inf
+
+
+def test_a_valid_token_that_is_refused_twice_is_purged_with_within_seconds() -> None:
+    count = 0
+
+    def trouble(*_: object) -> Fault | None:
+        nonlocal count
+        count += 1
+        return refused(401, 10000) if count <= 2 else None
+
+    scenario = Scenario(trouble)
+    scenario.send("k.css")
+    scenario.run(MINUTE)
+    assert scenario.waits()[-1] <= 5
+    assert scenario.alarms() == []

@@ -1,0 +1,400 @@
+"""A world of fakes: time, Cloudflare, SSM and SQS, and the function in the middle of them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from cf_purge.budget import Clock
+from cf_purge.config import API_URL
+from cf_purge.errors import Transient
+from cf_purge.handler import Function
+from cf_purge.http_client import Answer
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
+from tests.support.factories import AT, QUEUE_ARN, TOKEN, environment
+
+Reply = Answer | Exception
+Item = str | tuple[str, tuple[tuple[str, str], ...]]
+
+# Items of a request, by kind; of URLs as many as the largest plan takes.
+_LIMITS = {FILES: 500, PREFIXES: 100, TAGS: 100, HOSTS: 100, EVERYTHING: 1}
+
+
+def answer(status: int, document: object = None, **headers: str) -> Answer:
+    """An HTTP answer; `retry_after="3"` is the header `retry-after: 3`. Bytes are sent as they are."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+
+
+def success() -> Answer:
+    return answer(200, {"success": True, "errors": [], "messages": [], "result": {"id": "023e105f4ecef8ad9ca3"}})
+
+
+def result(value: object) -> Answer:
+    """Cloudflare's answer to what it was asked for with GET."""
+    return answer(200, {"success": True, "errors": [], "messages": [], "result": value})
+
+
+def refusal(status: int, *codes: int, message: str = "no", **headers: str) -> Answer:
+    """Cloudflare's answer to a request it does not take."""
+    errors = [{"code": code, "message": message} for code in codes]
+    return answer(status, {"success": False, "errors": errors, "messages": [], "result": None}, **headers)
+
+
+def aws_error(status: int, code: str, message: str = "no") -> Answer:
+    return answer(status, {"__type": f"com.amazonaws#{code}", "message": message})
+
+
+@dataclass
+class FakeClock:
+    """Time that passes only in sleep; with `chance` at one half, jitter changes nothing."""
+
+    time: float = AT + 1.0
+    chance: float = 0.5
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.time += seconds
+        if seconds:
+            self.slept.append(round(seconds, 6))
+
+    def pass_(self, seconds: float) -> None:
+        self.time += seconds
+
+    def random(self) -> float:
+        return self.chance
+
+    def clock(self) -> Clock:
+        return Clock(self.now, self.now, self.sleep, self.random)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request that reached the fake transport; a GET has no body."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: Any
+    timeout: float
+    method: str = "POST"
+
+    @property
+    def path(self) -> str:
+        return self.url.removeprefix(API_URL)
+
+    @property
+    def zone_id(self) -> str:
+        return self.url.split("/zones/")[1].split("/")[0]
+
+    @property
+    def zone(self) -> str:
+        """The zone's id, and `/environments/…` behind it for an environment of it."""
+        return self.url.split("/zones/")[1].rpartition("/")[0]
+
+    @property
+    def kind(self) -> str:
+        [kind] = self.body
+        return str(kind)
+
+    @property
+    def items(self) -> list[Item]:
+        """Every item of the body; a URL with headers as `(url, ((name, value), …))`, everything as ""."""
+        value = self.body[self.kind]
+        return [""] if self.kind == EVERYTHING else [_item(item) for item in value]
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs of the body, with headers or without."""
+        return _urls(self.items) if self.kind == FILES else []
+
+
+def _item(item: Any) -> Item:
+    return item if isinstance(item, str) else (item["url"], tuple(item["headers"].items()))
+
+
+def _urls(items: Iterable[Item]) -> list[str]:
+    return [item if isinstance(item, str) else item[0] for item in items]
+
+
+def _fault(sent: Sent) -> str | None:
+    """What Cloudflare's documentation does not allow in a request, None when there is nothing."""
+    if not re.fullmatch(r"[^?#]*/zones/[0-9a-f]{32}(/environments/[^/]+)?/(purge|invalidate)_cache", sent.url):
+        return "path"
+    if not isinstance(sent.body, dict) or len(sent.body) != 1 or sent.kind not in _LIMITS:
+        return "fields"
+    value = sent.body[sent.kind]
+    if sent.kind == EVERYTHING:
+        return None if value is True else "everything"
+    if not isinstance(value, list) or not 1 <= len(value) <= _LIMITS[sent.kind]:
+        return "number of items"
+    if not all(isinstance(item, str) or (sent.kind == FILES and set(item) == {"url", "headers"}) for item in value):
+        return "type of an item"
+    return None
+
+
+@dataclass
+class FakeCloudflare:
+    """Accepts what it is not told to refuse, but for what no documentation allows: that it keeps in `malformed`.
+
+    `script` answers the next purges, None in it meaning "as always"; `zones` answers for a zone, by its id or by
+    `<id>/environments/<id>`, and `kinds` for one kind of purge; `bad` are items that spoil their request; `tokens`
+    are the valid ones. What is asked with GET is in `reads`: `status` is what a token is to its verification,
+    `names` which zones have a name, and `read_script` answers the next of either.
+    """
+
+    script: list[Reply | None] = field(default_factory=list)
+    zones: dict[str, Reply] = field(default_factory=dict)
+    kinds: dict[str, Reply] = field(default_factory=dict)
+    bad: Callable[[str], bool] = lambda _: False
+    bad_reply: Reply = field(default_factory=lambda: refusal(400, 1016))
+    tokens: set[str] = field(default_factory=lambda: {TOKEN})
+    status: str | Reply = "active"  # of a valid token; "unknown" is what it says of others
+    names: dict[str, list[str] | Reply] = field(default_factory=dict)  # zone ids by name
+    read_script: list[Reply | None] = field(default_factory=list)
+    requests: list[Sent] = field(default_factory=list)
+    reads: list[Sent] = field(default_factory=list)
+    malformed: list[tuple[str, Sent]] = field(default_factory=list)
+    accepted: list[tuple[str, str, Item]] = field(default_factory=list)  # (zone, kind, item), in order
+
+    @property
+    def urls(self) -> list[str]:
+        """The accepted URLs, with headers or without."""
+        return _urls(item for _, kind, item in self.accepted if kind == FILES)
+
+    def reply(self, sent: Sent) -> Reply:
+        if sent.method == "GET":
+            return self._read(sent)
+        self.requests.append(sent)
+        scripted = self.script.pop(0) if self.script else None
+        if scripted is not None:
+            return scripted
+        if not self._knows(sent):
+            return refusal(401, 10000, message="Authentication error")
+        fault = _fault(sent)
+        if fault is not None:
+            self.malformed.append((fault, sent))
+            return refusal(400, 1012, message=f"malformed: {fault}")
+        for replies, about in ((self.zones, sent.zone), (self.zones, sent.zone_id), (self.kinds, sent.kind)):
+            if about in replies:
+                return replies[about]
+        if any(self.bad(item) for item in _urls(sent.items)):
+            return self.bad_reply
+        self.accepted += [(sent.zone, sent.kind, item) for item in sent.items]
+        return success()
+
+    def _knows(self, sent: Sent) -> bool:
+        token = sent.headers.get("X-Auth-Key") or sent.headers["Authorization"].removeprefix("Bearer ")
+        return token in self.tokens
+
+    def _read(self, sent: Sent) -> Reply:
+        self.reads.append(sent)
+        scripted = self.read_script.pop(0) if self.read_script else None
+        if scripted is not None:
+            return scripted
+        parts = urlsplit(sent.url)
+        if parts.path.endswith("/user/tokens/verify"):
+            status = self.status if self._knows(sent) else "unknown"
+            if status == "unknown":
+                return refusal(401, 1000, message="Invalid API Token")
+            if not isinstance(status, str):
+                return status
+            return result({"id": "f267e341f3dd4697bd3b9f71dd96247f", "status": status})
+        assert parts.path.endswith("/zones"), sent.url
+        [name] = parse_qs(parts.query)["name"]
+        found = self.names.get(name, [])
+        if not isinstance(found, list):
+            return found
+        if not self._knows(sent):
+            return refusal(403, 9109, message="Invalid access token")
+        return result([{"id": zone_id, "name": name, "status": "active"} for zone_id in found])
+
+
+@dataclass
+class FakeAws:
+    """SSM and SQS; `script` answers the next calls of an operation, None in it meaning "as always".
+
+    What is sent to the function's own queue is `delayed`, to the dead-letter queue `parked`. What waits in the own
+    queue to be received is `waiting`, as (id, body).
+    """
+
+    token: str = TOKEN
+    script: dict[str, list[Reply | None]] = field(default_factory=dict)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    parked: list[dict[str, Any]] = field(default_factory=list)
+    delayed: list[dict[str, Any]] = field(default_factory=list)
+    delays: dict[str, int] = field(default_factory=dict)  # seconds, by receipt handle
+    waiting: list[tuple[str, str]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)  # receipt handles
+    on_long_poll: Callable[[int], None] = lambda _: None  # is told the seconds when nothing waits
+
+    def fetches(self) -> int:
+        return sum(operation == "GetParameter" for operation, _ in self.calls)
+
+    def reply(self, sent: Sent) -> Reply:
+        operation = sent.headers["X-Amz-Target"].split(".")[1]
+        self.calls.append((operation, sent.body))
+        script = self.script.get(operation)
+        scripted = script.pop(0) if script else None
+        if scripted is not None:
+            return scripted
+        if operation == "GetParameter":
+            return answer(200, {"Parameter": {"Name": sent.body["Name"], "Value": self.token}})
+        if operation == "SendMessage":
+            assert len(sent.body["MessageBody"].encode()) <= 1_048_576
+            if sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}"):
+                assert isinstance(sent.body["DelaySeconds"], int)
+                assert 0 <= sent.body["DelaySeconds"] <= 900
+                self.delayed.append(sent.body)
+            else:
+                assert "DelaySeconds" not in sent.body
+                self.parked.append(sent.body)
+            return answer(200, {"MessageId": "p", "MD5OfMessageBody": "0"})
+        if operation == "ReceiveMessage":
+            return self._receive(sent)
+        entries = sent.body["Entries"]
+        assert 1 <= len(entries) <= 10
+        assert len({entry["Id"] for entry in entries}) == len(entries)
+        if operation == "DeleteMessageBatch":
+            assert sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}")
+            self.deleted += [entry["ReceiptHandle"] for entry in entries]
+            return answer(200, {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []})
+        assert operation == "ChangeMessageVisibilityBatch", operation
+        assert all(isinstance(e["VisibilityTimeout"], int) and 0 <= e["VisibilityTimeout"] <= 43200 for e in entries)
+        self.delays.update({entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in entries})
+        return answer(200, {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []})
+
+    def _receive(self, sent: Sent) -> Reply:
+        assert sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}")
+        most, wait = sent.body["MaxNumberOfMessages"], sent.body["WaitTimeSeconds"]
+        assert 1 <= most <= 10
+        assert 0 <= wait < sent.timeout
+        if wait and not self.waiting:
+            self.on_long_poll(wait)
+        received, self.waiting = self.waiting[:most], self.waiting[most:]
+        attributes = {"ApproximateReceiveCount": "1"}
+        assert list(attributes) == sent.body["MessageSystemAttributeNames"]
+        messages = [
+            {"MessageId": name, "ReceiptHandle": f"receipt-{name}", "Body": body, "Attributes": attributes}
+            for name, body in received
+        ]
+        return answer(200, {"Messages": messages} if messages else {})
+
+
+class FakeTransport:
+    """Stands in for `cf_purge.http_client.HttpClient` and sends nothing anywhere."""
+
+    def __init__(self, cloudflare: FakeCloudflare, aws: FakeAws) -> None:
+        self.cloudflare = cloudflare
+        self.aws = aws
+        self.sent: list[Sent] = []
+        self.on_post: Callable[[Sent], None] = lambda _: None
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
+    ) -> Answer:
+        return self._answer(Sent(url, dict(headers), None if body is None else json.loads(body), timeout, method))
+
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        results: list[Any] = []
+        for call in calls:
+            try:
+                results.append(call())
+            except Exception as error:
+                results.append(error)
+        return results
+
+    def _answer(self, sent: Sent) -> Answer:
+        assert sent.timeout > 0
+        self.sent.append(sent)
+        self.on_post(sent)
+        reply = (self.aws if "X-Amz-Target" in sent.headers else self.cloudflare).reply(sent)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+@dataclass
+class Context:
+    """Lambda's context, as much of it as the function reads."""
+
+    seconds: float = 60.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+class World:
+    """The function with its neighbours; what it prints is kept in `output`."""
+
+    def __init__(self, config: dict[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> None:
+        self.clock = FakeClock()
+        self.cloudflare = FakeCloudflare()
+        self.aws = FakeAws()
+        self.aws.on_long_poll = self.clock.pass_
+        self.transport = FakeTransport(self.cloudflare, self.aws)
+        self.output = ""
+        with self.listening():
+            self.function = Function.from_environment(
+                environment(config) if environ is None else environ,
+                self.transport,  # type: ignore[arg-type]
+                self.clock.clock(),
+            )
+
+    def invoke(self, event: object, seconds: float = 60.0) -> dict[str, Any]:
+        with self.listening():
+            return self.function.invoke(event, Context(seconds))
+
+    def returned(self, event: object, seconds: float = 60.0) -> list[str]:
+        """Invoke with an SQS event and return the ids of the messages given back."""
+        result = self.invoke(event, seconds)
+        assert set(result) == {"batchItemFailures"}
+        assert all(set(failure) == {"itemIdentifier"} for failure in result["batchItemFailures"])
+        return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
+
+    @contextlib.contextmanager
+    def listening(self) -> Any:
+        stream = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(stream):
+                yield
+        finally:
+            self.output += stream.getvalue()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.output.splitlines()]
+
+    def logged(self, message: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line.get("message") == message]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The metrics of the last invocation."""
+        return [line for line in self.lines if "_aws" in line][-1]
+
+    @property
+    def parked_reasons(self) -> list[tuple[str, str]]:
+        """Code and reason of what lies in the dead-letter queue."""
+        return [
+            (m["MessageAttributes"]["ReasonCode"]["StringValue"], m["MessageAttributes"]["Reason"]["StringValue"])
+            for m in self.aws.parked
+        ]
+
+
+def outage(seconds: float | None = None) -> Transient:
+    """What the real transport raises when nobody answers."""
+    return Transient("No answer (TimeoutError).", seconds)
+
+
+def distinct(items: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(items))

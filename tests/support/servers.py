@@ -1,0 +1,138 @@
+"""A web server on 127.0.0.1 that behaves as badly as a test wants."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+
+# For tests that connect to "localhost", which may be ::1 too.
+by_name = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
+
+
+@dataclass
+class Received:
+    """One request as it came over the wire; header names in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    connection: int  # 1 for the first the server accepted
+
+
+@dataclass
+class LocalServer:
+    """A web server on 127.0.0.1 that answers as `respond` tells it."""
+
+    url: str
+    received: list[Received] = field(default_factory=list)
+    accepted: int = 0  # connections
+    respond: Callable[[BaseHTTPRequestHandler], None] = lambda handler: write(handler)
+
+
+def write(
+    handler: BaseHTTPRequestHandler,
+    status: int = 200,
+    body: bytes = b'{"success": true}',
+    headers: dict[str, str] | None = None,
+    length: int | None = None,
+) -> None:
+    """Answer; `length` lies about the body's."""
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(body) if length is None else length))
+    for name, value in (headers or {}).items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    """Drop the connection with RST instead of an answer."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    handler.connection.close()
+
+
+def drip(handler: BaseHTTPRequestHandler, words: bytes, at_once: bytes = b"", every: float = 0.02) -> None:
+    """Answer one byte at a time, after `at_once`."""
+    handler.close_connection = True
+    try:
+        handler.connection.sendall(at_once)
+        for byte in words:
+            handler.connection.sendall(bytes([byte]))
+            time.sleep(every)
+    except OSError:  # the client has closed the connection
+        pass
+
+
+def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[[], None]]:
+    """Start a server, with TLS if there is a context; return it and a function that stops it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        number = 0
+
+        def setup(self) -> None:
+            super().setup()
+            local.accepted += 1
+            self.number = local.accepted
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            local.received.append(Received(self.command, self.path, headers, body, self.number))
+            local.respond(self)
+
+        do_GET = do_POST  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Some tests break connections off."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if context is not None:
+        # The handshake belongs in the thread of its connection.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    local = LocalServer(f"{'https' if context else 'http'}://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return local, stop
+
+
+def named(url: str) -> str:
+    return url.replace("127.0.0.1", "localhost")
+
+
+def trusted(bundle: Path) -> trustme.CA:
+    """Make a certificate authority and write its certificate to a file."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(bundle))
+    return authority
+
+
+def tls(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
+    """Return a server's context with a certificate for `name`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context

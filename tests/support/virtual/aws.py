@@ -1,0 +1,172 @@
+"""SQS and SSM behind their JSON protocols, as botocore's service models describe them.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html and its neighbours
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore.validate import ParamValidator
+
+from cf_purge.http_client import Answer
+from tests.support.virtual.hub import Hub
+from tests.support.virtual.network import Call, Fault, json_answer
+from tests.support.virtual.queue import Message, Queue
+
+_MOST_BYTES = 262_144  # of a message with its attributes
+
+
+class Refused(Exception):
+    """What the service answers instead of a result."""
+
+    def __init__(self, code: str, status: int = 400) -> None:
+        super().__init__(code)
+        self.code, self.status = code, status
+
+
+class Aws:
+    """One account in one Region. `parameters` are SSM's values by name; a Refused in the place of one is raised."""
+
+    def __init__(self, hub: Hub, queues: list[Queue], latency: float, *, is_strict: bool) -> None:
+        self.latency = latency
+        self.parameters: dict[str, str | Refused] = {}
+        self._hub = hub
+        self._queues = {queue.name: queue for queue in queues}
+        self._is_strict = is_strict  # hold every call against botocore's model: slower
+        self._operations: Mapping[str, Callable[[Call, Fault], dict[str, Any]]] = {
+            "GetParameter": self._get_parameter,
+            "SendMessage": self._send,
+            "ReceiveMessage": self._receive,
+            "DeleteMessage": self._delete,
+            "DeleteMessageBatch": self._delete_batch,
+            "ChangeMessageVisibility": self._change,
+            "ChangeMessageVisibilityBatch": self._change_batch,
+        }
+
+    def answer(self, call: Call, fault: Fault) -> Answer:
+        assert call.headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=")
+        if self._is_strict:
+            report = ParamValidator().validate(call.body, input_shape(call.service, call.operation))
+            assert not report.has_errors(), report.generate_report()
+        try:
+            return json_answer(200, self._operations[call.operation](call, fault))
+        except Refused as refused:
+            return aws_error(refused.status, refused.code)
+
+    def _get_parameter(self, call: Call, _: Fault) -> dict[str, Any]:
+        value = self.parameters.get(call.body["Name"], Refused("ParameterNotFound"))
+        if isinstance(value, Refused):
+            raise value
+        assert call.body["WithDecryption"] is True
+        return {"Parameter": {"Name": call.body["Name"], "Type": "SecureString", "Value": value, "Version": 1}}
+
+    def _queue(self, call: Call) -> Queue:
+        queue = self._queues.get(call.body["QueueUrl"].rpartition("/")[2])
+        if queue is None:
+            raise Refused("QueueDoesNotExist")
+        return queue
+
+    def _send(self, call: Call, _: Fault) -> dict[str, Any]:
+        body, attributes = call.body["MessageBody"], call.body.get("MessageAttributes", {})
+        parts = [body, *attributes, *(text for each in attributes.values() for text in each.values())]
+        if not body or sum(len(text.encode()) for text in parts) > _MOST_BYTES:
+            raise Refused("InvalidParameterValue")
+        delay = _within(call.body.get("DelaySeconds", 0), 0, 900)
+        return {"MessageId": self._queue(call).send(body, delay, attributes).id, "MD5OfMessageBody": "0" * 32}
+
+    def _receive(self, call: Call, _: Fault) -> dict[str, Any]:
+        body = call.body
+        wait = _within(body.get("WaitTimeSeconds", 0), 0, 20)
+        visibility = body.get("VisibilityTimeout")
+        messages = self._queue(call).receive(
+            _within(body.get("MaxNumberOfMessages", 1), 1, 10),
+            min(wait, max(0.0, call.until - self._hub.now)),
+            None if visibility is None else _within(visibility, 0, 43_200),
+        )
+        asked = {*body.get("AttributeNames", ()), *body.get("MessageSystemAttributeNames", ())}
+        return {"Messages": [_received(message, asked) for message in messages]} if messages else {}
+
+    def _delete(self, call: Call, _: Fault) -> dict[str, Any]:
+        if not self._queue(call).delete(call.body["ReceiptHandle"]):
+            raise Refused("ReceiptHandleIsInvalid")
+        return {}
+
+    def _delete_batch(self, call: Call, fault: Fault) -> dict[str, Any]:
+        queue = self._queue(call)
+        return _batch(call, fault, lambda entry: queue.delete(entry["ReceiptHandle"]), "ReceiptHandleIsInvalid")
+
+    def _change(self, call: Call, _: Fault) -> dict[str, Any]:
+        seconds = _within(call.body["VisibilityTimeout"], 0, 43_200)
+        if not self._queue(call).change_visibility(call.body["ReceiptHandle"], seconds):
+            raise Refused("MessageNotInflight")
+        return {}
+
+    def _change_batch(self, call: Call, fault: Fault) -> dict[str, Any]:
+        queue = self._queue(call)
+
+        def change(entry: dict[str, Any]) -> bool:
+            return queue.change_visibility(entry["ReceiptHandle"], _within(entry["VisibilityTimeout"], 0, 43_200))
+
+        return _batch(call, fault, change, "MessageNotInflight")
+
+
+def _batch(call: Call, fault: Fault, act: Callable[[dict[str, Any]], bool], refusal: str) -> dict[str, Any]:
+    entries = call.body["Entries"]
+    if not 1 <= len(entries) <= 10:
+        raise Refused("TooManyEntriesInBatchRequest" if entries else "EmptyBatchRequest")
+    if len({entry["Id"] for entry in entries}) < len(entries):
+        raise Refused("BatchEntryIdsNotDistinct")
+    successful, failed = [], []
+    for place, entry in enumerate(entries):
+        if place in fault.failed:
+            failed.append({"Id": entry["Id"], "SenderFault": False, "Code": "InternalError", "Message": "no"})
+        elif act(entry):
+            successful.append({"Id": entry["Id"]})
+        else:
+            failed.append({"Id": entry["Id"], "SenderFault": True, "Code": refusal, "Message": "no"})
+    return {"Successful": successful, "Failed": failed}
+
+
+def _within(value: Any, least: int, most: int) -> int:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise Refused("InvalidParameterValue")
+    return value
+
+
+def attributes_of(message: Message) -> dict[str, str]:
+    """The system attributes of a message that was received."""
+    return {
+        "ApproximateReceiveCount": str(message.receives),
+        "SentTimestamp": str(int(message.sent_at * 1000)),
+        "SenderId": "AROAEXAMPLE:S3-PROD-END",
+        "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
+    }
+
+
+def _received(message: Message, asked: set[str]) -> dict[str, Any]:
+    attributes = {n: v for n, v in attributes_of(message).items() if n in asked or "All" in asked}
+    return {
+        "MessageId": message.id,
+        "ReceiptHandle": message.receipt,
+        "MD5OfBody": "0" * 32,
+        "Body": message.body,
+        **({"Attributes": attributes} if attributes else {}),
+    }
+
+
+def aws_error(status: int, code: str) -> Answer:
+    return json_answer(status, {"__type": f"com.amazonaws.sqs#{code}", "message": "no"})
+
+
+@cache
+def input_shape(service: str, operation: str) -> Any:
+    return _model(service).operation_model(operation).input_shape
+
+
+@cache
+def _model(service: str) -> Any:
+    return botocore.session.Session().get_service_model(service)

@@ -1,0 +1,85 @@
+"""The purge API in virtual time: tokens, limits of the plan, bodies; what it accepted is told to `on_accepted`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cf_purge.http_client import Answer
+from tests.simulation.cloudflare import refusal
+from tests.simulation.cloudflare.body import purge_in
+from tests.simulation.cloudflare.limits import Limits
+from tests.simulation.cloudflare.plans import PLANS
+from tests.simulation.cloudflare.purge import Purge
+from tests.simulation.cloudflare.refusal import Reason, Refusal
+from tests.simulation.cloudflare.zone import OriginSite, Zone
+from tests.support.virtual.hub import Hub
+from tests.support.virtual.network import Call, Fault, json_answer
+
+_PATH = re.compile(r".*/zones/([0-9a-f]{32})(?:/environments/([^/]+))?/(?:purge|invalidate)_cache")
+_SUCCESS = json.dumps({"success": True, "errors": [], "messages": [], "result": {"id": "023e105f4ecef8ad"}}).encode()
+
+# When, the zone's id, the kind and the items as the body has them; of everything, [True].
+Accepted = Callable[[float, str, str, list[Any]], None]
+
+
+class Cloudflare:
+    """One account; `zones` are the domains by the zone's id."""
+
+    def __init__(
+        self, hub: Hub, zones: Mapping[str, str], plan: str, latency: float, on_accepted: Accepted, *, is_strict: bool
+    ) -> None:
+        self.latency = latency
+        self.tokens: set[str] = set()
+        self.refuses: Callable[[str], Reason | None] = lambda _: None  # asked about every item, if it is set
+        self.on_accepted = on_accepted
+        self.requests = self.limited = 0
+        self._hub, self._plan, self._limits = hub, PLANS[plan], Limits(lambda: hub.now)
+        site = OriginSite("http://127.0.0.1", "index.html")
+        self._zones = {id_: Zone(id_, name, (), PLANS[plan], (), frozenset(), site) for id_, name in zones.items()}
+        self._is_strict = is_strict  # read every item as the edge would: slower
+
+    def answer(self, call: Call, _: Fault) -> Answer:
+        """Answer a purge; whatever is asked with GET finds nothing."""
+        if call.body is None:
+            return json_answer(200, {"success": True, "errors": [], "messages": [], "result": []})
+        self.requests += 1
+        said: dict[str, str] = {}
+        try:
+            self._purge(call, said)
+        except Refusal as refused:
+            self.limited += refused.status == 429
+            document = {"success": False, "errors": refused.errors, "messages": [], "result": None}
+            return json_answer(refused.status, document, said)
+        return Answer(200, said, _SUCCESS)
+
+    def _purge(self, call: Call, said: dict[str, str]) -> None:
+        path = _PATH.fullmatch(call.url)
+        scheme, _, token = call.headers.get("Authorization", "").partition(" ")
+        if path is None:
+            raise refusal.NO_ROUTE.refusal(404)
+        if scheme != "Bearer" or token not in self.tokens:
+            raise refusal.AUTHENTICATION.refusal(401)
+        self._count(said, token=token)
+        zone = self._zones.get(path[1])
+        if zone is None:
+            raise refusal.AUTHENTICATION.refusal(403)
+        [kind] = call.body
+        items = call.body[kind] if isinstance(call.body[kind], list) else [call.body[kind]]
+        if len(items) > self._plan.items:
+            raise refusal.TOO_MANY.refusal()
+        purge = purge_in(call.body, zone) if self._is_strict else Purge(urls=len(items) if kind == "files" else 0)
+        for item in items:
+            reason = self.refuses(item["url"] if isinstance(item, dict) else str(item))
+            if reason is not None:
+                raise reason.refusal(400)
+        self._count(said, purge=purge)
+        self.on_accepted(self._hub.now, zone.id, kind, items)
+
+    def _count(self, said: dict[str, str], token: str = "", purge: Purge | None = None) -> None:
+        allowance = self._limits.take_request(token) if purge is None else self._limits.take_purge(self._plan, purge)
+        said.update({name.lower(): value for name, value in allowance.headers.items()})
+        if allowance.wait:
+            raise (refusal.THROTTLED if purge is None else refusal.RATE_LIMIT).refusal(429)

@@ -1,0 +1,182 @@
+"""Lambda and its event source mapping: batches, partial responses, warm environments, time-outs.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cf_purge.budget import Clock
+from cf_purge.handler import Function
+from tests.support.virtual.aws import attributes_of
+from tests.support.virtual.hub import Hub, Killed, Task
+from tests.support.virtual.network import Network, Wire
+from tests.support.virtual.queue import Message, Queue
+
+_IDLE = 600.0  # seconds after which an environment is taken down
+
+
+class Environment:
+    """One warm copy of the function, with whatever it remembers.
+
+    `kill_in` is how many times it may still wait before it is killed there; every call waits twice.
+    """
+
+    def __init__(self, hub: Hub, network: Network, random: Callable[[], float]) -> None:
+        self.is_dead = False
+        self.waits = 0
+        self.kill_in = math.inf
+        self.used_at = 0.0
+        self._hub = hub
+        self.wire = Wire(hub, network, self._wait_until)
+        self.clock = Clock(lambda: hub.now, lambda: hub.now, self._sleep, random)
+        self.function: Function | None = None
+
+    def _sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        if seconds:
+            self._wait_until(self._hub.now + seconds)
+
+    def _wait_until(self, time: float) -> None:
+        try:
+            if self.is_dead or self.waits >= self.kill_in:
+                raise Killed
+            self.waits += 1
+            self._hub.sleep_until(time)
+            if self.is_dead:  # another of the calls that are carried out together
+                raise Killed
+        except Killed:
+            self.is_dead = True
+            raise
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One invocation, and Lambda's context of it."""
+
+    hub: Hub
+    number: int  # from 1
+    ends_by: float
+    task: Task
+    environment: Environment
+    messages: list[Message]
+    began_at: float
+    ended_at: float | None = None
+    error: BaseException | None = None
+    returned: set[str] = field(default_factory=set)  # ids
+    timed_out: bool = False
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self.ends_by - self.hub.now) * 1000))
+
+
+class Mapping:
+    """Polls the queue with as many tasks as there may be invocations at once.
+
+    `build` makes the function of an environment. `on_begin` and `on_end` see every invocation.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        queue: Queue,
+        queue_arn: str,
+        make: Callable[[], Environment],
+        build: Callable[[Environment], Function],
+        *,
+        batch_size: int = 10,
+        window: float = 0.0,
+        max_concurrency: int = 2,
+        timeout: float = 60.0,
+        cold_start: float = 0.3,
+    ) -> None:
+        self.on_begin: Callable[[Invocation], None] = lambda _: None
+        self.on_end: Callable[[Invocation], None] = lambda _: None
+        self.invocations = self.cold_starts = self.running = 0
+        self._hub, self._queue, self._queue_arn, self._make, self._build = hub, queue, queue_arn, make, build
+        self._batch_size, self._window, self._timeout, self._cold_start = batch_size, window, timeout, cold_start
+        self._idle: list[Environment] = []
+        for _ in range(max_concurrency):
+            hub.spawn(self._poll)
+
+    def _poll(self) -> None:
+        while True:
+            batch = self._queue.receive(min(10, self._batch_size), math.inf)
+            until = self._hub.now + self._window
+            while len(batch) < self._batch_size and self._hub.now < until:
+                batch += self._queue.receive(min(10, self._batch_size - len(batch)), until - self._hub.now)
+            self._invoke(batch)
+
+    def _invoke(self, messages: list[Message]) -> None:
+        receipts = {message.id: message.receipt for message in messages}
+        event = {"Records": [self._record(message) for message in messages]}
+        hub = self._hub
+        environment = self._environment()
+        self.invocations += 1
+        invocation = Invocation(
+            hub, self.invocations, hub.now + self._timeout, hub.current, environment, messages, hub.now
+        )
+        environment.waits, environment.kill_in = 0, math.inf
+        self.running += 1
+        self.on_begin(invocation)
+        hub.at(invocation.ends_by, self._time_out, invocation)
+        result = None
+        try:
+            assert environment.function is not None
+            result = environment.function.invoke(event, invocation)
+        except Killed as killed:
+            invocation.error = killed
+            environment.is_dead = True
+        except Exception as error:
+            invocation.error = error
+        self.running -= 1
+        invocation.ended_at = environment.used_at = hub.now
+        if not environment.is_dead:
+            self._idle.append(environment)
+        invocation.returned = _failed(result, receipts) if not invocation.error else set(receipts)
+        self.on_end(invocation)
+        for id_, receipt in receipts.items():
+            if id_ not in invocation.returned:
+                self._queue.delete(receipt)
+
+    def _environment(self) -> Environment:
+        while self._idle:
+            environment = self._idle.pop()
+            if not environment.is_dead and self._hub.now - environment.used_at < _IDLE:
+                return environment
+        self.cold_starts += 1
+        self._hub.sleep(self._cold_start)
+        environment = self._make()
+        environment.function = self._build(environment)
+        return environment
+
+    def _time_out(self, invocation: Invocation) -> None:
+        if invocation.ended_at is None:
+            invocation.timed_out = True
+            self._hub.kill(invocation.task)
+
+    def _record(self, message: Message) -> dict[str, Any]:
+        return {
+            "messageId": message.id,
+            "receiptHandle": message.receipt,
+            "body": message.body,
+            "attributes": attributes_of(message),
+            "messageAttributes": {},
+            "md5OfBody": "0" * 32,
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self._queue_arn,
+            "awsRegion": self._queue_arn.split(":")[3],
+        }
+
+
+def _failed(result: Any, receipts: dict[str, str]) -> set[str]:
+    """Return the ids that come back; all of them when the response is none or names one that is not in the batch."""
+    failures = result.get("batchItemFailures") if isinstance(result, dict) else None
+    if not isinstance(failures, list):
+        return set(receipts)
+    ids = {failure.get("itemIdentifier") if isinstance(failure, dict) else None for failure in failures}
+    return {id_ for id_ in receipts if id_ in ids or not ids <= set(receipts)}

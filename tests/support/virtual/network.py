@@ -1,0 +1,151 @@
+"""What lies between the function and the two it talks to: latency, faults, time-outs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cf_purge.errors import TimedOut, Transient
+from cf_purge.http_client import CONNECTIONS, Answer
+from tests.support.virtual.hub import Hub, Killed
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of the function's; `body` is the decoded JSON, None for a GET."""
+
+    at: float  # seconds since the epoch, when it was sent
+    url: str
+    headers: Mapping[str, str]
+    body: Any
+    timeout: float  # seconds
+    service: str  # cloudflare, sqs or ssm
+    operation: str  # purge; ReceiveMessage and so on
+
+    @property
+    def until(self) -> float:
+        return self.at + self.timeout
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong with one call.
+
+    Without `answer` and `is_lost` the other side's own answer comes `seconds` later, as a time-out if the caller
+    does not wait so long.
+    """
+
+    answer: Answer | None = None  # instead of the other side's own
+    is_lost: bool = False  # the connection is reset, or with seconds = infinity nobody ever answers
+    acts: bool = False  # the other side does what it was asked for; always so when its own answer is to come
+    seconds: float = 0.0
+    failed: frozenset[int] = frozenset()  # entries of a batch call of SQS, by their place in it
+
+
+class Side(Protocol):
+    """One of the two; `answer` does what is asked and may wait."""
+
+    latency: float  # seconds from asked to answered
+
+    def answer(self, call: Call, fault: Fault) -> Answer: ...
+
+
+_NONE = Fault()
+_NO_FAULT: Callable[[Call], Fault | None] = lambda _: None  # noqa: E731
+
+
+class Network:
+    """Brings calls to their side. `fault` is asked about each call before it is carried out."""
+
+    def __init__(self, hub: Hub, aws: Side, cloudflare: Side) -> None:
+        self.fault = _NO_FAULT
+        self.calls = 0
+        self._hub, self._aws, self._cloudflare = hub, aws, cloudflare
+
+    def carry(self, call: Call, pause: Callable[[float], None]) -> Answer:
+        """Return the answer; `pause` waits until a time, once before anything is done and once after.
+
+        Raises:
+            Transient: no answer, as the function's own transport says it.
+        """
+        self.calls += 1
+        hub, side = self._hub, self._cloudflare if call.service == "cloudflare" else self._aws
+        fault = self.fault(call)
+        pause(hub.now + side.latency / 2)
+        own = None
+        if fault is None:
+            own = side.answer(call, _NONE)
+        elif fault.acts or (fault.answer is None and not fault.is_lost):
+            own = side.answer(call, fault)
+        fault = fault or _NONE
+        back = hub.now + side.latency / 2 + fault.seconds
+        pause(min(back, max(hub.now, call.until)))
+        if back > call.until or math.isinf(fault.seconds):
+            raise TimedOut("No answer in time.")
+        if fault.is_lost:
+            raise Transient("No answer (ProtocolError).")
+        answer = fault.answer or own
+        assert answer is not None
+        return answer
+
+
+class Wire:
+    """Stands in for `cf_purge.http_client.HttpClient`, for one environment of the function."""
+
+    def __init__(self, hub: Hub, network: Network, pause: Callable[[float], None]) -> None:
+        self._hub, self._network, self._pause = hub, network, pause
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
+    ) -> Answer:
+        assert timeout > 0
+        assert (method == "GET") == (body is None)
+        return self._send(url, headers, None if body is None else json.loads(body), timeout)
+
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Carry out calls, as many at the same time as there are connections; what one raises is its result."""
+        results: list[Any] = [None] * len(calls)
+        todo = deque(enumerate(calls))
+        hub, waiting, workers = self._hub, self._hub.current, min(CONNECTIONS, len(calls))
+        is_over = not calls
+
+        def work() -> None:
+            nonlocal workers
+            try:
+                while todo:
+                    index, call = todo.popleft()
+                    try:
+                        results[index] = call()
+                    except Exception as error:
+                        results[index] = error
+            except Killed:
+                todo.clear()
+                workers = 1  # whoever waits for the others dies with this one
+                raise
+            finally:
+                workers -= 1
+                if not workers and not is_over:
+                    hub.wake(waiting)
+
+        for _ in range(workers):
+            hub.spawn(work)
+        try:
+            if calls:
+                self._pause(math.inf)
+        finally:
+            is_over = True
+        return results
+
+    def _send(self, url: str, headers: Mapping[str, str], body: Any, timeout: float) -> Answer:
+        protocol, _, operation = headers.get("X-Amz-Target", "").partition(".")
+        service = {"AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(protocol, "cloudflare")
+        operation = operation or ("purge" if body is not None else "read")
+        return self._network.carry(Call(self._hub.now, url, headers, body, timeout, service, operation), self._pause)
+
+
+def json_answer(status: int, document: object, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, headers or {}, json.dumps(document).encode())

@@ -1,0 +1,232 @@
+"""A standard queue of SQS: at least once, in no promised order, with a dead-letter queue behind it.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from tests.support.virtual.hub import Hub, Task
+
+_MAX_BATCH = 10
+
+
+class Message:
+    """One message; `id` stays, the receipt is another at each receive."""
+
+    __slots__ = (
+        "attributes",
+        "body",
+        "entry",
+        "first_received_at",
+        "id",
+        "receives",
+        "redriven",
+        "sent_at",
+        "visible_at",
+    )
+
+    def __init__(self, id: str, body: str, sent_at: float, attributes: Mapping[str, Any]) -> None:  # noqa: A002
+        self.id = id
+        self.body = body
+        self.sent_at = sent_at
+        self.attributes = attributes  # the sender's, as SendMessage takes them
+        self.receives = 0
+        self.first_received_at = 0.0
+        self.redriven = False  # it lies where it lies because it was received too often
+        self.visible_at = sent_at
+        self.entry = 0  # the one entry in the queue's heap that is about it; 0: it is gone
+
+    @property
+    def receipt(self) -> str:
+        return f"{self.id}#{self.receives}"
+
+
+class _Stream:
+    """Messages that nobody has received yet and that need no memory: their times, and a way to make their bodies."""
+
+    def __init__(self, name: str, times: Sequence[float], body: Callable[[int], str]) -> None:
+        self._name, self._times, self._body = name, times, body
+        self.taken = 0
+        self.head = times[0] if len(times) else math.inf
+
+    def take(self) -> Message:
+        index = self.taken
+        self.taken += 1
+        self.head = self._times[self.taken] if self.taken < len(self._times) else math.inf
+        return Message(f"{self._name}-{index}", self._body(index), self._times[index], {})
+
+    def arrived(self, now: float) -> int:
+        return bisect_right(self._times, now) - self.taken
+
+    def __len__(self) -> int:
+        return len(self._times) - self.taken
+
+
+class Queue:
+    """All times and durations are in seconds. Every operation costs O(log n) of what was received and not deleted."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        name: str,
+        *,
+        visibility: float = 30.0,
+        retention: float = 345_600.0,
+        max_receive_count: int | None = None,
+        dead_letters: Queue | None = None,
+        chance: Random | None = None,
+    ) -> None:
+        self.name, self.visibility, self.retention = name, visibility, retention
+        self.max_receive_count, self.dead_letters = max_receive_count, dead_letters
+        self.chance = chance  # set: short and reordered receives
+        self.repeat_share = 0.0  # of receives after which a message stays visible: delivered twice; needs `chance`
+        self.on_received: Callable[[Message], None] | None = None
+        self.sent = self.deleted = self.expired = self.moved = self.received = 0
+        self._hub = hub
+        self._messages: dict[str, Message] = {}
+        self._heap: list[tuple[float, int, Message]] = []  # by the time it is visible from
+        self._entries = 0
+        self._streams: list[_Stream] = []
+        self._waiting: dict[Task, None] = {}
+
+    def __len__(self) -> int:
+        """How many messages there are: visible, in flight, delayed, and those of a stream that are still to come."""
+        return len(self._messages) + sum(len(stream) for stream in self._streams)
+
+    def __iter__(self) -> Iterator[Message]:
+        """Look at all messages that were sent one by one, or received once; nothing is received by it."""
+        return iter(list(self._messages.values()))
+
+    @property
+    def arrived(self) -> int:
+        """How many messages there are without those of a stream that are still to come."""
+        return len(self._messages) + sum(stream.arrived(self._hub.now) for stream in self._streams)
+
+    def send(self, body: str, delay: float = 0.0, attributes: Mapping[str, Any] | None = None) -> Message:
+        self.sent += 1
+        message = Message(f"{self.name}-{self.sent}", body, self._hub.now, attributes or {})
+        self._add(message, self._hub.now + delay)
+        return message
+
+    def stream(self, times: Sequence[float], body: Callable[[int], str]) -> None:
+        """Send `len(times)` messages at those ascending times, the n-th (from 0) with the text `body(n)`.
+
+        A message that was not received yet takes no memory, nor does one that was deleted.
+        """
+        self._streams.append(_Stream(f"{self.name}-s{len(self._streams)}", times, body))
+        self.sent += len(times)
+        self._wake()
+
+    def receive(self, most: int = _MAX_BATCH, wait: float = 0.0, visibility: float | None = None) -> list[Message]:
+        """Receive up to `most` messages, as soon as there is one; inside a task if `wait` is not 0."""
+        hub, deadline = self._hub, self._hub.now + wait
+        while True:
+            batch = self._take(most, self.visibility if visibility is None else visibility)
+            if batch or hub.now >= deadline:
+                return batch
+            task = hub.current
+            self._waiting[task] = None
+            try:
+                hub.sleep_until(min(deadline, self._next_at()))
+            finally:
+                del self._waiting[task]
+
+    def delete(self, receipt: str) -> bool:
+        """Delete a message that was received; an older receipt is taken and does nothing. False: never was one."""
+        id_, _, receives = receipt.rpartition("#")
+        if not id_ or not receives.isdigit():
+            return False
+        message = self._messages.get(id_)
+        if message is not None and message.receives == int(receives):
+            self._forget(message)
+            self.deleted += 1
+        return True
+
+    def change_visibility(self, receipt: str, seconds: float) -> bool:
+        """Choose when a message in flight is seen again; False where SQS refuses: gone, visible or received anew."""
+        id_, _, receives = receipt.rpartition("#")
+        message = self._messages.get(id_)
+        if message is None or str(message.receives) != receives or message.visible_at <= self._hub.now:
+            return False
+        self._put(message, self._hub.now + seconds)
+        self._wake()
+        return True
+
+    def _take(self, most: int, visibility: float) -> list[Message]:
+        chance = self.chance
+        wanted = most if chance is None else chance.randint(1, most)
+        found: list[Message] = []
+        spare = 0 if chance is None else chance.randint(0, 5)
+        while len(found) < wanted + spare and (message := self._pop()) is not None:
+            found.append(message)
+        if chance is not None:
+            chance.shuffle(found)
+        for message in found[wanted:]:
+            self._put(message, self._hub.now)
+        for message in found[:wanted]:
+            self.received += 1
+            message.receives += 1
+            message.first_received_at = message.first_received_at or self._hub.now
+            if self.on_received is not None:
+                self.on_received(message)
+            repeats = chance is not None and chance.random() < self.repeat_share
+            self._put(message, self._hub.now + (0.0 if repeats else visibility))
+        return found[:wanted]
+
+    def _pop(self) -> Message | None:
+        """Take out the message that has been visible longest."""
+        now = self._hub.now
+        while self._next_at() <= now:
+            stream = min(self._streams, key=lambda stream: stream.head, default=None)
+            if stream is not None and (not self._heap or stream.head <= self._heap[0][0]):
+                message = stream.take()
+                self._messages[message.id] = message
+            else:
+                message = heapq.heappop(self._heap)[2]
+            if now - message.sent_at > self.retention:
+                self._forget(message)
+                self.expired += 1
+            elif self.dead_letters is not None and message.receives >= (self.max_receive_count or math.inf):
+                self._forget(message)
+                self.moved += 1
+                message.redriven = True
+                self.dead_letters._add(message, now)
+            else:
+                return message
+        return None
+
+    def _next_at(self) -> float:
+        """When the next message is visible, maybe long ago."""
+        heap = self._heap
+        while heap and heap[0][1] != heap[0][2].entry:
+            heapq.heappop(heap)
+        head = heap[0][0] if heap else math.inf
+        return min(head, min((stream.head for stream in self._streams), default=math.inf))
+
+    def _add(self, message: Message, visible_at: float) -> None:
+        self._messages[message.id] = message
+        self._put(message, visible_at)
+        self._wake()
+
+    def _put(self, message: Message, visible_at: float) -> None:
+        self._entries += 1
+        message.entry, message.visible_at = self._entries, visible_at
+        heapq.heappush(self._heap, (visible_at, self._entries, message))
+
+    def _forget(self, message: Message) -> None:
+        message.entry = 0
+        self._messages.pop(message.id, None)
+        if len(self._heap) > 2 * len(self._messages) + 1000:  # what was deleted lies behind what is visible
+            self._heap = [each for each in self._heap if each[1] == each[2].entry]
+            heapq.heapify(self._heap)
+
+    def _wake(self) -> None:
+        for task in self._waiting:
+            self._hub.wake(task)

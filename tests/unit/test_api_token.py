@@ -1,0 +1,221 @@
+"""Where the token comes from, how long it is used, and what is refused as a token."""
+
+from __future__ import annotations
+
+import pytest
+
+from cf_purge.api_token import TTL, ApiToken
+from cf_purge.aws import Aws
+from cf_purge.config import load
+from cf_purge.errors import Misconfigured, NotTried, Transient
+from tests.support.factories import PARAMETER, REGION, TOKEN, ZONE, document, environment, flat_environment, s3_event
+from tests.support.fakes import Reply, World, answer, aws_error, outage
+
+ARN = "arn:aws:ssm:us-west-2:210987654321:parameter/shared/cf-token"
+
+
+class Token:
+    """The token of a world, read with a deadline that is far away."""
+
+    def __init__(self, world: World, environ: dict[str, str] | None = None) -> None:
+        environ = environ or environment()
+        self._clock = world.clock.clock()
+        self._token = ApiToken(load(environ), Aws(world.transport, environ), self._clock)  # type: ignore[arg-type]
+
+    def get(self, seconds: float = 60) -> str:
+        return self._token.get(self._clock.now() + seconds)
+
+    def read_again(self, *, at_once: bool = False) -> bool:
+        return self._token.read_again(self._clock.now() + 60, at_once=at_once)
+
+
+def test_a_token_is_used_for_five_minutes(world: World) -> None:
+    token = Token(world)
+    assert token.get() == TOKEN
+    world.aws.token = "rotated"
+    world.clock.pass_(TTL - 1)
+    assert (token.get(), world.aws.fetches()) == (TOKEN, 1)
+    world.clock.pass_(1)
+    assert (token.get(), world.aws.fetches()) == ("rotated", 2)
+    assert TTL == 300
+
+
+def test_a_refused_token_is_read_again_at_most_once_a_minute(world: World) -> None:
+    token = Token(world)
+    token.get()
+    world.aws.token = "rotated"
+    assert token.read_again()
+    assert token.get() == "rotated"
+    world.aws.token = "rotated-again"
+    world.clock.pass_(59)
+    assert not token.read_again()
+    assert token.get() == "rotated"
+    assert token.read_again(at_once=True)
+    assert token.get() == "rotated-again"
+    world.clock.pass_(60)
+    assert token.read_again()
+    assert world.aws.fetches() == 4
+
+
+@pytest.mark.parametrize(
+    "fault", [outage(), aws_error(500, "InternalServerError"), aws_error(400, "ThrottlingException")]
+)
+def test_an_old_token_is_used_while_ssm_has_a_fault(world: World, fault: Reply) -> None:
+    token = Token(world)
+    token.get()
+    world.clock.pass_(3600)
+    world.aws.script["GetParameter"] = [fault, None]
+    world.aws.token = "rotated"
+    assert [token.get(), token.get()] == [TOKEN, TOKEN]
+    assert world.aws.fetches() == 2  # not asked again at once
+    world.clock.pass_(31)
+    assert token.get() == "rotated"
+
+
+def test_without_a_token_a_fault_of_ssm_is_transient(world: World) -> None:
+    world.aws.script["GetParameter"] = [outage()]
+    token = Token(world)
+    with pytest.raises(Transient):
+        token.get()
+    assert token.get() == TOKEN
+
+
+def test_a_parameter_that_was_removed_is_misconfigured_even_with_a_token_in_the_cache(world: World) -> None:
+    token = Token(world)
+    token.get()
+    world.clock.pass_(TTL)
+    world.aws.script["GetParameter"] = [aws_error(400, "ParameterNotFound")]
+    with pytest.raises(Misconfigured):
+        token.get()
+    assert token.get() == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "remedy"),
+    [
+        ("ParameterNotFound", "", "create it as a SecureString"),
+        ("ParameterVersionNotFound", "", "name a version that exists"),
+        (
+            "AccessDeniedException",
+            "not authorized to perform: ssm:GetParameter",
+            "allow the function's role ssm:GetPar",
+        ),
+        ("AccessDeniedException", "not authorized to perform: kms:Decrypt on key", "set api_token_kms_key_arn"),
+        ("AccessDeniedException", "The ciphertext refers to a customer master key", "set api_token_kms_key_arn"),
+        ("InvalidKeyId", "The key is disabled", "enable the KMS key"),
+        ("ValidationException", "", "check it and the function's role"),
+        ("ExpiredTokenException", "", "check it and the function's role"),
+    ],
+)
+def test_a_parameter_that_cannot_be_read_is_reported_with_a_remedy(
+    world: World, code: str, text: str, remedy: str
+) -> None:
+    world.aws.script["GetParameter"] = [aws_error(400, code, text)]
+    with pytest.raises(Misconfigured) as caught:
+        Token(world).get()
+    assert str(caught.value).startswith(f"SSM parameter {PARAMETER} cannot be read ({code} from ssm:GetParameter")
+    assert text in str(caught.value)
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "region"), [("cf-token", REGION), ("/cf/token", REGION), (ARN, "us-west-2"), ("arn:short", REGION)]
+)
+def test_the_parameter_is_read_in_its_region(world: World, name: str, region: str) -> None:
+    assert Token(world, environment(document(api_token_parameter=name))).get() == TOKEN
+    [sent] = world.transport.sent
+    assert sent.body == {"Name": name, "WithDecryption": True}
+    assert sent.url == f"https://ssm.{region}.amazonaws.com/"
+    assert f"/{region}/ssm/aws4_request" in sent.headers["Authorization"]
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("", "is empty"),
+        (f"Bearer {TOKEN}", "Bearer"),
+        (f" bearer {TOKEN}", "Bearer"),
+        (f"{TOKEN}\n", "line break"),
+        (f"\n{TOKEN}", "line break"),
+        (f"{TOKEN}\r\nX-Evil: 1", "line break"),
+        (f" {TOKEN}", "space or a quote"),
+        (f"{TOKEN}\t", "space or a quote"),
+        (f'"{TOKEN}"', "space or a quote"),
+        (f"'{TOKEN}'", "space or a quote"),
+        (f'{{"token": "{TOKEN}"}}', "is JSON"),
+        (f'["{TOKEN}"]', "is JSON"),
+        (f"{TOKEN}\x00", "no token has"),
+        (f"{TOKEN}\x7f", "no token has"),
+        (f"{TOKEN}ü", "no token has"),
+        (f"\ufeff{TOKEN}", "no token has"),
+    ],
+)
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_what_cannot_be_a_token_is_refused_and_never_shown(value: str, fault: str, is_flat: bool) -> None:
+    if is_flat and value:  # an empty variable counts as none
+        world, place = World(environ=flat_environment(CLOUDFLARE_API_KEY=value)), "CLOUDFLARE_API_KEY"
+    else:
+        world, place = World(), f"SSM parameter {PARAMETER}"
+        world.aws.token = value
+    with pytest.raises(Misconfigured) as caught:
+        world.invoke({"keys": ["a"], "bucket": "my-assets"})
+    assert fault in str(caught.value)
+    assert place in str(caught.value)
+    assert world.cloudflare.requests == []
+    assert TOKEN not in str(caught.value) + world.output
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "bearersOfGoodNews",
+        "cfut_" + "a" * 40,
+        "cfat_" + "a" * 40,
+        "cfoat_" + "a" * 40,
+        "cfk_" + "a" * 40,
+        "0123456789abcdef" * 2,
+    ],
+)
+def test_every_form_of_token_is_accepted(world: World, token: str) -> None:
+    world.aws.token = token
+    world.cloudflare.tokens = {token}
+    assert world.invoke(s3_event("a"))["requests"] == 1
+
+
+@pytest.mark.parametrize("result", [{}, {"Parameter": {}}, {"Parameter": {"Value": 7}}, {"Parameter": {"Value": None}}])
+def test_an_answer_without_a_value_is_an_empty_token(world: World, result: object) -> None:
+    world.aws.script["GetParameter"] = [answer(200, result)]
+    with pytest.raises(Misconfigured, match="is empty"):
+        Token(world).get()
+
+
+def test_a_token_that_was_replaced_by_something_else_is_not_used_any_longer(world: World) -> None:
+    token = Token(world)
+    token.get()
+    world.aws.token = "two words"
+    with pytest.raises(Misconfigured):
+        token.read_again()
+    with pytest.raises(Misconfigured):
+        token.get()
+
+
+def test_a_token_from_the_environment_needs_no_call_to_aws() -> None:
+    environ = {"CLOUDFLARE_ZONE_ID": ZONE, "CLOUDFLARE_API_KEY": TOKEN}
+    world = World(environ=environ)
+    assert Token(world, environ).get() == TOKEN
+    assert world.transport.sent == []
+
+
+@pytest.mark.parametrize(("seconds", "timeout"), [(60, 3.0), (2, 2.0), (0.5, 0.5)])
+def test_ssm_is_waited_for_no_longer_than_there_is_time(world: World, seconds: float, timeout: float) -> None:
+    Token(world).get(seconds)
+    assert world.transport.sent[-1].timeout == pytest.approx(timeout)
+
+
+def test_without_time_ssm_is_not_asked_but_what_is_cached_is_used(world: World) -> None:
+    token = Token(world)
+    with pytest.raises(NotTried):
+        token.get(0.1)
+    assert world.aws.fetches() == 0
+    token.get()
+    assert token.get(-1) == TOKEN

@@ -1,0 +1,178 @@
+"""Time and limits: no more requests than Cloudflare accepts, and no wait that lasts longer than it should."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cf_purge.budget import Bucket, Budget, Clock, Cost
+from cf_purge.config import PLANS, SHARE, Config
+from tests.support.factories import QUEUE_ARN, TOKEN, document, s3_event, sqs_event
+from tests.support.fakes import World, answer
+
+# https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
+OTHERS = {"free": (5 / 60, 25), "pro": (5, 25), "business": (10, 50), "enterprise": (50, 500)}
+URLS = {"free": 800, "pro": 1500, "business": 1500, "enterprise": 3000}
+WINDOW = 300.0  # seconds of Cloudflare's limit for all requests
+URL, OTHER = Cost(1, 1, 0), Cost(1, 0, 1)
+
+
+def config_of(plan: str = "free", rate: float = 4, environments: float = 1) -> Config:
+    return Config("site", (), plan=PLANS[plan], requests_per_second=rate, max_concurrency=environments)
+
+
+def times(budget: Budget, cost: Cost, count: int) -> list[float]:
+    """When so many requests are sent, each as soon as it may be."""
+    sent, now = [], 1000.0
+    for _ in range(count):
+        now += budget.wait(now, cost)
+        budget.take(cost)
+        sent.append(now)
+    return sent
+
+
+def most_in(sent: list[float], seconds: float) -> int:
+    return max(bisect_left(sent, first + seconds) - index for index, first in enumerate(sent))
+
+
+@pytest.mark.parametrize("rate", [0.1, 1, 4, 20])
+@pytest.mark.parametrize("environments", [1, 2, 10])
+@pytest.mark.parametrize("plan", PLANS)
+def test_no_five_minutes_of_all_environments_see_more_than_the_rate_and_nearly_all_of_it_is_used(
+    rate: float, environments: int, plan: str
+) -> None:
+    share = rate / environments
+    sent = times(Budget(config_of(plan, rate, environments)), URL, math.ceil(share * 1000) + 10)
+    most = most_in(sent, WINDOW) * environments
+    assert most <= max(rate * WINDOW, 2 * environments) + environments
+    if share * WINDOW > 100:
+        assert most >= 0.95 * rate * WINDOW
+
+
+@pytest.mark.parametrize("environments", [1, 2, 5])
+@pytest.mark.parametrize("plan", PLANS)
+def test_prefixes_tags_and_hosts_take_four_fifths_of_the_plans_limit(plan: str, environments: int) -> None:
+    rate, at_once = OTHERS[plan]
+    sent = times(Budget(config_of(plan, 1000, environments)), OTHER, 2000)
+    burst = sum(at == 1000.0 for at in sent) * environments
+    assert 0.7 * at_once <= burst <= SHARE * at_once
+    sustained = (len(sent) - burst / environments) / (sent[-1] - 1000.0) * environments
+    assert sustained == pytest.approx(SHARE * rate, rel=0.01)
+
+
+@pytest.mark.parametrize("environments", [1, 2, 4, 100])
+@pytest.mark.parametrize("plan", PLANS)
+def test_urls_are_counted_one_by_one_and_a_full_request_can_always_be_sent(plan: str, environments: int) -> None:
+    config = config_of(plan, 1000 * environments, environments)
+    items = config.urls_per_request
+    assert items <= (500 if plan == "enterprise" else 100)
+    sent = times(Budget(config), Cost(1, items, 0), 200)
+    assert sent[0] == 1000.0
+    assert most_in(sent, 1.0) * items * environments <= 2 * SHARE * URLS[plan] + items * environments
+    urls = (len(sent) - 1) * items * environments / (sent[-1] - 1000.0)
+    assert urls <= 1.1 * SHARE * URLS[plan] or items == 1
+
+
+def test_each_kind_has_its_own_limit_and_all_share_the_requests() -> None:
+    budget = Budget(config_of("free", 4))
+    assert times(budget, OTHER, 20) == [1000.0] * 20
+    assert budget.wait(1010.0, OTHER) > 1
+    assert budget.wait(1010.0, URL) == 0
+    budget = Budget(config_of("enterprise", 2))
+    times(budget, OTHER, 10)
+    assert budget.wait(1000.0, URL) > 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, 7.0, 30.0])
+@pytest.mark.parametrize("cost", [URL, OTHER, Cost(1, 100, 0)])
+def test_what_is_said_to_be_available_can_be_spent_in_that_time(seconds: float, cost: Cost) -> None:
+    config = config_of("pro", 4, 2)
+    assert Budget(config).available(1000.0, seconds) == Budget(config).most(seconds)
+    available = Budget(config).available(1000.0, seconds)
+    count = min(math.floor(most / own) for own, most in zip(cost, available, strict=True) if own)
+    sent = times(Budget(config), cost, count + 1)
+    assert sent[count - 1] - 1000.0 <= seconds + 1e-6 < sent[count] - 1000.0 + 2e-6
+
+
+@given(st.sampled_from([0.05, 0.5, 4.0, 50.0]), st.lists(st.floats(0, 5), min_size=1, max_size=60))
+def test_no_span_of_time_sees_more_than_the_rate_and_the_burst(rate: float, gaps: list[float]) -> None:
+    budget, now, sent = Budget(config_of("enterprise", rate)), 0.0, []
+    for gap in gaps:
+        now += gap
+        now += budget.wait(now, URL)
+        budget.take(URL)
+        sent.append(now)
+    for first in range(len(sent)):
+        for last in range(first, len(sent)):
+            assert last - first + 1 <= max(1.0, 5 * rate) + (sent[last] - sent[first]) * rate + 1e-6
+
+
+def test_a_bucket_fills_up_to_its_capacity() -> None:
+    bucket = Bucket(2, 4)
+    bucket.level(0.0)
+    bucket.take(4)
+    assert bucket.wait(0.5, 2) == pytest.approx(0.5)
+    assert bucket.level(3600.0) == 4
+    assert bucket.wait(3600.0, 5) == pytest.approx(0.5)
+
+
+# ---- Time ----
+
+
+@pytest.mark.parametrize(
+    ("steps", "passed"),
+    [
+        ([(5, 5), (5, 5)], 10),
+        ([(3600, 0), (1, 1)], 3601),  # frozen
+        ([(-3600, 5), (1, 1)], 6),  # the clock is set back
+        ([(0, 5), (7200, 5)], 7205),
+        ([(-10, 0), (10, 0)], 10),
+    ],
+)
+def test_what_has_passed_is_the_larger_of_what_both_clocks_say(steps: list[tuple[float, float]], passed: float) -> None:
+    wall, monotonic = 1e9, 50.0
+    clock = Clock(lambda: wall, lambda: monotonic)
+    start = clock.now()
+    for more_wall, more_monotonic in steps:
+        wall, monotonic = wall + more_wall, monotonic + more_monotonic
+        clock.now()
+    assert clock.now() - start == pytest.approx(passed)
+
+
+class TwoClocks:
+    """A function whose clocks disagree from now on."""
+
+    def __init__(self, **changes: object) -> None:
+        self.wall_shift = self.monotonic_shift = 0.0
+        self.world = World(document(queue_arn=QUEUE_ARN, **changes))
+        time = self.world.clock
+        clock = self.world.function._clock
+        clock.wall = lambda: time.time + self.wall_shift
+        clock._monotonic = lambda: time.time + self.monotonic_shift
+
+
+@pytest.mark.parametrize("back", [60.0, 3600.0, 1e8])
+def test_a_clock_that_is_set_back_makes_no_hold_last_longer(back: float) -> None:
+    two = TwoClocks()
+    two.world.cloudflare.script = [answer(429, {}, retry_after="120")]
+    assert two.world.returned(sqs_event(s3_event("a"))) == ["m0"]
+    two.wall_shift = -back
+    two.world.clock.pass_(121)
+    assert two.world.returned(sqs_event(s3_event("a"))) == []
+
+
+def test_an_environment_that_was_frozen_waits_for_nothing_and_reads_the_token_again() -> None:
+    two = TwoClocks()
+    two.world.cloudflare.script = [None, answer(429, {}, retry_after="900")]
+    assert two.world.returned(sqs_event(s3_event("a"))) == []
+    assert two.world.returned(sqs_event(s3_event("b"))) == ["m0"]
+    two.world.aws.token = f"{TOKEN}2"
+    two.world.cloudflare.tokens = {f"{TOKEN}2"}
+    two.monotonic_shift = -3600.0
+    two.world.clock.pass_(3600)
+    assert two.world.returned(sqs_event(s3_event("b"))) == []
+    assert two.world.clock.slept == []

@@ -1,0 +1,149 @@
+"""Events that are no messages: a summary or an exception, never an error as a return value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cf_purge.errors import PurgeError, Rejected
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
+from tests.support.factories import (
+    HOST,
+    ZONE,
+    document,
+    eventbridge_event,
+    failed_invocation,
+    s3_event,
+    s3_record,
+    s3_test_event,
+    sns_event,
+    sqs_event,
+)
+from tests.support.fakes import Item, Reply, World, answer, outage, refusal
+
+
+def url(path: str) -> str:
+    return f"https://{HOST}/{path}"
+
+
+# Each kind of item, with what the summary shows and what Cloudflare is sent.
+MANUAL: list[tuple[dict[str, Any], list[object], list[tuple[str, Item]]]] = [
+    ({"urls": [url("a"), url("a"), url("b")]}, [url("a"), url("b")], [(FILES, url("a")), (FILES, url("b"))]),
+    ({"prefixes": [f"{HOST}/a/"]}, [f"{HOST}/a/"], [(PREFIXES, f"{HOST}/a/")]),
+    ({"tags": ["t", "u,v"]}, ["t", "u,v"], [(TAGS, "t"), (TAGS, "u,v")]),
+    ({"hosts": [HOST.upper()]}, [HOST], [(HOSTS, HOST)]),
+    ({"everything": True, "zone_id": ZONE.upper()}, [{"everything": True, "zone_id": ZONE}], [(EVERYTHING, "")]),
+    (
+        {"keys": ["a"], "urls": [url("a")], "tags": ["t"], "zone_id": ZONE},
+        [url("a"), "t"],
+        [(FILES, url("a")), (TAGS, "t")],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        s3_event("a b.css"),
+        sns_event(s3_event("a b.css")),
+        eventbridge_event("a b.css"),
+        failed_invocation(s3_event("a b.css")),
+        {"keys": ["a b.css"]},
+    ],
+)
+def test_every_envelope_gets_a_summary(world: World, event: dict[str, Any]) -> None:
+    summary = world.invoke(event)
+    assert summary == {
+        "success": True,
+        "invalidations": [url("a%20b.css"), url("a+b.css")],
+        "skipped": [],
+        "requests": 1,
+    }
+    assert world.cloudflare.urls == summary["invalidations"]
+
+
+@pytest.mark.parametrize(("event", "shown", "accepted"), MANUAL)
+def test_each_kind_of_item_is_purged_and_shown_as_cloudflare_is_sent_it(
+    world: World, event: dict[str, Any], shown: list[object], accepted: list[tuple[str, Item]]
+) -> None:
+    summary = world.invoke(event)
+    assert summary["invalidations"] == shown
+    assert summary["requests"] == len(world.cloudflare.requests) == len({kind for kind, _ in accepted})
+    assert world.cloudflare.accepted == [(ZONE, kind, item) for kind, item in accepted]
+    assert world.cloudflare.malformed == []
+    queued = World()
+    assert queued.returned(sqs_event(event)) == []
+    assert queued.cloudflare.accepted == world.cloudflare.accepted
+    assert queued.metrics["Purged"] == len(accepted)
+
+
+def test_the_summary_names_each_copy_once_and_the_keys_that_need_no_purge() -> None:
+    summary = World(document(exclude=["*.map"])).invoke(s3_event("index.html", "a.map", "folder/", "index.html"))
+    assert (summary["invalidations"], summary["skipped"]) == ([url("index.html"), url("")], ["a.map", "folder/"])
+
+
+@pytest.mark.parametrize("event", [s3_test_event(), sns_event(s3_test_event()), {"Records": []}, s3_event("folder/")])
+def test_an_event_that_asks_for_nothing_makes_no_call(world: World, event: dict[str, Any]) -> None:
+    summary = world.invoke(event)
+    assert (summary["success"], summary["invalidations"], summary["requests"]) == (True, [], 0)
+    assert world.transport.sent == []
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ({}, "UnknownEvent"),
+        ({"keys": []}, "UnknownEvent"),
+        ({"urls": ["https://evil.example.org/"]}, "Rejected"),
+        ({"keys": ["a"], "bucket": "elsewhere"}, "Rejected"),
+        ({"Records": [s3_record("a"), {"bad": True}]}, "UnknownEvent"),
+    ],
+)
+def test_what_is_refused_is_an_exception_in_a_dry_run_too(event: dict[str, Any], kind: str, dry_run: bool) -> None:
+    with pytest.raises(Rejected) as caught:
+        World().invoke({**event, "dry_run": True} if dry_run else event)
+    assert type(caught.value).__name__ == kind
+
+
+def test_what_can_be_purged_is_purged_before_the_exception(world: World) -> None:
+    with pytest.raises(Rejected):
+        world.invoke({"Records": [{"bad": True}, s3_record("a"), s3_record("b", bucket="elsewhere")]})
+    assert world.cloudflare.urls == [url("a")]
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (outage(), "Transient"),
+        (answer(429, {}), "RateLimited"),
+        (refusal(403, 10000), "Unauthorized"),
+        (refusal(400, 1012), "Rejected"),
+        (RuntimeError("boom"), "Transient"),
+    ],
+)
+def test_a_purge_that_fails_is_an_exception_so_that_lambda_tries_again(world: World, reply: Reply, kind: str) -> None:
+    world.cloudflare.script = [reply] * 99
+    with pytest.raises(PurgeError) as caught:
+        world.invoke(s3_event("a"))
+    assert type(caught.value).__name__ == kind
+
+
+def test_a_bug_is_the_reason_why_a_message_is_given_up() -> None:
+    world = World(document(max_receive_count=30))
+    world.cloudflare.script = [RuntimeError("boom")]
+    assert world.returned(sqs_event(s3_event("a"), receives=30)) == []
+    [(code, reason)] = world.parked_reasons
+    assert code == "GaveUp"
+    assert "Unexpected error (RuntimeError)" in reason
+
+
+@pytest.mark.parametrize("event", [{"keys": ["index.html"]}, s3_event("a b"), *(event for event, _, _ in MANUAL)])
+def test_a_dry_run_shows_what_the_run_would_and_touches_nothing(world: World, event: dict[str, Any]) -> None:
+    summary = world.invoke({**event, "dry_run": True})
+    assert world.transport.sent == []
+    assert (summary.pop("dry_run"), summary.pop("requests")) == (True, 0)
+    purged = world.invoke(event)
+    assert purged.pop("requests") > 0
+    assert summary == purged

@@ -1,0 +1,425 @@
+"""`{"check": true}`: a harmless purge for every zone and host, and in a sentence what is wrong. Also the probe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cf_purge.config import load
+from cf_purge.doctor import probe_for
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.plan import Part, Request
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
+from tests.support.factories import (
+    HOST,
+    OTHER_ZONE,
+    PARAMETER,
+    QUEUE_ARN,
+    TOKEN,
+    ZONE,
+    document,
+    environment,
+    flat_environment,
+    sns_event,
+    sqs_event,
+    target,
+)
+from tests.support.fakes import Item, Reply, Sent, World, answer, aws_error, outage, refusal, result
+
+CHECK = {"check": True}
+ENDED = ("disabled", "expired")
+NAME = ".cf-purge-check"
+B = "b.example.net"
+TWO_ZONES = document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[B])])
+DENIED = refusal(403, 10000, message="Authentication error")
+TOKEN_IN_SSM = f"The API token in SSM parameter {PARAMETER}"
+NO_PERMISSION = (
+    f"{TOKEN_IN_SSM} has no permission to purge zone {ZONE} (example.com): add Zone → Cache Purge → Purge to it."
+)
+WRONG = (
+    f"{TOKEN_IN_SSM} is wrong, Cloudflare does not know it: create one with the permission"
+    " Zone → Cache Purge → Purge and store it."
+)
+NO_ACCESS = (
+    f"{TOKEN_IN_SSM} is valid but has no access to zone {ZONE}: add the zone to the token's zone resources, or correct"
+    " targets[*].zone_id if it is not your account's."
+)
+
+
+def verdict(world: World, event: object = CHECK, seconds: float = 60.0) -> str:
+    """Return the text of a check that fails because a person must correct something."""
+    with pytest.raises(Misconfigured) as caught:
+        world.invoke(event, seconds)
+    assert TOKEN not in str(caught.value) + world.output
+    assert world.logged("unexpected error") == []
+    return str(caught.value)
+
+
+def refusing(reply: Reply = DENIED, config: dict[str, Any] | None = None) -> World:
+    """A world whose first zone refuses every purge, and where the token is valid but finds no zone."""
+    world = World(config)
+    world.cloudflare.zones = {ZONE: reply}
+    return world
+
+
+# ---- Nothing is wrong ----
+
+
+@pytest.mark.parametrize(
+    ("targets", "accepted"),
+    [
+        ([target()], [(ZONE, FILES, f"https://{HOST}/{NAME}")]),
+        ([target(schemes=["http", "https"])], [(ZONE, FILES, f"http://{HOST}/{NAME}")]),
+        (
+            [target(path_prefix="a b/(1)", key_prefix="x", index_documents=[])],
+            [(ZONE, FILES, f"https://{HOST}/a%20b/(1)/{NAME}")],
+        ),
+        (
+            [target(hosts=[HOST, "cdn.example.com"]), target(zone_id=OTHER_ZONE, hosts=[B])],
+            [
+                (ZONE, FILES, f"https://{HOST}/{NAME}"),
+                (ZONE, FILES, f"https://cdn.example.com/{NAME}"),
+                (OTHER_ZONE, FILES, f"https://{B}/{NAME}"),
+            ],
+        ),
+        ([target(purge_by="prefix", path_prefix="a/" * 30)], [(ZONE, PREFIXES, f"{HOST}/{'a/' * 30}{NAME}")]),
+        ([target(purge_by="host")], [(ZONE, PREFIXES, f"{HOST}/{NAME}")]),
+        ([target(purge_by="everything")], [(ZONE, PREFIXES, f"{HOST}/{NAME}")]),
+        ([target(purge_by="tag", tags=["{dir}"])], [(ZONE, TAGS, NAME)]),
+        (
+            [target(environment_id="staging"), target()],
+            [
+                (f"{ZONE}/environments/staging", FILES, f"https://{HOST}/{NAME}"),
+                (ZONE, FILES, f"https://{HOST}/{NAME}"),
+            ],
+        ),
+    ],
+)
+def test_a_check_asks_each_zone_and_host_in_its_own_kind(
+    targets: list[dict[str, Any]], accepted: list[tuple[str, str, Item]]
+) -> None:
+    world = World(document(targets=targets))
+    summary = world.invoke(CHECK)
+    assert (summary["success"], summary["skipped"]) == (True, [])
+    assert summary["invalidations"] == [item for _, _, item in accepted]
+    assert world.cloudflare.accepted == accepted
+    assert world.cloudflare.malformed == []
+    assert world.cloudflare.reads == []
+
+
+TARGETS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "zone_id": st.sampled_from([ZONE, OTHER_ZONE]),
+            "hosts": st.lists(st.sampled_from([HOST, B, "cdn.example.com"]), min_size=1, unique=True),
+            "purge_by": st.sampled_from(["url", "prefix", "host", "everything", "tag"]),
+        },
+        optional={
+            "path_prefix": st.sampled_from(["", "blog", "a b/(1)", "a/" * 30]),
+            "key_prefix": st.just("x"),
+            "index_documents": st.just([""]),
+            "clean_urls": st.booleans(),
+            "header_variants": st.just([{"Origin": "x"}]),
+            "environment_id": st.just("staging"),
+            "schemes": st.sampled_from([["http"], ["http", "https"]]),
+        },
+    ).map(lambda each: {**each, "tags": ["{dir}"] if each["purge_by"] == "tag" else []}),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(TARGETS, st.booleans(), st.sampled_from([None, 1]))
+def test_a_check_drops_no_copy_that_a_visitor_could_have(
+    targets: list[dict[str, Any]], queued: bool, collapse_above: int | None
+) -> None:
+    world = World(document(targets=targets, collapse_above=collapse_above, cloudflare={"requests_per_second": 1000}))
+    world.invoke(sqs_event(CHECK) if queued else CHECK)
+    assert world.cloudflare.accepted
+    assert world.cloudflare.malformed == []
+    assert {kind for _, kind, _ in world.cloudflare.accepted} <= {FILES, PREFIXES, TAGS}
+    assert all(str(item).rpartition("/")[2] == NAME for _, _, item in world.cloudflare.accepted)
+    assert {zone[:32] for zone, _, _ in world.cloudflare.accepted} == {each["zone_id"] for each in targets}
+
+
+@pytest.mark.parametrize(
+    ("kind", "probe"),
+    [
+        (FILES, Purge(load(environment()).targets[0].zone, FILES, f"https://{HOST}/{NAME}")),
+        *(
+            (kind, Purge(load(environment()).targets[0].zone, TAGS, NAME))
+            for kind in (PREFIXES, TAGS, HOSTS, EVERYTHING)
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_a_probe_is_harmless_and_of_the_same_zone_and_limit(kind: str, probe: Purge, is_flat: bool) -> None:
+    config = load(flat_environment() if is_flat else environment())
+    item = {FILES: f"https://{HOST}/a", EVERYTHING: ""}.get(kind, f"{HOST}/a")
+    request = Request(probe.zone, kind, (Part("m0", (Purge(probe.zone, kind, item),)),))
+    found = probe_for(request, config)
+    assert (found.group, found.purges) == (request.group, [probe])
+
+
+def test_a_check_that_succeeds_says_in_words_what_it_has_shown() -> None:
+    targets = [
+        target(),
+        target(purge_by="prefix", hosts=[B, HOST]),
+        target(zone_id=OTHER_ZONE, hosts=[B], purge_by="tag", tags=["{key}"]),
+        target(zone_id="c" * 32, hosts=[B], environment_id="e1", purge_by="host"),
+    ]
+    assert World(document(targets=targets)).invoke(CHECK)["check"] == [
+        f"The token may purge zone {ZONE}, and {HOST}, {B} belong to it.",
+        f"The token may purge zone {OTHER_ZONE}.",
+        f"The token may purge zone {'c' * 32} (environment e1), and {B} belongs to it.",
+    ]
+    assert "check" not in World().invoke({"keys": ["a"]})
+
+
+def test_a_check_of_one_zone_asks_no_other() -> None:
+    world = World(TWO_ZONES)
+    world.cloudflare.zones = {ZONE: DENIED}
+    assert world.invoke({**CHECK, "zone_id": OTHER_ZONE})["invalidations"] == [f"https://{B}/{NAME}"]
+    assert {sent.zone_id for sent in world.cloudflare.requests} == {OTHER_ZONE}
+    with pytest.raises(Rejected, match="is not configured in any target"):
+        world.invoke({**CHECK, "zone_id": "c" * 32})
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_dry_check_says_what_it_would_ask_for_and_asks_nothing(queued: bool) -> None:
+    world, event = refusing(), {**CHECK, "dry_run": True}
+    if queued:
+        assert world.returned(sqs_event(event)) == []
+        assert [line["invalidations"] for line in world.logged("dry run")] == [[f"https://{HOST}/{NAME}"]]
+    else:
+        assert world.invoke(event)["invalidations"] == [f"https://{HOST}/{NAME}"]
+    assert world.transport.sent == []
+
+
+def test_with_the_flat_variables_the_bucket_is_the_host() -> None:
+    world = World(environ=flat_environment())
+    assert world.invoke({**CHECK, "bucket": HOST})["invalidations"] == [f"https://{HOST}/{NAME}"]
+    for bucket in (None, f"{HOST}/private", "a b", "ü", "x:8080"):
+        with pytest.raises(PurgeError):
+            world.invoke({**CHECK, "bucket": bucket} if bucket else CHECK)
+    assert len(world.cloudflare.requests) == 1
+
+
+def test_a_check_is_not_purged_a_second_time() -> None:
+    world = World(document(repurge_after_seconds=60, queue_arn=QUEUE_ARN))
+    assert world.invoke(CHECK)["success"] is True
+    assert world.returned(sqs_event(CHECK)) == []
+    assert world.aws.delayed == []
+
+
+# ---- The token as it is stored ----
+
+
+def test_a_check_is_about_the_stored_token_and_not_the_cached_one(world: World) -> None:
+    world.invoke({"keys": ["a"]})
+    world.aws.token = "rotated-to-nonsense"
+    assert world.invoke({"keys": ["b"]})["success"] is True
+    assert verdict(world) == WRONG
+    world.aws.token = TOKEN
+    world.clock.pass_(60)
+    assert world.invoke(CHECK)["success"] is True
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_check_finds_that_the_parameter_was_removed(world: World, queued: bool) -> None:
+    world.invoke({"keys": ["a"]})
+    world.aws.script["GetParameter"] = [aws_error(400, "ParameterNotFound")] * 9
+    if queued:
+        assert world.returned(sqs_event(CHECK)) == ["m0"]
+    else:
+        assert f"SSM parameter {PARAMETER} cannot be read" in verdict(world)
+    assert f"SSM parameter {PARAMETER} cannot be read" in world.output
+    assert world.metrics["Misconfigured"] >= 1
+
+
+# ---- What a refusal that says nothing means ----
+
+
+@pytest.mark.parametrize("reply", [DENIED, refusal(401, 10000), refusal(403), answer(401, b"<html>")])
+@pytest.mark.parametrize(
+    ("status", "names", "text"),
+    [
+        ("unknown", {}, WRONG),
+        *(
+            (status, {}, f"{TOKEN_IN_SSM} is {status}: create a new one, or enable it, and store it.")
+            for status in ENDED
+        ),
+        ("active", {}, NO_ACCESS),
+        ("active", {"example.com": [ZONE]}, NO_PERMISSION),
+        ("active", {"example.com": [OTHER_ZONE, ZONE]}, NO_PERMISSION),
+        ("active", {"example.com": [OTHER_ZONE], HOST: [ZONE]}, NO_PERMISSION.replace("(example.com)", f"({HOST})")),
+        (
+            "active",
+            {"example.com": [OTHER_ZONE]},
+            f"example.com is zone {OTHER_ZONE}, not {ZONE}: correct targets[*].zone_id, and if the API token in"
+            f" SSM parameter {PARAMETER} is another zone's, its zone resources.",
+        ),
+    ],
+)
+def test_a_refusal_that_says_nothing_is_explained(
+    reply: Reply, status: str, names: dict[str, list[str] | Reply], text: str
+) -> None:
+    world = refusing(reply)
+    world.cloudflare.status, world.cloudflare.names = status, names
+    assert verdict(world) == text
+
+
+def test_a_wrong_token_is_reported_once_for_all_zones_with_its_place() -> None:
+    world = World(TWO_ZONES)
+    world.cloudflare.tokens = set()
+    assert verdict(world) == WRONG
+    world = World(environ=flat_environment())
+    world.cloudflare.tokens = set()
+    assert verdict(world, {**CHECK, "bucket": HOST}).startswith("The API token in CLOUDFLARE_API_KEY is wrong")
+
+
+def test_the_names_of_a_zone_are_its_hosts_and_the_domains_above_them_shortest_first() -> None:
+    hosts = [f"h{number}.a.example.com" for number in range(30)]
+    world = refusing(config=document(targets=[target(hosts=[*hosts, "x"]), *TWO_ZONES["targets"]]))
+    verdict(world, {**CHECK, "zone_id": ZONE})
+    names = [sent.url.partition("name=")[2] for sent in world.cloudflare.reads if "name=" in sent.url]
+    assert names[:3] == ["example.com", "a.example.com", HOST]
+    assert len(names) == 20
+
+
+def test_a_token_of_an_account_is_not_called_wrong_by_an_endpoint_that_knows_only_users() -> None:
+    world = refusing()
+    world.aws.token = "cfat_0123456789abcdef"
+    world.cloudflare.tokens = set()
+    assert verdict(world).startswith(f"Cloudflare answered 401 for zone {ZONE}")
+    assert [sent.path for sent in world.cloudflare.reads if "verify" in sent.path]
+
+
+def test_a_global_api_key_is_named_with_its_user() -> None:
+    world = World(document(cloudflare={"email": "ops@example.com"}))
+    world.cloudflare.tokens = set()
+    assert verdict(world) == (
+        f"Cloudflare does not accept the Global API key in SSM parameter {PARAMETER} for ops@example.com, or that user"
+        f" has no zone {ZONE}: store the user's key, or correct cloudflare.email or targets[*].zone_id."
+    )
+    assert world.cloudflare.reads == []
+
+
+@pytest.mark.parametrize("purge_by", ["url", "host"])
+def test_a_host_outside_its_zone_is_named_and_not_its_neighbours(purge_by: str) -> None:
+    world = World(document(targets=[target(hosts=[HOST, "www.example.org"], purge_by=purge_by)]))
+    world.cloudflare.bad = lambda item: "example.org" in item
+    world.cloudflare.bad_reply = refusal(400, 1082, 1016, message="only for this zone")
+    text = verdict(world)
+    assert text.startswith(
+        f"www.example.org is not a host of zone {ZONE}: configure it in a target with the zone it belongs to,"
+        " or correct targets[*].hosts (Cloudflare: Cloudflare answered 400"
+    )
+    assert HOST not in text
+    assert [item for _, _, item in world.cloudflare.accepted] == [
+        f"https://{HOST}/{NAME}" if purge_by == "url" else f"{HOST}/{NAME}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        outage(),
+        answer(429, {}),
+        answer(200, b"<html>"),
+        answer(200, {"result": None}),
+        result({"status": "a status of next year"}),
+    ],
+)
+@pytest.mark.parametrize("read", ["verify", "zones"])
+def test_an_explanation_that_cannot_be_had_does_not_hide_the_refusal(read: str, reply: Reply) -> None:
+    world = refusing()
+    world.cloudflare.status = reply
+    if read == "zones":
+        world.cloudflare.names = {"example.com": reply}
+    assert verdict(world).startswith(f"Cloudflare answered 403 for zone {ZONE} (10000 Authentication error)")
+    assert world.cloudflare.reads
+
+
+@pytest.mark.parametrize(("reply", "kind"), [(outage(), Transient), (refusal(400, 1012), Rejected)])
+def test_what_is_not_a_misconfiguration_is_not_called_one(reply: Reply, kind: type[PurgeError]) -> None:
+    with pytest.raises(kind) as caught:
+        refusing(reply).invoke(CHECK)
+    assert not isinstance(caught.value, Misconfigured)
+
+
+def test_an_explanation_takes_no_more_time_than_the_invocation_has() -> None:
+    world = refusing()
+
+    def late(sent: Sent) -> None:
+        if sent.method == "GET":
+            world.clock.pass_(30)
+
+    world.transport.on_post = late
+    assert verdict(world, seconds=40.0).startswith(f"Cloudflare answered 403 for zone {ZONE}")
+    assert [0 < sent.timeout <= 5 for sent in world.cloudflare.reads] == [True] * 2
+
+
+# ---- Several at once, and in the queue ----
+
+
+def test_all_that_is_wrong_is_in_one_exception() -> None:
+    targets = [
+        target(hosts=[HOST, "www.example.org"]),
+        target(zone_id=OTHER_ZONE, hosts=[B]),
+        target(zone_id="c" * 32, hosts=["c.example"]),
+        target(zone_id="d" * 32, hosts=["d.example"]),
+    ]
+    world = World(document(targets=targets))
+    world.cloudflare.bad, world.cloudflare.bad_reply = lambda item: "example.org" in item, refusal(400, 1082)
+    world.cloudflare.zones = {OTHER_ZONE: DENIED, "c" * 32: DENIED, "d" * 32: outage()}
+    world.cloudflare.names = {"example.net": [OTHER_ZONE], "c.example": ["e" * 32]}
+    text = verdict(world)
+    for part in (
+        f"www.example.org is not a host of zone {ZONE}: ",
+        f"has no permission to purge zone {OTHER_ZONE} (example.net): ",
+        f"c.example is zone {'e' * 32}, not {'c' * 32}: ",
+        "No answer",
+    ):
+        assert text.count(part) == 1
+    assert world.metrics["Misconfigured"] == 2
+
+
+def test_each_zone_is_explained_once_however_many_hosts_it_has() -> None:
+    world = refusing(config=document(targets=[target(hosts=[f"h{n}.example.com" for n in range(9)])]))
+    world.cloudflare.names = {"example.com": [ZONE]}
+    assert verdict(world) == NO_PERMISSION
+    assert len(world.cloudflare.reads) == 1
+
+
+def test_a_check_in_the_queue_that_fails_comes_back_and_delays_no_neighbour() -> None:
+    world = World(TWO_ZONES)
+    world.cloudflare.zones = {OTHER_ZONE: DENIED}
+    world.cloudflare.names = {"example.net": [OTHER_ZONE]}
+    assert world.returned(sqs_event(CHECK, {"keys": ["a"], "zone_id": ZONE})) == ["m0"]
+    assert f"https://{HOST}/a" in world.cloudflare.urls
+    assert (world.aws.parked, world.metrics["Misconfigured"]) == ([], 1)
+    [line] = world.logged("check")
+    assert (line["level"], "has no permission to purge zone" in line["reason"]) == ("ERROR", True)
+    assert world.returned(sqs_event(CHECK)) == ["m0"]
+
+
+def test_a_check_beside_other_items_purges_them_and_says_what_is_wrong() -> None:
+    world = refusing(config=TWO_ZONES)
+    assert verdict(world, {**CHECK, "urls": [f"https://{B}/a"]}) == NO_ACCESS
+    assert f"https://{B}/a" in world.cloudflare.urls
+
+
+def test_only_a_check_asks_why_and_reads_the_parameter_again() -> None:
+    world = World()
+    for event in ({"keys": ["a"]}, {"tags": ["t"]}, {**CHECK, "dry_run": True}):
+        world.invoke(event)
+    assert world.aws.fetches() == 1
+    world = refusing()
+    for event in ({"keys": ["a"]}, sns_event({"keys": ["a"]})):
+        assert "Cloudflare answered 403" in verdict(world, event)
+    assert world.returned(sqs_event({"keys": ["a"]})) == ["m0"]
+    assert world.cloudflare.reads == []

@@ -1,0 +1,483 @@
+"""The HTTP client against real sockets. Both majors of urllib3 must pass this file."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import trustme
+
+from cf_purge.budget import Clock
+from cf_purge.errors import TimedOut, Transient
+from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
+from tests.support.factories import TOKEN
+from tests.support.fakes import FakeClock
+from tests.support.servers import LocalServer, by_name, drip, named, reset, tls, trusted, write
+
+Serve = Callable[..., LocalServer]
+Respond = Callable[[BaseHTTPRequestHandler], None]
+HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+MAX_BYTES = 100_000
+
+
+def post(http: HttpClient, url: str, timeout: float = 5.0, body: bytes = b"{}") -> Answer:
+    return http.request("POST", url, HEADERS, body, timeout, MAX_BYTES)
+
+
+def failure(http: HttpClient, url: str, timeout: float = 5.0) -> Transient:
+    with pytest.raises(Transient) as caught:
+        post(http, url, timeout)
+    assert TOKEN not in str(caught.value)
+    assert caught.value.__cause__ is None
+    return caught.value
+
+
+def assert_ends_in_time(http: HttpClient, url: str) -> None:
+    began = time.monotonic()
+    assert isinstance(failure(http, url, 0.3), TimedOut)
+    assert 0.25 < time.monotonic() - began < 1.6
+
+
+# ---- What is sent, and what comes back ----
+
+
+def test_a_request_arrives_unchanged_and_its_answer_is_returned(serve: Serve, http: HttpClient) -> None:
+    server = serve()
+    server.respond = lambda handler: write(handler, 418, "ünï".encode(), {"X-Tea": "Earl Grey", "RETRY-AFTER": "3"})
+    answer = post(http, f"{server.url}/a/b?c=%2F", body='{"ü": 1}'.encode())
+    assert (answer.status, answer.body) == (418, "ünï".encode())
+    assert (answer.headers["x-tea"], answer.headers["retry-after"]) == ("Earl Grey", "3")
+    assert http.request("GET", f"{server.url}/zones?name=a%20b", {}, None, 5.0, MAX_BYTES).status == 418
+    sent, asked = server.received
+    assert (sent.method, sent.path, sent.body) == ("POST", "/a/b?c=%2F", '{"ü": 1}'.encode())
+    assert (asked.method, asked.path, asked.body) == ("GET", "/zones?name=a%20b", b"")
+    assert sent.headers["authorization"] == f"Bearer {TOKEN}"
+    assert sent.headers["content-type"] == "application/json"
+    assert {each.headers["accept-encoding"] for each in (sent, asked)} == {"identity"}
+    assert {each.headers["user-agent"] for each in (sent, asked)} == {"cf_purge"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(serve: Serve, http: HttpClient, method: str, status: int) -> None:
+    elsewhere, server = serve(), serve()
+    server.respond = lambda handler: write(handler, status, b"", {"Location": f"{elsewhere.url}/steal"})
+    assert http.request(method, server.url, HEADERS, None, 5.0, MAX_BYTES).status == status
+    assert (len(server.received), elsewhere.accepted) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "respond", [reset, *(lambda handler, s=s: write(handler, s, headers={"Retry-After": "0"}) for s in (413, 429, 503))]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_request_is_repeated(serve: Serve, http: HttpClient, method: str, respond: Respond) -> None:
+    server = serve()
+    server.respond = respond
+    with contextlib.suppress(Transient):
+        http.request(method, server.url, HEADERS, None, 5.0, MAX_BYTES)
+    assert len(server.received) == 1
+
+
+def test_an_answer_is_not_inflated(serve: Serve, http: HttpClient) -> None:
+    bomb = gzip.compress(b" " * (50 << 20), 1)
+    server = serve()
+    server.respond = lambda handler: write(handler, body=bomb, headers={"Content-Encoding": "gzip"})
+    assert http.request("GET", server.url, {}, None, 5.0, 1 << 20).body == bomb
+
+
+# ---- Connections ----
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(0, 1), (59, 1), (61, 2), (86_400, 2)])
+def test_a_connection_is_used_again_unless_it_stood_still_for_a_minute(
+    serve: Serve, idle: float, connections: int
+) -> None:
+    server, clock = serve(), FakeClock()
+    http = HttpClient(clock.clock())
+    for _ in range(3):
+        post(http, server.url)
+    clock.pass_(idle)
+    post(http, server.url)
+    assert server.accepted == connections
+
+
+def test_a_connection_that_stood_still_is_not_used_although_others_were(serve: Serve) -> None:
+    busy, quiet, clock = serve(), serve(), FakeClock()
+    http = HttpClient(clock.clock())
+    post(http, quiet.url)
+    for _ in range(4):
+        clock.pass_(30)
+        post(http, busy.url)
+    assert (post(http, quiet.url).status, quiet.accepted) == (200, 2)
+
+
+def test_requests_at_the_same_time_keep_their_connections_for_a_minute(serve: Serve) -> None:
+    server, clock = serve(), FakeClock()
+    http, meet = HttpClient(clock.clock()), threading.Barrier(CONNECTIONS)
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        meet.wait()
+        write(handler)
+
+    def burst() -> None:
+        server.respond = respond
+        assert not any(
+            isinstance(each, Exception) for each in http.together([lambda: post(http, server.url)] * CONNECTIONS)
+        )
+        server.respond = write
+
+    burst()
+    burst()
+    assert server.accepted == CONNECTIONS
+    for _ in range(4):
+        clock.pass_(30)
+        post(http, server.url)
+    burst()
+    assert server.accepted == CONNECTIONS + CONNECTIONS - 1
+
+
+def test_a_connection_that_the_server_closes_is_replaced(serve: Serve, http: HttpClient) -> None:
+    server = serve()
+    server.respond = lambda handler: write(handler, headers={"Connection": "close"})
+    assert [post(http, server.url).status for _ in range(3)] == [200] * 3
+
+
+# ---- Answers that cannot be used ----
+
+
+def flood(handler: BaseHTTPRequestHandler, *, chunked: bool) -> None:
+    block = b"x" * (1 << 16)
+    handler.close_connection = True
+    handler.send_response(200)
+    if chunked:
+        handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b"10000\r\n" + block + b"\r\n" if chunked else block)
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        lambda handler: write(handler, body=b"x" * (MAX_BYTES + 1)),
+        lambda handler: flood(handler, chunked=False),
+        lambda handler: flood(handler, chunked=True),
+    ],
+    ids=["of known length", "until the end", "chunked"],
+)
+def test_an_answer_above_the_limit_is_no_answer(serve: Serve, http: HttpClient, respond: Respond) -> None:
+    server = serve()
+    server.respond = respond
+    assert str(failure(http, server.url)) == f"The answer is larger than {MAX_BYTES} bytes."
+    server.respond = lambda handler: write(handler, body=b"x" * MAX_BYTES)
+    assert len(post(http, server.url).body) == MAX_BYTES
+
+
+def say(*words: bytes, then: Respond | None = None) -> Respond:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"".join(words))
+        handler.close_connection = True
+        if then:
+            time.sleep(0.05)
+            then(handler)
+
+    return respond
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        pytest.param(say(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"success": true}'), id="cut short"),
+        pytest.param(say(CHUNKED, b'11\r\n{"success": true}\r\n'), id="no last chunk"),
+        pytest.param(say(CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n"), id="a chunk of zz bytes"),
+        pytest.param(say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\nokok"), id="two lengths"),
+        pytest.param(reset, id="reset"),
+        pytest.param(say(), id="nothing"),
+        pytest.param(say(b"220 smtp.example.com ESMTP\r\n"), id="another protocol"),
+        pytest.param(say(b"HTTP/1.1 nope OK\r\n\r\n"), id="a status that is no number"),
+        pytest.param(say(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 500, b"\r\n"), id="too many headers"),
+        pytest.param(say(b"HTTP/1.1 200 OK\r\nX: ", b"y" * 100_000, b"\r\n\r\n"), id="a header too long"),
+        *(
+            pytest.param(say(b"HTTP/1.1 %d Soon\r\n\r\n" % status, then=write), id=f"{status} before the answer")
+            for status in (101, 102, 103, 199)
+        ),
+    ],
+)
+def test_a_broken_answer_is_no_answer_and_its_connection_is_not_used_again(
+    serve: Serve, http: HttpClient, respond: Respond
+) -> None:
+    server = serve()
+    server.respond = respond
+    assert str(failure(http, server.url)).startswith("No answer (")
+    server.respond = lambda handler: write(handler, 400, b"of the second")
+    assert post(http, server.url).body == b"of the second"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:99999/", "http://", "nonsense://x/", f"http://{'a' * 64}.x/", "http://..x/"]
+)
+def test_a_url_that_leads_nowhere_is_a_failure(http: HttpClient, url: str) -> None:
+    assert failure(http, url)
+
+
+# ---- Time ----
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+dripping = pytest.mark.parametrize(
+    ("at_once", "words"),
+    [
+        pytest.param(b"", b"HTTP/1.1 200 OK" + b" " * 200, id="the status line"),
+        pytest.param(HEAD, b"X: y\r\n" * 50, id="headers"),
+        pytest.param(HEAD + b"Content-Length: 200\r\n\r\n", b" " * 200, id="a body of known length"),
+        pytest.param(HEAD + b"Connection: close\r\n\r\n", b" " * 200, id="a body until the end"),
+        pytest.param(CHUNKED + b"c8\r\n", b" " * 200, id="a chunk"),
+        pytest.param(CHUNKED, b"1\r\n \r\n" * 40, id="chunks of one byte"),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10, id="answers before the answer"),
+    ],
+)
+
+
+@dripping
+def test_an_answer_that_drips_ends_at_the_deadline(
+    serve: Serve, http: HttpClient, at_once: bytes, words: bytes
+) -> None:
+    server = serve()
+    server.respond = lambda handler: drip(handler, words, at_once)
+    assert_ends_in_time(http, server.url)
+    server.respond = write
+    assert post(http, server.url).status == 200
+
+
+def test_an_answer_that_does_not_come_ends_at_the_deadline(serve: Serve, http: HttpClient) -> None:
+    server = serve()
+    server.respond = lambda _: time.sleep(2.0)
+    assert_ends_in_time(http, server.url)
+
+
+def test_a_slow_answer_that_comes_in_time_is_accepted(serve: Serve, http: HttpClient) -> None:
+    server = serve()
+    server.respond = lambda handler: drip(handler, HEAD + b"Content-Length: 2\r\n\r\n{}", every=0.005)
+    assert post(http, server.url).body == b"{}"
+
+
+def test_each_request_on_a_connection_and_in_a_thread_has_its_own_time(serve: Serve, http: HttpClient) -> None:
+    slow, quick = serve(), serve()
+    slow.respond = lambda handler: drip(handler, b" " * 200, HEAD + b"Content-Length: 200\r\n\r\n")
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.15)
+        write(handler)
+
+    quick.respond = respond
+    with ThreadPoolExecutor(2) as threads:
+        ended = threads.submit(assert_ends_in_time, http, slow.url)
+        for _ in range(8):  # together longer than one may take
+            assert post(http, quick.url, 1.0).status == 200
+        ended.result()
+    assert quick.accepted == 1
+    for timer in [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]:
+        timer.join(5)  # it was cancelled, and ends as soon as it runs
+        assert not timer.is_alive()
+
+
+@contextlib.contextmanager
+def full() -> Iterator[tuple[str, int]]:
+    """Yield an address that takes no more connections and refuses none."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Let the name api.example have these addresses."""
+    real = socket.getaddrinfo
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    def look_up(host: str, *rest: int, **options: int) -> object:
+        return found if host == "api.example" else real(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+def address_of(server: LocalServer) -> tuple[str, int]:
+    return "127.0.0.1", int(server.url.rpartition(":")[2])
+
+
+def test_a_dead_first_address_leaves_time_for_the_second(
+    serve: Serve, http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    with full() as dead:
+        resolve(monkeypatch, dead, address_of(server))
+        assert post(http, "http://api.example", 1.5).status == 200
+
+
+def test_many_dead_addresses_end_at_the_deadline(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    with full() as dead:
+        resolve(monkeypatch, *[dead] * 40)
+        assert_ends_in_time(http, "http://api.example")
+
+
+def test_an_address_that_refuses_costs_no_time(serve: Serve, http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve()
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))  # bound, not listening
+        resolve(monkeypatch, refusing.getsockname(), address_of(server))
+        assert post(http, "http://api.example", 0.5).status == 200
+        resolve(monkeypatch, refusing.getsockname())
+        assert str(failure(HttpClient(Clock()), "http://api.example")) == "No answer (ConnectionRefusedError)."
+
+
+def test_a_name_without_an_address_is_a_failure(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve(monkeypatch)
+    assert str(failure(http, "https://api.example")) == "No answer (OSError)."
+
+
+@by_name
+@pytest.mark.parametrize("words", [b"", b"\x16\x03\x03\x40\x00" + b"\x02" * 500], ids=["silent", "dripping"])
+def test_a_tls_handshake_that_hangs_ends_at_the_deadline(http: HttpClient, words: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(10_000)
+                for byte in words:
+                    connection.send(bytes([byte]))
+                    time.sleep(0.02)
+                connection.recv(10_000)
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        assert_ends_in_time(http, f"https://localhost:{listener.getsockname()[1]}")
+        greeter.join()
+
+
+@by_name
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_request_that_is_not_read_ends_at_the_deadline(authority: trustme.CA, scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        has_ended = threading.Event()
+
+        def sip() -> None:
+            accepted, _ = listener.accept()
+            reader = tls(authority).wrap_socket(accepted, server_side=True) if scheme == "https" else accepted
+            with reader, contextlib.suppress(OSError):
+                while not has_ended.wait(0.02):
+                    reader.recv(100_000)
+
+        sipping = threading.Thread(target=sip)
+        sipping.start()
+        began = time.monotonic()
+        with pytest.raises(TimedOut):
+            post(HttpClient(Clock()), f"{scheme}://localhost:{listener.getsockname()[1]}", 0.3, b"x" * (64 << 20))
+        assert time.monotonic() - began < 1.6
+        has_ended.set()
+        sipping.join()
+
+
+# ---- TLS and proxies ----
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """A certificate authority that clients made by the test trust."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return trusted(tmp_path / "ca.pem")
+
+
+@by_name
+def test_a_verified_connection_is_used_again(serve: Serve, authority: trustme.CA) -> None:
+    server, http = serve(tls(authority)), HttpClient(Clock())
+    assert [post(http, named(server.url)).status for _ in range(3)] == [200] * 3
+    assert server.accepted == 1
+
+
+@by_name
+@dripping
+def test_an_answer_that_drips_over_tls_ends_at_the_deadline(
+    serve: Serve, authority: trustme.CA, at_once: bytes, words: bytes
+) -> None:
+    server, http = serve(tls(authority)), HttpClient(Clock())
+    server.respond = lambda handler: drip(handler, words, at_once)
+    assert_ends_in_time(http, named(server.url))
+    server.respond = write
+    assert post(http, named(server.url)).status == 200
+
+
+@by_name
+@pytest.mark.parametrize("name", ["www.example.com", "localhost.example.com"])
+def test_a_certificate_of_another_host_is_refused_before_anything_is_sent(
+    serve: Serve, authority: trustme.CA, name: str
+) -> None:
+    server = serve(tls(authority, name))
+    assert str(failure(HttpClient(Clock()), named(server.url))) == "No answer (SSLError)."
+    assert server.received == []
+
+
+@by_name
+def test_plain_text_where_tls_is_expected_is_refused(serve: Serve, http: HttpClient) -> None:
+    server = serve()
+    assert str(failure(http, named(server.url).replace("http:", "https:"))) == "No answer (SSLError)."
+    assert server.received == []
+
+
+@by_name
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"PYTHONHTTPSVERIFY": "0"},
+        {"REQUESTS_CA_BUNDLE": "{theirs}", "CURL_CA_BUNDLE": "{theirs}", "AWS_CA_BUNDLE": "{theirs}"},
+        {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": "", "AWS_CA_BUNDLE": ""},
+        {"SSL_NO_VERIFY": "1", "NODE_TLS_REJECT_UNAUTHORIZED": "0", "GIT_SSL_NO_VERIFY": "true"},
+        {"SSL_CERT_FILE": "{empty}"},
+        {"SSL_CERT_FILE": "{missing}", "SSL_CERT_DIR": "{folder}"},
+    ],
+    ids=str,
+)
+def test_no_variable_of_the_environment_turns_the_verification_off(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    server = serve(tls(trusted(tmp_path / "theirs.pem")))
+    (tmp_path / "empty.pem").touch()
+    places = {"theirs": "theirs.pem", "empty": "empty.pem", "missing": "missing.pem", "folder": "."}
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value.format(**{place: tmp_path / file for place, file in places.items()}))
+    assert str(failure(HttpClient(Clock()), named(server.url))) == "No answer (SSLError)."
+    assert server.received == []
+
+
+@by_name
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_proxy_of_the_environment_is_used(
+    serve: Serve, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    proxy, server = serve(), serve(tls(authority) if scheme == "https" else None)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv(name.lower(), proxy.url)
+    assert post(HttpClient(Clock()), named(server.url)).status == 200
+    assert (len(server.received), proxy.accepted) == (1, 0)
+
+
+def test_no_test_of_this_suite_reaches_another_machine() -> None:
+    with socket.socket() as client, pytest.raises((RuntimeError, UserWarning), match=r"192\.0\.2\.1"):
+        client.connect(("192.0.2.1", 443))

@@ -1,0 +1,199 @@
+"""No input takes more memory than the smallest Lambda function has, or a second of CPU for a message."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cf_purge.errors import TooLarge
+from tests.support.factories import HOST, QUEUE_ARN, as_text, document, s3_event, s3_record, sqs_event, target
+from tests.support.fakes import World
+
+ROOT = Path(__file__).parents[2]
+MEMORY = 128_000_000  # bytes
+# Reads {"config", "event", "waiting"} from standard input. Log lines are printed, the figures go to standard error.
+# The peak is that of this program: `ru_maxrss` would include that of its parent on Linux.
+_MEASURE = """
+import json, os, resource, sys, time
+from tests.support.fakes import Context, World
+
+given = json.load(sys.stdin)
+world = World(given["config"])
+world.aws.waiting = given.pop("waiting")
+world.transport.on_post = lambda sent: [kept.clear() for kept in (
+    world.transport.sent, world.cloudflare.requests, world.cloudflare.accepted, world.aws.calls, world.aws.parked)]
+began = time.process_time()
+try:
+    result = world.function.invoke(given["event"], Context(60.0))
+except Exception as error:
+    result = f"{type(error).__name__}: {error}"
+cpu = time.process_time() - began
+if os.path.exists("/proc/self/status"):
+    peak = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+json.dump({"peak": peak, "cpu": cpu, "result": result}, sys.stderr)
+"""
+
+
+def measure(event: Any, waiting: list[Any], config: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Invoke the function in a process of its own; return the figures and the log lines."""
+    given = {
+        "config": document(queue_arn=QUEUE_ARN, drain=1000, **config),
+        "event": event,
+        "waiting": [(f"w{index}", as_text(body)) for index, body in enumerate(waiting)],
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": "lambda:.", "PYTHONDONTWRITEBYTECODE": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stderr), [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def filled(field: str, item: str) -> dict[str, Any]:
+    """A message of 256 KiB."""
+    return {field: [item] * (262_000 // (len(json.dumps(item)) + 2))}
+
+
+def keys(count: int, length: int, characters: str) -> list[str]:
+    return [(f"{number}/" + characters * length)[:length] for number in range(count)]
+
+
+def text(**fields: Any) -> str:
+    return json.dumps(fields, ensure_ascii=False)
+
+
+HOSTS = [f"h{number}.example.com" for number in range(10)]
+GOOD = [s3_event(f"good-{number}.css") for number in range(8)]
+WIDE = {"targets": [target(hosts=HOSTS)]}
+FAST = {"cloudflare": {"plan": "enterprise", "requests_per_second": 200}}
+# What the batch has, what waits in the queue, and the configuration.
+NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
+    "prefixes that are none": ([filled("prefixes", "x")] * 10, [filled("prefixes", "x")] * 2 + GOOD, {}),
+    "8 MB of tags that are none": ([filled("tags", "t t")] * 10, [filled("tags", "ü")] * 32, {}),
+    "keys that are folders": ([filled("keys", "/"), {"keys": ["/"] * 1000, "hop": 1}] * 5, GOOD, {}),
+    "records of folders": ([{"Records": [s3_record("/")] * 420}] * 10, GOOD, {}),
+    "long keys that are filtered": (
+        [s3_event(*keys(400, 1022, "a/")), text(keys=keys(999, 1000, "a"))] * 5, GOOD, {"include": ["good-*"]},
+    ),
+    "records that are none": ([{"Records": [1] * 87_000}] * 10, [{"Records": [[]] * 60_000}] * 2 + GOOD, {}),
+    "too many purges of the longest kind": (
+        [text(keys=keys(1000, 340, "文"))] * 4, GOOD, {"targets": [target(hosts=[HOST, *HOSTS])]},
+    ),
+    "as many purges of the longest kind as an invocation plans": (
+        [*GOOD, text(keys=keys(470, 340, "文"))],
+        [text(keys=keys(990, 339, "文"))] * 8,
+        {**WIDE, **FAST, "repurge_after_seconds": 60},
+    ),
+    "keys of reserved characters": (
+        [*GOOD, text(keys=keys(900, 1000, "%([+ &"))], [text(keys=keys(900, 999, "%([+ &"))] * 7, {},
+    ),
+    "dry runs on ten hosts": (
+        [*GOOD, text(keys=keys(900, 700, "abc"), dry_run=True)],
+        [text(keys=keys(900, 699, "abc"), dry_run=True)] * 8,
+        WIDE,
+    ),
+    "nesting": (["[" * 200_000, '{"a":' * 100_000, f'{{"Records": [{"[" * 900}{"]" * 900}]}}', "9" * 5000], GOOD, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_nasty_messages_take_little_memory_and_time_and_their_neighbours_are_purged(name: str) -> None:
+    bodies, waiting, config = NASTY[name]
+    figures, lines = measure(sqs_event(*bodies), waiting, {"batch_size": len(bodies), **config})
+    consumed = len(bodies) + len(waiting)
+    assert figures["peak"] < MEMORY
+    assert figures["cpu"] < consumed
+    assert set(figures["result"]) == {"batchItemFailures"}
+    assert not [line for line in lines if line.get("message") == "unexpected error"]
+    assert ("good-7.css" in str(lines)) == (GOOD[7] in [*bodies, *waiting])
+    # At most one line for a message and what is wrong with it, and each fits into a log event.
+    for message in ("skipped", "parked", "not purged"):
+        assert sum(line.get("message") == message for line in lines) <= consumed
+    assert all(len(line["keys"]) <= line["count"] and len(str(line)) < 10_000 for line in lines if "count" in line)
+    assert all(len(json.dumps(line)) < 1_000_000 for line in lines)
+
+
+@pytest.mark.parametrize(
+    "name", ["keys that are folders", "too many purges of the longest kind", "dry runs on ten hosts"]
+)
+def test_a_single_nasty_event_takes_less_than_a_second(name: str) -> None:
+    bodies, _, config = NASTY[name]
+    figures, _ = measure(json.loads(as_text(bodies[0 if GOOD[0] not in bodies else -1])), [], config)
+    assert figures["peak"] < MEMORY
+    assert figures["cpu"] < 1
+
+
+# ---- What one message may ask for ----
+
+TWO = [HOST, "b.example.com"]
+TOO_MANY: dict[str, tuple[dict[str, Any], Callable[[int], dict[str, Any]]]] = {
+    "prefixes of keys on a free plan": (
+        {"targets": [target(purge_by="prefix", hosts=TWO)], "max_concurrency": 4},
+        lambda count: {"keys": keys(count, 20, "a")},
+    ),
+    "prefixes of S3 records": (
+        {"targets": [target(purge_by="prefix", hosts=TWO)], "max_concurrency": 8},
+        lambda count: s3_event(*keys(count, 20, "a")),
+    ),
+    "tags": ({"max_concurrency": 10}, lambda count: {"tags": [f"t{number}" for number in range(count)]}),
+    "requests of a slow account": (
+        {"cloudflare": {"requests_per_second": 0.1}}, lambda count: {"keys": keys(count, 20, "a")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOO_MANY)
+def test_a_message_that_asks_for_more_than_an_environment_may_send_is_told_how_many_items_would_do(name: str) -> None:
+    config, event = TOO_MANY[name]
+    world = World(document(**config))
+    with pytest.raises(TooLarge) as caught:
+        world.invoke(event(1000))
+    match = re.search(r"split it into events of at most ([0-9,]+) items\.$", str(caught.value))
+    assert match, str(caught.value)
+    assert world.cloudflare.requests == []
+    fitting = int(match[1].replace(",", ""))
+    assert World(document(**config)).invoke(event(fitting))
+    with pytest.raises(TooLarge):
+        World(document(**config)).invoke(event(fitting + 1))
+    # As a message it is parked at once, and a dry run says so, too.
+    queued = World(document(**config))
+    assert queued.returned(sqs_event(event(1000), s3_event("fine.css"))) == []
+    assert queued.parked_reasons == [("TooLarge", str(caught.value))]
+    assert len(queued.cloudflare.requests) == 1
+    with pytest.raises(TooLarge):
+        World(document(**config)).invoke({**event(1000), "dry_run": True})
+
+
+@pytest.mark.parametrize(
+    ("hosts", "count", "fits"), [(10, 1000, True), (11, 1000, False), (11, 909, True), (137, 73, False)]
+)
+def test_a_message_asks_for_at_most_10000_purges(hosts: int, count: int, fits: bool) -> None:
+    names = [f"h{number}.example.com" for number in range(hosts)]
+    config = document(targets=[target(hosts=names)], **FAST)
+    for event in ({"keys": keys(count, 20, "a")}, {"keys": keys(count, 20, "a"), "dry_run": True}):
+        world = World(config)
+        assert world.returned(sqs_event(event)) == []
+        assert [code for code, _ in world.parked_reasons] == ([] if fits else ["TooLarge"])
+        assert len(world.cloudflare.accepted) == (hosts * count if fits and "dry_run" not in event else 0)
+
+
+def test_a_message_that_is_collapsed_counts_as_what_is_sent() -> None:
+    config = document(targets=[target(purge_by="url", hosts=HOSTS)], cloudflare={"requests_per_second": 0.2})
+    with pytest.raises(TooLarge):
+        World(config).invoke({"keys": keys(500, 20, "a")})
+    summary = World({**config, "collapse_above": 100}).invoke({"keys": keys(500, 20, "a")})
+    assert summary["invalidations"] == [f"{host}/" for host in HOSTS]

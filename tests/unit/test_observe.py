@@ -1,0 +1,196 @@
+"""The log lines and the line of metrics."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cf_purge import observe
+from tests.support.factories import (
+    AT,
+    HOST,
+    document,
+    eventbridge_event,
+    s3_event,
+    sqs_event,
+    target,
+)
+from tests.support.fakes import World, refusal
+
+WRITERS = {"DEBUG": observe.debug, "INFO": observe.info, "WARN": observe.warn, "ERROR": observe.error}
+COUNTS = ["Changes", "Purged", "Skipped", "Parked", "Retried", "Requests", "RateLimited", "Misconfigured"]
+
+
+# ---- Lines ----
+
+
+@pytest.mark.parametrize("level", observe.LEVELS)
+def test_a_line_is_one_json_object_with_its_time_and_level(level: str, capsys: pytest.CaptureFixture[str]) -> None:
+    observe.set_level("DEBUG")
+    WRITERS[level]("said", key="ünï", error=ValueError("no"))
+    out = capsys.readouterr().out
+    line = json.loads(out)
+    assert out.endswith("}\n")
+    assert (line["level"], line["message"], line["key"], line["error"]) == (level, "said", "ünï", "no")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"])
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(line["timestamp"])).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("level", observe.LEVELS)
+def test_lines_below_the_level_are_not_written_and_metrics_always_are(
+    level: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observe.set_level(level)
+    for write in WRITERS.values():
+        write("said")
+    observe.emit({"_aws": {}})
+    *lines, metrics = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["level"] for line in lines] == list(observe.LEVELS[observe.LEVELS.index(level) :])
+    assert metrics == '{"_aws": {}}'
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text() | st.just('\n{"level": "ERROR"}\r\n\u2028\x85'))
+def test_no_text_forges_a_line(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    observe.info(text, key=text)
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 1
+    assert out.isascii()
+    assert json.loads(out)["key"] == text
+
+
+FORGED = '{"level": "ERROR", "message": "forged", "_aws": {"CloudWatchMetrics": []}, "Purged": 1000000}'
+TEXTS = [
+    f"a\r\n{FORGED}\r",
+    f'a"}}\n{FORGED}',
+    f"a\u2028{FORGED}\u2029\x85\x0b\x0c\x1c",
+    f"\x1b[2K\x1b[1A\x1b]0;title\x07{FORGED}\x00",
+    "\u202egpj.a",
+]
+WAYS: dict[str, Callable[[str], Any]] = {
+    "a notification": lambda text: s3_event(text.replace("\ud800", "")),
+    "an EventBridge event": eventbridge_event,
+    "a manual key": lambda text: {"keys": [text]},
+    "a bucket": lambda text: s3_event("a", bucket=text),
+    "a zone": lambda text: {"keys": ["a"], "zone_id": text},
+    "a field": lambda text: {"keys": ["a"], text: 1},
+    "a body": str,
+    "URLs": lambda text: {"urls": [text + " "]},
+    "prefixes": lambda text: {"prefixes": [text + " "]},
+    "tags": lambda text: {"tags": [text + " "]},
+    "hosts": lambda text: {"hosts": [text + " "]},
+}
+
+
+@pytest.mark.parametrize("text", [*TEXTS, f"\ud800\n{FORGED}"], ids=ascii)
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_that_is_sent_in_forges_a_line_or_an_attribute(text: str, way: str) -> None:
+    for config in (document(targets=[target(purge_by="host")]), document(exclude=["**"])):
+        world = World(config)
+        world.returned(sqs_event(WAYS[way](text)))
+        assert set(world.output) <= {"\n", *map(chr, range(0x20, 0x7F))}
+        assert {line.get("message") for line in world.lines} <= {"purged", "skipped", "parked", "not parked", None}
+        assert len([line for line in world.lines if "_aws" in line]) == 1
+        assert all(reason.isprintable() for _, reason in world.parked_reasons)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_nothing_that_cloudflare_answers_forges_a_line(world: World, text: str) -> None:
+    world.cloudflare.bad, world.cloudflare.bad_reply = lambda _: True, refusal(400, 1012, message=text)
+    world.returned(sqs_event(s3_event("a")))
+    assert set(world.output) <= {"\n", *map(chr, range(0x20, 0x7F))}
+    assert [line.get("message") for line in world.lines] == ["not purged", "parked", None]
+
+
+# ---- Lists ----
+
+
+@given(st.lists(st.text("x", max_size=20).map(lambda text: text * 1600) | st.text("x", max_size=9), max_size=130))
+def test_a_list_is_written_in_lines_that_a_log_event_holds(items: list[str]) -> None:
+    parts = list(observe.parts(items))
+    assert [item for part in parts for item in part] == items
+    assert all(len(part) <= 50 and len(json.dumps(part)) < 235_000 for part in parts)
+    assert len(parts) <= 1 + len(items) / 50 + sum(map(len, items)) / (200_000 - 32_000)
+
+
+@pytest.mark.parametrize(("count", "length", "shown"), [(0, 1, 0), (8, 1024, 8), (9, 1024, 8), (1000, 100, 81)])
+def test_a_list_of_skipped_keys_is_cut_at_8_kb_and_counted(count: int, length: int, shown: int) -> None:
+    keys = [f"{number:x}".rjust(length, "k") for number in range(count)]
+    assert observe.listed(keys) == {"keys": keys[:shown], "count": count}
+
+
+def test_what_a_message_skips_is_one_line(world: World) -> None:
+    assert world.returned(sqs_event(s3_event(*[f"{number}/" for number in range(900)]), s3_event("a/"))) == []
+    assert [(len(line["keys"]), line["count"]) for line in world.logged("skipped")] == [(900, 900), (1, 1)]
+    assert world.metrics["Skipped"] == 901
+
+
+def test_a_purge_is_logged_with_its_zone_and_items(world: World) -> None:
+    world.invoke(s3_event(*[f"{number}" for number in range(120)]))
+    lines = world.logged("purged")
+    assert [len(line["urls"]) for line in lines] == [50, 50, 20]
+    assert {line["zone_id"] for line in lines} == {"a" * 32}
+    assert lines[0]["urls"][0] == f"https://{HOST}/0"
+
+
+# ---- Metrics ----
+
+
+def metrics_of(lags: list[float]) -> dict[str, Any]:
+    """The document of metrics in which each count is another."""
+    metrics = observe.Metrics()
+    metrics.changes, metrics.purged, metrics.skipped, metrics.parked = 1, 2, 3, 4
+    metrics.retried, metrics.requests, metrics.rate_limited, metrics.misconfigured = 5, 6, 7, 8
+    metrics.lags = lags
+    return dict(json.loads(json.dumps(metrics.document("site", AT + 0.25))))
+
+
+def test_the_metrics_are_in_embedded_metric_format() -> None:
+    assert metrics_of([1.5]) == {
+        "_aws": {
+            "Timestamp": 1795413600250,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "CfPurge",
+                    "Dimensions": [["Name"]],
+                    "Metrics": [
+                        *({"Name": name, "Unit": "Count"} for name in COUNTS),
+                        {"Name": "Lag", "Unit": "Milliseconds"},
+                    ],
+                }
+            ],
+        },
+        "Name": "site",
+        **dict(zip(COUNTS, range(1, 9), strict=True)),
+        "Lag": [1500],
+    }
+
+
+def test_every_count_is_there_when_nothing_happened_and_lag_is_not() -> None:
+    line = observe.Metrics().document("site", AT)
+    assert {name: line[name] for name in COUNTS} == dict.fromkeys(COUNTS, 0)
+    assert "Lag" not in line
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=400))
+def test_a_line_has_at_most_a_hundred_lags_and_always_the_longest(lags: list[float]) -> None:
+    found = metrics_of(lags)["Lag"]
+    assert len(found) == min(100, len(lags))
+    assert set(found) <= {round(lag * 1000) for lag in lags}
+    assert max(found) == round(max(lags) * 1000)
+
+
+def test_an_invocation_counts_what_it_did(world: World) -> None:
+    world.cloudflare.bad, world.cloudflare.bad_reply = lambda url: "bad" in url, refusal(400, 1012)
+    world.returned(sqs_event(s3_event("a", "b/"), s3_event("bad"), "nonsense", {"keys": ["c"]}))
+    counts = {name: world.metrics[name] for name in COUNTS}
+    requests = len(world.cloudflare.requests)
+    assert counts == dict(zip(COUNTS, [4, 2, 1, 2, 0, requests, 0, 0], strict=True))
+    assert world.metrics["Lag"] == [1000]

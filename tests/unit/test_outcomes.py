@@ -1,0 +1,605 @@
+"""Is it the zone, or is it what was sent? What each answer leads to, played through the whole function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cf_purge.errors import TimedOut
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
+from tests.support.factories import (
+    HOST,
+    OTHER_ZONE,
+    TOKEN,
+    ZONE,
+    document,
+    s3_event,
+    s3_record,
+    sqs_event,
+    sqs_record,
+    target,
+)
+from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+
+SITE = f"https://{HOST}"
+PROBE = ".cf-purge-check"
+HTML = b"<html>Forbidden</html>"
+TWO_ZONES = [target(), target(zone_id=OTHER_ZONE, hosts=["b.example.net"], key_prefix="b")]
+# Answers that may be about the zone or about what was sent.
+UNCLEAR: dict[str, Reply] = {
+    "403 HTML": answer(403, HTML),
+    "403 JSON": refusal(403, 10000),
+    "403 JSON unknown": refusal(403, 4711),
+    "400 unknown": refusal(400, 4711),
+    "404 unknown": refusal(404, 4711),
+    "408": answer(408, HTML),
+    "500": answer(500, HTML),
+    "524": answer(524, {}),
+    "garbage": answer(200, b"x" * 2000),
+    "no success": refusal(200, 4711),
+    "redirect": answer(302, b""),
+    "reset": outage(),
+    "hang": TimedOut("No answer within 2 s."),
+}
+UNKNOWN = {"400 unknown", "404 unknown"}
+
+
+def batch(*names: str, receives: int = 1) -> dict[str, Any]:
+    """Messages about one object each, with the object's name as their ID."""
+    return {"Records": [sqs_record(s3_event(name), name, receives) for name in names]}
+
+
+def names(count: int) -> list[str]:
+    return [f"k{number}" for number in range(count)]
+
+
+def world_of(*targets: dict[str, Any], **changes: Any) -> World:
+    return World(document(**{"targets": list(targets) or [target()], "max_receive_count": 30, **changes}))
+
+
+def refuse(world: World, reply: Reply, about: Callable[[str], bool]) -> None:
+    """Answer every request that has such an item with `reply`; a hang takes its time."""
+    world.cloudflare.bad, world.cloudflare.bad_reply = about, reply
+
+    def hang(sent: Sent) -> None:
+        if isinstance(reply, TimedOut) and "/zones/" in sent.url and any(map(about, sent.urls)):
+            world.clock.pass_(sent.timeout)
+
+    world.transport.on_post = hang
+
+
+def is_probe(sent: Sent) -> bool:
+    return sent.method == "POST" and PROBE in json.dumps(sent.body)
+
+
+def refuse_all_but_probes(world: World, reply: Reply) -> None:
+    refuse(world, reply, lambda item: not item.endswith(PROBE))
+
+
+def named(world: World) -> list[str]:
+    """What was purged, without probes."""
+    return sorted(url.removeprefix(f"{SITE}/") for url in world.cloudflare.urls if not url.endswith(PROBE))
+
+
+def sizes(world: World) -> list[int]:
+    return [len(sent.items) for sent in world.cloudflare.requests if not is_probe(sent)]
+
+
+# ---- An item that makes its requests fail ----
+
+
+@pytest.mark.parametrize("name", UNCLEAR)
+def test_one_of_ten_messages_that_makes_its_requests_fail_harms_no_other(name: str) -> None:
+    world = world_of()
+    refuse(world, UNCLEAR[name], lambda item: item == f"{SITE}/bad")
+    bodies = [*names(5), "bad", *names(9)[5:]]
+    is_unknown = name in UNKNOWN
+    began = world.clock.time
+    assert world.returned(batch(*bodies)) == ([] if is_unknown else ["bad"])
+    assert named(world) == names(9)
+    assert world.clock.time - began <= 15
+    assert world.metrics["Misconfigured"] == 0
+    assert [code for code, _ in world.parked_reasons] == (["RejectedByCloudflare"] if is_unknown else [])
+    # Fresh messages are not behind it: at its next receive it is asked for alone, after them.
+    world.cloudflare.requests.clear()
+    if not is_unknown:
+        world.clock.pass_(5)
+        again = batch("bad", receives=2)["Records"] + batch("fresh")["Records"]
+        assert world.returned({"Records": again}) == ["bad"]
+        assert next(sent.urls for sent in world.cloudflare.requests if not is_probe(sent)) == [f"{SITE}/fresh"]
+        assert "fresh" in named(world)
+
+
+@pytest.mark.parametrize("name", [name for name in UNCLEAR if name not in UNKNOWN])
+def test_what_always_fails_is_parked_at_its_last_receive_with_the_last_answer(name: str) -> None:
+    world = world_of(max_receive_count=3)
+    refuse(world, UNCLEAR[name], lambda item: item == f"{SITE}/bad")
+    for receives in (1, 2):
+        assert world.returned(batch("a", "bad", receives=receives)) == ["bad"]
+        world.clock.pass_(60)
+    assert world.returned(batch("a", "bad", receives=3)) == []
+    [(code, reason)] = world.parked_reasons
+    assert code == "GaveUp"
+    assert f"{SITE}/bad" in reason
+    reply = UNCLEAR[name]
+    assert (str(reply) if isinstance(reply, Exception) else f"answered {reply.status}") in reason
+    assert json.loads(world.aws.parked[0]["MessageBody"]) == s3_event("bad")
+    assert all(line.get("Misconfigured", 0) == 0 for line in world.lines)
+
+
+@pytest.mark.parametrize("name", ["403 HTML", "500", "garbage", "reset"])
+@pytest.mark.parametrize(
+    ("body", "bad", "others"),
+    [
+        ({"keys": ["[x].css"]}, f"{SITE}/%5Bx%5D.css", 1),
+        ({"keys": [f"k{number}" for number in range(1000)]}, f"{SITE}/k777", 999),
+        (s3_event(*(f"k{number}/index.html" for number in range(40))), f"{SITE}/k7/", 79),
+    ],
+    ids=["one spelling", "one of a thousand items", "one page"],
+)
+def test_of_a_message_that_fails_alone_everything_else_is_purged(
+    name: str, body: dict[str, Any], bad: str, others: int
+) -> None:
+    world = world_of()
+    refuse(world, UNCLEAR[name], lambda item: item == bad)
+    assert world.returned(sqs_event(body)) == ["m0"]
+    assert len(named(world)) == others
+    assert [operation for operation, _ in world.aws.calls if operation == "SendMessage"] == []
+    assert list(world.aws.delays) == ["receipt-m0"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ((1012,), "RejectedByCloudflare"),
+        ((1016,), "RejectedByCloudflare"),
+        ((1099, 1016), "RejectedByCloudflare"),
+        ((1092,), "RejectedByCloudflare"),
+        ((1082,), "ForeignHost"),
+        ((1016, 1082), "ForeignHost"),
+    ],
+)
+def test_items_that_cloudflare_rejects_are_parked_each_for_itself(codes: tuple[int, ...], code: str) -> None:
+    world = world_of(cloudflare={"requests_per_second": 1000})
+    refuse(world, refusal(400, *codes), lambda item: "/bad" in item)
+    bad = [f"bad{number}" for number in range(17)]
+    assert world.returned(batch(*bad, *names(90))) == []
+    assert named(world) == sorted(names(90))
+    assert [found for found, _ in world.parked_reasons] == [code] * 17
+    assert not any(map(is_probe, world.cloudflare.requests))
+    assert world.clock.slept == []
+
+
+@given(st.integers(1, 40), st.sets(st.integers(0, 39)), st.sampled_from([refusal(400, 1012), answer(413, HTML)]))
+def test_exactly_the_bad_items_are_found(count: int, bad: set[int], reply: Reply) -> None:
+    world = world_of(cloudflare={"requests_per_second": 1000})
+    refuse(world, reply, lambda item: int(item.rpartition("k")[2]) in bad)
+    assert world.returned(batch(*names(count))) == []
+    assert len(world.aws.parked) == sum(number in bad for number in range(count))
+    assert named(world) == sorted(f"k{number}" for number in range(count) if number not in bad)
+
+
+@pytest.mark.parametrize("text", ["rate-limit.css", "too many requests", "Authentication error", "retry-after: 60"])
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_texts_are_reported_and_never_read(text: str, status: int) -> None:
+    world = world_of()
+    refuse(world, refusal(status, 4711, message=text), lambda item: item == f"{SITE}/bad")
+    assert world.returned(batch(*names(9), "bad")) == []
+    assert named(world) == names(9)
+    [(code, reason)] = world.parked_reasons
+    assert (code, text in reason) == ("RejectedByCloudflare", True)
+    assert world.metrics["RateLimited"] == 0
+
+
+# ---- An unknown code, and nobody beside it ----
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+def test_a_single_upload_that_gets_an_unknown_code_is_judged_by_the_probe(status: int) -> None:
+    world = world_of()
+    refuse_all_but_probes(world, refusal(status, 4711, message="odd"))
+    assert world.returned(batch("a")) == []
+    [(code, reason)] = world.parked_reasons
+    assert (code, "4711 odd" in reason) == ("RejectedByCloudflare", True)
+
+    world = world_of()
+    world.cloudflare.zones[ZONE] = refusal(status, 4711)
+    assert world.returned(batch("a")) == ["a"]
+    assert world.aws.parked == []
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_a_probe_condemns_one_message_for_each_environment(count: int) -> None:
+    world = world_of()
+    refuse_all_but_probes(world, refusal(400, 4711))
+    for receives in range(1, 6):
+        world.returned(batch(*names(count), receives=receives))
+        world.clock.pass_(300)
+    assert len(world.aws.parked) == 1
+
+
+def test_an_unknown_code_for_everything_and_the_probe_parks_nothing() -> None:
+    world = world_of()
+    world.cloudflare.zones[ZONE] = refusal(400, 4711)
+    assert world.returned(batch(*names(10))) == names(10)
+    assert len(world.cloudflare.requests) <= 10
+    assert world.aws.parked == []
+    assert world.metrics["Misconfigured"] == 0
+
+
+# ---- The token and the zone ----
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(refusal(400, code) for code in (9106, 9103, 9107, 9109, 10001, 1000, 6003)),
+        refusal(401, 10000),
+        refusal(403, 10000),
+        refusal(403, 4711),
+        refusal(404, 7003, 7000),
+        refusal(404, 1001),
+        refusal(400, 1136),
+        answer(401, HTML),
+    ],
+    ids=lambda reply: f"{reply.status} {reply.body[:48].decode()}",
+)
+def test_a_token_or_zone_that_is_refused_with_the_probe_alarms_at_once_and_parks_nothing(reply: Reply) -> None:
+    world = world_of()
+    world.cloudflare.zones[ZONE] = reply
+    assert world.returned(batch(*names(10))) == names(10)
+    assert world.aws.parked == []
+    assert world.metrics["Misconfigured"] == 1
+    assert len(world.cloudflare.requests) <= 4
+    assert world.aws.fetches() == 2
+    assert {delay % 60 for delay in world.aws.delays.values()} == {59}, "all at the next whole minute"
+
+
+def test_a_valid_token_that_is_refused_twice_is_used_once_more(world: World) -> None:
+    world.cloudflare.script = [refusal(401, 10000)] * 2
+    began = world.clock.time
+    assert world.returned(batch("a")) == []
+    assert world.clock.time - began <= 5
+    assert world.metrics["Misconfigured"] == 0
+
+
+def test_a_new_token_is_read_as_soon_as_the_old_one_is_refused(world: World) -> None:
+    assert world.returned(batch("a")) == []
+    world.aws.token = "rotated-token"
+    world.cloudflare.tokens = {"rotated-token"}
+    began = world.clock.time
+    assert world.returned(batch("b", "c")) == []
+    assert world.clock.time - began <= 5
+    assert world.aws.fetches() == 2
+
+
+def test_a_second_rotation_within_a_minute_is_noticed_at_once(world: World) -> None:
+    for token in ("first", "second", "third"):
+        world.aws.token, world.cloudflare.tokens = token, {token}
+        began = world.clock.time
+        assert world.returned(batch(token)) == []
+        assert world.clock.time - began <= 5
+
+
+def test_a_wrong_token_is_read_again_at_most_once_a_minute(world: World) -> None:
+    world.cloudflare.tokens = set()
+    for _ in range(60):
+        world.returned(batch("a"))
+        world.clock.pass_(10)
+    assert 5 <= world.aws.fetches() <= 15
+
+
+@pytest.mark.parametrize("reply", [refusal(429, 1134, retry_after="30"), answer(503, HTML, retry_after="30")])
+def test_in_the_minute_after_a_wait_that_was_named_a_refused_token_is_no_alarm(reply: Reply) -> None:
+    world = world_of()
+    world.cloudflare.zones[ZONE] = reply
+    world.returned(batch("a"))
+    world.cloudflare.zones[ZONE] = refusal(403, 9109)
+    for seconds, misconfigured in ((31, 0), (40, 0), (60, 1)):
+        world.clock.pass_(seconds)
+        assert world.returned(batch("a")) == ["a"]
+        assert world.metrics["Misconfigured"] == misconfigured
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ParameterNotFound"])
+def test_a_token_that_cannot_be_read_is_misconfigured_and_asks_cloudflare_nothing(world: World, code: str) -> None:
+    world.aws.script["GetParameter"] = [aws_error(400, code)] * 9
+    assert world.returned(batch("a", "b")) == ["a", "b"]
+    assert world.metrics["Misconfigured"] == 1
+    assert world.cloudflare.requests == []
+
+
+# ---- Waits and holds ----
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(429, {}),
+        answer(429, HTML, retry_after="0"),
+        answer(429, {}, retry_after="240"),
+        refusal(400, 971),
+        refusal(200, 971),
+        refusal(400, 10429),
+        refusal(403, 1134),
+        refusal(400, 1012, 1134),
+    ],
+    ids=lambda reply: f"{reply.status} {reply.body[:48].decode()} {dict(reply.headers)}",
+)
+def test_an_answer_that_throttles_holds_the_zone_without_a_probe_and_parks_nothing(reply: Reply) -> None:
+    world = world_of()
+    world.cloudflare.script = [reply] * 99
+    assert world.returned(batch(*names(10))) == names(10)
+    assert world.aws.parked == []
+    assert not is_probe(world.cloudflare.requests[0])
+    assert world.metrics["RateLimited"] == world.metrics["Requests"] == len(world.cloudflare.requests) <= 5
+    assert world.metrics["Misconfigured"] == 0
+
+
+@pytest.mark.parametrize("reply", [answer(503, HTML, retry_after="120"), refusal(429, 1134, retry_after="120")])
+def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe(reply: Reply) -> None:
+    world = world_of()
+    world.cloudflare.script = [reply]
+    assert world.returned(batch("a")) == ["a"]
+    assert 120 <= world.aws.delays["receipt-a"] <= 180
+    world.clock.pass_(60)
+    assert world.returned(batch("b")) == ["b"]
+    assert len(world.cloudflare.requests) == 1
+    world.clock.pass_(60)
+    assert world.returned(batch("b")) == []
+    assert [is_probe(sent) for sent in world.cloudflare.requests] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"), [("900", 900, 960), ("99999", 900, 960), ("7", 7, 67), ("soon", 5, 61)]
+)
+def test_no_answer_holds_a_zone_for_longer_than_a_quarter_of_an_hour(header: str, least: int, most: int) -> None:
+    world = world_of()
+    world.cloudflare.script = [answer(503, HTML, retry_after=header)] * 99
+    assert world.returned(batch("a")) == ["a"]
+    assert least <= world.aws.delays["receipt-a"] <= most
+
+
+def test_holds_are_doubled_up_to_thirty_seconds_until_something_real_is_accepted() -> None:
+    world = world_of()
+    world.cloudflare.zones[ZONE] = answer(503, HTML)
+    for _ in range(600):
+        world.returned(batch("a"))
+        world.clock.pass_(1)
+    assert len(world.cloudflare.requests) <= 30
+    del world.cloudflare.zones[ZONE]
+    world.clock.pass_(30)
+    assert world.returned(batch("a")) == []
+    world.cloudflare.requests.clear()
+    world.cloudflare.script = [answer(429, HTML)]
+    assert world.returned(batch("b")) == [], "the first hold is a second again"
+
+
+@pytest.mark.parametrize("reply", [answer(503, HTML), outage(), answer(500, b"")], ids=["503", "reset", "500"])
+def test_a_passing_fault_is_ridden_out_within_the_invocation(world: World, reply: Reply) -> None:
+    world.cloudflare.script = [reply, reply]
+    assert world.returned(batch(*names(10))) == []
+    assert sum(world.clock.slept) <= 5
+
+
+# ---- Zones and kinds ----
+
+
+@pytest.mark.parametrize("reply", [answer(503, HTML), outage(), refusal(403, 10000), answer(429, {}, retry_after="70")])
+@pytest.mark.parametrize("order", [1, -1], ids=["broken last", "broken first"])
+def test_a_broken_zone_keeps_nothing_from_the_other_and_the_other_is_not_purged_again(reply: Reply, order: int) -> None:
+    world = world_of(*TWO_ZONES[::order])
+    world.cloudflare.zones[OTHER_ZONE] = reply
+    assert world.returned(batch("a", "b/x", "c")) == ["b/x"]
+    for receives in range(2, 12):
+        world.clock.pass_(900)
+        assert world.returned(batch("b/x", receives=receives)) == ["b/x"]
+    assert sorted(world.cloudflare.urls) == [f"{SITE}/a", f"{SITE}/b/x", f"{SITE}/c"]
+    del world.cloudflare.zones[OTHER_ZONE]
+    world.clock.pass_(900)
+    assert world.returned(batch("b/x", receives=12)) == []
+    assert (OTHER_ZONE, FILES, "https://b.example.net/x") in world.cloudflare.accepted
+    assert world.cloudflare.urls.count(f"{SITE}/b/x") == 1
+    # Once done it is forgotten: a redriven message is a new one.
+    assert world.returned(batch("b/x", receives=1)) == []
+    assert world.cloudflare.urls.count(f"{SITE}/b/x") == 2
+
+
+def test_a_cold_start_purges_all_of_a_half_done_message_again() -> None:
+    for _ in range(2):
+        world = world_of(*TWO_ZONES)
+        world.cloudflare.zones[OTHER_ZONE] = answer(503)
+        assert world.returned(batch("b/x", receives=4)) == ["b/x"]
+        assert f"{SITE}/b/x" in world.cloudflare.urls
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    FILES: {"urls": [f"{SITE}/a"]},
+    PREFIXES: {"prefixes": [f"{HOST}/a"]},
+    TAGS: {"tags": ["a"]},
+    HOSTS: {"hosts": [HOST]},
+    EVERYTHING: {"everything": True, "zone_id": ZONE},
+}
+
+
+@pytest.mark.parametrize(
+    "reply", [answer(503, HTML), refusal(403, 10000), refusal(400, 1012)], ids=["503", "403", "item"]
+)
+def test_urls_and_the_other_kinds_of_a_zone_fail_apart(reply: Reply) -> None:
+    for broken in (FILES, PREFIXES, TAGS):
+        world = world_of()
+        world.cloudflare.kinds = {broken: reply}
+        if broken == PREFIXES:  # the probe is a tag, and something else works
+            world.cloudflare.kinds[TAGS] = answer(200, {"success": True})
+        returned = world.returned(sqs_event(*KINDS.values()))
+        parked = [json.loads(message["MessageBody"]) for message in world.aws.parked]
+        failed = {kind for n, kind in enumerate(KINDS) if f"m{n}" in returned or KINDS[kind] in parked}
+        assert broken in failed
+        assert failed == {FILES} or FILES not in failed
+
+
+def test_one_environment_of_a_zone_can_be_broken_and_the_others_are_not() -> None:
+    world = world_of(target(), target(environment_id="staging"), target(environment_id="next"))
+    world.cloudflare.zones[f"{ZONE}/environments/staging"] = refusal(400, 1136)
+    assert world.returned(batch("a")) == ["a"]
+    done = [(zone, item) for zone, _, item in world.cloudflare.accepted]
+    assert done == [(ZONE, f"{SITE}/a"), (f"{ZONE}/environments/next", f"{SITE}/a")]
+    assert any(line["zone_id"] == f"{ZONE} (environment staging)" for line in world.logged("not purged"))
+
+
+@pytest.mark.parametrize(("kind", "bad"), [(TAGS, "t3"), (PREFIXES, f"{HOST}/3")])
+def test_a_bad_item_of_any_kind_is_found(kind: str, bad: str) -> None:
+    world = world_of(cloudflare={"plan": "enterprise"})
+    world.cloudflare.bad = lambda item: item == bad
+    bodies = [{"tags": [f"t{number}"], "prefixes": [f"{HOST}/{number}"]} for number in range(6)]
+    assert world.returned(sqs_event(*bodies)) == []
+    assert [json.loads(parked["MessageBody"]) for parked in world.aws.parked] == [bodies[3]]
+    assert len(world.cloudflare.accepted) == 11
+
+
+# ---- Fresh messages, suspects and time ----
+
+
+def test_fresh_messages_go_first_and_share_no_request_with_suspects() -> None:
+    world = world_of()
+    records = batch(*(f"old{n}" for n in range(8)), receives=2)["Records"] + batch(*names(2))["Records"]
+    assert world.returned({"Records": records}) == []
+    assert [sorted(sent.urls) for sent in world.cloudflare.requests] == [
+        [f"{SITE}/k{n}" for n in range(2)],
+        [f"{SITE}/old{n}" for n in range(8)],
+    ]
+
+
+def test_when_there_are_requests_for_one_message_it_is_a_fresh_one() -> None:
+    world = world_of(cloudflare={"requests_per_second": 0.2})
+    bodies = {name: s3_event(*(f"{name}/{n}" for n in range(100))) for name in ("old", "fresh")}
+    records = [sqs_record(bodies["old"], "old", 2), sqs_record(bodies["fresh"], "fresh", 1)]
+    assert world.returned({"Records": records}, seconds=3) == ["old"]
+    assert {url.split("/")[3] for url in world.cloudflare.urls} == {"fresh"}
+
+
+@pytest.mark.parametrize(
+    ("event", "took", "timeout"),
+    [
+        (batch("a"), 0.0, 10.0),
+        (batch("a", receives=2), 0.0, 2.0),
+        (batch("a", "b"), 0.0, 2.0),
+        (batch("a", "b"), 1.5, 4.5),
+        (batch("a", "b"), 9.0, 10.0),
+        (batch("a"), 1.5, 10.0),
+    ],
+)
+def test_a_request_that_may_be_about_several_messages_is_given_up_early(
+    event: dict[str, Any], took: float, timeout: float
+) -> None:
+    world = world_of()
+    world.transport.on_post = lambda sent: world.clock.pass_(took if "/zones/" in sent.url else 0)
+    assert world.returned(batch("warm")) == []
+    assert world.returned(event) == []
+    assert world.cloudflare.requests[-1].timeout == pytest.approx(timeout)
+
+
+@pytest.mark.parametrize("seconds", [60.0, 300.0, 900.0])
+def test_once_something_has_failed_no_request_begins_after_the_tenth_second(seconds: float) -> None:
+    world = world_of()
+    refuse(world, TimedOut("No answer within 2 s."), lambda item: "bad" in item)
+    sent: list[float] = []
+    began, hang = world.clock.time, world.transport.on_post
+
+    def note(each: Sent) -> None:
+        if "/zones/" in each.url and not is_probe(each):
+            sent.append(world.clock.time - began)
+        hang(each)
+
+    world.transport.on_post = note
+    world.returned(batch(*names(40), *(f"bad{n}" for n in range(40))), seconds=seconds)
+    assert sent
+    assert max(sent) <= 10
+
+
+@pytest.mark.parametrize("seconds", [1.2, 3.0, 15.0, 60.0])
+@pytest.mark.parametrize("reply", [None, *UNCLEAR.values()], ids=["works", *UNCLEAR])
+def test_the_end_of_the_invocation_is_kept_and_what_was_not_tried_comes_back(
+    seconds: float, reply: Reply | None
+) -> None:
+    world = world_of(cloudflare={"requests_per_second": 0.5})
+    if reply is not None:
+        refuse(world, reply, lambda item: item.endswith("3"))
+    event = sqs_event(*(s3_event(*(f"{m}/{n}" for n in range(100))) for m in range(10)))
+    began = world.clock.time
+    returned = world.returned(event, seconds=seconds)
+    assert world.clock.time - began <= seconds
+    left = [each for each in returned if f"receipt-{each}" not in world.aws.delays]
+    assert left == [] or seconds < 3, "the queue's own visibility timeout applies"
+    purged = {url.rpartition("/")[0][len(SITE) + 1 :] for url in world.cloudflare.urls}
+    settled = [
+        *returned,
+        *(f"m{json.loads(m['MessageBody'])['Records'][0]['s3']['object']['key'][0]}" for m in world.aws.parked),
+    ]
+    assert {f"m{number}" for number in range(10)} - set(settled) <= {f"m{number}" for number in purged}
+
+
+def test_a_good_record_waits_for_an_outage_before_its_message_is_parked_for_the_bad_one(world: World) -> None:
+    event = sqs_event({"Records": [s3_record("a"), {"bad": True}]})
+    world.cloudflare.script = [outage()] * 9
+    assert world.returned(event) == ["m0"]
+    assert world.aws.parked == []
+    world.cloudflare.script.clear()
+    world.clock.pass_(60)
+    assert world.returned(event) == []
+    assert world.cloudflare.urls[-1] == f"{SITE}/a"
+    assert [code for code, _ in world.parked_reasons] == ["UnknownEvent"]
+
+
+# ---- A law ----
+
+REPLIES = st.lists(
+    st.none() | st.sampled_from([*UNCLEAR.values(), refusal(400, 1012), answer(429, {}), refusal(400, 9106)]),
+    max_size=30,
+)
+AWS = st.lists(st.none() | st.sampled_from([outage(), aws_error(403, "AccessDenied"), aws_error(500, "X")]), max_size=6)
+BODIES = st.lists(
+    st.sampled_from(
+        [
+            *({"keys": [f"k{number}"]} for number in range(6)),
+            s3_event("k1", "b/k2", "k9"),
+            {"tags": ["t"], "urls": [f"{SITE}/k3"]},
+            {"Records": [s3_record("k4"), {"bad": True}]},
+            "poison",
+        ]
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=150)
+@given(BODIES, REPLIES, AWS, AWS, st.floats(1, 60), st.integers(1, 3))
+def test_whatever_is_answered_every_message_is_purged_parked_or_returned(
+    bodies: list[Any], replies: list[Any], sends: list[Any], changes: list[Any], seconds: float, receives: int
+) -> None:
+    world = world_of(*TWO_ZONES, max_receive_count=3)
+    world.cloudflare.script = list(replies)
+    world.aws.script = {"SendMessage": list(sends), "ChangeMessageVisibilityBatch": list(changes)}
+    began = world.clock.time
+    returned = world.returned(sqs_event(*bodies, receives=receives), seconds)
+    assert world.clock.time <= began + seconds
+    assert not world.cloudflare.malformed
+    parked = [message["MessageBody"] for message in world.aws.parked]
+    assert len(set(returned)) + len(parked) == world.metrics["Retried"] + world.metrics["Parked"]
+    # A scripted success is none of `accepted`, so this holds for what is purged too.
+    sent = {url for request in world.cloudflare.requests for url in request.urls}
+    for place, body in enumerate(bodies):
+        text = body if isinstance(body, str) else json.dumps(body)
+        if f"m{place}" not in returned and text not in parked:
+            assert isinstance(body, dict)
+            assert {f"{SITE}/{key}" for key in body.get("keys", [])} <= sent
+    for code, reason in world.parked_reasons:
+        assert code
+        assert reason
+    assert TOKEN not in world.output

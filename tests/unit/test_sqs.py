@@ -1,0 +1,411 @@
+"""What the function does with SQS itself: it drains a burst, deletes, parks and returns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.factories import (
+    DLQ_ARN,
+    HOST,
+    QUEUE_ARN,
+    REGION,
+    document,
+    environment,
+    s3_event,
+    sqs_event,
+    sqs_record,
+    target,
+)
+from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+
+
+def world_of(waiting: int, **changes: Any) -> World:
+    """A function that drains up to 1,000 messages, and so many in its queue beside its batch."""
+    world = World(document(**{"queue_arn": QUEUE_ARN, "drain": 1000, "max_concurrency": 2, **changes}))
+    world.aws.waiting = [(f"w{n}", json.dumps(s3_event(f"w{n}"))) for n in range(waiting)]
+    return world
+
+
+def batch(size: int = 10) -> dict[str, Any]:
+    return sqs_event(*(s3_event(f"m{n}") for n in range(size)))
+
+
+def calls(world: World, operation: str) -> list[dict[str, Any]]:
+    return [body for name, body in world.aws.calls if name == operation]
+
+
+def operation_of(sent: Sent) -> str:
+    return sent.headers.get("X-Amz-Target", "").rpartition(".")[2]
+
+
+# ---- Draining: when ----
+
+
+def test_a_full_batch_is_purged_together_with_what_else_waits() -> None:
+    world = world_of(123)
+    assert world.returned(batch()) == []
+    names = [*(f"m{n}" for n in range(10)), *(f"w{n}" for n in range(123))]
+    assert sorted(world.cloudflare.urls) == sorted(f"https://{HOST}/{name}" for name in names)
+    assert [len(sent.items) for sent in world.cloudflare.requests] == [100, 33]
+    assert sorted(world.aws.deleted) == sorted(f"receipt-w{n}" for n in range(123))
+    assert (world.metrics["Changes"], world.metrics["Purged"], world.metrics["Requests"]) == (133, 133, 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "changes"),
+    [
+        (1, {}),
+        (9, {}),
+        (10, {"drain": 0}),
+        (10, {"drain": 10}),
+        (1, {"batch_size": 1}),
+        (10, {"batch_size": 11}),
+        (10, {"queue_arn": None, "drain": 0}),
+    ],
+)
+def test_less_than_a_full_batch_is_purged_at_once(size: int, changes: dict[str, Any]) -> None:
+    world = world_of(50, **changes)
+    assert world.returned(batch(size)) == []
+    assert calls(world, "ReceiveMessage") == []
+    assert len(world.cloudflare.urls) == size
+    assert world.clock.slept == []
+
+
+def test_messages_of_another_queue_start_no_drain() -> None:
+    world = world_of(50)
+    event = batch()
+    event["Records"][4]["eventSourceARN"] = DLQ_ARN
+    assert world.returned(event) == []
+    assert calls(world, "ReceiveMessage") == []
+
+
+def test_scarce_requests_are_shared_with_what_comes_in_three_seconds() -> None:
+    world = world_of(0)
+    for number in range(6):
+        assert world.returned(sqs_event(s3_event(f"used{number}"))) == []
+    world.cloudflare.requests.clear()
+    late = [(f"late{n}", json.dumps(s3_event(f"late{n}"))) for n in range(200)]
+
+    def some_come(seconds: int) -> None:
+        world.clock.pass_(0.3)
+        world.aws.waiting += late[:5]
+        del late[:5]
+
+    world.aws.on_long_poll = some_come
+    start = world.clock.time
+    assert world.returned(batch(2)) == []
+    [request] = world.cloudflare.requests
+    assert len(request.items) > 30
+    assert world.clock.time - start < 4
+
+
+# ---- Draining: how much ----
+
+
+def test_no_more_than_a_thousand_messages_are_drained() -> None:
+    world = world_of(2000)
+    assert world.returned(batch()) == []
+    assert [len(sent.items) for sent in world.cloudflare.requests] == [100] * 10
+    assert len(world.aws.deleted) == 990
+
+
+@pytest.mark.parametrize("count", [200, 990])
+def test_no_more_than_eight_megabytes_are_drained(count: int) -> None:
+    world = world_of(0)
+    body = json.dumps({"keys": ["k"], "bucket": "my-assets"}) + " " * 250_000
+    world.aws.waiting = [(f"w{n}", body) for n in range(count)]
+    assert world.returned(batch()) == []
+    assert 32 <= len(world.aws.deleted) <= 32 + 8 * 7
+    assert len(world.aws.deleted) + len(world.aws.waiting) == count
+
+
+def test_draining_takes_a_fifth_of_the_time() -> None:
+    world = world_of(990)
+    world.transport.on_post = lambda sent: world.clock.pass_(1.0 if operation_of(sent) == "ReceiveMessage" else 0)
+    start = world.clock.time
+    assert world.returned(batch(), seconds=60) == []
+    assert world.clock.time - start <= 12 + 8
+    assert 11 <= len(calls(world, "ReceiveMessage")) <= 20
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [[target(purge_by="prefix")], [target(hosts=[f"h{n}.example.com" for n in range(30)])]],
+    ids=["prefixes of the free plan", "thirty hosts"],
+)
+def test_what_the_limits_leave_no_room_for_goes_back_without_being_given_up(targets: list[dict[str, Any]]) -> None:
+    world = world_of(2000, targets=targets)
+    for _ in range(2):
+        returned = world.returned(batch(), seconds=60)
+        received = world.aws.deleted + list(world.aws.delays)
+        assert len(received) == len(set(received)) == 1000 - 10 + len(returned)
+        assert world.aws.deleted
+        world.aws.deleted.clear()
+        world.aws.delays.clear()
+    assert world.aws.parked == []
+
+
+# ---- Draining: messages ----
+
+
+def test_a_drained_message_is_never_named_in_the_answer() -> None:
+    """Lambda takes an unknown ID for a failure of the whole batch."""
+    world = world_of(50)
+    world.cloudflare.script = [outage()] * 9
+    assert world.returned(batch()) == [f"m{n}" for n in range(10)]
+    assert world.aws.deleted == []
+    assert len(world.aws.delays) == 60
+
+
+def test_a_message_that_is_delivered_and_drained_is_one_message_with_its_last_receipt() -> None:
+    world = world_of(0)
+    world.aws.waiting = [("m3", json.dumps(s3_event("m3"))), ("p", "{"), ("p", "{")]
+    assert world.returned(batch()) == []
+    assert world.metrics["Changes"] == 10
+    assert len(world.aws.parked) == 1
+    assert set(world.aws.deleted) == {"receipt-p"} | ({"receipt-m3"} & set(world.aws.deleted))
+
+
+def test_a_message_with_the_id_of_another_is_not_deleted() -> None:
+    """Anybody who may invoke the function can use any ID."""
+    world = world_of(0)
+    world.aws.waiting = [("m3", json.dumps(s3_event("real")))]
+    assert world.returned(batch()) == []
+    assert world.aws.deleted == []
+    assert sorted(world.cloudflare.urls) == [f"https://{HOST}/m{n}" for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "error"),
+    [("a", "a", False), ("a", "b", True)],
+    ids=["the same message twice", "two messages with one ID"],
+)
+def test_of_a_batch_with_one_id_twice_nothing_is_lost(first: str, second: str, error: bool) -> None:
+    world = World()
+    event = {"Records": [sqs_record(s3_event(first), "m0"), sqs_record(s3_event(second), "m0")]}
+    if error:
+        with pytest.raises(Exception, match="the same messageId"):
+            world.invoke(event)
+    else:
+        assert world.returned(event) == []
+        assert len(world.cloudflare.urls) == 1
+
+
+def test_the_receives_of_a_drained_message_count() -> None:
+    world = world_of(0)
+    message: dict[str, Any] = {"MessageId": "w", "ReceiptHandle": "r", "Body": json.dumps(s3_event("w"))}
+    message["Attributes"] = {"ApproximateReceiveCount": "7"}
+    world.aws.script["ReceiveMessage"] = [answer(200, {"Messages": [message]})]
+    world.cloudflare.script = [answer(503)] * 9
+    world.returned(batch())
+    assert world.aws.delays["r"] >= 320 > world.aws.delays["receipt-m0"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        outage(),
+        aws_error(403, "AccessDenied"),
+        aws_error(500, "InternalError"),
+        answer(200, {"Messages": None}),
+        answer(200, {"Messages": [None, {}, {"MessageId": "x", "Body": 7, "ReceiptHandle": "y"}]}),
+        answer(200, []),
+        RuntimeError("boom"),
+    ],
+    ids=repr,
+)
+def test_a_queue_that_gives_nothing_costs_nothing_but_the_drain(fault: Any) -> None:
+    world = world_of(50)
+    world.aws.script["ReceiveMessage"] = [fault] * 9
+    assert world.returned(batch()) == []
+    assert world.aws.deleted == []
+    assert len(world.cloudflare.urls) == 10
+
+
+# ---- Deleting ----
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        outage(),
+        aws_error(500, "InternalError"),
+        RuntimeError("boom"),
+        answer(200, {"Successful": [], "Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}),
+        answer(200, {"Successful": None, "Failed": None}),
+        answer(200, {}),
+    ],
+    ids=repr,
+)
+def test_what_is_not_deleted_is_tried_once_more_and_then_comes_again(fault: Any) -> None:
+    world = world_of(23)
+    world.aws.script["DeleteMessageBatch"] = [None, fault]
+    assert world.returned(batch()) == []
+    assert set(world.aws.deleted) == {f"receipt-w{n}" for n in range(23)}
+    assert world.logged("not deleted") == []
+
+    world = world_of(23)
+    world.aws.script["DeleteMessageBatch"] = [fault] * 99
+    assert world.returned(batch()) == []
+    assert [line["messages"] for line in world.logged("not deleted")] == [23]
+
+
+def test_of_a_partial_failure_only_the_failed_are_deleted_again() -> None:
+    world = world_of(3)
+    partly = answer(200, {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [{"Id": "1"}]})
+    world.aws.script["DeleteMessageBatch"] = [partly]
+    assert world.returned(batch()) == []
+    assert world.aws.deleted == ["receipt-w1"]
+
+
+def test_a_slow_queue_does_not_use_up_the_time_of_the_invocation() -> None:
+    world = world_of(990)
+    world.transport.on_post = lambda sent: world.clock.pass_(3.0 if operation_of(sent) == "DeleteMessageBatch" else 0)
+    start = world.clock.time
+    assert world.returned(batch(), seconds=60) == []
+    assert world.clock.time <= start + 60 + 3
+
+
+# ---- Parking ----
+
+
+def test_a_message_is_parked_unchanged_with_its_reason(world: World) -> None:
+    body = '{ "nonsense" : "\\u00fc ünï 🎉" }\n'
+    assert world.returned(sqs_event(body)) == []
+    [parked] = world.aws.parked
+    assert parked["MessageBody"] == body
+    assert parked["QueueUrl"] == f"https://sqs.{REGION}.amazonaws.com/123456789012/cf-purge-dlq"
+    assert parked["MessageAttributes"]["ReasonCode"] == {"DataType": "String", "StringValue": "UnknownEvent"}
+    assert parked["MessageAttributes"]["Reason"]["StringValue"].startswith("The event is none of")
+    [line] = world.logged("parked")
+    assert (line["message_id"], line["dead_letter_id"], line["code"]) == ("m0", "p", "UnknownEvent")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("a\nb\x00c\x1f\u2028", "a\ufffdb\ufffdc\ufffd\ufffd"), ("\ud800", "\ufffd"), ("ünï", "ünï"), ("x" * 9000, "x")],
+)
+def test_a_reason_is_a_text_that_sqs_takes(world: World, text: str, words: str) -> None:
+    world.cloudflare.script = [refusal(400, 1012, message=text)]
+    assert world.returned(sqs_event(s3_event("a"))) == []
+    [(_, reason)] = world.parked_reasons
+    assert words in reason
+    assert 0 < len(reason.encode()) <= 4000
+
+
+TOO_LARGE = ["InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"]
+
+
+@pytest.mark.parametrize("code", TOO_LARGE)
+def test_a_message_without_room_for_its_reason_is_parked_without_it(world: World, code: str) -> None:
+    world.aws.script["SendMessage"] = [aws_error(400, code)]
+    assert world.returned(sqs_event("poison")) == []
+    assert ["MessageAttributes" in parked for parked in world.aws.parked] == [False]
+    assert world.logged("parked")[0]["code"] == "UnknownEvent"
+
+
+@pytest.mark.parametrize("code", TOO_LARGE)
+def test_a_message_that_no_queue_accepts_is_returned(world: World, code: str) -> None:
+    world.aws.script["SendMessage"] = [aws_error(400, code)] * 2
+    assert world.returned(sqs_event("poison")) == ["m0"]
+    assert code in world.logged("not parked")[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["InvalidClientTokenId", "InvalidAddress", "InvalidSecurity", "InvalidSignatureException", "AccessDenied",
+     "QueueDoesNotExist", "KMS.DisabledException"],
+)  # fmt: skip
+def test_a_queue_that_refuses_for_another_reason_is_not_asked_without_the_reason(world: World, code: str) -> None:
+    world.aws.script["SendMessage"] = [aws_error(403, code)]
+    assert world.returned(sqs_event("poison")) == ["m0"]
+    assert world.aws.parked == []
+    assert world.metrics["Misconfigured"] == 1
+    assert code in world.logged("not parked")[0]["reason"]
+
+
+def test_an_unexpected_error_while_parking_returns_that_message_alone(world: World) -> None:
+    def explode(sent: Sent) -> None:
+        if operation_of(sent) == "SendMessage" and sent.body["MessageBody"] == "poison":
+            raise RuntimeError("boom")
+
+    world.transport.on_post = explode
+    assert world.returned(sqs_event("poison", s3_event("a"), "other poison")) == ["m0"]
+    assert [parked["MessageBody"] for parked in world.aws.parked] == ["other poison"]
+
+
+def test_without_a_dead_letter_queue_the_message_goes_back() -> None:
+    world = World(document(dead_letter_queue_arn=None))
+    assert world.returned(sqs_event("poison")) == ["m0"]
+    assert "no dead-letter queue" in world.logged("not parked")[0]["reason"]
+
+
+def test_a_queue_is_called_in_its_own_region_and_partition() -> None:
+    world = World(environ=environment(document(dead_letter_queue_arn="arn:aws-cn:sqs:cn-north-1:123456789012:dlq")))
+    assert world.returned(sqs_event("poison")) == []
+    [sent] = [sent for sent in world.transport.sent if operation_of(sent) == "SendMessage"]
+    assert sent.url == "https://sqs.cn-north-1.amazonaws.com.cn/"
+    assert sent.body["QueueUrl"] == "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/dlq"
+
+
+# ---- Returning ----
+
+
+def test_returned_messages_get_their_visibility_in_calls_of_ten() -> None:
+    world = World()
+    world.cloudflare.script = [outage()] * 9
+    event = {"Records": [sqs_record(s3_event(f"k{n}"), f"m{n}", receives=n % 3 + 1) for n in range(23)]}
+    assert world.returned(event) == [f"m{n}" for n in range(23)]
+    assert [len(call["Entries"]) for call in calls(world, "ChangeMessageVisibilityBatch")] == [10, 10, 3]
+    assert set(world.aws.delays) == {f"receipt-m{n}" for n in range(23)}
+    assert world.metrics["Retried"] == 23
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        outage(),
+        aws_error(403, "AccessDenied"),
+        answer(200, {"Successful": [], "Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}]}),
+        RuntimeError("boom"),
+    ],
+    ids=repr,
+)
+def test_a_visibility_that_cannot_be_changed_costs_only_the_delay(world: World, fault: Exception) -> None:
+    world.cloudflare.script = [outage()] * 9
+    world.aws.script["ChangeMessageVisibilityBatch"] = [fault]
+    assert world.returned(sqs_event(s3_event("a"))) == ["m0"]
+    assert [line["messages"] for line in world.logged("visibility not changed")] == [1]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sqs:evil.invalid/x:1:q",
+        "arn:aws:sqs:evil.invalid:123456789012:q",
+        f"arn:aws:sqs:{REGION}@evil:123456789012:q",
+        f"arn:aws:sqs:{REGION}:123456789012:q/../x",
+        f"arn:aws:sns:{REGION}:123456789012:q",
+        "x",
+    ],
+)
+@pytest.mark.parametrize("own", [QUEUE_ARN, None])
+def test_an_event_chooses_no_host_to_talk_to(arn: str, own: str | None) -> None:
+    world = World(document(queue_arn=own))
+    world.cloudflare.script = [outage()] * 9
+    event = {"Records": [{**sqs_record(s3_event("a"), "m0"), "eventSourceARN": arn}]}
+    assert world.returned(event) == ["m0"]
+    assert [name for name, _ in world.aws.calls] == ["GetParameter"]
+
+
+@pytest.mark.parametrize("reply", [outage(), refusal(400, 1012)])
+def test_a_message_without_a_receipt_is_named_all_the_same(world: World, reply: Reply) -> None:
+    world.cloudflare.script = [reply] * 9
+    world.aws.script["SendMessage"] = [outage()]
+    event = sqs_event(s3_event("a"))
+    del event["Records"][0]["receiptHandle"]
+    assert world.returned(event) == ["m0"]
+    assert world.aws.delays == {}

@@ -17,7 +17,7 @@ BYTE_TO_THE_INTERNET = 0.09 / 1e9
 
 ASSUMED = """\
 512 MB, arm64; a processor's share is the memory over 1,769 MB, a whole one while the function initialises
-0.25 s of a processor to initialise, 20 ms for a first event, 5 ms for a later one, 0.15 ms for each change
+0.25 s of a processor to initialise, 20 ms for a first event, 5 ms for a later one, 0.4 ms for each change
 250 ms for a request to Cloudflare, 10 ms for a call to SSM; a burst waits for its budget of 2 requests a second
 1 request for each 100 changes, 1 decryption for each environment in five minutes
 a call to SQS to send each change, for each ten one to receive and one to delete them, and one that finds no more
@@ -53,7 +53,7 @@ def of(way: Way, changes: float = MILLION) -> Costs:
     invocations = changes / way.changes
     requests = -(-way.changes // 100)
     waits = 0.25 + (0.01 if way.is_cold else 0) if requests == 1 else requests / 2
-    computes = (0.02 if way.is_cold else 0.005) + 0.00015 * way.changes
+    computes = (0.02 if way.is_cold else 0.005) + 0.0004 * way.changes
     seconds = (0.25 if way.is_cold else 0) + waits + computes * 1769 / 512
     decryptions = 1 if way.is_cold else (seconds + way.pause) / 300
     calls = 2 * -(-way.changes // 10) + (way.changes >= 10)  # a full batch looks once more

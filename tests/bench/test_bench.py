@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import cost, fresh, latency, memory
-from tests.bench.__main__ import requests
+from tests.bench import cost, fresh, latency, memory, simulate
+from tests.bench.__main__ import MOST_AFTER_OUTAGE, MOST_IN_OUTAGE, requests
 from tests.bench.bench import LIMIT, OURS, ROOT, SITE, Bench, running
 from tests.bench.process import Failed
 from tests.support import factories
 
 # A tenth above what is counted with Python 3.11, which counts most.
-COLD = {"modules": 95, "instructions": 735_000, "TLS contexts": 1}
-BURST = {"instructions": 3_100_000}  # for 1,000 changes, drained
+COLD = {"modules": 222, "instructions": 2_250_000, "TLS contexts": 1}
+BURST = {"instructions": 8_000_000}  # for 1,000 changes, drained
 KEYS = [f"assets/img/{number}.jpg" for number in range(1_000)]
 
 
@@ -64,10 +64,17 @@ def test_a_burst_takes_few_requests_and_refuses_nobody() -> None:
     assert [figure for figure in requests() if not figure.is_met] == []
 
 
-def test_a_burst_of_three_thousand_changes_takes_little_memory(bed: Bench) -> None:
-    for given in memory.inputs():
-        if given.urls is not None:
-            assert memory.run(bed, given)[0] < memory.MOST_MEMORY
+def test_an_outage_and_the_recovery_from_it_take_few_requests() -> None:
+    for outage in simulate.OUTAGES:
+        result = simulate.run(outage._replace(objects=1_000))
+        assert result.missing + result.dead == 0
+        assert result.during <= MOST_IN_OUTAGE
+        assert result.requests <= MOST_AFTER_OUTAGE / 5
+
+
+def test_no_input_takes_more_memory_than_is_promised(bed: Bench) -> None:
+    peaks = {given.name: memory.run(bed, given)[0] for given in memory.inputs()}
+    assert {name: peak for name, peak in peaks.items() if peak > memory.MOST_MEMORY} == {}
 
 
 def test_every_subject_makes_the_purge_that_is_timed(bed: Bench) -> None:

@@ -129,7 +129,7 @@ bench: $(UV) ## Measure side by side: cold and warm start, upload to fresh, memo
 	@$(call group,bench)
 	@.cache/environments/bench/bin/python -m tests.bench --docs
 
-simulate: setup ## Bursts, outages and other tenants in virtual time (five minutes)
+simulate: setup ## Bursts, outages and other tenants in virtual time (ten minutes)
 	@$(VENV)/python -m tests.bench.simulate
 
 soak: terraform ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads (an hour)

@@ -79,8 +79,8 @@ SCENARIOS = (
     Scenario("outage-4h-503-100k", 100_000, outage=4 * HOUR),
     Scenario("prefix-1k", 1_000, purge_by="prefix"),
     Scenario("collapse-pro-100k", 100_000, "pro", collapse_above=500),
-    Scenario("same-token-3", 200_000, requests_per_second=3, neighbour=0.9, shares_token=True),
-    Scenario("same-token-4", 200_000, requests_per_second=4, neighbour=0.9, shares_token=True),
+    Scenario("same-token-3", 150_000, requests_per_second=3, neighbour=0.9, shares_token=True),
+    Scenario("same-token-4", 150_000, requests_per_second=4, neighbour=0.9, shares_token=True),
 )
 
 

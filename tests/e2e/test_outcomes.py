@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Site, url
+from tests.simulation.hurry import in_a_hurry
 from tests.simulation.world import TOKEN_NAME, TOKEN_PARAMETER, ZONE_ID, wait_for
 
 
@@ -55,9 +56,9 @@ def test_a_rate_limit_is_waited_for_as_asked(site: Site) -> None:
     before = site.put("limited.html")
     site.world.purge_of(url("limited.html"), before)
 
-    refused, accepted = site.world.control.requests()
-    assert (refused.status, accepted.status) == (429, 200)
-    assert accepted.time - refused.time >= 2
+    refused, probe, accepted = site.world.control.requests()
+    assert (refused.status, probe.status, accepted.status) == (429, 200, 200)
+    assert probe.time - refused.time >= 2
     wait_for(lambda: site.metrics(before).get("Purged"), 10, "the purge is not in the metrics")
     assert site.metrics(before)["Retried"] == 0  # not by the queue
 
@@ -72,17 +73,17 @@ def test_a_rate_limit_is_waited_for_as_asked(site: Site) -> None:
         ("success_false", {"errors": [{"code": 9999, "message": "try later"}]}),
     ],
 )
-def test_a_passing_fault_costs_a_try_and_nothing_else(site: Site, kind: str, order: dict[str, Any]) -> None:
+def test_a_passing_fault_costs_few_requests_and_nothing_else(site: Site, kind: str, order: dict[str, Any]) -> None:
     site.world.control.add_fault(kind, times=2, **order)
 
     site.put_and_purge("flaky.html", "text")
 
-    assert len(site.world.control.requests()) == 3
+    assert len(site.world.control.requests()) <= 4  # two faults, maybe a probe, and the purge
 
 
 def test_an_outage_is_ridden_out_through_the_queue(site: Site) -> None:
     site.world.control.add_fault("status", times=None, status=503)
-    before = site.put("outage.html", "new")
+    before, began = site.put("outage.html", "new"), time.monotonic()
     wait_for(lambda: site.metrics(before).get("Retried"), 30, "the message was not given back")
     assert site.waiting() == 1
 
@@ -91,25 +92,26 @@ def test_an_outage_is_ridden_out_through_the_queue(site: Site) -> None:
     site.world.purge_of(url("outage.html"), before, timeout=90)
     site.empties()
     wait_for(lambda: site.metrics(before)["Purged"] == 1, 10, "the purge is not in the metrics")
-    # How often it was given back is the machine's affair: a slow one reads the log only after the second time.
-    given_back, requests = site.metrics(before)["Retried"], len(site.world.control.requests())
-    assert given_back * 3 < requests <= given_back * 3 + 3
+    assert len(site.world.control.requests()) <= 20 * (1 + (time.monotonic() - began) // 60)
 
 
-def test_a_message_that_never_works_ends_in_the_dead_letter_queue_by_itself(site: Site) -> None:
-    queue_url = site.outputs["queue_url"]
-    attributes = site.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])["Attributes"]
-    impatient = {**json.loads(attributes["RedrivePolicy"]), "maxReceiveCount": 2}
-    site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"RedrivePolicy": json.dumps(impatient)})
+def test_a_message_that_never_works_is_parked_at_its_last_receive_with_the_last_answer(site: Site) -> None:
+    restore = site.reconfigure(lambda document: document.update(max_receive_count=2))
     site.world.control.add_fault("status", times=None, status=500, headers={"Retry-After": "1"})
     try:
         body = json.dumps({"keys": ["hopeless.html"]})
-        site.send(body)
-        [parked] = site.dead_letters()
+        with in_a_hurry(site.sqs, site.outputs["queue_url"], 60):
+            site.send(body)
+            [parked] = site.dead_letters()
     finally:
-        site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=attributes)
+        site.world.control.clear_faults()
+        restore()
 
     assert parked["Body"] == body
+    assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "GaveUp"
+    reason = parked["MessageAttributes"]["Reason"]["StringValue"]
+    assert "answered 500" in reason
+    assert "hopeless.html" in reason
 
 
 def test_a_token_rotated_while_warm_is_fetched_anew(site: Site) -> None:
@@ -119,11 +121,12 @@ def test_a_token_rotated_while_warm_is_fetched_anew(site: Site) -> None:
     control.add_token(new, [ZONE_ID], name="second")
     control.revoke_token(TOKEN_NAME)
     site.world.store_token(new)
+    control.forget_requests()
     try:
         site.put_and_purge("rotated.html", "text")
-        statuses = [request.status for request in control.requests()[-2:]]
-        assert statuses[0] in (401, 403)
-        assert statuses[1] == 200
+        first, *_, last = [request.status for request in control.requests()]
+        assert first in (401, 403)
+        assert last == 200
     finally:
         site.world.store_token(old)
         control.add_token(old, site.world.zones, name=TOKEN_NAME)
@@ -181,4 +184,4 @@ def test_a_wrong_configuration_names_its_field_in_the_first_line(site: Site) -> 
     assert error is not None
     assert "targets[0].zone_id" in answer["errorMessage"]
     assert lines[0]["level"] == "ERROR"
-    assert lines[0]["message"].startswith("CF_PURGE_CONFIG: targets[0].zone_id must be the zone's 32-digit hex id")
+    assert lines[0]["message"].startswith("CF_PURGE_CONFIG: targets[0].zone_id must be the zone's 32-digit hex ID")

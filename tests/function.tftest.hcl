@@ -324,15 +324,44 @@ run "a_file_that_is_not_there_is_refused_without_its_hash" {
   expect_failures = [aws_lambda_function.this]
 }
 
-# 1,000 characters of four bytes. A template, since OpenTofu 1.10 takes no functions here.
-run "a_configuration_above_four_kilobytes_is_refused_as_bytes_are_counted" {
+run "a_bucket_whose_name_is_no_hostname_needs_hosts" {
   command = plan
 
   variables {
-    include = [
-      for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] :
-      "%{for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}😀😀😀😀😀😀😀😀😀😀%{endfor}"
-    ]
+    bucket = "my-assets"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_large_configuration_is_compressed" {
+  command = apply
+
+  variables {
+    include = [for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] : "%{for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}😀😀😀😀😀%{endfor}"]
+    exclude = [for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] : "%{for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}😀😀😀😀😀%{endfor}"]
+  }
+
+  assert {
+    condition = (startswith(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG, "H4sI")
+      && length(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG) < 4096 - length("CF_PURGE_CONFIG")
+    )
+    error_message = "The configuration is larger than Lambda takes, or not compressed with gzip."
+  }
+}
+
+# Digits that do not compress. Without functions, which OpenTofu 1.10 does not take here.
+run "a_configuration_above_four_kilobytes_when_compressed_is_refused" {
+  command = plan
+
+  variables {
+    targets = [for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19] : {
+      zone_id = "0123456789abcdef0123456789abcdef"
+      hosts = [
+        for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] :
+        "%{for c in [0, 1, 2, 3, 4, 5, 6, 7]}${(a * 9176 + b * 1009 + c * 7919) * (a + b * 31 + c) % 999983}%{endfor}.a"
+      ]
+    }]
   }
 
   expect_failures = [aws_lambda_function.this]

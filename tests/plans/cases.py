@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from tests.plans.planning import Case
@@ -254,5 +255,23 @@ OWNERS: dict[str, Use] = {
 
 COMPLETE = "example complete"
 USES: dict[str, Use] = {**MODES, **{f"example {example}": use for example, use in EXAMPLES.items()}, **OWNERS}
+MANY = "many hosts: 150 in a zone"
+USES |= {
+    MANY: Use(
+        given(
+            targets=[{"zone_id": ZONE_ID, "hosts": [f"host-{number}.customers.example.com" for number in range(150)]}]
+        ),
+        ALWAYS + NOTIFICATION,
+    ),
+    "many zones: 80 with a host each": Use(
+        given(
+            targets=[
+                {"zone_id": sha256(bytes([number])).hexdigest()[:32], "hosts": [f"host-{number}.example.com"]}
+                for number in range(80)
+            ]
+        ),
+        ALWAYS + NOTIFICATION,
+    ),
+}
 # Those that are planned once more where everything is there.
-IN_USE = {name: USES[name].case for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING, COMPLETE)}
+IN_USE = {name: USES[name].case for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING, COMPLETE, MANY)}

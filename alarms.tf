@@ -106,7 +106,7 @@ locals {
       threshold   = 1
       periods     = 4 # 20 minutes: tries come every 15, and the alarm must not come and go with them
     }
-    undelivered = local.queued ? null : {
+    undelivered = {
       means = [
         "${var.name} lost object changes:",
         "Lambda could not put what failed into ${aws_sqs_queue.dead_letter.name},",
@@ -146,25 +146,27 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = { for kind, alarm in local.alarms :
-    kind => alarm if var.alarms.enabled && alarm != null && !contains(var.alarms.disabled, kind)
-  }
+  # By name, not by what is in it: a bucket's name may be sensitive, which for_each refuses.
+  for_each = setsubtract(
+    var.alarms.enabled ? keys(local.alarms) : [],
+    concat(var.alarms.disabled, local.queued ? ["undelivered"] : []),
+  )
 
   alarm_name = "${var.name}-${replace(each.key, "_", "-")}"
   alarm_description = join(" ", concat(
-    each.value.means,
-    ["First: `${each.value.command}`"],
-    each.value.then,
+    local.alarms[each.key].means,
+    ["First: `${local.alarms[each.key].command}`"],
+    local.alarms[each.key].then,
     ["More: docs/operations.md, section ${replace(each.key, "_", "-")}."],
   ))
-  namespace           = each.value.namespace
-  metric_name         = each.value.metric_name
-  dimensions          = each.value.dimensions
-  statistic           = each.value.statistic
+  namespace           = local.alarms[each.key].namespace
+  metric_name         = local.alarms[each.key].metric_name
+  dimensions          = local.alarms[each.key].dimensions
+  statistic           = local.alarms[each.key].statistic
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = each.value.threshold
+  threshold           = local.alarms[each.key].threshold
   period              = 300
-  evaluation_periods  = each.value.periods
+  evaluation_periods  = local.alarms[each.key].periods
   datapoints_to_alarm = 1
   treat_missing_data  = "notBreaching" # a quiet site sends no data
   alarm_actions       = lookup(var.alarms.actions_by_alarm, each.key, var.alarms.actions)

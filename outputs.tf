@@ -101,8 +101,8 @@ output "event_rule_arn" {
 output "notification" {
   description = <<-EOT
     What the bucket's notification must hold when somebody else owns it (`event_source = "none"`): `queue` and
-    `lambda_function`, a list for the blocks of that name each, and `eventbridge`. Whoever uses it waits for the
-    permissions that S3 looks for.
+    `lambda_function`, a list for the blocks of that name each, and `eventbridge`. Depends on the
+    permissions that S3 validates.
   EOT
   value       = local.notification
 

@@ -271,8 +271,8 @@ variable "targets" {
       && length(tag) <= 1024, false)] if target != null]))
     )
     error_message = join(" ", [
-      "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas: Cloudflare's",
-      "cache tags are no other.",
+      "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas: Cloudflare",
+      "accepts no other characters.",
     ])
   }
 
@@ -316,7 +316,7 @@ variable "targets" {
       [for name in try(keys(variant), []) : can(regex("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", name))]] if target != null]))
     )
     error_message = (
-      "A name in targets[*].header_variants is no header's name: write it without spaces and colon, such as Origin."
+      "targets[*].header_variants has an invalid header name: write it without spaces and colon, such as Origin."
     )
   }
 
@@ -368,9 +368,7 @@ variable "include" {
       alltrue(flatten([for glob in var.include : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) :
       can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
     )
-    error_message = (
-      "An include has a set in brackets that is none, such as [z-a]: write the lower end first, as in [a-z]."
-    )
+    error_message = "include contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 }
 
@@ -396,9 +394,7 @@ variable "exclude" {
       alltrue(flatten([for glob in var.exclude : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) :
       can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
     )
-    error_message = (
-      "An exclude has a set in brackets that is none, such as [z-a]: write the lower end first, as in [a-z]."
-    )
+    error_message = "exclude contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 }
 
@@ -574,8 +570,8 @@ variable "delivery" {
 
 variable "repurge_after_seconds" {
   description = <<-EOT
-    Purges each change once more that much later, for an edge that was still filling itself with the old copy; `0`
-    does not.
+    Seconds after which each change is purged a second time, for an edge that was caching the old copy during the
+    first; `0` disables it.
   EOT
   type        = number
   default     = 0
@@ -592,9 +588,9 @@ variable "repurge_after_seconds" {
 
 variable "collapse_above" {
   description = <<-EOT
-    More URLs than this of one target in one invocation become one purge of its `path_prefix` on each of its hosts,
-    and without a `path_prefix` of the whole host; `null` never does that. An invocation has `queue.batch_size`
-    messages, in a burst up to `queue.drain`, and with `delivery = "direct"` one change.
+    Above this many URLs per target and invocation, purge its `path_prefix` on each of its hosts instead, or the whole
+    host if it has none; `null` disables it. An invocation has `queue.batch_size` messages, in a burst up to
+    `queue.drain`, and with `delivery = "direct"` one change.
   EOT
   type        = number
   default     = null
@@ -887,18 +883,18 @@ variable "lambda" {
 
   validation {
     condition = (
-      var.lambda.memory_size >= 128 && var.lambda.memory_size <= 10240
+      var.lambda.memory_size >= 128 && var.lambda.memory_size <= 32768
       && floor(var.lambda.memory_size) == var.lambda.memory_size
     )
-    error_message = "lambda.memory_size must be a whole number of MB from 128 to 10240."
+    error_message = "lambda.memory_size must be a whole number of MB from 128 to 32768."
   }
 
   validation {
     condition = (
-      var.lambda.timeout >= 15 && var.lambda.timeout <= 900 && floor(var.lambda.timeout) == var.lambda.timeout
+      var.lambda.timeout >= 15 && var.lambda.timeout <= 5400 && floor(var.lambda.timeout) == var.lambda.timeout
     )
     error_message = join(" ", [
-      "lambda.timeout must be a whole number of seconds from 15 to 900: less leaves no time to try again and to give",
+      "lambda.timeout must be a whole number of seconds from 15 to 5400: less leaves no time to try again and to give",
       "messages back.",
     ])
   }
@@ -1031,12 +1027,12 @@ variable "role" {
 
   validation {
     condition     = var.role.create == true ? var.role.arn == null : true
-    error_message = "role.create = true makes a role and role.arn brings one: leave one of them out."
+    error_message = "role.create = true creates a role, and role.arn names an existing one: leave one of them out."
   }
 
   validation {
     condition     = var.role.create == false ? var.role.arn != null : true
-    error_message = "role.create = false needs the role.arn of the role the function shall have."
+    error_message = "role.create = false needs role.arn, the ARN of the function's execution role."
   }
 
   validation {
@@ -1150,7 +1146,7 @@ variable "alarms" {
     condition = var.alarms.oldest_message_seconds >= 60 && var.alarms.lag_milliseconds >= 1000
     error_message = join(" ", [
       "alarms.oldest_message_seconds must be at least 60 and alarms.lag_milliseconds at least 1000: anything tighter",
-      "rings on a normal day.",
+      "causes false alarms.",
     ])
   }
 }
@@ -1165,7 +1161,7 @@ variable "dashboard" {
 }
 
 variable "tags" {
-  description = "Tags on everything that takes tags."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -43,3 +43,9 @@ def test_what_a_validation_lists_is_what_lambda_takes(field: str, shape: str) ->
     listed = re.findall(rf"contains\(\[(.+?)\], var\.lambda\.{field}\)", VARIABLES)
     (default,) = re.findall(rf'^ +{field} += optional\(string, "([^"]+)"\)', VARIABLES, re.MULTILINE)
     assert {default, *re.findall(r'"([^"]+)"', "".join(listed))} <= names("lambda", shape)
+
+
+@pytest.mark.parametrize(("field", "shape"), [("memory_size", "MemorySize"), ("timeout", "Timeout")])
+def test_the_most_that_a_validation_takes_is_what_lambda_takes(field: str, shape: str) -> None:
+    model = botocore.session.get_session().get_service_model("lambda")
+    assert re.findall(rf"var\.lambda\.{field} <= (\d+)", VARIABLES) == [str(model.shape_for(shape).metadata["max"])]

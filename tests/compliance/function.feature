@@ -37,7 +37,7 @@ Feature: The function runs, is heard, and hands back what it could not purge
     Then it must have timeout
     And its value must match the "^[0-9]+$" regex
     And its value must be greater and equal than 15
-    And its value must be less and equal than 900
+    And its value must be less and equal than 5400
 
   @noskip
   Scenario: The function takes its concurrency from the queue, not from a reservation

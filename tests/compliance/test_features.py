@@ -538,7 +538,7 @@ BREAKING = [
     *breaking(
         "The function has time to try again",
         three_seconds=put(FUNCTION, timeout=3),
-        half_an_hour=put(FUNCTION, timeout=1800),
+        two_hours=put(FUNCTION, timeout=7200),
         nobody_says=put(FUNCTION, timeout=None),
     ),
     *breaking(

@@ -290,6 +290,11 @@ run "a_rule_sends_to_the_queue" {
   }
 
   assert {
+    condition     = output.event_rule_arn == "arn:aws:events:eu-west-1:123456789012:rule/site"
+    error_message = "The output is not the rule's ARN."
+  }
+
+  assert {
     condition = [for statement in concat(
       jsondecode(aws_sqs_queue_policy.this.policy).Statement,
       jsondecode(aws_sqs_queue_policy.dead_letter.policy).Statement,

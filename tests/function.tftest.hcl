@@ -129,6 +129,25 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
   }
 
   assert {
+    condition = {
+      queue   = output.queue_name
+      dlq     = output.dlq_name
+      log     = output.log_group_arn
+      invoke  = output.invoke_arn
+      mapping = output.event_source_mapping_uuid
+      rule    = output.event_rule_arn == null
+      } == {
+      queue   = "site"
+      dlq     = "site-dlq"
+      log     = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/site"
+      invoke  = aws_lambda_function.this.invoke_arn
+      mapping = aws_lambda_event_source_mapping.this.uuid
+      rule    = true
+    }
+    error_message = "An output is about something else."
+  }
+
+  assert {
     condition     = aws_sqs_queue.this.visibility_timeout_seconds == 360
     error_message = "The visibility timeout must be six times the function's."
   }
@@ -293,6 +312,11 @@ run "a_file_that_is_made_later_has_the_hash_that_is_given" {
       && aws_lambda_function.this.source_code_hash == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
     )
     error_message = "The function does not have the hash that was given."
+  }
+
+  assert {
+    condition     = jsondecode(output.config_json).targets[0].hosts == ["www.example.com"]
+    error_message = "What the function is told is not known at plan."
   }
 }
 

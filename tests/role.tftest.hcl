@@ -119,9 +119,14 @@ run "every_mode_adds_its_own_statements_and_no_others" {
     }
     repurge_after_seconds = 60
     lambda = {
-      tracing         = "Active"
-      vpc             = { subnet_ids = ["subnet-01234567", "subnet-89abcdef"], security_group_ids = ["sg-01234567"] }
-      log_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+      tracing = "Active"
+      vpc = {
+        subnet_ids                  = ["subnet-01234567", "subnet-89abcdef"]
+        security_group_ids          = ["sg-01234567"]
+        ipv6_allowed_for_dual_stack = true
+      }
+      code_signing_config_arn = "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+      log_kms_key_arn         = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     }
   }
 
@@ -234,8 +239,10 @@ run "every_mode_adds_its_own_statements_and_no_others" {
     condition = (aws_lambda_function.this.tracing_config[0].mode == "Active"
       && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-01234567", "subnet-89abcdef"])
       && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-01234567"])
+      && aws_lambda_function.this.vpc_config[0].ipv6_allowed_for_dual_stack
+      && endswith(aws_lambda_function.this.code_signing_config_arn, ":csc-0123456789abcdef0")
     )
-    error_message = "The function does not trace, or is in other subnets or security groups."
+    error_message = "The function does not trace, is not signed, or is in other subnets or security groups."
   }
 }
 

@@ -1,31 +1,30 @@
 locals {
-  # What waits in a queue with one delivery is retried twice by Lambda with the other.
-  alarm_words = {
-    queue = {
-      dead_letters  = "Read ReasonCode and Reason in its answer"
-      errors        = "as a whole: time-outs, crashes, a configuration it refuses, or a purge by hand that it refused"
-      oldest        = "Nothing is lost meanwhile"
-      throttles     = "and each throttled receive counts as a try"
-      misconfigured = "messages wait and are tried every 15 minutes"
-    }
-    direct = {
-      dead_letters  = "Read the responsePayload of each body in its answer (of messages that came through the queue, ReasonCode and Reason)"
-      errors        = "to purge a change at the first try, for any reason, or refused a purge by hand"
-      oldest        = "Nothing is lost meanwhile, and new changes do not wait there"
-      throttles     = "and changes wait in Lambda for six hours at most"
-      misconfigured = "each change is tried three times in three minutes and then goes to ${aws_sqs_queue.dead_letter.name}"
-    }
-  }[var.delivery]
+  log_command = "aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h"
+  check_command = join(" ", [
+    "aws lambda invoke --function-name ${aws_lambda_function.this.function_name}",
+    "--cli-binary-format raw-in-base64-out --payload '{\"check\": true}' /dev/stdout",
+  ])
+  queued = var.delivery == "queue"
 
-  log_command   = "aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h"
-  check_command = "aws lambda invoke --function-name ${aws_lambda_function.this.function_name} --cli-binary-format raw-in-base64-out --payload '{\"check\": true}' /dev/stdout"
-
-  # One entry per alarm, for whoever is woken by it: what it means, the first command to run, what to do then.
+  # One entry per alarm, for the person it wakes: what it means, the first command to run, what to do then. Each line is
+  # a sentence or a part of one, so that a search for what an alarm says finds it.
   alarms = {
     dead_letters = {
-      means       = "${var.name} parked object changes it could not purge: the site may show old versions of them."
-      command     = "aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url} --max-number-of-messages 10 --message-attribute-names All"
-      then        = "${local.alarm_words.dead_letters}, mend the cause, then move them back: `aws sqs start-message-move-task --source-arn ${local.dead_letter_arn} --destination-arn ${local.queue_arn}`."
+      means = [
+        "${var.name} parked object changes it could not purge: the site may show old versions of them.",
+      ]
+      command = join(" ", [
+        "aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url}",
+        "--max-number-of-messages 10 --message-attribute-names All",
+      ])
+      then = [
+        local.queued ? "Read ReasonCode and Reason in its answer," : join(" ", [
+          "Read the responsePayload of each body in its answer",
+          "(of messages that came through the queue, ReasonCode and Reason),",
+        ]),
+        "fix the cause, then move them back:",
+        "`aws sqs start-message-move-task --source-arn ${local.dead_letter_arn} --destination-arn ${local.queue_arn}`.",
+      ]
       namespace   = "AWS/SQS"
       metric_name = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letter.name }
@@ -35,9 +34,15 @@ locals {
     }
     oldest_message = {
       # Blind to messages received three times or more, hence never the only alarm.
-      means       = "${var.name} leaves object changes waiting for more than ${var.alarms.oldest_message_seconds} seconds: purges come late."
-      command     = local.log_command
-      then        = "Look for ERROR lines in it, and at https://www.cloudflarestatus.com. ${local.alarm_words.oldest}."
+      means = [
+        "${var.name} leaves object changes waiting for more than ${var.alarms.oldest_message_seconds} seconds:",
+        "purges come late.",
+      ]
+      command = local.log_command
+      then = [
+        "Look for ERROR lines in it, and at https://www.cloudflarestatus.com.",
+        local.queued ? "Nothing is lost meanwhile." : "Nothing is lost meanwhile, and new changes do not wait there.",
+      ]
       namespace   = "AWS/SQS"
       metric_name = "ApproximateAgeOfOldestMessage"
       dimensions  = { QueueName = aws_sqs_queue.this.name }
@@ -46,9 +51,15 @@ locals {
       periods     = 1
     }
     errors = {
-      means       = "${var.name} fails ${local.alarm_words.errors}."
+      means = local.queued ? [
+        "${var.name} fails as a whole:",
+        "time-outs, crashes, a configuration it refuses, or a purge by hand that it refused.",
+        ] : [
+        "${var.name} fails to purge a change at the first try, for any reason,",
+        "or refused a purge by hand.",
+      ]
       command     = local.log_command
-      then        = "The first ERROR line says why; of a time-out, the line platform.report."
+      then        = ["The first ERROR line says why; of a time-out, the line platform.report."]
       namespace   = "AWS/Lambda"
       metric_name = "Errors"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -57,9 +68,17 @@ locals {
       periods     = 1
     }
     throttles = {
-      means       = "${var.name} is throttled: the account's Lambda concurrency is used up, ${local.alarm_words.throttles}."
-      command     = "aws lambda get-account-settings"
-      then        = "Find which function uses what ConcurrentExecutions allows (its metric ConcurrentExecutions), or have the account's limit raised."
+      means = [
+        "${var.name} is throttled: the account's Lambda concurrency is used up,",
+        local.queued
+        ? "and each throttled receive counts as a try."
+        : "and changes wait in Lambda for six hours at most.",
+      ]
+      command = "aws lambda get-account-settings"
+      then = [
+        "Find which function uses what ConcurrentExecutions allows (its metric ConcurrentExecutions),",
+        "or have the account's limit raised.",
+      ]
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -68,9 +87,18 @@ locals {
       periods     = 1
     }
     misconfigured = {
-      means       = "${var.name} cannot purge until somebody mends its token, zone or permissions; ${local.alarm_words.misconfigured}."
-      command     = local.check_command
-      then        = "It says in a sentence what is wrong and what to do. If it finds nothing, the ERROR lines do: `${local.log_command}`."
+      means = [
+        "${var.name} cannot purge until its token, zone or permissions are fixed;",
+        local.queued ? "messages wait and are tried every 15 minutes." : join(" ", [
+          "each change is tried three times in three minutes",
+          "and then goes to ${aws_sqs_queue.dead_letter.name}.",
+        ]),
+      ]
+      command = local.check_command
+      then = [
+        "It says in a sentence what is wrong and what to do.",
+        "If it finds nothing, the ERROR lines do: `${local.log_command}`.",
+      ]
       namespace   = "CfPurge"
       metric_name = "Misconfigured"
       dimensions  = { Name = var.name }
@@ -78,10 +106,18 @@ locals {
       threshold   = 1
       periods     = 4 # 20 minutes: tries come every 15, and the alarm must not come and go with them
     }
-    undelivered = var.delivery == "queue" ? null : {
-      means       = "${var.name} lost object changes: Lambda could not put what failed into ${aws_sqs_queue.dead_letter.name}, and the site may show old versions of them."
-      command     = "aws sqs get-queue-attributes --queue-url ${aws_sqs_queue.dead_letter.url} --attribute-names All"
-      then        = "Its key, its policy or the function's role keeps Lambda out: mend that, then purge by hand what changed since (`aws s3api list-objects-v2 --bucket ${var.bucket}` has LastModified)."
+    undelivered = {
+      means = [
+        "${var.name} lost object changes:",
+        "Lambda could not put what failed into ${aws_sqs_queue.dead_letter.name},",
+        "and the site may show old versions of them.",
+      ]
+      command = "aws sqs get-queue-attributes --queue-url ${aws_sqs_queue.dead_letter.url} --attribute-names All"
+      then = [
+        "Its key, its policy or the function's role denies Lambda access: fix that,",
+        "then purge by hand what changed since",
+        "(`aws s3api list-objects-v2 --bucket ${var.bucket}` has LastModified).",
+      ]
       namespace   = "AWS/Lambda"
       metric_name = "DestinationDeliveryFailures"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -90,9 +126,15 @@ locals {
       periods     = 1
     }
     lag = {
-      means       = "${var.name} purges more than ${var.alarms.lag_milliseconds} ms after the change: visitors see old versions for longer."
-      command     = local.log_command
-      then        = "Its metric lines say why: Retried (Cloudflare fails, see https://www.cloudflarestatus.com), RateLimited (others use its limits), or many Changes (a burst, which passes)."
+      means = [
+        "${var.name} purges more than ${var.alarms.lag_milliseconds} ms after the change:",
+        "visitors see old versions for longer.",
+      ]
+      command = local.log_command
+      then = [
+        "Its metric lines say why: Retried (Cloudflare fails, see https://www.cloudflarestatus.com),",
+        "RateLimited (others use its limits), or many Changes (a burst, which passes).",
+      ]
       namespace   = "CfPurge"
       metric_name = "Lag"
       dimensions  = { Name = var.name }
@@ -104,21 +146,30 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = { for kind, alarm in local.alarms : kind => alarm if var.alarms.enabled && alarm != null }
+  # By name, not by what is in it: a bucket's name may be sensitive, which for_each refuses.
+  for_each = setsubtract(
+    var.alarms.enabled ? keys(local.alarms) : [],
+    concat(var.alarms.disabled, local.queued ? ["undelivered"] : []),
+  )
 
-  alarm_name          = "${var.name}-${replace(each.key, "_", "-")}"
-  alarm_description   = "${each.value.means} First: `${each.value.command}` ${each.value.then} More: docs/operations.md, section ${replace(each.key, "_", "-")}."
-  namespace           = each.value.namespace
-  metric_name         = each.value.metric_name
-  dimensions          = each.value.dimensions
-  statistic           = each.value.statistic
+  alarm_name = "${var.name}-${replace(each.key, "_", "-")}"
+  alarm_description = join(" ", concat(
+    local.alarms[each.key].means,
+    ["First: `${local.alarms[each.key].command}`"],
+    local.alarms[each.key].then,
+    ["More: docs/operations.md, section ${replace(each.key, "_", "-")}."],
+  ))
+  namespace           = local.alarms[each.key].namespace
+  metric_name         = local.alarms[each.key].metric_name
+  dimensions          = local.alarms[each.key].dimensions
+  statistic           = local.alarms[each.key].statistic
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = each.value.threshold
+  threshold           = local.alarms[each.key].threshold
   period              = 300
-  evaluation_periods  = each.value.periods
+  evaluation_periods  = local.alarms[each.key].periods
   datapoints_to_alarm = 1
   treat_missing_data  = "notBreaching" # a quiet site sends no data
-  alarm_actions       = var.alarms.actions
+  alarm_actions       = lookup(var.alarms.actions_by_alarm, each.key, var.alarms.actions)
   ok_actions          = var.alarms.ok_actions
   tags                = var.tags
 }

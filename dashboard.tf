@@ -6,19 +6,19 @@ locals {
   # The lines are those of lambda/cf_purge; tests/plans holds the queries against what it prints.
   log_queries = {
     "Was this key purged?"    = <<-EOT
-      # Put the key in the place of css/site.css, as it stands in URLs: percent-encoded as UTF-8, slashes left alone
-      # ("a b/ü.css" is a%20b/%C3%BC.css), without the target's key_prefix. A part of it will do. Then choose the time.
-      # purged: Cloudflare has accepted it. Rows without URLs are purges by tag, host, folder or of everything: look
-      #   whether the key is among what they name. They are always shown.
-      # not purged: it comes again, or is parked. Such a row names only the first of several items, so it is always shown.
-      # skipped: include, exclude or the targets leave it out. The key stands there as it is: search for that, too.
-      # No row: no such change has reached the function in that time, or lambda.log_level is WARN or ERROR.
-      fields @timestamp, message, reason, `zone_id`, first, @message
-      | filter message in ["purged", "not purged", "skipped"]
-      | filter @message like "css/site.css" or (message != "skipped" and not ispresent(urls.0) and not ispresent(urls.0.url))
-      | sort @timestamp desc
-      | limit 10000
-    EOT
+# Put the key in the place of css/site.css, as it stands in URLs: percent-encoded as UTF-8, slashes left alone
+# ("a b/ü.css" is a%20b/%C3%BC.css), without the target's key_prefix. A part of it will do. Then choose the time.
+# purged: Cloudflare has accepted it. Rows without URLs are purges by tag, host, folder or of everything: look
+#   whether the key is among what they name. They are always shown.
+# not purged: it comes again, or is parked. Such a row names only the first of several items, so it is always shown.
+# skipped: include, exclude or the targets leave it out. The key stands there as it is: search for that, too.
+# No row: no such change has reached the function in that time, or lambda.log_level is WARN or ERROR.
+fields @timestamp, message, reason, `zone_id`, first, @message
+| filter message in ["purged", "not purged", "skipped"]
+| filter @message like "css/site.css" or (message != "skipped" and not ispresent(urls.0) and not ispresent(urls.0.url))
+| sort @timestamp desc
+| limit 10000
+EOT
     "Why is this one parked?" = <<-EOT
       # What was parked, what stopped the purges, and how invocations ended that did not end well. Choose the time: a
       # message that was given up after all its tries (no ReasonCode among its attributes) failed for hours before.
@@ -53,13 +53,19 @@ locals {
   }, local.partition, null)
   # In small letters: with %2F in front some names look like a token to what searches plans for secrets.
   places = {
-    "log"          = "cloudwatch/home?region=${local.region}#logsV2:log-groups/log-group/${replace(aws_cloudwatch_log_group.this.name, "/", "$252f")}"
+    "log" = join("", [
+      "cloudwatch/home?region=${local.region}#logsV2:log-groups/log-group/",
+      replace(aws_cloudwatch_log_group.this.name, "/", "$252f"),
+    ])
     "function"     = "lambda/home?region=${local.region}#/functions/${aws_lambda_function.this.function_name}"
-    "queue"        = "sqs/v3/home?region=${local.region}#/queues/${replace(urlencode(aws_sqs_queue.this.url), "%2F", "%2f")}"
-    "dead letters" = "sqs/v3/home?region=${local.region}#/queues/${replace(urlencode(aws_sqs_queue.dead_letter.url), "%2F", "%2f")}"
+    "queue"        = "${local.queues}${replace(urlencode(aws_sqs_queue.this.url), "%2F", "%2f")}"
+    "dead letters" = "${local.queues}${replace(urlencode(aws_sqs_queue.dead_letter.url), "%2F", "%2f")}"
     "log queries"  = "cloudwatch/home?region=${local.region}#logsV2:logs-insights"
   }
-  links = { for name, path in local.places : name => local.console == null ? name : "[${name}](https://${local.console}/${path})" }
+  queues = "sqs/v3/home?region=${local.region}#/queues/"
+  links = { for name, path in local.places :
+    name => local.console == null ? name : "[${name}](https://${local.console}/${path})"
+  }
 
   own         = ["Name", var.name] # as lambda/cf_purge/metrics.py writes it
   of_function = ["FunctionName", aws_lambda_function.this.function_name]
@@ -68,12 +74,15 @@ locals {
   # On 24 columns, three to a row but for the first: what comes and goes, what goes wrong, what waits, what runs.
   graphs = [
     {
-      title   = "Changes and purges", x = 0, y = 6, width = 12, limits = []
-      metrics = [for name in ["Changes", "Purged", "Skipped", "Requests"] : concat(["CfPurge", name], local.own, [{ stat = "Sum" }])]
+      title = "Changes and purges", x = 0, y = 6, width = 12, limits = []
+      metrics = [for name in ["Changes", "Purged", "Skipped", "Requests"] :
+      concat(["CfPurge", name], local.own, [{ stat = "Sum" }])]
     },
     {
-      title   = "From the change to the purge (ms)", x = 12, y = 6, width = 12
-      limits  = [for most in [var.alarms.lag_milliseconds] : { label = "alarm", value = most } if var.alarms.enabled]
+      title = "From the change to the purge (ms)", x = 12, y = 6, width = 12
+      limits = [for kind, alarm in aws_cloudwatch_metric_alarm.this :
+        { label = "alarm", value = alarm.threshold } if kind == "lag"
+      ]
       metrics = [for stat in ["p50", "p99"] : concat(["CfPurge", "Lag"], local.own, [{ stat = stat, label = stat }])]
     },
     {
@@ -89,7 +98,8 @@ locals {
       metrics = [concat(["CfPurge", "Misconfigured"], local.own, [{ stat = "Sum" }])]
     },
     {
-      title = var.delivery == "queue" ? "Queue: messages" : "Queue: messages (moved back, by hand, second purges)", x = 0, y = 18, width = 8, limits = []
+      title = "Queue: messages${var.delivery == "queue" ? "" : " (moved back, by hand, second purges)"}"
+      x     = 0, y = 18, width = 8, limits = []
       metrics = [for name, label in {
         ApproximateNumberOfMessagesVisible    = "waiting"
         ApproximateNumberOfMessagesNotVisible = "in flight, or given back for later"
@@ -97,18 +107,22 @@ locals {
       } : concat(["AWS/SQS", name], local.of_queue, [{ stat = "Maximum", label = label }])]
     },
     {
-      title   = "Queue: age of the oldest message (s)", x = 8, y = 18, width = 8
-      limits  = [for most in [var.alarms.oldest_message_seconds] : { label = "alarm", value = most } if var.alarms.enabled]
+      title = "Queue: age of the oldest message (s)", x = 8, y = 18, width = 8
+      limits = [for kind, alarm in aws_cloudwatch_metric_alarm.this :
+        { label = "alarm", value = alarm.threshold } if kind == "oldest_message"
+      ]
       metrics = [concat(["AWS/SQS", "ApproximateAgeOfOldestMessage"], local.of_queue, [{ stat = "Maximum" }])]
     },
     {
-      title   = "Dead letters", x = 16, y = 18, width = 8, limits = []
-      metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letter.name, { stat = "Maximum" }]]
+      title = "Dead letters", x = 16, y = 18, width = 8, limits = []
+      metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letter.name,
+      { stat = "Maximum" }]]
     },
     {
-      title   = "Function: duration (ms)", x = 0, y = 24, width = 8
-      limits  = [{ label = "time-out", value = var.lambda.timeout * 1000 }]
-      metrics = [for stat in ["p50", "p99", "Maximum"] : concat(["AWS/Lambda", "Duration"], local.of_function, [{ stat = stat, label = stat }])]
+      title  = "Function: duration (ms)", x = 0, y = 24, width = 8
+      limits = [{ label = "time-out", value = var.lambda.timeout * 1000 }]
+      metrics = [for stat in ["p50", "p99", "Maximum"] :
+      concat(["AWS/Lambda", "Duration"], local.of_function, [{ stat = stat, label = stat }])]
     },
     {
       title = "Function: errors and throttles", x = 8, y = 24, width = 8, limits = []
@@ -134,9 +148,14 @@ resource "aws_cloudwatch_dashboard" "this" {
       type = "text", x = 0, y = 0, width = var.alarms.enabled ? 12 : 24, height = 6
       properties = { markdown = <<-EOT
         # ${var.name}
-        Purges from Cloudflare what changes in `s3://${var.bucket}`: ${local.links["log"]}, ${local.links["function"]}, ${local.links["queue"]}, ${local.links["dead letters"]}, and as ${local.links["log queries"]}, in the folder `${var.name}` of the saved ones, ${join(" and ", [for title, _ in local.log_queries : "*${title}*"])}
+        Purges from Cloudflare what changes in `s3://${var.bucket}`:
+        ${local.links["log"]}, ${local.links["function"]}, ${local.links["queue"]}, ${local.links["dead letters"]},
+        and as ${local.links["log queries"]}, in the folder `${var.name}` of the saved ones,
+        ${join(" and ", [for title, _ in local.log_queries : "*${title}*"])}
 
-        Something is wrong? First let it say what: `${local.check_command}` ${var.alarms.enabled ? "Then do what the alarm's description says. " : ""}More: docs/operations.md of the module.
+        Troubleshooting: first run `${local.check_command}`
+        ${var.alarms.enabled ? "Then do what the alarm's description says. " : ""}
+        More: docs/operations.md of the module.
 
         Made by Terraform: what is changed here by hand is lost.
       EOT

@@ -9,13 +9,26 @@ locals {
   # Parameter ARNs have one slash before the name, whether or not the name begins with one.
   api_token_parameter_arn = (startswith(var.api_token_parameter, "arn:")
     ? var.api_token_parameter
-    : "arn:${local.partition}:ssm:${local.region}:${local.account_id}:parameter/${trimprefix(var.api_token_parameter, "/")}"
+    : "${local.ssm_arn}:parameter/${trimprefix(var.api_token_parameter, "/")}"
   )
+  ssm_arn = "arn:${local.partition}:ssm:${local.region}:${local.account_id}"
+
   api_token_region = split(":", local.api_token_parameter_arn)[3]
+
+  # SSM hands out secrets of Secrets Manager under this name. The role reads them itself then, and a key is used there.
+  # https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
+  secret_names = flatten(regexall(":parameter/aws/reference/secretsmanager/(.+)$", local.api_token_parameter_arn))
+  secret_arns = [for name in local.secret_names : join(":", concat(
+    ["arn", local.partition, "secretsmanager"],
+    slice(split(":", local.api_token_parameter_arn), 3, 5), # Region and account
+    ["secret", "${name}-??????"],
+  ))]
 
   # A key may be used through one service alone. What AWS calls it in China and in the European Sovereign Cloud its
   # sources do not agree on: there both names are taken.
-  token_services = [for suffix in local.service_suffixes : "ssm.${local.api_token_region}.${suffix}"]
+  token_services = [for suffix in local.service_suffixes :
+    "${length(local.secret_names) > 0 ? "secretsmanager" : "ssm"}.${local.api_token_region}.${suffix}"
+  ]
   queue_services = [for suffix in local.service_suffixes : "sqs.${local.region}.${suffix}"]
   service_suffixes = lookup({
     aws-cn    = ["amazonaws.com.cn", "amazonaws.com"]
@@ -53,15 +66,24 @@ locals {
         Resource = local.api_token_parameter_arn
       },
     ],
+    [for secret_arn in local.secret_arns : {
+      Sid      = "ReadApiTokenSecret"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:GetSecretValue"]
+      Resource = secret_arn # with the six characters that every secret's ARN ends with
+    }],
     [for key_arn in var.api_token_kms_key_arn[*] : {
       Sid      = "DecryptApiToken"
       Effect   = "Allow"
       Action   = ["kms:Decrypt"]
       Resource = key_arn
-      Condition = { StringEquals = {
-        "kms:EncryptionContext:PARAMETER_ARN" = local.api_token_parameter_arn
-        "kms:ViaService"                      = try(one(local.token_services), local.token_services)
-      } }
+      Condition = { for operator, keys in {
+        StringEquals = { for key, value in {
+          "kms:ViaService"                      = try(one(local.token_services), local.token_services)
+          "kms:EncryptionContext:PARAMETER_ARN" = length(local.secret_arns) == 0 ? local.api_token_parameter_arn : null
+        } : key => value if value != null }
+        StringLike = { for secret_arn in local.secret_arns : "kms:EncryptionContext:SecretARN" => secret_arn }
+      } : operator => keys if length(keys) > 0 }
     }],
     [for key_arn in var.queue.kms_key_arn[*] : {
       Sid      = "UseQueueKey"
@@ -119,7 +141,7 @@ locals {
 resource "aws_iam_role" "this" {
   count = local.create_role ? 1 : 0
 
-  name                 = var.name
+  name                 = coalesce(var.role.name, var.name)
   path                 = var.role.path
   description          = "Runs the function ${var.name}"
   permissions_boundary = var.role.permissions_boundary

@@ -1,4 +1,4 @@
-# The way of an event: the bucket (triggers.tf) → the queue (queue.tf) or nothing between → the function (here) → Cloudflare.
+# An event's way: the bucket (triggers.tf) → the queue (queue.tf), or directly → the function (here) → Cloudflare.
 
 locals {
   # Not from data sources: with `depends_on` on the module they are read during apply, and what is derived from them,
@@ -22,7 +22,7 @@ locals {
     targets               = local.targets
     include               = var.include
     exclude               = var.exclude
-    cloudflare            = var.cloudflare
+    cloudflare            = local.cloudflare
     max_concurrency       = var.queue.max_concurrency
     batch_size            = var.queue.batch_size
     drain                 = var.queue.drain
@@ -31,10 +31,17 @@ locals {
     repurge_after_seconds = var.repurge_after_seconds
     log_level             = var.lambda.log_level
   } : key => value if value != null }
+  cloudflare = { for key, value in var.cloudflare : key => value if !contains(keys(local.misspelt.cloudflare), key) }
   queues_in_config = {
     queue_arn             = local.queue_arn
     dead_letter_queue_arn = local.dead_letter_arn
   }
+
+  config = jsonencode(merge(local.function_config, local.queues_in_config))
+  # Lambda allows 4 KB for the environment. This leaves room for the variable's name and the ARNs of both queues.
+  most_config_bytes    = 3800
+  config_bytes         = length(base64encode(jsonencode(local.function_config))) * 3 / 4
+  config_is_compressed = local.config_bytes > local.most_config_bytes
 
   targets = [for target in var.targets : {
     for key, value in merge(target, { hosts = coalesce(target.hosts, [var.bucket]) }) :
@@ -65,7 +72,8 @@ locals {
 
 # ---- Log ----
 
-# Before the function: Lambda would create it without retention, and again after a destroy.
+# Before the function: Lambda would create it without retention, and again after a destroy. And before the queues: where
+# the name is taken already, this fails, while SQS would give the queues of that name to a second owner.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.lambda.log_retention_days
@@ -77,10 +85,10 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:tracing is the user's choice (lambda.tracing): it costs, and a purge is one hop
-  #checkov:skip=CKV_AWS_115:reserved concurrency would throttle receives, each of which counts as a try; the mapping's maximum_concurrency limits instead
-  #checkov:skip=CKV_AWS_116:what fails waits in the queue and ends in its dead-letter queue; with direct delivery the on_failure destination takes it
+  #checkov:skip=CKV_AWS_115:throttled receives count as tries; the mapping's maximum_concurrency limits instead
+  #checkov:skip=CKV_AWS_116:what fails ends in the dead-letter queue, with direct delivery by the on_failure destination
   #checkov:skip=CKV_AWS_173:no secret is in the environment, and Lambda encrypts it with its own key
-  #checkov:skip=CKV_AWS_272:a signing profile is the account's; source_code_hash ties the function to the zip in this repository
+  #checkov:skip=CKV_AWS_272:signing is the account's (lambda.code_signing_config_arn); source_code_hash ties it
 
   function_name     = var.name
   description       = "Purges from Cloudflare what changed in s3://${var.bucket}"
@@ -89,23 +97,28 @@ resource "aws_lambda_function" "this" {
   s3_bucket         = local.package.s3_bucket
   s3_key            = local.package.s3_key
   s3_object_version = local.package.s3_object_version
-  source_code_hash  = local.package_is_hashed_here ? filebase64sha256(local.package.filename) : local.package.source_code_hash
-  handler           = "cf_purge.handler.lambda_handler"
-  runtime           = var.lambda.runtime
-  architectures     = [var.lambda.architecture]
-  memory_size       = var.lambda.memory_size
-  timeout           = var.lambda.timeout
+  source_code_hash = (local.package_is_hashed_here
+    ? filebase64sha256(local.package.filename)
+    : local.package.source_code_hash
+  )
+  handler       = "cf_purge.handler.lambda_handler"
+  runtime       = var.lambda.runtime
+  architectures = [var.lambda.architecture]
+  memory_size   = var.lambda.memory_size
+  timeout       = var.lambda.timeout
+
+  code_signing_config_arn = var.lambda.code_signing_config_arn
 
   environment {
     variables = {
-      CF_PURGE_CONFIG = jsonencode(merge(local.function_config, local.queues_in_config))
+      CF_PURGE_CONFIG = local.config_is_compressed ? base64gzip(local.config) : local.config
     }
   }
 
   logging_config {
     log_format            = "JSON"
     log_group             = aws_cloudwatch_log_group.this.name
-    application_log_level = var.lambda.log_level == "DEBUG" ? "DEBUG" : "INFO" # metric lines count as INFO and must pass
+    application_log_level = var.lambda.log_level == "DEBUG" ? "DEBUG" : "INFO" # metric lines count as INFO
     system_log_level      = "INFO"
   }
 
@@ -117,8 +130,9 @@ resource "aws_lambda_function" "this" {
     for_each = var.lambda.vpc[*]
 
     content {
-      subnet_ids         = vpc_config.value.subnet_ids
-      security_group_ids = vpc_config.value.security_group_ids
+      subnet_ids                  = vpc_config.value.subnet_ids
+      security_group_ids          = vpc_config.value.security_group_ids
+      ipv6_allowed_for_dual_stack = vpc_config.value.ipv6_allowed_for_dual_stack
     }
   }
 
@@ -126,14 +140,30 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = local.package_is_hashed_here ? fileexists(local.package.filename) : true
-      error_message = "lambda.package.filename is not there: correct its path, or give its source_code_hash if it is made in the same apply."
+      condition = local.package_is_hashed_here ? fileexists(local.package.filename) : true
+      error_message = join(" ", [
+        "lambda.package.filename is not there: correct its path, or give its source_code_hash if it is made in the",
+        "same apply.",
+      ])
     }
 
     precondition {
-      # Bytes, as base64 counts them, with room for the variable's name and the ARNs of both queues.
-      condition     = length(base64encode(jsonencode(local.function_config))) * 3 / 4 <= 3800
-      error_message = "The configuration is larger than the 4 KB Lambda allows for environment variables: shorten targets, include and exclude, or split the bucket over two modules by event_filters."
+      condition = (!local.config_is_compressed
+        || length(base64gzip(jsonencode(local.function_config))) <= local.most_config_bytes
+      )
+      error_message = join(" ", [
+        "The configuration, compressed, is larger than the 4 KB that Lambda allows for environment variables:",
+        "shorten targets, include and exclude, or use several modules with event_source = \"eventbridge\" on the",
+        "bucket, each with some of the targets.",
+      ])
+    }
+
+    precondition {
+      # Not a validation of the variable: one would fail at destroy, too, where the bucket is made by bucket_prefix.
+      condition = alltrue([for target in var.targets : target.hosts != null]) || can(
+        regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.bucket)
+      )
+      error_message = "targets[*].hosts must be named: the bucket's name, which it defaults to, is no hostname."
     }
   }
 

@@ -8,6 +8,11 @@ output "function_name" {
   value       = aws_lambda_function.this.function_name
 }
 
+output "invoke_arn" {
+  description = "ARN by which API Gateway invokes the function."
+  value       = aws_lambda_function.this.invoke_arn
+}
+
 output "role_arn" {
   description = "ARN of the function's role."
   value       = local.role_arn
@@ -23,6 +28,13 @@ output "role_policy_json" {
   value       = local.role_policy_json
 }
 
+output "config_json" {
+  description = <<-EOT
+    What the function is told, without the ARNs of its queues: known at plan, to compare or to run it elsewhere.
+  EOT
+  value       = jsonencode(local.function_config)
+}
+
 output "queue_arn" {
   description = "ARN of the queue."
   value       = local.queue_arn
@@ -31,6 +43,11 @@ output "queue_arn" {
 output "queue_url" {
   description = "URL of the queue; takes manual events as messages."
   value       = aws_sqs_queue.this.url
+}
+
+output "queue_name" {
+  description = "Name of the queue."
+  value       = aws_sqs_queue.this.name
 }
 
 output "dlq_arn" {
@@ -43,13 +60,31 @@ output "dlq_url" {
   value       = aws_sqs_queue.dead_letter.url
 }
 
+output "dlq_name" {
+  description = "Name of the dead-letter queue."
+  value       = aws_sqs_queue.dead_letter.name
+}
+
+output "event_source_mapping_uuid" {
+  description = "UUID of the mapping from the queue to the function, by which deliveries are stopped and started."
+  value       = aws_lambda_event_source_mapping.this.uuid
+}
+
 output "log_group_name" {
   description = "Name of the function's log group."
   value       = aws_cloudwatch_log_group.this.name
 }
 
+output "log_group_arn" {
+  description = "ARN of the function's log group."
+  value       = aws_cloudwatch_log_group.this.arn
+}
+
 output "alarm_arns" {
-  description = "ARNs of the alarms by kind: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`, and with `delivery = \"direct\"` `undelivered`."
+  description = <<-EOT
+    ARNs of the alarms by kind: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`, and
+    with `delivery = "direct"` `undelivered`.
+  EOT
   value       = { for kind, alarm in aws_cloudwatch_metric_alarm.this : kind => alarm.arn }
 }
 
@@ -58,8 +93,17 @@ output "dashboard_name" {
   value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
 }
 
+output "event_rule_arn" {
+  description = "ARN of the EventBridge rule; null without one (`event_source`)."
+  value       = one(local.rule_arns)
+}
+
 output "notification" {
-  description = "What the bucket's notification must hold when somebody else owns it (`event_source = \"none\"`): `queue` and `lambda_function`, a list for the blocks of that name each, and `eventbridge`. Whoever uses it waits for the permissions that S3 looks for."
+  description = <<-EOT
+    What the bucket's notification must hold when somebody else owns it (`event_source = "none"`): `queue` and
+    `lambda_function`, a list for the blocks of that name each, and `eventbridge`. Depends on the
+    permissions that S3 validates.
+  EOT
   value       = local.notification
 
   depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.this]

@@ -1,10 +1,11 @@
 # ---- Queue ----
 
 resource "aws_sqs_queue" "this" {
-  name                       = var.name
-  message_retention_seconds  = var.queue.retention_seconds
-  max_message_size           = 262144
-  visibility_timeout_seconds = 6 * var.lambda.timeout + var.queue.batch_window_seconds # AWS's advice for a mapping; less hands a message out twice
+  name                      = var.name
+  message_retention_seconds = var.queue.retention_seconds
+  max_message_size          = 262144
+  # AWS's advice for a mapping; less hands a message out twice.
+  visibility_timeout_seconds = 6 * var.lambda.timeout + var.queue.batch_window_seconds
   kms_master_key_id          = var.queue.kms_key_arn
   sqs_managed_sse_enabled    = var.queue.kms_key_arn == null ? true : null
 
@@ -14,6 +15,8 @@ resource "aws_sqs_queue" "this" {
   })
 
   tags = var.tags
+
+  depends_on = [aws_cloudwatch_log_group.this] # which fails where the name is taken
 }
 
 resource "aws_sqs_queue_policy" "this" {
@@ -55,6 +58,8 @@ resource "aws_sqs_queue" "dead_letter" {
   kms_master_key_id         = var.queue.kms_key_arn
   sqs_managed_sse_enabled   = var.queue.kms_key_arn == null ? true : null
   tags                      = var.tags
+
+  depends_on = [aws_cloudwatch_log_group.this]
 }
 
 resource "aws_sqs_queue_policy" "dead_letter" {

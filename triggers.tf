@@ -5,16 +5,22 @@ locals {
 
   # What the bucket's notification must hold, whoever owns it.
   notification = {
-    queue           = [for filter in local.s3_filters : merge(filter, { queue_arn = local.queue_arn }) if var.delivery == "queue"]
-    lambda_function = [for filter in local.s3_filters : merge(filter, { lambda_function_arn = local.function_arn }) if var.delivery == "direct"]
-    eventbridge     = var.event_source == "eventbridge"
+    queue = [for filter in local.s3_filters :
+      merge(filter, { queue_arn = local.queue_arn }) if var.delivery == "queue"
+    ]
+    lambda_function = [for filter in local.s3_filters :
+      merge(filter, { lambda_function_arn = local.function_arn }) if var.delivery == "direct"
+    ]
+    eventbridge = var.event_source == "eventbridge" || var.keep_eventbridge
   }
   s3_filters = [for i, filter in var.event_filters : {
     id     = "${var.name}-${i}"
     events = var.events
-    # S3 compares with the encoded key: form encoding, slashes left alone. null, not "", for no filter.
-    filter_prefix = filter.prefix == "" ? null : replace(urlencode(filter.prefix), "%2F", "/")
-    filter_suffix = filter.suffix == "" ? null : replace(urlencode(filter.suffix), "%2F", "/")
+    # S3 compares with the encoded key: a space is "+", and all but its safe characters are percent-encoded, "~" too,
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html. Of ! ' ( ) it is not
+    # known for sure: they are listed as safe, and encoded in events, so they are encoded here. null is no filter.
+    filter_prefix = filter.prefix == "" ? null : replace(replace(urlencode(filter.prefix), "%2F", "/"), "~", "%7E")
+    filter_suffix = filter.suffix == "" ? null : replace(replace(urlencode(filter.suffix), "%2F", "/"), "~", "%7E")
   } if var.event_source != "eventbridge"]
 }
 
@@ -22,7 +28,8 @@ locals {
 resource "aws_s3_bucket_notification" "this" {
   count = var.event_source == "s3" ? 1 : 0
 
-  bucket = var.bucket
+  bucket      = var.bucket
+  eventbridge = local.notification.eventbridge
 
   dynamic "queue" {
     for_each = local.notification.queue
@@ -73,7 +80,8 @@ locals {
     [for filter in local.two_sided_filters : { wildcard = replace("${filter.prefix}*${filter.suffix}", "\\", "\\\\") }],
     flatten([for filter in local.two_sided_filters : [
       for shared in range(1, min(length(filter.prefix), length(filter.suffix)) + 1) :
-      "${filter.prefix}${substr(filter.suffix, shared, -1)}" if endswith(filter.prefix, substr(filter.suffix, 0, shared))
+      "${filter.prefix}${substr(filter.suffix, shared, -1)}"
+      if endswith(filter.prefix, substr(filter.suffix, 0, shared))
     ]]),
   )
   two_sided_filters = [for filter in var.event_filters : filter if filter.prefix != "" && filter.suffix != ""]
@@ -82,8 +90,10 @@ locals {
   rule_arns = [for rule in aws_cloudwatch_event_rule.this : startswith(rule.arn, "arn:") ? rule.arn : local.mocked_arn]
 
   event_pattern = jsonencode({
-    source      = ["aws.s3"]
-    detail-type = sort(distinct(flatten([for event in var.events : lookup(local.detail_types, split(":", event)[1], [])])))
+    source = ["aws.s3"]
+    detail-type = sort(distinct(flatten([
+      for event in var.events : lookup(local.detail_types, split(":", event)[1], [])
+    ])))
     detail = { for field, patterns in {
       bucket = { name = [var.bucket] }
       object = local.takes_every_key ? null : { key = local.key_patterns }
@@ -102,8 +112,11 @@ resource "aws_cloudwatch_event_rule" "this" {
 
   lifecycle {
     precondition {
-      condition     = length(local.event_pattern) <= 4096
-      error_message = "event_filters are more than a rule of EventBridge can hold (4,096 characters): use fewer and shorter ones, and include and exclude for the rest."
+      condition = length(local.event_pattern) <= 4096
+      error_message = join(" ", [
+        "event_filters are more than a rule of EventBridge can hold (4,096 characters): use fewer and shorter ones,",
+        "and include and exclude for the rest.",
+      ])
     }
   }
 }

@@ -1,60 +1,134 @@
+# Terraform drops attributes that an object does not have, without a word: no boundary, no key, another host. So what is
+# easily written in their place is declared below, and refused when it is set, with the name that was meant.
+locals {
+  misspelt = {
+    targets = {
+      host           = "hosts"
+      zone           = "zone_id"
+      prefix         = "key_prefix or path_prefix"
+      path           = "path_prefix"
+      scheme         = "schemes"
+      tag            = "tags"
+      header_variant = "header_variants"
+      environment    = "environment_id"
+    }
+    event_filters = { filter_prefix = "prefix", filter_suffix = "suffix" }
+    cloudflare    = { rate = "requests_per_second", api_base_url = "api_url" }
+    queue = {
+      kms_key_id        = "kms_key_arn"
+      kms_master_key_id = "kms_key_arn"
+      max_receives      = "max_receive_count"
+      batch_window      = "batch_window_seconds"
+    }
+    lambda = {
+      memory                = "memory_size"
+      timeout_seconds       = "timeout"
+      retention_days        = "log_retention_days"
+      log_retention_in_days = "log_retention_days"
+    }
+    role = {
+      permission_boundary      = "permissions_boundary"
+      permissions_boundary_arn = "permissions_boundary"
+      role_arn                 = "arn"
+    }
+    alarms = { alarm_actions = "actions", action = "actions", ok_action = "ok_actions" }
+  }
+}
+
 # ---- Required ----
 
 variable "name" {
-  description = "Names every resource, the role too, which is global: several instances live side by side in one account, in whichever Regions, under different names."
+  description = <<-EOT
+    Prefix of all resource names. Unique in the account, since the role's name is global: for the same one in two
+    Regions set `role.name`. Where it is taken in the Region, the create fails before any queue is touched.
+  EOT
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,59}$", var.name))
-    error_message = "name must be 1 to 60 letters, digits, hyphens or underscores, and begin with a letter or digit: it becomes part of every resource's name."
+    condition = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,59}$", var.name))
+    error_message = join(" ", [
+      "name must be 1 to 60 letters, digits, hyphens or underscores, and begin with a letter or digit: it becomes",
+      "part of every resource's name.",
+    ])
   }
 }
 
 variable "bucket" {
-  description = "Name of the bucket whose objects are served through Cloudflare. With `event_source = \"s3\"` its event notification is owned by this module."
+  description = <<-EOT
+    Name of the bucket whose objects are served through Cloudflare. Of a bucket in the same configuration take
+    `.bucket`, which is known at plan, not `.id`. With `event_source = "s3"` its event notification is owned by this
+    module.
+  EOT
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket))
-    error_message = "bucket must be the bucket's name (3 to 63 lower-case letters, digits, dots and hyphens), not its ARN or URL."
+    # Those of before March 2018 in us-east-1 may have capitals, underscores and 255 characters.
+    condition = (
+      can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$", var.bucket)) && !strcontains(var.bucket, "..")
+    )
+    error_message = "bucket must be the bucket's name (letters, digits, dots, hyphens), not its ARN or URL."
+  }
+
+  validation {
+    condition     = !endswith(var.bucket, "--x-s3")
+    error_message = "bucket is a directory bucket, and S3 sends no events of those: use a general purpose bucket."
   }
 }
 
 variable "api_token_parameter" {
-  description = "Name or ARN of the one SSM SecureString that holds the Cloudflare API token (permission Zone → Cache Purge → Purge). Terraform never reads it."
+  description = <<-EOT
+    Name or ARN of the one SSM SecureString that holds the Cloudflare API token (permission Zone → Cache Purge →
+    Purge), or `/aws/reference/secretsmanager/NAME` for a secret of Secrets Manager that is the token and nothing else
+    (not JSON). Terraform never reads it.
+  EOT
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$", var.api_token_parameter))
-    error_message = "api_token_parameter must be the name or the ARN of an SSM parameter, such as /prod/cloudflare/api-token. Never the token itself."
+    condition = (
+      can(regex("^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
+      var.api_token_parameter))
+    )
+    error_message = join(" ", [
+      "api_token_parameter must be the name or the ARN of an SSM parameter, such as /prod/cloudflare/api-token.",
+      "Never the token itself.",
+    ])
   }
 
   validation {
-    # 40 characters may be a name too; of a token they are of all three kinds. 37 hex digits are a Global API key.
+    # https://developers.cloudflare.com/fundamentals/api/get-started/token-formats. Those of before have 40 characters,
+    # which a name may have too, but of a token they are of all three kinds; Global API keys 37 to 45 hex digits.
     condition = (
-      !can(regex("^(cf[a-z]{2}_.+|[0-9a-f]{37})$", var.api_token_parameter)) &&
-      !alltrue([for pattern in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] : can(regex(pattern, var.api_token_parameter))])
+      !can(regex("^(cf(k|ut|at|oat)_.+|[0-9a-f]{37,45})$", var.api_token_parameter)) &&
+      !alltrue([for pattern in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] :
+      can(regex(pattern, var.api_token_parameter))])
     )
-    error_message = "api_token_parameter looks like an API token: store the token in an SSM SecureString and give that parameter's name."
+    error_message = join(" ", [
+      "api_token_parameter looks like an API token: store the token in an SSM SecureString and give that parameter's",
+      "name.",
+    ])
   }
 }
 
 variable "targets" {
   description = <<-EOT
-    Where the bucket's objects are served, one entry per zone (and more where paths differ):
+    Where the bucket's objects are served, one entry per zone (and more where paths differ). 150 hosts in a zone fit,
+    or 80 zones with a host each:
     - `zone_id`: the zone's 32-digit id, not its name.
     - `hosts`: (Optional) hostnames in that zone; each is its own cached copy. Defaults to the bucket's name.
-    - `purge_by`: (Optional) what is purged: `url`, every URL of the object; `prefix`, every URL that begins with its, so with any query string; `tag`, see `tags`; `host`, all of the hosts; `everything`, all of the zone.
+    - `purge_by`: (Optional) what is purged: `url`, every URL of the object; `prefix`, every URL that begins with its,
+      so with any query string; `tag`, see `tags`; `host`, all of the hosts; `everything`, all of the zone.
     - `key_prefix`: (Optional) only keys in this folder, which is removed from the key.
     - `path_prefix`: (Optional) folder put before what remains.
     - `schemes`: (Optional) `https`, `http` or both.
     - `index_documents`: (Optional) names that are also served as their folder: `a/index.html` as `/a/`.
     - `clean_urls`: (Optional) pages are also served without their ending: `a/index.html` as `/a`, `b.html` as `/b`.
-    - `header_variants`: (Optional) request headers of further copies to purge, such as `[{ Origin = "https://www.example.com" }]`.
-    - `tags`: (Optional) for `purge_by = "tag"`: cache tags, made of text and `{bucket}`, `{key}`, `{dir}`, `{name}` (with its extension) and `{ext}` (without the dot).
+    - `header_variants`: (Optional) request headers of further copies to purge, such as `[{ Origin =
+      "https://www.example.com" }]`.
+    - `tags`: (Optional) for `purge_by = "tag"`: cache tags, made of text and `{bucket}`, `{key}`, `{dir}`, `{name}`
+      (with its extension) and `{ext}` (without the dot).
     - `environment_id`: (Optional) with zone versioning: the environment that is purged.
   EOT
   type = list(object({
@@ -69,6 +143,15 @@ variable "targets" {
     header_variants = optional(list(map(string)), [])
     tags            = optional(list(string), [])
     environment_id  = optional(string)
+
+    host           = optional(any)
+    zone           = optional(any)
+    prefix         = optional(any)
+    path           = optional(any)
+    scheme         = optional(any)
+    tag            = optional(any)
+    header_variant = optional(any)
+    environment    = optional(any)
   }))
   nullable = false
 
@@ -78,116 +161,214 @@ variable "targets" {
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
-    error_message = "Each targets[*].zone_id must be the zone's 32-digit hex id in lower case (Cloudflare dashboard → Overview → API), not its name."
+    condition = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
+    error_message = join(" ", [
+      "Each targets[*].zone_id must be the zone's 32-digit hex id in lower case (Cloudflare dashboard → Overview →",
+      "API), not its name.",
+    ])
   }
 
   validation {
     condition = alltrue(flatten([for target in var.targets : [
       for host in target.hosts == null ? [] : target.hosts :
-      try(can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host)) && length(host) <= 253, false)
+      try(can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host))
+      && length(host) <= 253, false)
     ] if target != null]))
-    error_message = "Each targets[*].hosts must be a lower-case hostname such as www.example.com, without scheme, port, path or wildcard (an international name in its xn-- form)."
+    error_message = join(" ", [
+      "Each targets[*].hosts must be a lower-case hostname such as www.example.com, without scheme, port, path or",
+      "wildcard (an international name in its xn-- form).",
+    ])
   }
 
   validation {
-    condition     = can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.bucket)) || alltrue([for target in var.targets : target.hosts != null if target != null])
-    error_message = "targets[*].hosts must be named: the bucket's name, which it defaults to, is no hostname."
+    condition = alltrue(flatten([for target in var.targets : [
+      for wrong, right in local.misspelt.targets : target[wrong] == null
+    ] if target != null]))
+    error_message = "targets[*] has no such attribute: ${join(", ", distinct(flatten([for target in var.targets : [
+      for wrong, right in local.misspelt.targets : "instead of ${wrong} did you mean ${right}" if target[wrong] != null
+    ] if target != null])))}?"
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 if target != null])
+    condition = alltrue([
+      for host in distinct(flatten([for target in var.targets : coalesce(try(target.hosts, null), [var.bucket])])) :
+      length(distinct([for target in var.targets : target.zone_id
+        if try(contains(coalesce(target.hosts, [var.bucket]), host), false)
+      ])) <= 1
+    ])
+    error_message = "A host in targets[*].hosts stands in two zones, and each host is in one: correct its zone_id."
+  }
+
+  validation {
+    condition = (
+      alltrue([for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 if target != null])
+    )
     error_message = "targets[*].hosts must not be empty: name a host, or leave it out to use the bucket's name."
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : contains(["url", "prefix", "tag", "host", "everything"], target.purge_by) if target != null])
+    condition = (
+      alltrue([for target in var.targets : contains(["url", "prefix", "tag", "host", "everything"], target.purge_by)
+      if target != null])
+    )
     error_message = "targets[*].purge_by must be \"url\", \"prefix\", \"tag\", \"host\" or \"everything\"."
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : length(target.schemes) > 0 && length(setsubtract(target.schemes, ["https", "http"])) == 0 if target != null])
+    condition = (
+      alltrue([for target in var.targets : length(target.schemes) > 0
+      && length(setsubtract(target.schemes, ["https", "http"])) == 0 if target != null])
+    )
     error_message = "targets[*].schemes must hold \"https\", \"http\" or both."
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for name in target.index_documents : try(!strcontains(name, "/"), false)] if target != null]))
-    error_message = "targets[*].index_documents are names such as index.html, without a slash: they hold in every folder."
+    condition = (
+      alltrue(flatten([for target in var.targets : [for name in target.index_documents :
+      try(!strcontains(name, "/"), false)] if target != null]))
+    )
+    error_message = (
+      "targets[*].index_documents are names such as index.html, without a slash: they hold in every folder."
+    )
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for path in [target.key_prefix, target.path_prefix] : !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))] if target != null]))
-    error_message = "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs, and without . or ..: use include and exclude for globs."
+    condition = (
+      alltrue(flatten([for target in var.targets : [for path in [target.key_prefix, target.path_prefix] :
+      !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))] if target != null]))
+    )
+    error_message = join(" ", [
+      "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs, and without .",
+      "or ..: use include and exclude for globs.",
+    ])
   }
   validation {
-    # A prefix that Cloudflare purges has at most 31 slashes, https://developers.cloudflare.com/cache/how-to/purge-cache/purge_by_prefix/
-    condition     = alltrue([for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 if target != null])
+    # A prefix that Cloudflare purges has at most 31 slashes,
+    # https://developers.cloudflare.com/cache/how-to/purge-cache/purge_by_prefix/
+    condition = (
+      alltrue([for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 if target != null])
+    )
     error_message = "targets[*].path_prefix must be at most 30 folders deep: Cloudflare purges no deeper prefix."
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : target.purge_by != "tag" || length(target.tags) > 0 if target != null])
+    condition = (
+      alltrue([for target in var.targets : target.purge_by != "tag" || length(target.tags) > 0 if target != null])
+    )
     error_message = "A target with purge_by = \"tag\" needs tags: say which, such as [\"{bucket}/{key}\"]."
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : target.purge_by == "tag" || length(target.tags) == 0 if target != null])
+    condition = (
+      alltrue([for target in var.targets : target.purge_by == "tag" || length(target.tags) == 0 if target != null])
+    )
     error_message = "targets[*].tags are for purge_by = \"tag\": set it, or leave them out."
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for tag in target.tags : try(can(regex("^[!-+\\--~]+$", tag)) && length(tag) <= 1024, false)] if target != null]))
-    error_message = "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas: Cloudflare's cache tags are no other."
+    condition = (
+      alltrue(flatten([for target in var.targets : [for tag in target.tags : try(can(regex("^[!-+\\--~]+$", tag))
+      && length(tag) <= 1024, false)] if target != null]))
+    )
+    error_message = join(" ", [
+      "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas: Cloudflare",
+      "accepts no other characters.",
+    ])
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for tag in target.tags : try(!can(regex("[{}]", replace(tag, "/\\{(bucket|key|dir|name|ext)\\}/", ""))), true)] if target != null]))
-    error_message = "targets[*].tags know {bucket}, {key}, {dir}, {name} and {ext}: use no other placeholder and no brace of its own."
+    condition = (
+      alltrue(flatten([for target in var.targets : [for tag in target.tags :
+      try(!can(regex("[{}]", replace(tag, "/\\{(bucket|key|dir|name|ext)\\}/", ""))), true)] if target != null]))
+    )
+    error_message = join(" ", [
+      "targets[*].tags know {bucket}, {key}, {dir}, {name} and {ext}: use no other placeholder and no brace of its",
+      "own.",
+    ])
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : contains(["url", "prefix"], target.purge_by) || length(target.header_variants) == 0 if target != null])
-    error_message = "targets[*].header_variants belong to URLs: leave them out with purge_by = \"tag\", \"host\" or \"everything\", which purge every variant."
+    condition = (
+      alltrue([for target in var.targets : contains(["url", "prefix"], target.purge_by)
+      || length(target.header_variants) == 0 if target != null])
+    )
+    error_message = join(" ", [
+      "targets[*].header_variants belong to URLs: leave them out with purge_by = \"tag\", \"host\" or",
+      "\"everything\", which purge every variant.",
+    ])
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for variant in target.header_variants : try(length(variant) > 0, false)] if target != null]))
-    error_message = "Each targets[*].header_variants must have a header, such as { Origin = \"https://www.example.com\" }: the copy without any is purged anyway."
+    condition = (
+      alltrue(flatten([for target in var.targets : [for variant in target.header_variants :
+      try(length(variant) > 0, false)] if target != null]))
+    )
+    error_message = join(" ", [
+      "Each targets[*].header_variants must have a header, such as { Origin = \"https://www.example.com\" }: the",
+      "copy without any is purged anyway.",
+    ])
   }
 
   validation {
     # A token of https://www.rfc-editor.org/rfc/rfc9110#name-tokens.
-    condition     = alltrue(flatten([for target in var.targets : [for variant in target.header_variants : [for name in try(keys(variant), []) : can(regex("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", name))]] if target != null]))
-    error_message = "A name in targets[*].header_variants is no header's name: write it without spaces and colon, such as Origin."
+    condition = (
+      alltrue(flatten([for target in var.targets : [for variant in target.header_variants :
+      [for name in try(keys(variant), []) : can(regex("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", name))]] if target != null]))
+    )
+    error_message = (
+      "targets[*].header_variants has an invalid header name: write it without spaces and colon, such as Origin."
+    )
   }
 
   validation {
-    condition     = alltrue(flatten([for target in var.targets : [for variant in target.header_variants : [for value in try(values(variant), []) : can(regex("^[!-~]([ -~]*[!-~])?$", value))]] if target != null]))
-    error_message = "Each value in targets[*].header_variants must be printable ASCII, not empty and without spaces around it."
+    condition = (
+      alltrue(flatten([for target in var.targets : [for variant in target.header_variants :
+      [for value in try(values(variant), []) : can(regex("^[!-~]([ -~]*[!-~])?$", value))]] if target != null]))
+    )
+    error_message = (
+      "Each value in targets[*].header_variants must be printable ASCII, not empty and without spaces around it."
+    )
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : target.environment_id == null ? true : can(regex("^[0-9a-zA-Z_-]{1,64}$", target.environment_id)) if target != null])
-    error_message = "targets[*].environment_id must be the id of an environment (1 to 64 letters, digits, hyphens or underscores), not its name."
+    condition = (
+      alltrue([for target in var.targets : target.environment_id == null ? true :
+      can(regex("^[0-9a-zA-Z_-]{1,64}$", target.environment_id)) if target != null])
+    )
+    error_message = join(" ", [
+      "targets[*].environment_id must be the id of an environment (1 to 64 letters, digits, hyphens or underscores),",
+      "not its name.",
+    ])
   }
 }
 
 # ---- Which changes ----
 
 variable "include" {
-  description = "Globs on the decoded key (`*.css`, `img/**`); only keys that match one are purged. Empty means everything."
+  description = <<-EOT
+    Globs on the decoded key (`*.css`, `img/**`); only keys that match one are purged. Empty means everything.
+  EOT
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for glob in var.include : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)])
-    error_message = "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a leading slash (keys have none), one glob per alternative instead of braces."
+    condition = (
+      alltrue([for glob in var.include : try(glob != "" && !startswith(glob, "/")
+      && !can(regex("[{}]", glob)), false)])
+    )
+    error_message = join(" ", [
+      "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a leading slash (keys have",
+      "none), one glob per alternative instead of braces.",
+    ])
   }
 
   validation {
-    condition     = alltrue(flatten([for glob in var.include : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
-    error_message = "An include has a set in brackets that is none, such as [z-a]: write the lower end first, as in [a-z]."
+    condition = (
+      alltrue(flatten([for glob in var.include : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) :
+      can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
+    )
+    error_message = "include contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 }
 
@@ -198,18 +379,31 @@ variable "exclude" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for glob in var.exclude : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)])
-    error_message = "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a leading slash (keys have none), one glob per alternative instead of braces."
+    condition = (
+      alltrue([for glob in var.exclude : try(glob != "" && !startswith(glob, "/")
+      && !can(regex("[{}]", glob)), false)])
+    )
+    error_message = join(" ", [
+      "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a leading slash (keys have",
+      "none), one glob per alternative instead of braces.",
+    ])
   }
 
   validation {
-    condition     = alltrue(flatten([for glob in var.exclude : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
-    error_message = "An exclude has a set in brackets that is none, such as [z-a]: write the lower end first, as in [a-z]."
+    condition = (
+      alltrue(flatten([for glob in var.exclude : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) :
+      can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
+    )
+    error_message = "exclude contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 }
 
 variable "events" {
-  description = "S3 event types that purge. Add `s3:LifecycleExpiration:*` when a lifecycle rule deletes objects that are served. With `event_source = \"eventbridge\"` a type counts with all its subtypes, and `s3:ObjectRemoved:*` includes lifecycle expiry."
+  description = <<-EOT
+    S3 event types that purge. Add `s3:LifecycleExpiration:*` when a lifecycle rule deletes objects that are served.
+    With `event_source = "eventbridge"` a type counts with all its subtypes, and `s3:ObjectRemoved:*` includes
+    lifecycle expiry.
+  EOT
   type        = list(string)
   default     = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
   nullable    = false
@@ -220,23 +414,45 @@ variable "events" {
   }
 
   validation {
-    condition     = alltrue([for event in var.events : can(regex("^s3:(ObjectCreated:(\\*|Put|Post|Copy|CompleteMultipartUpload)|ObjectRemoved:(\\*|Delete|DeleteMarkerCreated)|ObjectRestore:(\\*|Post|Completed|Delete)|LifecycleExpiration:(\\*|Delete|DeleteMarkerCreated)|ObjectTagging:(\\*|Put|Delete)|ObjectAcl:Put|ReducedRedundancyLostObject)$", event))])
-    error_message = "Each events must be an S3 event type with its \"s3:\", such as \"s3:ObjectCreated:*\" or \"s3:ObjectRemoved:Delete\"."
+    condition = length(setsubtract(var.events, concat(["s3:ObjectAcl:Put", "s3:ReducedRedundancyLostObject"], flatten([
+      for kind, types in {
+        ObjectCreated       = ["*", "Put", "Post", "Copy", "CompleteMultipartUpload"]
+        ObjectRemoved       = ["*", "Delete", "DeleteMarkerCreated"]
+        ObjectRestore       = ["*", "Post", "Completed", "Delete"]
+        LifecycleExpiration = ["*", "Delete", "DeleteMarkerCreated"]
+        ObjectTagging       = ["*", "Put", "Delete"]
+      } : [for type in types : "s3:${kind}:${type}"]
+    ])))) == 0
+    error_message = join(" ", [
+      "Each events must be an S3 event type with its \"s3:\", such as \"s3:ObjectCreated:*\" or",
+      "\"s3:ObjectRemoved:Delete\".",
+    ])
   }
 
   validation {
-    condition     = length(distinct(var.events)) == length(var.events) && alltrue([for event in var.events : endswith(event, ":*") || !contains(var.events, "${join(":", slice(split(":", event), 0, 2))}:*")])
+    condition = (
+      length(distinct(var.events)) == length(var.events) && alltrue([for event in var.events : endswith(event, ":*")
+      || !contains(var.events, "${join(":", slice(split(":", event), 0, 2))}:*")])
+    )
     error_message = "events names a type twice: drop the single types that a \"...:*\" already covers."
   }
 
   validation {
-    condition     = var.event_source != "eventbridge" || !contains(var.events, "s3:ReducedRedundancyLostObject")
-    error_message = "EventBridge has no event like \"s3:ReducedRedundancyLostObject\": leave it out of events, or set event_source to \"s3\"."
+    condition = var.event_source != "eventbridge" || !contains(var.events, "s3:ReducedRedundancyLostObject")
+    error_message = join(" ", [
+      "EventBridge has no event like \"s3:ReducedRedundancyLostObject\": leave it out of events, or set event_source",
+      "to \"s3\".",
+    ])
   }
 }
 
 variable "event_source" {
-  description = "Where events come from: `s3`, the bucket's notification, all of which the module then owns; `eventbridge`, a rule, for which the bucket's owner enables EventBridge on it (`aws_s3_bucket_notification` with `eventbridge = true`); `none`, somebody else's notification, see the output `notification`."
+  description = <<-EOT
+    Where events come from: `s3`, the bucket's notification, all of which the module then owns: what else is in it is
+    lost, which an `import` block shows at plan (docs/upgrading.md); `eventbridge`, a rule, for which the bucket's
+    owner enables EventBridge on it (`aws_s3_bucket_notification` with `eventbridge = true`); `none`, somebody else's
+    notification, see the output `notification`.
+  EOT
   type        = string
   default     = "s3"
   nullable    = false
@@ -249,40 +465,99 @@ variable "event_source" {
 
 variable "event_filters" {
   description = <<-EOT
-    Filters of the trigger itself, so that other keys cost nothing; an event passes when any of them fits. S3 takes 100; with `event_source = "eventbridge"` a rule holds 2,048 characters of them, or up to 4,096 where AWS has raised that quota:
-    - `prefix`: (Optional) what the key begins with, as the key is, unencoded.
+    Filters of the trigger itself, so that other keys cost nothing; an event passes when any of them fits. S3 takes
+    100; with `event_source = "eventbridge"` a rule holds 2,048 characters of them, or up to 4,096 where AWS has
+    raised that quota:
+    - `prefix`: (Optional) what the key begins with, as the key is, unencoded, without a leading slash.
     - `suffix`: (Optional) what the key ends with, as the key is, unencoded.
   EOT
   type = list(object({
     prefix = optional(string, "")
     suffix = optional(string, "")
+
+    filter_prefix = optional(any)
+    filter_suffix = optional(any)
   }))
   default  = [{}]
   nullable = false
 
   validation {
-    condition     = length(var.event_filters) > 0 && (length(var.event_filters) <= 100 || var.event_source == "eventbridge")
+    condition = (
+      length(var.event_filters) > 0 && (length(var.event_filters) <= 100 || var.event_source == "eventbridge")
+    )
     error_message = "event_filters must have 1 to 100 entries, as many as S3 takes; [{}] lets every key through."
   }
 
   validation {
-    condition     = alltrue(flatten([for filter in var.event_filters : [for text in try([filter.prefix, filter.suffix], [null]) : try(!strcontains(text, "*"), false)]]))
-    error_message = "event_filters take no wildcards: they are compared letter by letter. Use include and exclude for globs."
+    condition = alltrue(flatten([for filter in var.event_filters : [
+      for wrong, right in local.misspelt.event_filters : filter[wrong] == null
+    ] if filter != null]))
+    error_message = "event_filters[*] has no such attribute: ${join(", ", distinct(flatten([
+      for filter in var.event_filters : [
+        for wrong, right in local.misspelt.event_filters : "instead of ${wrong} did you mean ${right}"
+        if filter[wrong] != null
+      ] if filter != null
+    ])))}?"
+  }
+
+  validation {
+    condition     = !anytrue([for filter in var.event_filters : try(startswith(filter.prefix, "/"), false)])
+    error_message = "event_filters[*].prefix must not begin with a slash: keys have none, so no key would pass."
+  }
+
+  validation {
+    condition = (
+      alltrue(flatten([for filter in var.event_filters : [for text in try([filter.prefix, filter.suffix], [null]) :
+      try(!strcontains(text, "*"), false)]]))
+    )
+    error_message = (
+      "event_filters take no wildcards: they are compared letter by letter. Use include and exclude for globs."
+    )
   }
 
   validation {
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
-    condition = var.event_source == "eventbridge" || alltrue(flatten([for i, a in var.event_filters : [for j, b in var.event_filters :
-      try((startswith(a.prefix, b.prefix) || startswith(b.prefix, a.prefix)) && (endswith(a.suffix, b.suffix) || endswith(b.suffix, a.suffix)), false) ? i == j : true
-    ]]))
-    error_message = "Two event_filters overlap and S3 would refuse them: of any two entries either the prefixes or the suffixes must exclude each other."
+    condition = var.event_source == "eventbridge" || alltrue(flatten([
+      for i, a in var.event_filters : [
+        for j, b in var.event_filters : i == j || !try(
+          (startswith(a.prefix, b.prefix) || startswith(b.prefix, a.prefix))
+          && (endswith(a.suffix, b.suffix) || endswith(b.suffix, a.suffix)),
+          false,
+        )
+      ]
+    ]))
+    error_message = join(" ", [
+      "Two event_filters overlap and S3 would refuse them: of any two entries either the prefixes or the suffixes",
+      "must exclude each other.",
+    ])
+  }
+}
+
+variable "keep_eventbridge" {
+  description = <<-EOT
+    With `event_source = "s3"`: leave the bucket's EventBridge delivery on, which others may need (GuardDuty does). A
+    notification has one switch for it, and without this the module switches it off.
+  EOT
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition = !var.keep_eventbridge || var.event_source == "s3"
+    error_message = (
+      "keep_eventbridge is for event_source = \"s3\": with any other the bucket's notification is not the module's."
+    )
   }
 }
 
 # ---- How it is done ----
 
 variable "delivery" {
-  description = "How events reach the function: `queue`, through the queue, in batches; `direct`, it is invoked with each, up to three times, and what fails goes to the dead-letter queue. Messages sent by hand, second purges and what is moved back from the dead-letter queue come through the queue in both."
+  description = <<-EOT
+    How events reach the function: `queue`, through the queue, in batches; `direct`, it is invoked with each, up to
+    three times, and what fails goes to the dead-letter queue. Messages sent by hand, second purges and what is moved
+    back from the dead-letter queue come through the queue in both.
+  EOT
   type        = string
   default     = "queue"
   nullable    = false
@@ -294,25 +569,40 @@ variable "delivery" {
 }
 
 variable "repurge_after_seconds" {
-  description = "Purges each change once more that much later, for an edge that was still filling itself with the old copy; `0` does not."
+  description = <<-EOT
+    Seconds after which each change is purged a second time, for an edge that was caching the old copy during the
+    first; `0` disables it.
+  EOT
   type        = number
   default     = 0
   nullable    = false
 
   validation {
-    condition     = var.repurge_after_seconds >= 0 && var.repurge_after_seconds <= 900 && floor(var.repurge_after_seconds) == var.repurge_after_seconds
+    condition = (
+      var.repurge_after_seconds >= 0 && var.repurge_after_seconds <= 900
+      && floor(var.repurge_after_seconds) == var.repurge_after_seconds
+    )
     error_message = "repurge_after_seconds must be a whole number from 0 to 900, the longest SQS delays a message."
   }
 }
 
 variable "collapse_above" {
-  description = "More URLs than this of one target in one invocation become one purge of its `path_prefix` on each of its hosts; `null` never does that. An invocation has `queue.batch_size` messages, in a burst up to `queue.drain`, and with `delivery = \"direct\"` one change."
+  description = <<-EOT
+    Above this many URLs per target and invocation, purge its `path_prefix` on each of its hosts instead, or the whole
+    host if it has none; `null` disables it. An invocation has `queue.batch_size` messages, in a burst up to
+    `queue.drain`, and with `delivery = "direct"` one change.
+  EOT
   type        = number
   default     = null
 
   validation {
-    condition     = var.collapse_above == null ? true : var.collapse_above >= 1 && var.collapse_above <= 1000000 && floor(var.collapse_above) == var.collapse_above
-    error_message = "collapse_above must be a whole number from 1 to 1000000; leave it out to purge every URL by itself."
+    condition = (
+      var.collapse_above == null ? true : var.collapse_above >= 1 && var.collapse_above <= 1000000
+      && floor(var.collapse_above) == var.collapse_above
+    )
+    error_message = (
+      "collapse_above must be a whole number from 1 to 1000000; leave it out to purge every URL by itself."
+    )
   }
 }
 
@@ -321,7 +611,8 @@ variable "cloudflare" {
     The Cloudflare account:
     - `plan`: (Optional) plan of the zones; sets how many URLs go into one request (Enterprise 500, else 100).
     - `operation`: (Optional) `purge` removes the copies; `invalidate` marks them stale.
-    - `requests_per_second`: (Optional) budget of purge requests, shared out over `queue.max_concurrency`. With `delivery = "direct"` Lambda runs as many functions as there are events, and each takes its share.
+    - `requests_per_second`: (Optional) budget of purge requests, shared out over `queue.max_concurrency`. With
+      `delivery = "direct"` Lambda runs as many functions as there are events, and each takes its share.
     - `email`: (Optional) set it when the parameter holds a Global API key instead of an API token.
     - `api_url`: (Optional) base URL of the API; https, or http on loopback.
   EOT
@@ -331,9 +622,20 @@ variable "cloudflare" {
     requests_per_second = optional(number, 4)
     email               = optional(string)
     api_url             = optional(string, "https://api.cloudflare.com/client/v4")
+
+    rate         = optional(any)
+    api_base_url = optional(any)
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition = alltrue([for wrong, right in local.misspelt.cloudflare : var.cloudflare[wrong] == null])
+    error_message = "cloudflare has no such attribute: ${join(", ", [
+      for wrong, right in local.misspelt.cloudflare : "instead of ${wrong} did you mean ${right}"
+      if var.cloudflare[wrong] != null
+    ])}?"
+  }
 
   validation {
     condition     = contains(["free", "pro", "business", "enterprise"], var.cloudflare.plan)
@@ -346,21 +648,32 @@ variable "cloudflare" {
   }
 
   validation {
-    condition     = var.cloudflare.requests_per_second > 0 && var.cloudflare.requests_per_second <= 100
-    error_message = "cloudflare.requests_per_second must be above 0 and at most 100; Cloudflare's global limit of 1,200 requests in 5 minutes is 4 per second."
+    condition = var.cloudflare.requests_per_second > 0 && var.cloudflare.requests_per_second <= 100
+    error_message = join(" ", [
+      "cloudflare.requests_per_second must be above 0 and at most 100; Cloudflare's global limit of 1,200 requests",
+      "in 5 minutes is 4 per second.",
+    ])
   }
 
   validation {
-    condition     = var.cloudflare.email == null || can(regex("^[!-?A-~]+@[!-?A-~]+$", var.cloudflare.email))
-    error_message = "cloudflare.email must be the e-mail address of the Global API key's user; leave it out for an API token."
+    condition = var.cloudflare.email == null || can(regex("^[!-?A-~]+@[!-?A-~]+$", var.cloudflare.email))
+    error_message = (
+      "cloudflare.email must be the e-mail address of the Global API key's user; leave it out for an API token."
+    )
   }
 
   validation {
     condition = (
-      can(regex("^(https://[a-zA-Z0-9.-]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,4})?(/[!-\"$->@-~]*)?$", var.cloudflare.api_url))
+      can(regex(
+        "^(https://[a-zA-Z0-9.-]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,4})?(/[!-\"$->@-~]*)?$",
+        var.cloudflare.api_url,
+      ))
       && try(tonumber(regex("^https?://[^/]*:([0-9]+)(?:/|$)", var.cloudflare.api_url)[0]), 443) <= 65535
     )
-    error_message = "cloudflare.api_url must be an https URL (http on loopback only), such as https://api.cloudflare.com/client/v4."
+    error_message = join(" ", [
+      "cloudflare.api_url must be an https URL (http on loopback only), such as",
+      "https://api.cloudflare.com/client/v4.",
+    ])
   }
 }
 
@@ -369,11 +682,15 @@ variable "queue" {
     The queue between bucket and function:
     - `batch_size`: (Optional) messages the function is given at once, at most.
     - `batch_window_seconds`: (Optional) how long to wait for more. With any window a quiet upload can wait 20 seconds.
-    - `max_concurrency`: (Optional) functions at once. Each has its share of every limit: on the Free plan keep to 2 or 3 with a `purge_by` other than `url`, whose 5 requests a minute would otherwise be minutes apart.
-    - `drain`: (Optional) messages a function takes on at most, up to 1,000: given a full batch it receives more by itself, so that a burst needs few requests. `0` turns it off.
-    - `max_receive_count`: (Optional) tries before a message goes to the dead-letter queue; 30 last more than five hours.
+    - `max_concurrency`: (Optional) functions at once. Each has its share of every limit: on the Free plan keep to 2
+      or 3 with a `purge_by` other than `url`, whose 5 requests a minute would otherwise be minutes apart.
+    - `drain`: (Optional) messages a function takes on at most, up to 1,000: given a full batch it receives more by
+      itself, so that a burst needs few requests. `0` turns it off.
+    - `max_receive_count`: (Optional) tries before a message goes to the dead-letter queue; 30 last more than five
+      hours.
     - `retention_seconds`: (Optional) how long a message is kept.
-    - `kms_key_arn`: (Optional) customer key for both queues; S3 (with `event_source = "eventbridge"`, EventBridge) must be allowed to use it. Defaults to SSE-SQS.
+    - `kms_key_arn`: (Optional) customer key for both queues; S3 (with `event_source = "eventbridge"`, EventBridge)
+      must be allowed to use it. Defaults to SSE-SQS.
   EOT
   type = object({
     batch_size           = optional(number, 10)
@@ -383,17 +700,35 @@ variable "queue" {
     max_receive_count    = optional(number, 30)
     retention_seconds    = optional(number, 345600)
     kms_key_arn          = optional(string)
+
+    kms_key_id        = optional(any)
+    kms_master_key_id = optional(any)
+    max_receives      = optional(any)
+    batch_window      = optional(any)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = var.queue.batch_size >= 1 && var.queue.batch_size <= 10000 && floor(var.queue.batch_size) == var.queue.batch_size
+    condition = alltrue([for wrong, right in local.misspelt.queue : var.queue[wrong] == null])
+    error_message = "queue has no such attribute: ${join(", ", [
+      for wrong, right in local.misspelt.queue : "instead of ${wrong} did you mean ${right}" if var.queue[wrong] != null
+    ])}?"
+  }
+
+  validation {
+    condition = (
+      var.queue.batch_size >= 1 && var.queue.batch_size <= 10000
+      && floor(var.queue.batch_size) == var.queue.batch_size
+    )
     error_message = "queue.batch_size must be a whole number from 1 to 10000."
   }
 
   validation {
-    condition     = var.queue.batch_window_seconds >= 0 && var.queue.batch_window_seconds <= 300 && floor(var.queue.batch_window_seconds) == var.queue.batch_window_seconds
+    condition = (
+      var.queue.batch_window_seconds >= 0 && var.queue.batch_window_seconds <= 300
+      && floor(var.queue.batch_window_seconds) == var.queue.batch_window_seconds
+    )
     error_message = "queue.batch_window_seconds must be a whole number from 0 to 300."
   }
 
@@ -403,7 +738,10 @@ variable "queue" {
   }
 
   validation {
-    condition     = var.queue.max_concurrency >= 2 && var.queue.max_concurrency <= 1000 && floor(var.queue.max_concurrency) == var.queue.max_concurrency
+    condition = (
+      var.queue.max_concurrency >= 2 && var.queue.max_concurrency <= 1000
+      && floor(var.queue.max_concurrency) == var.queue.max_concurrency
+    )
     error_message = "queue.max_concurrency must be a whole number from 2 to 1000."
   }
 
@@ -413,37 +751,60 @@ variable "queue" {
   }
 
   validation {
-    condition     = var.queue.max_receive_count >= 5 && var.queue.max_receive_count <= 1000 && floor(var.queue.max_receive_count) == var.queue.max_receive_count
-    error_message = "queue.max_receive_count must be a whole number from 5 to 1000: fewer tries lose messages to a short outage."
+    condition = (
+      var.queue.max_receive_count >= 5 && var.queue.max_receive_count <= 1000
+      && floor(var.queue.max_receive_count) == var.queue.max_receive_count
+    )
+    error_message = (
+      "queue.max_receive_count must be a whole number from 5 to 1000: fewer tries lose messages to a short outage."
+    )
   }
 
   validation {
-    condition     = var.queue.retention_seconds >= 3600 && var.queue.retention_seconds <= 1209600 && floor(var.queue.retention_seconds) == var.queue.retention_seconds
+    condition = (
+      var.queue.retention_seconds >= 3600 && var.queue.retention_seconds <= 1209600
+      && floor(var.queue.retention_seconds) == var.queue.retention_seconds
+    )
     error_message = "queue.retention_seconds must be a whole number from 3600 (an hour) to 1209600 (14 days)."
   }
 
   validation {
     # SQS deletes what expires, without a word: every message must have had its last try before.
-    condition     = var.queue.retention_seconds >= var.queue.max_receive_count * max(960, 6 * var.lambda.timeout + var.queue.batch_window_seconds)
-    error_message = "queue.retention_seconds is shorter than queue.max_receive_count tries can last (16 minutes each, or the queue's visibility timeout), and what expires is lost: raise the first or lower the second."
+    condition = (
+      var.queue.retention_seconds >= var.queue.max_receive_count * max(960,
+      6 * var.lambda.timeout + var.queue.batch_window_seconds)
+    )
+    error_message = join(" ", [
+      "queue.retention_seconds is shorter than queue.max_receive_count tries can last (16 minutes each, or the",
+      "queue's visibility timeout), and what expires is lost: raise the first or lower the second.",
+    ])
   }
 
   validation {
     # Each function has its share of the budget, and with too small a one it ends before its turn comes.
-    condition     = var.cloudflare.requests_per_second / var.queue.max_concurrency * var.lambda.timeout >= 5
-    error_message = "queue.max_concurrency leaves each function fewer than 5 requests in lambda.timeout: lower it, or raise cloudflare.requests_per_second or lambda.timeout."
+    condition = var.cloudflare.requests_per_second / var.queue.max_concurrency * var.lambda.timeout >= 5
+    error_message = join(" ", [
+      "queue.max_concurrency leaves each function fewer than 5 requests in lambda.timeout: lower it, or raise",
+      "cloudflare.requests_per_second or lambda.timeout.",
+    ])
   }
 
   validation {
-    condition     = var.queue.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.queue.kms_key_arn))
-    error_message = "queue.kms_key_arn must be the ARN of a customer managed key (arn:...:key/...); S3 cannot use an alias or alias/aws/sqs."
+    condition = (
+      var.queue.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$",
+      var.queue.kms_key_arn))
+    )
+    error_message = join(" ", [
+      "queue.kms_key_arn must be the ARN of a customer managed key (arn:...:key/...); S3 cannot use an alias or",
+      "alias/aws/sqs.",
+    ])
   }
 }
 
 variable "lambda" {
   description = <<-EOT
     The function:
-    - `runtime`: (Optional) Python runtime, `python3.11` to `python3.14`, the last with an AWS provider that knows it.
+    - `runtime`: (Optional) Python runtime, `python3.11` or later, as far as the AWS provider knows it.
     - `architecture`: (Optional) `arm64` or `x86_64`.
     - `memory_size`: (Optional) MB; CPU grows with it.
     - `timeout`: (Optional) seconds.
@@ -452,9 +813,15 @@ variable "lambda" {
     - `log_kms_key_arn`: (Optional) customer key for the log group; CloudWatch Logs must be allowed to use it.
     - `tracing`: (Optional) X-Ray: `Active`, or `PassThrough`, which follows the caller.
     - `vpc`: (Optional) `subnet_ids` and `security_group_ids`; from there Cloudflare, SSM and SQS must be in reach.
-    - `package`: (Optional) another zip instead of the committed one, with the same handler: `filename`, or `s3_bucket` and `s3_key` with an optional `s3_object_version`; `source_code_hash` (base64 of its SHA-256) says when it changed, and defaults to that of `filename`.
+      `ipv6_allowed_for_dual_stack` lets it use IPv6 where its subnets have it.
+    - `code_signing_config_arn`: (Optional) code signing configuration; the committed zip is not signed, so it needs a
+      `package` that is.
+    - `package`: (Optional) another zip instead of the committed one, with the same handler: `filename`, or
+      `s3_bucket` and `s3_key` with an optional `s3_object_version`; `source_code_hash` (base64 of its SHA-256) says
+      when it changed, and defaults to that of `filename`.
   EOT
   type = object({
+    # Not 3.14: no provider of major version 5 knows it.
     runtime            = optional(string, "python3.13")
     architecture       = optional(string, "arm64")
     memory_size        = optional(number, 512)
@@ -464,9 +831,11 @@ variable "lambda" {
     log_kms_key_arn    = optional(string)
     tracing            = optional(string, "PassThrough")
     vpc = optional(object({
-      subnet_ids         = list(string)
-      security_group_ids = list(string)
+      subnet_ids                  = list(string)
+      security_group_ids          = list(string)
+      ipv6_allowed_for_dual_stack = optional(bool, false)
     }))
+    code_signing_config_arn = optional(string)
     package = optional(object({
       filename          = optional(string)
       s3_bucket         = optional(string)
@@ -474,13 +843,37 @@ variable "lambda" {
       s3_object_version = optional(string)
       source_code_hash  = optional(string)
     }))
+
+    memory                = optional(any)
+    timeout_seconds       = optional(any)
+    retention_days        = optional(any)
+    log_retention_in_days = optional(any)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.lambda.runtime)
-    error_message = "lambda.runtime must be python3.11, python3.12, python3.13 or python3.14."
+    condition = alltrue([for wrong, right in local.misspelt.lambda : var.lambda[wrong] == null])
+    error_message = "lambda has no such attribute: ${join(", ", [
+      for wrong, right in local.misspelt.lambda : "instead of ${wrong} did you mean ${right}"
+      if var.lambda[wrong] != null
+    ])}?"
+  }
+
+  validation {
+    condition     = can(regex("^python3[.](1[1-9]|[2-9][0-9])$", var.lambda.runtime))
+    error_message = "lambda.runtime must be python3.11 or later."
+  }
+
+  validation {
+    condition = var.lambda.code_signing_config_arn == null || can(
+      regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17}$",
+      var.lambda.code_signing_config_arn)
+    )
+    error_message = join(" ", [
+      "lambda.code_signing_config_arn must be the ARN of a code signing configuration",
+      "(arn:...:code-signing-config:csc-...).",
+    ])
   }
 
   validation {
@@ -489,13 +882,21 @@ variable "lambda" {
   }
 
   validation {
-    condition     = var.lambda.memory_size >= 128 && var.lambda.memory_size <= 10240 && floor(var.lambda.memory_size) == var.lambda.memory_size
-    error_message = "lambda.memory_size must be a whole number of MB from 128 to 10240."
+    condition = (
+      var.lambda.memory_size >= 128 && var.lambda.memory_size <= 32768
+      && floor(var.lambda.memory_size) == var.lambda.memory_size
+    )
+    error_message = "lambda.memory_size must be a whole number of MB from 128 to 32768."
   }
 
   validation {
-    condition     = var.lambda.timeout >= 15 && var.lambda.timeout <= 900 && floor(var.lambda.timeout) == var.lambda.timeout
-    error_message = "lambda.timeout must be a whole number of seconds from 15 to 900: less leaves no time to try again and to give messages back."
+    condition = (
+      var.lambda.timeout >= 15 && var.lambda.timeout <= 5400 && floor(var.lambda.timeout) == var.lambda.timeout
+    )
+    error_message = join(" ", [
+      "lambda.timeout must be a whole number of seconds from 15 to 5400: less leaves no time to try again and to give",
+      "messages back.",
+    ])
   }
 
   validation {
@@ -504,12 +905,21 @@ variable "lambda" {
   }
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.lambda.log_retention_days)
-    error_message = "lambda.log_retention_days must be one of CloudWatch's: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+    condition = (
+      contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
+      3653], var.lambda.log_retention_days)
+    )
+    error_message = join(" ", [
+      "lambda.log_retention_days must be one of CloudWatch's: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400,",
+      "545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653.",
+    ])
   }
 
   validation {
-    condition     = var.lambda.log_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.lambda.log_kms_key_arn))
+    condition = (
+      var.lambda.log_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$",
+      var.lambda.log_kms_key_arn))
+    )
     error_message = "lambda.log_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...)."
   }
 
@@ -519,8 +929,14 @@ variable "lambda" {
   }
 
   validation {
-    condition     = var.lambda.vpc == null ? true : try(length(var.lambda.vpc.subnet_ids) > 0 && length(var.lambda.vpc.security_group_ids) > 0, false)
-    error_message = "lambda.vpc needs at least one of subnet_ids and one of security_group_ids; leave it out to run outside of any VPC."
+    condition = (
+      var.lambda.vpc == null ? true : try(length(var.lambda.vpc.subnet_ids) > 0
+      && length(var.lambda.vpc.security_group_ids) > 0, false)
+    )
+    error_message = join(" ", [
+      "lambda.vpc needs at least one of subnet_ids and one of security_group_ids; leave it out to run outside of any",
+      "VPC.",
+    ])
   }
 
   validation {
@@ -529,8 +945,10 @@ variable "lambda" {
   }
 
   validation {
-    condition     = alltrue(try([for id in var.lambda.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))], []))
-    error_message = "Each lambda.vpc.security_group_ids must be the id of a security group (sg-...), not its ARN or name."
+    condition = alltrue(try([for id in var.lambda.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))], []))
+    error_message = (
+      "Each lambda.vpc.security_group_ids must be the id of a security group (sg-...), not its ARN or name."
+    )
   }
 
   validation {
@@ -542,33 +960,65 @@ variable "lambda" {
   }
 
   validation {
-    condition     = var.lambda.package == null ? true : var.lambda.package.s3_object_version == null || var.lambda.package.s3_bucket != null
-    error_message = "lambda.package.s3_object_version is for a package in S3: give s3_bucket and s3_key with it, or leave it out."
+    condition = (
+      var.lambda.package == null ? true : var.lambda.package.s3_object_version == null
+      || var.lambda.package.s3_bucket != null
+    )
+    error_message = (
+      "lambda.package.s3_object_version is for a package in S3: give s3_bucket and s3_key with it, or leave it out."
+    )
   }
 
   validation {
     # AWS answers in base64: any other notation would be a change in every plan.
-    condition     = try(var.lambda.package.source_code_hash, null) == null ? true : can(regex("^[A-Za-z0-9+/]{43}=$", var.lambda.package.source_code_hash))
-    error_message = "lambda.package.source_code_hash must be the SHA-256 in base64, as filebase64sha256 and output_base64sha256 give it, not in hex."
+    condition = (
+      try(var.lambda.package.source_code_hash, null) == null ? true
+      : can(regex("^[A-Za-z0-9+/]{43}=$", var.lambda.package.source_code_hash))
+    )
+    error_message = join(" ", [
+      "lambda.package.source_code_hash must be the SHA-256 in base64, as filebase64sha256 and output_base64sha256",
+      "give it, not in hex.",
+    ])
   }
 }
 
 variable "role" {
   description = <<-EOT
     The function's role:
-    - `create`: (Optional) whether the module creates it. Defaults to whether `arn` is left out; `false` is needed with the `arn` of a role made in the same apply.
-    - `arn`: (Optional) bring your own, allowed what the output `role_policy_json` says; the module then creates nothing in IAM.
+    - `create`: (Optional) whether the module creates it. Defaults to whether `arn` is left out; `false` is needed
+      with the `arn` of a role made in the same apply.
+    - `arn`: (Optional) bring your own, allowed what the output `role_policy_json` says; the module then creates
+      nothing in IAM.
+    - `name`: (Optional) name of the role that is created, for the same `name` in two Regions: roles are global.
+      Defaults to `name`.
     - `path`: (Optional) path of the role that is created.
     - `permissions_boundary`: (Optional) ARN of the policy that bounds it.
   EOT
   type = object({
     create               = optional(bool)
     arn                  = optional(string)
+    name                 = optional(string)
     path                 = optional(string, "/")
     permissions_boundary = optional(string)
+
+    permission_boundary      = optional(any)
+    permissions_boundary_arn = optional(any)
+    role_arn                 = optional(any)
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition = alltrue([for wrong, right in local.misspelt.role : var.role[wrong] == null])
+    error_message = "role has no such attribute: ${join(", ", [
+      for wrong, right in local.misspelt.role : "instead of ${wrong} did you mean ${right}" if var.role[wrong] != null
+    ])}?"
+  }
+
+  validation {
+    condition     = var.role.name == null || can(regex("^[a-zA-Z0-9_+=,.@-]{1,64}$", var.role.name))
+    error_message = "role.name must be 1 to 64 letters, digits or any of _+=,.@-, as IAM takes it."
+  }
 
   validation {
     condition     = var.role.arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.role.arn))
@@ -577,12 +1027,12 @@ variable "role" {
 
   validation {
     condition     = var.role.create == true ? var.role.arn == null : true
-    error_message = "role.create = true makes a role and role.arn brings one: leave one of them out."
+    error_message = "role.create = true creates a role, and role.arn names an existing one: leave one of them out."
   }
 
   validation {
     condition     = var.role.create == false ? var.role.arn != null : true
-    error_message = "role.create = false needs the role.arn of the role the function shall have."
+    error_message = "role.create = false needs role.arn, the ARN of the function's execution role."
   }
 
   validation {
@@ -591,23 +1041,37 @@ variable "role" {
   }
 
   validation {
-    condition     = var.role.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.role.permissions_boundary))
+    condition = (
+      var.role.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$",
+      var.role.permissions_boundary))
+    )
     error_message = "role.permissions_boundary must be the ARN of a policy (arn:aws:iam::123456789012:policy/...)."
   }
 
   validation {
-    condition     = (var.role.create != null ? var.role.create : var.role.arn == null) || (var.role.path == "/" && var.role.permissions_boundary == null)
-    error_message = "role.path and role.permissions_boundary are for the role that the module creates: leave them out with role.arn."
+    condition = (var.role.create != null ? var.role.create : var.role.arn == null) || (
+      var.role.path == "/" && var.role.permissions_boundary == null && var.role.name == null
+    )
+    error_message = join(" ", [
+      "role.name, role.path and role.permissions_boundary are for the role that the module creates: leave them out",
+      "with role.arn.",
+    ])
   }
 }
 
 variable "api_token_kms_key_arn" {
-  description = "ARN of the customer managed key that encrypts the parameter; adds `kms:Decrypt` for that parameter alone. Not needed with `alias/aws/ssm`."
+  description = <<-EOT
+    ARN of the customer managed key that encrypts the parameter or the secret; adds `kms:Decrypt` for that one alone.
+    Not needed with `alias/aws/ssm`.
+  EOT
   type        = string
   default     = null
 
   validation {
-    condition     = var.api_token_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.api_token_kms_key_arn))
+    condition = (
+      var.api_token_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$",
+      var.api_token_kms_key_arn))
+    )
     error_message = "api_token_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...), not an alias."
   }
 }
@@ -618,7 +1082,9 @@ variable "alarms" {
   description = <<-EOT
     CloudWatch alarms:
     - `enabled`: (Optional) create them.
+    - `disabled`: (Optional) alarms that are not created, by their keys in the output `alarm_arns`.
     - `actions`: (Optional) ARNs told when one goes off, usually an SNS topic.
+    - `actions_by_alarm`: (Optional) other ARNs for some alarms, by the same keys: `{ dead_letters = [arn] }`.
     - `ok_actions`: (Optional) ARNs told when it is over.
     - `oldest_message_seconds`: (Optional) a message that waits longer is an alarm.
     - `lag_milliseconds`: (Optional) a purge that comes later after its change is an alarm.
@@ -627,37 +1093,75 @@ variable "alarms" {
     enabled                = optional(bool, true)
     actions                = optional(list(string), [])
     ok_actions             = optional(list(string), [])
+    disabled               = optional(list(string), [])
+    actions_by_alarm       = optional(map(list(string)), {})
     oldest_message_seconds = optional(number, 900)
     lag_milliseconds       = optional(number, 60000)
+
+    alarm_actions = optional(any)
+    action        = optional(any)
+    ok_action     = optional(any)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = alltrue([for arn in concat(var.alarms.actions, var.alarms.ok_actions) : can(regex("^arn:[a-z-]+:.+$", arn))])
-    error_message = "alarms.actions and alarms.ok_actions must be ARNs, such as that of an SNS topic."
+    condition = alltrue([for wrong, right in local.misspelt.alarms : var.alarms[wrong] == null])
+    error_message = "alarms has no such attribute: ${join(", ", [
+      for wrong, right in local.misspelt.alarms : "instead of ${wrong} did you mean ${right}"
+      if var.alarms[wrong] != null
+    ])}?"
   }
 
   validation {
-    condition     = length(var.alarms.actions) <= 5 && length(var.alarms.ok_actions) <= 5
-    error_message = "alarms.actions and alarms.ok_actions hold at most 5 ARNs each: CloudWatch takes no more."
+    condition = alltrue([
+      for arn in flatten([var.alarms.actions, var.alarms.ok_actions, try(values(var.alarms.actions_by_alarm), [])]) :
+      can(regex("^arn:[a-z-]+:.+$", arn))
+    ])
+    error_message = "alarms.actions, ok_actions and actions_by_alarm must be ARNs, such as that of an SNS topic."
   }
 
   validation {
-    condition     = var.alarms.oldest_message_seconds >= 60 && var.alarms.lag_milliseconds >= 1000
-    error_message = "alarms.oldest_message_seconds must be at least 60 and alarms.lag_milliseconds at least 1000: anything tighter rings on a normal day."
+    condition = alltrue([
+      for arns in concat([var.alarms.actions, var.alarms.ok_actions], try(values(var.alarms.actions_by_alarm), [])) :
+      try(length(arns) <= 5, false)
+    ])
+    error_message = (
+      "alarms.actions, ok_actions and actions_by_alarm hold at most 5 ARNs each: CloudWatch takes no more."
+    )
+  }
+
+  validation {
+    condition = length(setsubtract(
+      concat(try(keys(var.alarms.actions_by_alarm), []), var.alarms.disabled),
+      ["dead_letters", "oldest_message", "errors", "throttles", "misconfigured", "undelivered", "lag"],
+    )) == 0
+    error_message = join(" ", [
+      "alarms.disabled and the keys of alarms.actions_by_alarm must be dead_letters, oldest_message, errors,",
+      "throttles, misconfigured, undelivered or lag.",
+    ])
+  }
+
+  validation {
+    condition = var.alarms.oldest_message_seconds >= 60 && var.alarms.lag_milliseconds >= 1000
+    error_message = join(" ", [
+      "alarms.oldest_message_seconds must be at least 60 and alarms.lag_milliseconds at least 1000: anything tighter",
+      "causes false alarms.",
+    ])
   }
 }
 
 variable "dashboard" {
-  description = "Create a CloudWatch dashboard, and saved queries of the log: was this key purged, why is this one parked."
+  description = <<-EOT
+    Create a CloudWatch dashboard, and saved queries of the log: was this key purged, why is this one parked.
+  EOT
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "tags" {
-  description = "Tags on everything that takes tags."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -61,7 +61,9 @@ run "the_module_owns_the_notification_and_only_the_bucket_sends" {
   }
 
   assert {
-    condition     = [for queue in aws_s3_bucket_notification.this[0].queue : queue.id] == ["site-0"]
+    condition = !aws_s3_bucket_notification.this[0].eventbridge && (
+      [for queue in aws_s3_bucket_notification.this[0].queue : queue.id] == ["site-0"]
+    )
     error_message = "The notification does not send to the queue alone."
   }
 
@@ -130,6 +132,19 @@ run "somebody_elses_notification_sends_to_the_queue" {
       "BucketSendsEvents", "DenyWithoutTls"
     ]
     error_message = "The bucket may not send what somebody else's notification lets it."
+  }
+}
+
+run "the_buckets_eventbridge_delivery_stays_on_when_somebody_else_needs_it" {
+  command = plan
+
+  variables {
+    keep_eventbridge = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.this[0].eventbridge && output.notification.eventbridge
+    error_message = "What others hear of through EventBridge is switched off."
   }
 }
 
@@ -221,8 +236,9 @@ run "filters_go_to_s3_encoded_as_it_compares" {
 
   variables {
     event_filters = [
+      { prefix = "~user/" },
       { prefix = "ünï+(1)/" },
-      { prefix = "plain/a-b_c.d~e/" },
+      { prefix = "plain/a-b_c.d/" },
       { prefix = "x=1/red flowers/", suffix = ".css" },
     ]
   }
@@ -233,8 +249,9 @@ run "filters_go_to_s3_encoded_as_it_compares" {
       ]] == [
       for prefix, suffix in {
         "x%3D1/red+flowers/"       = ".css"
+        "%7Euser/"                 = "none"
         "%C3%BCn%C3%AF%2B%281%29/" = "none"
-        "plain/a-b_c.d~e/"         = "none"
+        "plain/a-b_c.d/"           = "none"
       } : [prefix, suffix, "arn:aws:sqs:eu-west-1:123456789012:site", "s3:ObjectCreated:*,s3:ObjectRemoved:*"]
     ]
     error_message = "A filter is not encoded as S3 wants it, or does not send to the queue."
@@ -270,6 +287,11 @@ run "a_rule_sends_to_the_queue" {
       && aws_cloudwatch_event_target.this[0].dead_letter_config[0].arn == "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
     )
     error_message = "The rule does not send to the queue, or what it cannot deliver is dropped."
+  }
+
+  assert {
+    condition     = output.event_rule_arn == "arn:aws:events:eu-west-1:123456789012:rule/site"
+    error_message = "The output is not the rule's ARN."
   }
 
   assert {

@@ -129,6 +129,25 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
   }
 
   assert {
+    condition = {
+      queue   = output.queue_name
+      dlq     = output.dlq_name
+      log     = output.log_group_arn
+      invoke  = output.invoke_arn
+      mapping = output.event_source_mapping_uuid
+      rule    = output.event_rule_arn == null
+      } == {
+      queue   = "site"
+      dlq     = "site-dlq"
+      log     = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/site"
+      invoke  = aws_lambda_function.this.invoke_arn
+      mapping = aws_lambda_event_source_mapping.this.uuid
+      rule    = true
+    }
+    error_message = "An output is about something else."
+  }
+
+  assert {
     condition     = aws_sqs_queue.this.visibility_timeout_seconds == 360
     error_message = "The visibility timeout must be six times the function's."
   }
@@ -294,6 +313,11 @@ run "a_file_that_is_made_later_has_the_hash_that_is_given" {
     )
     error_message = "The function does not have the hash that was given."
   }
+
+  assert {
+    condition     = jsondecode(output.config_json).targets[0].hosts == ["www.example.com"]
+    error_message = "What the function is told is not known at plan."
+  }
 }
 
 run "another_package_is_taken_from_s3_and_needs_no_hash" {
@@ -324,15 +348,44 @@ run "a_file_that_is_not_there_is_refused_without_its_hash" {
   expect_failures = [aws_lambda_function.this]
 }
 
-# 1,000 characters of four bytes. A template, since OpenTofu 1.10 takes no functions here.
-run "a_configuration_above_four_kilobytes_is_refused_as_bytes_are_counted" {
+run "a_bucket_whose_name_is_no_hostname_needs_hosts" {
   command = plan
 
   variables {
-    include = [
-      for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] :
-      "%{for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}😀😀😀😀😀😀😀😀😀😀%{endfor}"
-    ]
+    bucket = "my-assets"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_large_configuration_is_compressed" {
+  command = apply
+
+  variables {
+    include = [for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] : "%{for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}😀😀😀😀😀%{endfor}"]
+    exclude = [for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] : "%{for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}😀😀😀😀😀%{endfor}"]
+  }
+
+  assert {
+    condition = (startswith(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG, "H4sI")
+      && length(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG) < 4096 - length("CF_PURGE_CONFIG")
+    )
+    error_message = "The configuration is larger than Lambda takes, or not compressed with gzip."
+  }
+}
+
+# Digits that do not compress. Without functions, which OpenTofu 1.10 does not take here.
+run "a_configuration_above_four_kilobytes_when_compressed_is_refused" {
+  command = plan
+
+  variables {
+    targets = [for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19] : {
+      zone_id = "0123456789abcdef0123456789abcdef"
+      hosts = [
+        for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] :
+        "%{for c in [0, 1, 2, 3, 4, 5, 6, 7]}${(a * 9176 + b * 1009 + c * 7919) * (a + b * 31 + c) % 999983}%{endfor}.a"
+      ]
+    }]
   }
 
   expect_failures = [aws_lambda_function.this]

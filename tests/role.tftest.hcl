@@ -119,9 +119,14 @@ run "every_mode_adds_its_own_statements_and_no_others" {
     }
     repurge_after_seconds = 60
     lambda = {
-      tracing         = "Active"
-      vpc             = { subnet_ids = ["subnet-01234567", "subnet-89abcdef"], security_group_ids = ["sg-01234567"] }
-      log_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+      tracing = "Active"
+      vpc = {
+        subnet_ids                  = ["subnet-01234567", "subnet-89abcdef"]
+        security_group_ids          = ["sg-01234567"]
+        ipv6_allowed_for_dual_stack = true
+      }
+      code_signing_config_arn = "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+      log_kms_key_arn         = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     }
   }
 
@@ -234,8 +239,10 @@ run "every_mode_adds_its_own_statements_and_no_others" {
     condition = (aws_lambda_function.this.tracing_config[0].mode == "Active"
       && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-01234567", "subnet-89abcdef"])
       && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-01234567"])
+      && aws_lambda_function.this.vpc_config[0].ipv6_allowed_for_dual_stack
+      && endswith(aws_lambda_function.this.code_signing_config_arn, ":csc-0123456789abcdef0")
     )
-    error_message = "The function does not trace, or is in other subnets or security groups."
+    error_message = "The function does not trace, is not signed, or is in other subnets or security groups."
   }
 }
 
@@ -244,7 +251,11 @@ run "a_parameter_is_named_without_its_slash" {
 
   variables {
     api_token_parameter = "cloudflare-token"
-    role                = { path = "/service/", permissions_boundary = "arn:aws:iam::123456789012:policy/bound" }
+    role = {
+      name                 = "site-eu-west-1"
+      path                 = "/service/"
+      permissions_boundary = "arn:aws:iam::123456789012:policy/bound"
+    }
   }
 
   assert {
@@ -255,7 +266,8 @@ run "a_parameter_is_named_without_its_slash" {
   }
 
   assert {
-    condition = (aws_iam_role.this[0].path == "/service/"
+    condition = (aws_iam_role.this[0].name == "site-eu-west-1"
+      && aws_iam_role.this[0].path == "/service/"
       && aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::123456789012:policy/bound"
     )
     error_message = "The role is not where or as bounded as asked."
@@ -278,6 +290,45 @@ run "a_parameter_may_be_in_another_region" {
       }
     )
     error_message = "The role may read another parameter, or use the key for another."
+  }
+}
+
+run "a_parameter_may_be_a_secret_of_secrets_manager" {
+  command = apply
+
+  variables {
+    api_token_parameter   = "/aws/reference/secretsmanager/token"
+    api_token_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  }
+
+  assert {
+    condition = slice(jsondecode(output.role_policy_json).Statement, 3, 6) == [
+      {
+        Sid      = "ReadApiToken"
+        Effect   = "Allow"
+        Action   = ["ssm:GetParameter"]
+        Resource = "arn:aws:ssm:eu-west-1:123456789012:parameter/aws/reference/secretsmanager/token"
+      },
+      {
+        Sid      = "ReadApiTokenSecret"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
+        Resource = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token-??????"
+      },
+      {
+        Sid      = "DecryptApiToken"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+        Condition = {
+          StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" }
+          StringLike = {
+            "kms:EncryptionContext:SecretARN" = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token-??????"
+          }
+        }
+      },
+    ]
+    error_message = "The role may not read the secret, or may read another."
   }
 }
 

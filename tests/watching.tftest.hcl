@@ -49,19 +49,23 @@ run "every_alarm_tells_somebody_and_none_is_on_a_dashboard_unasked" {
     alarms = {
       actions    = ["arn:aws:sns:eu-west-1:123456789012:on-call"]
       ok_actions = ["arn:aws:sns:eu-west-1:123456789012:calm"]
+      disabled   = ["throttles"]
+      actions_by_alarm = {
+        lag = ["arn:aws:sns:eu-west-1:123456789012:chat"]
+      }
     }
   }
 
   assert {
     condition = keys(output.alarm_arns) == [
-      "dead_letters", "errors", "lag", "misconfigured", "oldest_message", "throttles"
+      "dead_letters", "errors", "lag", "misconfigured", "oldest_message"
     ]
-    error_message = "An alarm is missing."
+    error_message = "An alarm is missing, or one that is not wanted is there."
   }
 
   assert {
-    condition = alltrue([for alarm in aws_cloudwatch_metric_alarm.this :
-      alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"])
+    condition = alltrue([for kind, alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:${kind == "lag" ? "chat" : "on-call"}"])
       && alarm.ok_actions == toset(["arn:aws:sns:eu-west-1:123456789012:calm"])
       && alarm.treat_missing_data == "notBreaching"
     ])

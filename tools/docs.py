@@ -30,7 +30,7 @@ class Item:
         """The description's lines; the first is the sentence, the others its attributes."""
         heredoc, line = _HEREDOC.search(self.body), _LINE.search(self.body)
         if heredoc:
-            return [text.strip() for text in heredoc[1].splitlines()]
+            return re.sub(r"\n +(?=[^ -])", " ", heredoc[1].strip()).replace("\n    - ", "\n- ").splitlines()
         if line:
             return [line[1].replace('\\"', '"')]
         raise SystemExit(f"{self.name} has no description: give it one.")

@@ -11,9 +11,18 @@ resource "aws_iam_policy" "boundary" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid      = "ServicesOfAPurge"
-      Effect   = "Allow"
-      Action   = ["ec2:*NetworkInterface*", "ec2:*PrivateIpAddresses", "ec2:DescribeSubnets", "kms:*", "logs:*", "sqs:*", "ssm:GetParameter", "xray:Put*"]
+      Sid    = "ServicesOfAPurge"
+      Effect = "Allow"
+      Action = [
+        "ec2:*NetworkInterface*",
+        "ec2:*PrivateIpAddresses",
+        "ec2:DescribeSubnets",
+        "kms:*",
+        "logs:*",
+        "sqs:*",
+        "ssm:GetParameter",
+        "xray:Put*",
+      ]
       Resource = "*"
     }]
   })

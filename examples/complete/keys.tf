@@ -1,6 +1,6 @@
 # ---- The key of messages and logs ----
 
-# With a customer key on the queue S3 must be allowed to use it. Without the second statement S3 refuses the notification:
+# A customer key on the queue must let S3 use it. Without the second statement S3 refuses the notification:
 # "Unable to validate the following destination configurations". The alias alias/aws/sqs cannot be allowed to it.
 resource "aws_kms_key" "messages_and_logs" {
   description         = "Object changes and log of corporate-purge"
@@ -34,7 +34,9 @@ resource "aws_kms_key" "messages_and_logs" {
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"]
         Resource  = "*"
         Condition = {
-          ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:${var.region}:${var.account_id}:log-group:/aws/lambda/corporate-purge" }
+          ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = join(":", [
+            "arn:aws:logs:${var.region}:${var.account_id}", "log-group:/aws/lambda/corporate-purge",
+          ]) }
         }
       },
     ]

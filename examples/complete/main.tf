@@ -51,7 +51,7 @@ module "cf_purge" {
 }
 
 resource "aws_sns_topic" "on_call" {
-  #checkov:skip=CKV_AWS_26:alarms cannot publish to a topic with AWS's key; with a customer key its policy must let CloudWatch in
+  #checkov:skip=CKV_AWS_26:alarms cannot publish to a topic with AWS's key; a customer key must allow CloudWatch
 
   name = "website-on-call"
 }

@@ -47,7 +47,10 @@ variable "cloudflare_api_url" {
 }
 
 variable "vpc" {
-  description = "Subnets and security groups of the function. They need a way to the internet, and to SSM and SQS. None: outside of any VPC."
+  description = <<-EOT
+    Subnets and security groups of the function. They need a way to the internet, and to SSM and SQS. None: outside of
+    any VPC.
+  EOT
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)

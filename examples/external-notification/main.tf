@@ -35,7 +35,8 @@ module "cf_purge" {
 resource "aws_s3_bucket_notification" "shop" {
   bucket = "shop.example.com"
 
-  # What the module asks for. No depends_on: the output waits for the queue's policy.
+  # What the module asks for. No depends_on: the output waits for the queue's policy. (With the notification module of
+  # terraform-aws-modules: create_sqs_policy = false, or its policy of the queue and this module's replace each other.)
   dynamic "queue" {
     for_each = module.cf_purge.notification.queue
 

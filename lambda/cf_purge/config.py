@@ -133,7 +133,18 @@ def load(environ: Mapping[str, str]) -> Config:
     Raises:
         Misconfigured: one sentence that names the field.
     """
-    return _from_document(environ[VARIABLE]) if environ.get(VARIABLE) else _from_variables(environ)
+    document = environ.get(VARIABLE)
+    if not document:
+        return _from_variables(environ)
+    if not document.startswith("{"):  # the module compresses a document that is larger than an environment may be
+        import base64
+        import gzip
+
+        try:
+            document = gzip.decompress(base64.b64decode(document)).decode()
+        except (ValueError, OSError, EOFError):
+            raise Misconfigured(f"{VARIABLE} is not JSON: let the module write it.") from None
+    return _from_document(document)
 
 
 def _from_document(text: str) -> Config:

@@ -10,6 +10,7 @@ import pytest
 from tools.problems import ROOT
 
 VARIABLES = (ROOT / "variables.tf").read_text()
+EVENTS = VARIABLES[VARIABLES.index("condition = length(setsubtract(var.events") : VARIABLES.index("} : [for type in")]
 
 
 def names(service: str, shape: str) -> set[str]:
@@ -18,13 +19,12 @@ def names(service: str, shape: str) -> set[str]:
 
 
 def test_the_variable_takes_every_event_of_the_kinds_it_takes_and_no_other() -> None:
-    (pattern,) = re.findall(r'can\(regex\("\^s3:\((.+?)\)\$", event\)\)', VARIABLES)
-    taken = {
+    taken = set(re.findall(r'"(s3:[A-Z]\w+(?::\w+)?)"', EVENTS))
+    taken |= {
         f"s3:{kind}:{name}"
-        for kind, several, one in re.findall(r"(\w+)(?::\(([^)]*)\)|:(\w+))?(?:\||$)", pattern)
-        for name in (several or one).replace("\\", "").split("|")
+        for kind, types in re.findall(r"^ +([A-Z]\w+) += \[(.+)\]$", EVENTS, re.MULTILINE)
+        for name in re.findall(r'"([^"]+)"', types)
     }
-    taken = {event.removesuffix(":") for event in taken}  # a kind without types
     kinds = {event.split(":")[1] for event in taken}
     assert {"ObjectCreated", "ObjectRemoved", "LifecycleExpiration", "ReducedRedundancyLostObject"} <= kinds
     assert taken == {event for event in names("s3", "Event") if event.split(":")[1] in kinds}
@@ -32,14 +32,20 @@ def test_the_variable_takes_every_event_of_the_kinds_it_takes_and_no_other() -> 
 
 def test_eventbridge_has_a_name_for_every_kind_but_the_one_that_is_refused() -> None:
     (types,) = re.findall(r"detail_types = \{\n(.+?)\n  \}", (ROOT / "triggers.tf").read_text(), re.DOTALL)
-    kinds = set(re.findall(r"(\w+)(?::\(|:Put|Lost)", VARIABLES.split('can(regex("^s3:')[1].split("$")[0]))
-    assert set(re.findall(r"^ +(\w+) +=", types, re.MULTILINE)) == kinds - {"ReducedRedundancy"}
+    kinds = set(re.findall(r"^ +([A-Z]\w+) += \[", EVENTS, re.MULTILINE)) | {"ObjectAcl"}
+    assert set(re.findall(r"^ +(\w+) +=", types, re.MULTILINE)) == kinds
 
 
 @pytest.mark.parametrize(
     ("field", "shape"), [("runtime", "Runtime"), ("architecture", "Architecture"), ("tracing", "TracingMode")]
 )
 def test_what_a_validation_lists_is_what_lambda_takes(field: str, shape: str) -> None:
-    (listed,) = re.findall(rf"contains\(\[(.+?)\], var\.lambda\.{field}\)", VARIABLES)
+    listed = re.findall(rf"contains\(\[(.+?)\], var\.lambda\.{field}\)", VARIABLES)
     (default,) = re.findall(rf'^ +{field} += optional\(string, "([^"]+)"\)', VARIABLES, re.MULTILINE)
-    assert {default} <= set(re.findall(r'"([^"]+)"', listed)) <= names("lambda", shape)
+    assert {default, *re.findall(r'"([^"]+)"', "".join(listed))} <= names("lambda", shape)
+
+
+@pytest.mark.parametrize(("field", "shape"), [("memory_size", "MemorySize"), ("timeout", "Timeout")])
+def test_the_most_that_a_validation_takes_is_what_lambda_takes(field: str, shape: str) -> None:
+    model = botocore.session.get_session().get_service_model("lambda")
+    assert re.findall(rf"var\.lambda\.{field} <= (\d+)", VARIABLES) == [str(model.shape_for(shape).metadata["max"])]

@@ -21,7 +21,7 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     Then it must have Action
-    And its value must match the "^(logs:(CreateLogStream|PutLogEvents)|sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|SendMessage)|ssm:GetParameter|kms:(Decrypt|GenerateDataKey)|ec2:(CreateNetworkInterface|DescribeNetworkInterfaces|DescribeSubnets|DeleteNetworkInterface|AssignPrivateIpAddresses|UnassignPrivateIpAddresses)|xray:(PutTraceSegments|PutTelemetryRecords))$" regex
+    And its value must match the "^(logs:(CreateLogStream|PutLogEvents)|sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|SendMessage)|ssm:GetParameter|secretsmanager:GetSecretValue|kms:(Decrypt|GenerateDataKey)|ec2:(CreateNetworkInterface|DescribeNetworkInterfaces|DescribeSubnets|DeleteNetworkInterface|AssignPrivateIpAddresses|UnassignPrivateIpAddresses)|xray:(PutTraceSegments|PutTelemetryRecords))$" regex
 
   @noskip
   Scenario: Each statement allows one resource by its exact ARN, but for network interfaces and traces
@@ -32,7 +32,7 @@ Feature: The function's role may do what the function does, and nothing else
     # Whatever allows anything else as well.
     And its Action contains "^(?!(ec2:(CreateNetworkInterface|DescribeNetworkInterfaces|DescribeSubnets|DeleteNetworkInterface|AssignPrivateIpAddresses|UnassignPrivateIpAddresses)|xray:(PutTraceSegments|PutTelemetryRecords))$)" regex
     Then it must have Resource
-    And its singular value must match the "^arn:[a-z-]+:(logs:[^*?]+:log-group:[^*?:]+:[*]|(?!logs:)[^*?]+)$" regex
+    And its singular value must match the "^arn:[\w-]+:(logs:[^*?]+:log-group:[^*?:]+:[*]|secretsmanager:[^*?]+-[?]{6}|(?!logs:)[^*?]+)$" regex
 
   @noskip
   Scenario: The token's statement reads one parameter
@@ -51,9 +51,9 @@ Feature: The function's role may do what the function does, and nothing else
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
-    # With the statement that reads the parameter there is one in every mode. What names a parameter allows nothing with keys.
+    # With the statement that reads the parameter there is one in every mode. What names a parameter allows no key.
     And its Action contains "^(kms:|ssm:GetParameter$)" regex
-    Then its (Resource|kms:ViaService)$ key must be (arn:[a-z-]+:ssm:[^*?]+:parameter/[^*?]+|(ssm|sqs)[.][a-z0-9-]+[.].+)
+    Then its (Resource|kms:ViaService)$ key must be (arn:[\w-]+:ssm:[^*?]+|(ssm|sqs|secretsmanager)[.][\w-]+[.].+)
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_iam_role_policy
@@ -61,7 +61,7 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     And its Action contains "^(kms:|ssm:GetParameter$)" regex
-    Then its (Resource|kms:ViaService|kms:EncryptionContext:PARAMETER_ARN)$ key must be (arn:[a-z-]+:ssm:[^*?]+:parameter/[^*?]+|sqs[.].+)
+    Then its (Resource|kms:ViaService|kms:EncryptionContext:.+ARN)$ key must be (arn:[\w-]+:(ssm|secretsmanager):[^*?]+(-[?]{6})?|sqs[.].+)
 
   @noskip
   Scenario: Whoever may make network interfaces is denied them in the code
@@ -78,7 +78,7 @@ Feature: The function's role may do what the function does, and nothing else
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
-    Then its (Effect|lambda:SourceFunctionArn)$ key must be (Allow|arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[^*?:]+)
+    Then its (Effect|lambda:SourceFunctionArn)$ key must be (Allow|arn:[\w-]+:lambda:[\w-]+:\d{12}:function:[\w-]+)
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its type metadata is aws_iam_role_policy

@@ -8,7 +8,7 @@ Feature: The bucket's notification is the module's
   @noskip
   Scenario: The notification reaches the queue or the function
     When its type metadata is "aws_s3_bucket_notification$" regex
-    Then its (queue_arn|lambda_function_arn)$ key must be arn:[a-z-]+:(sqs|lambda):[a-z0-9-]+:[0-9]{12}:(function:)?[A-Za-z0-9_-]+
+    Then its (queue_arn|lambda_function_arn)$ key must be arn:[\w-]+:(sqs|lambda):[\w-]+:\d{12}:(function:)?[\w-]+
 
   @noskip
   Scenario: The notification reaches nobody else

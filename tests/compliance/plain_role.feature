@@ -12,4 +12,4 @@ Feature: The function's role is for exact resources only
     And it must have Statement
     When its Effect is Allow
     Then it must have Resource
-    And its singular value must match the "^arn:[a-z-]+:(logs:[^*?]+:log-group:[^*?:]+:[*]|(?!logs:)[^*?]+)$" regex
+    And its singular value must match the "^arn:[\w-]+:(logs:[^*?]+:log-group:[^*?:]+:[*]|secretsmanager:[^*?]+-[?]{6}|(?!logs:)[^*?]+)$" regex

@@ -73,7 +73,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
-    Then its (Effect|aws:SourceArn)$ key must be (Deny|arn:[a-z-]+:s3:::[^*?]+|arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/[^*?]+)
+    Then its (Effect|aws:SourceArn)$ key must be (Deny|arn:[\w-]+:(s3:::|events:[\w-]+:\d{12}:rule/)[^*?]+)
 
   @noskip
   Scenario: Who sends does so only while it belongs to the account
@@ -82,7 +82,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
     # The ARN of a rule has its account, that of a bucket has none.
-    Then its (Effect|aws:SourceAccount|aws:SourceArn)$ key must be (Deny|[0-9]{12}|arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:rule/.+)
+    Then its (Effect|aws:SourceAccount|aws:SourceArn)$ key must be (Deny|\d{12}|arn:[\w-]+:events:[\w-]+:\d{12}:rule/.+)
 
   @noskip
   Scenario: No statement has exceptions, or a condition that is met by what is not there

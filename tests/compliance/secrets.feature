@@ -15,8 +15,8 @@ Feature: No attribute of the module holds a secret
   @case-sensitive
   @noskip
   Scenario: No attribute holds a token or a key of Cloudflare
-    # https://developers.cloudflare.com/fundamentals/api/get-started/token-formats: of today, tokens of before, keys of before.
-    Then its value must not match the "(?s).*(?<![A-Za-z0-9])cf(k|ut|at)_[A-Za-z0-9_-]{40}" regex
+    # Today's, older tokens, older keys: https://developers.cloudflare.com/fundamentals/api/get-started/token-formats
+    Then its value must not match the "(?s).*(?<![A-Za-z0-9])cf(k|ut|at|oat)_[A-Za-z0-9_-]{40}" regex
     And its value must not match the "(?s).*(?<![A-Za-z0-9_+/=-])(?=[a-zA-Z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])[A-Za-z0-9_-]{40}(?![A-Za-z0-9_+/=-])" regex
     And its value must not match the "(?s).*(?<![A-Za-z0-9])[0-9a-f]{37,45}(?![A-Za-z0-9])" regex
 

@@ -538,7 +538,7 @@ BREAKING = [
     *breaking(
         "The function has time to try again",
         three_seconds=put(FUNCTION, timeout=3),
-        half_an_hour=put(FUNCTION, timeout=1800),
+        two_hours=put(FUNCTION, timeout=7200),
         nobody_says=put(FUNCTION, timeout=None),
     ),
     *breaking(
@@ -807,6 +807,19 @@ def among_others(plan: Plan) -> None:
             plan["resource_changes"].append(resource)
 
 
+SECRET_ARN = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:cloudflare-??????"
+SECRET = {
+    "Sid": "ReadApiTokenSecret",
+    "Effect": "Allow",
+    "Action": ["secretsmanager:GetSecretValue"],
+    "Resource": SECRET_ARN,
+}
+OF_SECRET = {
+    "StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"},
+    "StringLike": {"kms:EncryptionContext:SecretARN": SECRET_ARN},
+}
+
+
 def without_it(plan: Plan) -> None:
     plan["resource_changes"] = []
 
@@ -814,6 +827,13 @@ def without_it(plan: Plan) -> None:
 FINE = [
     *(Case(f"the module as it is ({mode})", lambda plan: None, frozenset(), mode) for mode in (*TRIED, TOGETHER)),
     *(Case(f"the module among others ({mode})", among_others, frozenset(), mode) for mode in TRIED),
+    Case("a token in Secrets Manager", added(ROLE_POLICY, SECRET), frozenset()),
+    Case(
+        "a token in Secrets Manager with a key",
+        statement(ROLE_POLICY, "DecryptApiToken", Condition=OF_SECRET),
+        frozenset(),
+        "complete",
+    ),
     Case("the module in a module with for_each", moved(f'module.site["b"].{MODULE}["a"]'), frozenset(), "rule"),
 ]
 MISSING = [Case(f"no module ({mode})", without_it, frozenset(scenarios(MODES[mode].features)), mode) for mode in TRIED]

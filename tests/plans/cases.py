@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from tests.plans.planning import Case
@@ -33,6 +34,7 @@ DIRECT = Counter(
 DASHBOARD = Counter({"aws_cloudwatch_dashboard": 1, "aws_cloudwatch_query_definition": 2})
 ROLE = Counter({"aws_iam_role": 1, "aws_iam_role_policy": 1})
 ALARMS = Counter({"aws_cloudwatch_metric_alarm": 6})
+BASIC = ALWAYS + NOTIFICATION
 
 
 class Use(NamedTuple):
@@ -69,10 +71,10 @@ S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING = (
     "all options of the function, its role and its targets",
 )
 MODES: dict[str, Use] = {
-    S3: Use(Case(), ALWAYS + NOTIFICATION),
+    S3: Use(Case(), BASIC),
     S3_DIRECT: Use(
         given(delivery="direct", role={"arn": "arn:aws:iam::123456789012:role/mine"}),
-        ALWAYS + NOTIFICATION + DIRECT - ROLE,
+        BASIC + DIRECT - ROLE,
     ),
     RULED: Use(given(event_source="eventbridge", dashboard=True), ALWAYS + RULE + DASHBOARD),
     RULE_DIRECT: Use(
@@ -98,7 +100,7 @@ MODES: dict[str, Use] = {
                 }
             },
         ),
-        ALWAYS + NOTIFICATION,
+        BASIC,
     ),
     "none, direct, a package that is made later": Use(
         given(
@@ -116,9 +118,7 @@ MODES: dict[str, Use] = {
         ),
         ALWAYS + RULE,
     ),
-    "a dashboard without alarms": Use(
-        given(dashboard=True, alarms={"enabled": False}), ALWAYS + NOTIFICATION + DASHBOARD - ALARMS
-    ),
+    "a dashboard without alarms": Use(given(dashboard=True, alarms={"enabled": False}), BASIC + DASHBOARD - ALARMS),
 }
 
 # ---- Examples, and README's ten lines ----
@@ -128,10 +128,10 @@ _TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 _USAGE = re.findall(r'^```hcl\n(module "cf_purge" \{\n  source .*?)^```$', _TEXT, re.M | re.S)[0]
 (README_NAME,) = re.findall(r'^  name += "([^"]+)"$', _USAGE, re.M)
 EXAMPLES: dict[str, Use] = {
-    "basic": Use(Case(), ALWAYS + NOTIFICATION),
+    "basic": Use(Case(), BASIC),
     "complete": Use(
         Case(example="complete"),
-        ALWAYS + NOTIFICATION + DASHBOARD,
+        BASIC + DASHBOARD,
         {
             "aws_iam_policy.boundary",
             "aws_iam_role.marketing",
@@ -140,7 +140,7 @@ EXAMPLES: dict[str, Use] = {
             "aws_sns_topic.on_call",
         },
     ),
-    "multi-zone": Use(Case(example="multi-zone"), ALWAYS + NOTIFICATION),
+    "multi-zone": Use(Case(example="multi-zone"), BASIC),
     "eventbridge": Use(Case(example="eventbridge"), ALWAYS + RULE, {"aws_s3_bucket_notification.docs"}),
     "external-notification": Use(
         Case(example="external-notification"),
@@ -214,7 +214,7 @@ resource "aws_security_group" "mine" {
 _FILTERS = 'event_filters = [{ prefix = "a b/" }, { prefix = "c/", suffix = ".css" }]'
 OWN, FOREIGN = "a notification of one's own", "the same notification, somebody else's, and a role"
 OWNERS: dict[str, Use] = {
-    OWN: Use(Case(_FILTERS), ALWAYS + NOTIFICATION),
+    OWN: Use(Case(_FILTERS), BASIC),
     FOREIGN: Use(
         Case(
             f'event_source = "none"\n{_FILTERS}\nrole = {{ create = false, arn = aws_iam_role.mine.arn }}',
@@ -238,7 +238,7 @@ OWNERS: dict[str, Use] = {
             """,
             _BUCKET_AND_NETWORK,
         ),
-        ALWAYS + NOTIFICATION,
+        BASIC,
         {"aws_s3_bucket.site", "aws_vpc.mine", "aws_subnet.mine", "aws_security_group.mine"},
     ),
     README: Use(
@@ -247,12 +247,74 @@ OWNERS: dict[str, Use] = {
             re.sub(r'\Amodule "cf_purge" \{\n  source [^\n]*\n|^\}\n\Z', "", _USAGE, flags=re.M),
             'resource "aws_sns_topic" "on_call" {\n  name = "on-call"\n}\n',  # the reader has one
         ),
-        ALWAYS + NOTIFICATION,
+        BASIC,
         {"aws_sns_topic.on_call"},
     ),
 }
 
 COMPLETE = "example complete"
 USES: dict[str, Use] = {**MODES, **{f"example {example}": use for example, use in EXAMPLES.items()}, **OWNERS}
+# As others call the module: sensitive inputs, with for_each and count, and with another provider.
+_CALLS = f"""
+provider "aws" {{
+  alias                       = "other"
+  region                      = "us-east-1"
+  access_key                  = "fake"
+  secret_key                  = "fake"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}}
+
+module "each" {{
+  for_each = toset(["a.example", "b.example"])
+  source   = "../.."
+
+  name                = replace(each.key, ".", "-")
+  bucket              = each.key
+  api_token_parameter = "/token"
+  targets             = [{{ zone_id = "{ZONE_ID}" }}]
+}}
+
+module "counted" {{
+  count  = 1
+  source = "../.."
+
+  name                = "counted"
+  bucket              = "www.example.com"
+  api_token_parameter = "/token"
+  targets             = [{{ zone_id = "{ZONE_ID}" }}]
+  providers           = {{ aws = aws.other }}
+}}
+"""
+_SENSITIVE = f"""
+bucket              = sensitive("www.example.com")
+api_token_parameter = sensitive("/token")
+targets             = [{{ zone_id = sensitive("{ZONE_ID}"), hosts = [sensitive("www.example.com")] }}]
+cloudflare          = {{ email = sensitive("me@example.com") }}
+alarms              = {{ actions = [sensitive("arn:aws:sns:eu-west-1:123456789012:on-call")] }}
+delivery            = "direct"
+dashboard           = true
+"""
+MANY = "many hosts: 150 in a zone"
+USES |= {
+    "called in many ways": Use(Case(others=_CALLS), Counter({kind: 4 * count for kind, count in BASIC.items()})),
+    "told sensitive values": Use(Case(_SENSITIVE), BASIC + DIRECT + DASHBOARD),
+    MANY: Use(
+        given(
+            targets=[{"zone_id": ZONE_ID, "hosts": [f"host-{number}.customers.example.com" for number in range(150)]}]
+        ),
+        BASIC,
+    ),
+    "many zones: 80 with a host each": Use(
+        given(
+            targets=[
+                {"zone_id": sha256(bytes([number])).hexdigest()[:32], "hosts": [f"host-{number}.example.com"]}
+                for number in range(80)
+            ]
+        ),
+        BASIC,
+    ),
+}
 # Those that are planned once more where everything is there.
-IN_USE = {name: USES[name].case for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING, COMPLETE)}
+IN_USE = {name: USES[name].case for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING, COMPLETE, MANY)}

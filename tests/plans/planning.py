@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.examples import EXAMPLES, copied
+from tools.problems import ROOT
 from tools.terraform import TERRAFORM, environment
 
 PROVIDER = """
@@ -86,7 +87,7 @@ def composed(folder: Path, cases: Mapping[str, Case], module: str = "") -> Path:
         inside = folder / label(name)
         copied(EXAMPLES / case.example, inside)
         (inside / "case_override.tf").write_text(f'module "cf_purge" {{\n{case.variables}\n}}\n')
-        (inside / "others.tf").write_text(case.others)
+        (inside / "others.tf").write_text(case.others.replace('"../.."', json.dumps(str(ROOT))))
         root += f'module "{label(name)}" {{\n  source = "./{label(name)}"\n{module}}}\n'
     (folder / "main.tf").write_text(root)
     initialised = terraform(folder, "init", "-input=false", "-no-color")

@@ -16,7 +16,7 @@ from tools.problems import ROOT
 
 Inputs = dict[str, Any]
 
-ZONE = "0123456789abcdef0123456789abcdef"
+ZONE, OTHER_ZONE = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 REQUIRED: Inputs = {
     "name": "site",
     "bucket": "www.example.com",
@@ -29,6 +29,7 @@ ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/mine"
 ROLE = "arn:aws:iam::123456789012:role/mine"
 BOUNDARY = "arn:aws:iam::123456789012:policy/bound"
 ORIGIN = {"Origin": "https://www.example.com"}
+TOPICS = [f"arn:aws:sns:eu-west-1:123456789012:topic-{number}" for number in range(6)]
 SUBNET, GROUP = "subnet-0123456789abcdef0", "sg-0123456789abcdef0"
 
 
@@ -52,18 +53,68 @@ def filters(*each: dict[str, str] | None, **more: str) -> Inputs:
     return {"event_filters": list(each), **more}
 
 
+# Attributes that Terraform would drop, with what was meant: for each variable.
+MISSPELT = {
+    "targets": {
+        "host": "hosts",
+        "zone": "zone_id",
+        "prefix": "key_prefix or path_prefix",
+        "path": "path_prefix",
+        "scheme": "schemes",
+        "tag": "tags",
+        "header_variant": "header_variants",
+        "environment": "environment_id",
+    },
+    "event_filters": {"filter_prefix": "prefix", "filter_suffix": "suffix"},
+    "cloudflare": {"rate": "requests_per_second", "api_base_url": "api_url"},
+    "queue": {
+        "kms_key_id": "kms_key_arn",
+        "kms_master_key_id": "kms_key_arn",
+        "max_receives": "max_receive_count",
+        "batch_window": "batch_window_seconds",
+    },
+    "lambda": {
+        "memory": "memory_size",
+        "timeout_seconds": "timeout",
+        "retention_days": "log_retention_days",
+        "log_retention_in_days": "log_retention_days",
+    },
+    "role": {
+        "permission_boundary": "permissions_boundary",
+        "permissions_boundary_arn": "permissions_boundary",
+        "role_arn": "arn",
+    },
+    "alarms": {"alarm_actions": "actions", "action": "actions", "ok_action": "ok_actions"},
+}
+
+
+def misspelt(variable: str, wrong: str) -> Inputs:
+    if variable == "targets":
+        return target(**{wrong: "a"})
+    return filters({wrong: "a"}) if variable == "event_filters" else {variable: {wrong: ["a"]}}
+
+
 # By the sentence, or as much of it as tells it from the others.
 REFUSED: dict[str, list[Inputs]] = {
     # ---- Required ----
     "name must be 1 to 60 letters": [{"name": "my site"}, {"name": "x" * 61}, {"name": ""}],
-    "bucket must be the bucket's name": [{"bucket": "arn:aws:s3:::www.example.com"}, {"bucket": "ab"}],
+    "bucket must be the bucket's name": [
+        {"bucket": name, **target(hosts=["a.example"])}
+        for name in ("arn:aws:s3:::www.example.com", "ab", "a..b", "a/b")
+    ],
+    "bucket is a directory bucket": [{"bucket": "site--euw1-az1--x-s3", **target(hosts=["a.example"])}],
     "api_token_parameter must be the name or the ARN of an SSM parameter": [
         {"api_token_parameter": text}
         for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b")
     ],
     "api_token_parameter looks like an API token": [
         {"api_token_parameter": text}
-        for text in ("Abcdefghijklmnopqrstuvwxyz0123456789_-AB", "0123456789abcdef0123456789abcdef01234", "cfut_x")
+        for text in (
+            "Abcdefghijklmnopqrstuvwxyz0123456789_-AB",
+            "0123456789abcdef0123456789abcdef01234",
+            "0123456789abcdef0123456789abcdef0123456789abc",
+            *(f"{kind}_{'aB3' * 16}" for kind in ("cfk", "cfut", "cfat", "cfoat")),
+        )
     ],
     # ---- targets ----
     "required variable may not be set to null": [{"targets": None}],
@@ -75,9 +126,11 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "targets[*].hosts must be a lower-case hostname": [
         target(hosts=[host])
-        for host in ("https://www.example.com", "*.example.com", "www.example.com:443", "www.exämple.com", None)
+        for host in ("https://www.example.com", "*.example.com", "www.example.com:443", "www.exämple.com", "a..b", None)
     ],
-    "targets[*].hosts must be named": [{"bucket": "my-assets"}, {"bucket": "my-.assets"}],
+    "stands in two zones": [
+        {"targets": [{"zone_id": ZONE}, {"zone_id": OTHER_ZONE, "hosts": ["a.example", "www.example.com"]}]}
+    ],
     "targets[*].hosts must not be empty": [target(hosts=[])],
     "targets[*].purge_by must be": [target(purge_by="magic"), target(purge_by="URL")],
     "targets[*].schemes must hold": [target(schemes=["ftp"]), target(schemes=[])],
@@ -102,7 +155,7 @@ REFUSED: dict[str, list[Inputs]] = {
         target(purge_by="everything", header_variants=[ORIGIN]),
     ],
     "targets[*].header_variants must have a header": [target(header_variants=[{}]), target(header_variants=[None])],
-    "header_variants is no header's name": [
+    "header_variants has an invalid header name": [
         target(header_variants=[{name: "https://www.example.com"}]) for name in ("Origin:", "My Origin", "")
     ],
     "value in targets[*].header_variants must be printable ASCII": [
@@ -112,9 +165,9 @@ REFUSED: dict[str, list[Inputs]] = {
     "targets[*].environment_id must be": [target(environment_id=id_) for id_ in ("", "a/../b", "x" * 65)],
     # ---- Which changes ----
     "Each include must be a glob": [{"include": [glob]} for glob in (None, "", "*.{css,js}", "/css/*")],
-    "An include has a set in brackets": [{"include": ["[z-a].css"]}],
+    "include contains an invalid character range": [{"include": ["[z-a].css"]}],
     "Each exclude must be a glob": [{"exclude": [glob]} for glob in (None, "", "*.{css,js}", "/drafts/**")],
-    "An exclude has a set in brackets": [{"exclude": ["[z-a].css"]}],
+    "exclude contains an invalid character range": [{"exclude": ["[z-a].css"]}],
     "events must name at least one": [{"events": []}],
     "must be an S3 event type": [{"events": ["ObjectCreated:*"]}, {"events": ["s3:ObjectCreate:Put"]}],
     "events names a type twice": [
@@ -130,6 +183,8 @@ REFUSED: dict[str, list[Inputs]] = {
         filters(event_source="eventbridge"),
         filters(*({"prefix": f"folder-{number + 1000}/"} for number in range(101))),
     ],
+    "event_filters[*].prefix must not begin with a slash": [filters({"prefix": "/css"})],
+    "keep_eventbridge is for": [{"keep_eventbridge": True, "event_source": "none"}],
     "event_filters take no wildcards": [
         filters(None),
         filters({"suffix": "*.css"}),
@@ -174,10 +229,11 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "queue.kms_key_arn must be": [{"queue": {"kms_key_arn": ALIAS}}],
     # ---- The function and its role ----
-    "lambda.runtime must be": [{"lambda": {"runtime": name}} for name in ("nodejs22.x", "python3.9")],
+    "lambda.runtime must be": [{"lambda": {"runtime": name}} for name in ("nodejs22.x", "python3.9", "python3.10")],
+    "lambda.code_signing_config_arn must be": [{"lambda": {"code_signing_config_arn": "csc-0123456789abcdef0"}}],
     "lambda.architecture must be": [{"lambda": {"architecture": "riscv"}}],
-    "lambda.memory_size must be": [{"lambda": {"memory_size": 64}}],
-    "lambda.timeout must be a whole number of seconds from 15 to 900": [{"lambda": {"timeout": 3}}],
+    "lambda.memory_size must be": [{"lambda": {"memory_size": size}} for size in (64, 32769, 128.5)],
+    "lambda.timeout must be a whole number of seconds": [{"lambda": {"timeout": time}} for time in (3, 5401)],
     "lambda.log_level must be": [{"lambda": {"log_level": "LOUD"}}],
     "lambda.log_retention_days must be": [{"lambda": {"log_retention_days": 31}}],
     "lambda.log_kms_key_arn must be": [{"lambda": {"log_kms_key_arn": "my-key"}}],
@@ -201,27 +257,42 @@ REFUSED: dict[str, list[Inputs]] = {
     "lambda.package.s3_object_version is for": [package(filename="a.zip", s3_object_version="1")],
     "lambda.package.source_code_hash must be": [package(filename="a.zip", source_code_hash="e3b0c442" * 8)],
     "role.arn must be": [{"role": {"arn": "my-role"}}, {"role": {"create": False, "arn": "my-role"}}],
-    "role.create = true makes a role": [{"role": {"create": True, "arn": ROLE}}],
-    "role.create = false needs the role.arn": [{"role": {"create": False}}],
+    "role.create = true creates a role": [{"role": {"create": True, "arn": ROLE}}],
+    "role.create = false needs role.arn": [{"role": {"create": False}}],
+    "role.name must be": [{"role": {"name": "my role"}}, {"role": {"name": "x" * 65}}],
     "role.path must": [{"role": {"path": "service"}}],
     "role.permissions_boundary must be": [{"role": {"permissions_boundary": "my-boundary"}}],
-    "role.path and role.permissions_boundary are for": [
+    "role.name, role.path and role.permissions_boundary are for": [
+        {"role": {"arn": ROLE, "name": "site"}},
         {"role": {"arn": ROLE, "permissions_boundary": BOUNDARY}},
         {"role": {"arn": ROLE, "path": "/service/"}},
         {"role": {"create": False, "arn": ROLE, "path": "/service/"}},
     ],
     "api_token_kms_key_arn must be": [{"api_token_kms_key_arn": ALIAS}],
     # ---- Who is told ----
-    "alarms.actions and alarms.ok_actions must be ARNs": [{"alarms": {"actions": ["me@example.com"]}}],
-    "alarms.actions and alarms.ok_actions hold at most 5": [
-        {"alarms": {"actions": [f"arn:aws:sns:eu-west-1:123456789012:topic-{number}" for number in range(6)]}}
+    "alarms.actions, ok_actions and actions_by_alarm must be ARNs": [
+        {"alarms": {"actions": ["me@example.com"]}},
+        {"alarms": {"actions_by_alarm": {"lag": ["me@example.com"]}}},
+    ],
+    "alarms.actions, ok_actions and actions_by_alarm hold at most 5": [
+        {"alarms": {"actions": TOPICS}},
+        {"alarms": {"actions_by_alarm": {"lag": TOPICS}}},
+    ],
+    "alarms.disabled and the keys of alarms.actions_by_alarm must be": [
+        {"alarms": {"disabled": ["dead-letters"]}},
+        {"alarms": {"actions_by_alarm": {"all": []}}},
     ],
     "alarms.oldest_message_seconds must be": [{"alarms": {"lag_milliseconds": 1}}],
 }
 
 ACCEPTED: list[Inputs] = [
     {},
-    {"bucket": "my-assets", **target(hosts=["www.example.com"])},
+    {"bucket": "my-assets"},  # its hosts are missed by the function, since destroy must work
+    {"bucket": "Legacy_Bucket", **target(hosts=["www.example.com"])},
+    {"targets": [{"zone_id": ZONE}, {"zone_id": ZONE, "purge_by": "host"}, {"zone_id": OTHER_ZONE, "hosts": ["a.b"]}]},
+    *({"api_token_parameter": name} for name in ("cf-token", "cfg_purge_token", "cfeu_api_token", "x" * 40)),
+    {"api_token_parameter": "/aws/reference/secretsmanager/cloudflare/api-token"},
+    {"keep_eventbridge": True},
     {"targets": [{"zone_id": ZONE, "purge_by": kind, "tags": []} for kind in ("url", "prefix", "host", "everything")]},
     target(path_prefix=f"/{'/'.join('x' * 30)}/"),
     target(purge_by=None, clean_urls=None, header_variants=None, tags=None, environment_id=None),
@@ -244,10 +315,18 @@ ACCEPTED: list[Inputs] = [
     package(filename="made-later.zip", source_code_hash=HASH),
     {"role": {"create": True, "path": "/service/"}},
     {"role": {"create": False, "arn": ROLE}},
+    {"role": {"name": "site-eu-west-1"}},
+    {"lambda": {"runtime": "python3.15"}},
+    {"alarms": {"disabled": ["lag"], "actions_by_alarm": {"dead_letters": [TOPICS[0]]}}},
     {"api_token_kms_key_arn": KEY},
 ]
 
 CASES = [(sentence, inputs) for sentence, all_ in REFUSED.items() for inputs in all_]
+CASES += [
+    (f"instead of {wrong} did you mean {right}?", misspelt(variable, wrong))
+    for variable, names in MISSPELT.items()
+    for wrong, right in names.items()
+]
 LABELS = [json.dumps(inputs, ensure_ascii=False)[:60] for _, inputs in CASES]
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+
 from cf_purge.config import VARIABLE, Config, Target, Zone, load
-from tests.plans.cases import EVERYTHING, KINDS, S3, ZONE_ID
+from tests.plans.cases import EVERYTHING, KINDS, MANY, S3, ZONE_ID
 from tests.plans.planning import Plan
 
 HOST = "www.example.com"
 
 
-def told(plan: Plan, case: str) -> Config:
+def written(plan: Plan, case: str) -> str:
     (function,) = plan.planned(case, "aws_lambda_function")
-    return load({VARIABLE: function["environment"][0]["variables"][VARIABLE]})
+    document: str = function["environment"][0]["variables"][VARIABLE]
+    return document
+
+
+def told(plan: Plan, case: str) -> Config:
+    return load({VARIABLE: written(plan, case)})
+
+
+def test_a_large_document_is_the_same_one_compressed(known: Plan) -> None:
+    document = gzip.decompress(base64.b64decode(written(known, MANY))).decode()
+    (target,) = load({VARIABLE: document}).targets
+    assert target.hosts == tuple(f"host-{number}.customers.example.com" for number in range(150))
+    assert told(known, MANY).targets == (target,)
 
 
 def test_what_is_left_out_because_it_is_the_default_is_the_functions_default(known: Plan) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from typing import Any
 
@@ -372,3 +374,14 @@ def test_flat_variables_do_what_a_document_that_says_the_same_does(event: dict[s
             (sent.url, sent.headers, sent.body) for sent in by_document.cloudflare.requests
         ]
         assert by_flat.cloudflare.accepted == by_document.cloudflare.accepted
+
+
+def test_a_compressed_document_is_read() -> None:
+    text = json.dumps(document())
+    packed = base64.b64encode(gzip.compress(text.encode())).decode()
+    assert load({"CF_PURGE_CONFIG": packed}) == load({"CF_PURGE_CONFIG": text})
+
+
+@pytest.mark.parametrize("text", ["nonsense", "H4sI", base64.b64encode(gzip.compress(b"no JSON")).decode()])
+def test_what_is_neither_json_nor_compressed_is_an_error_in_a_sentence(text: str) -> None:
+    assert refusal_of({"CF_PURGE_CONFIG": text}).startswith("CF_PURGE_CONFIG")

@@ -23,6 +23,15 @@ _REMEDIES = {
 _UNDECRYPTABLE = "set api_token_kms_key_arn to the key that encrypts it, and allow the role in that key's policy"
 # SSM passes on what KMS denies under its own code.
 _KMS = re.compile(r"\bkms:[A-Z]|ciphertext refers")
+# What no token contains, with the sentence about it.
+_FAULTS = {
+    r"\A\Z": "is empty",
+    r"(?i)\A\s*bearer\b": 'begins with the word "Bearer"',
+    r"[\r\n]": "contains a line break",
+    r"\A\s*[{\[]": "is JSON",
+    r"[\s\"']": "contains a space or a quote",
+    r"[^!-~]": "contains characters that no token has",
+}
 
 
 class ApiToken:
@@ -107,18 +116,7 @@ class ApiToken:
 
 def _checked(value: str, place: str) -> str:
     """Refuse what could not be sent as a header; an HTTP library would quote it in its error."""
-    if not value:
-        fault = "is empty"
-    elif re.match(r"\s*bearer\b", value, re.IGNORECASE):
-        fault = 'begins with the word "Bearer"'
-    elif "\n" in value or "\r" in value:
-        fault = "contains a line break"
-    elif value.lstrip()[:1] in ("{", "["):
-        fault = "is JSON"
-    elif re.search(r"[\s\"']", value):
-        fault = "contains a space or a quote"
-    elif not value.isascii() or not value.isprintable():
-        fault = "contains characters that no token has"
-    else:
-        return value
-    raise Misconfigured(f"The API token in {place} {fault}: store the bare token, with nothing around it.")
+    for pattern, fault in _FAULTS.items():
+        if re.search(pattern, value):
+            raise Misconfigured(f"The API token in {place} {fault}: store the bare token, with nothing around it.")
+    return value

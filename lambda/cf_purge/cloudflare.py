@@ -53,9 +53,7 @@ class Cloudflare:
     """The purge API of one account."""
 
     def __init__(self, config: Config, http: HttpClient) -> None:
-        self._api_url = config.api_url
-        self._endpoint = config.endpoint
-        self._email = config.email
+        self._config = config
         self._http = http
 
     def send(self, request: Request, token: str, timeout: float) -> None:
@@ -66,7 +64,7 @@ class Cloudflare:
         """
         zone = request.zone
         environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
-        url = f"{self._api_url}/zones/{zone.id}{environment}/{self._endpoint}"
+        url = f"{self._config.api_url}/zones/{zone.id}{environment}/{self._config.endpoint}"
         headers = {"Content-Type": "application/json", **self._identity(token)}
         answer = self._http.request("POST", url, headers, json.dumps(request.body).encode(), timeout, _MAX_BYTES)
         document = _document(answer.body)
@@ -93,12 +91,13 @@ class Cloudflare:
         return [each for each in ids if isinstance(each, str) and _ZONE_ID.fullmatch(each)]
 
     def _read(self, path: str, token: str, timeout: float) -> tuple[int, dict[str, Any]]:
-        answer = self._http.request("GET", f"{self._api_url}{path}", self._identity(token), None, timeout, _MAX_BYTES)
+        url = f"{self._config.api_url}{path}"
+        answer = self._http.request("GET", url, self._identity(token), None, timeout, _MAX_BYTES)
         return answer.status, _document(answer.body) or {}
 
     def _identity(self, token: str) -> dict[str, str]:
-        if self._email:
-            return {"X-Auth-Email": self._email, "X-Auth-Key": token}
+        if self._config.email:
+            return {"X-Auth-Email": self._config.email, "X-Auth-Key": token}
         return {"Authorization": f"Bearer {token}"}
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from cf_purge.errors import Misconfigured
 from cf_purge.globs import Glob
@@ -16,29 +15,14 @@ VARIABLE = "CF_PURGE_CONFIG"
 API_URL = "https://api.cloudflare.com/client/v4"
 # `invalidate` marks copies as stale and asks the origin again; `purge` removes them.
 ENDPOINTS = {"purge": "purge_cache", "invalidate": "invalidate_cache"}
+MAX_SLASHES = 31  # in a prefix purge
 SHARE = 0.8  # of the plan's limits; the rest is left to others who purge in the account
 # A hostname in lower case; underscores are allowed because they occur.
 HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
-_PURGE_BY = ("url", "prefix", "tag", "host", "everything")
-_SCHEMES = ({"https"}, {"http"}, {"http", "https"})
-_TEXTS = frozenset(("hosts", "schemes", "index_documents", "tags"))  # fields that are lists of strings
-_OPTIONAL = ("bucket", "api_token_parameter", "email", "queue_arn", "dead_letter_queue_arn")
-# The types of the fields whose default does not tell.
-_TYPES = {**dict.fromkeys(("name", *_OPTIONAL), str), **dict.fromkeys(("collapse_above", "max_receive_count"), int)}
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_VISIBLE = re.compile(r"[!-~]+")
-_NETLOC = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-_ZONE_ID = re.compile(r"[0-9a-fA-F]{32}")
-_ZONE_ID_RULE = "the zone's 32-digit hex ID (dashboard, Overview, API), not its name"
-_ENVIRONMENT_ID = re.compile(r"[0-9a-zA-Z_-]{1,64}")
-_EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # what can be sent as a header
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 section 5.6.2
-_HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
-# Printable ASCII without spaces, commas and unknown placeholders.
-_TEMPLATE = re.compile(r"(?:[!-+\--z|~]|\{(?:bucket|key|dir|name|ext)\}){1,1024}")
-_MAX_FOLDERS = 30  # of a path_prefix: a prefix purge has at most 31 slashes
+_Check = Callable[[Any], bool]
+_Rules = Mapping[str, tuple[_Check, str]]
 
 
 class Plan(NamedTuple):
@@ -152,85 +136,66 @@ def _from_document(text: str) -> Config:
     of another version.
     """
     try:
-        fields = dict(json.loads(text))
-        cloudflare = dict(fields.pop("cloudflare", None) or {})
-        targets = [_target(dict(target), f"targets[{index}].") for index, target in enumerate(fields.pop("targets"))]
-        _require(bool(targets), "targets", "a list of at least one target")
-        plan, operation = cloudflare.pop("plan", None) or "free", cloudflare.pop("operation", None) or "purge"
-        _require(str(plan) in PLANS, "cloudflare.plan", f"one of {', '.join(PLANS)}")
-        _require(str(operation) in ENDPOINTS, "cloudflare.operation", f"one of {', '.join(ENDPOINTS)}")
-        fields |= {
-            "targets": targets,
-            "include": _globs(fields.get("include"), "include"),
-            "exclude": _globs(fields.get("exclude"), "exclude"),
-            "endpoint": ENDPOINTS[operation],
-            "plan": PLANS[plan],
-        }
-        config: Config = _built(Config, fields | cloudflare)
-        for name in ("name", "bucket", "api_token_parameter"):
-            _require(bool(getattr(config, name)), name, "a non-empty string")
-        return _checked(config._replace(api_token_parameter=_parameter_name(config.api_token_parameter or "")))
-    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        document = dict(json.loads(text))
+        document |= dict(document.pop("cloudflare", None) or {})
+        fields = _checked(document, _FIELDS, ("name", "bucket", "api_token_parameter", "targets"))
+        needs_queue = fields.get("repurge_after_seconds") or fields.get("drain")
+        if needs_queue and "queue_arn" not in fields:
+            raise ValueError("queue_arn must be set for repurge_after_seconds and drain")
+        fields["targets"] = tuple(_target(each, f"targets[{place}].") for place, each in enumerate(fields["targets"]))
+        fields["endpoint"] = ENDPOINTS[fields.pop("operation", "purge")]
+        fields["plan"] = PLANS[fields.get("plan", "free")]
+        for name in ("include", "exclude"):
+            fields[name] = tuple(map(Glob, fields.get(name, ())))
+        return _normalized(Config(**fields))
+    except (TypeError, ValueError, RecursionError) as error:
         raise Misconfigured(f"{VARIABLE}: {error}: let the module write it, and update the zip with it.") from None
 
 
-def _target(fields: dict[str, Any], place: str) -> Target:
-    zone = Zone(str(fields.pop("zone_id", "")).lower(), fields.pop("environment_id", None))
-    hosts, variants = fields.get("hosts") or [], fields.get("header_variants") or []
-    _require(_are(str, hosts), f"{place}hosts", "a list of hostnames")
-    _require(_are(dict, variants), f"{place}header_variants", "a list of objects")
-    fields["hosts"] = [host.lower() for host in hosts]
-    fields["header_variants"] = [list(variant.items()) for variant in variants]
-    target: Target = _built(Target, {"zone": zone, **fields}, place)
-    target = target._replace(key_prefix=_folder(target.key_prefix), path_prefix=_folder(target.path_prefix))
-    folders = target.path_prefix.split("/")
-    _require(bool(_ZONE_ID.fullmatch(zone.id)), f"{place}zone_id", _ZONE_ID_RULE)
-    _require(
-        zone.environment_id is None
-        or (isinstance(zone.environment_id, str) and bool(_ENVIRONMENT_ID.fullmatch(zone.environment_id))),
-        f"{place}environment_id",
-        "the ID of a zone environment",
-    )
-    are_hosts = bool(target.hosts) and all(HOST.fullmatch(host) for host in target.hosts)
-    _require(are_hosts, f"{place}hosts", "hostnames such as www.example.com, without scheme, port or path")
-    _require(set(target.schemes) in _SCHEMES, f"{place}schemes", 'a list of "https", "http" or both')
-    _require(target.purge_by in _PURGE_BY, f"{place}purge_by", f"one of {', '.join(_PURGE_BY)}")
-    _require(not {".", ".."} & set(folders), f"{place}path_prefix", "without . and .. as folders")
-    _require(len(folders) <= _MAX_FOLDERS + 1, f"{place}path_prefix", f"at most {_MAX_FOLDERS} folders deep")
-    are_tags = all(_TEMPLATE.fullmatch(tag) for tag in target.tags) and (target.purge_by == "tag") == bool(target.tags)
-    _require(are_tags, f"{place}tags", 'templates such as "{dir}", without spaces and commas, if purge_by is "tag"')
-    pairs = [pair for variant in target.header_variants for pair in variant]
-    are_headers = all(target.header_variants) and all(
-        _HEADER_NAME.fullmatch(name) and isinstance(text, str) and _HEADER_VALUE.fullmatch(text) for name, text in pairs
-    )
-    _require(are_headers, f"{place}header_variants", "names and values that a header can have")
-    return target
+def _target(document: dict[str, Any], place: str) -> Target:
+    fields = _checked(document, _TARGET_FIELDS, ("zone_id", "hosts"), place)
+    if (fields.get("purge_by") == "tag") != bool(fields.get("tags")):
+        raise ValueError(f'{place}tags must be set if purge_by is "tag", and only then')
+    zone = Zone(fields.pop("zone_id").lower(), fields.pop("environment_id", None))
+    fields["hosts"] = tuple(host.lower() for host in fields["hosts"])
+    fields["header_variants"] = [tuple(variant.items()) for variant in fields.get("header_variants", ())]
+    for name in ("key_prefix", "path_prefix"):
+        folder = fields.get(name, "").strip("/")
+        fields[name] = f"{folder}/" if folder else ""  # a prefix is a folder however it is written
+    frozen: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in fields.items()}
+    return Target(zone, **frozen)
 
 
 def _from_variables(environ: Mapping[str, str]) -> Config:
     """Read the variables of a hand-made function: one zone, and the bucket's name is the host."""
     if not environ.get("CLOUDFLARE_ZONE_ID"):
         raise Misconfigured(f"Neither {VARIABLE} nor CLOUDFLARE_ZONE_ID is set: set one of them.")
-    name, key = environ.get("CLOUDFLARE_API_KEY_SSMPATH"), environ.get("CLOUDFLARE_API_KEY")
-    if not name and not key:
+    parameter, token = environ.get("CLOUDFLARE_API_KEY_SSMPATH"), environ.get("CLOUDFLARE_API_KEY")
+    if not parameter and not token:
         raise Misconfigured("There is no API token: set CLOUDFLARE_API_KEY_SSMPATH or CLOUDFLARE_API_KEY.")
+    rules = {"ZONE_ID": _TARGET_FIELDS["zone_id"], "API_EMAIL": _FIELDS["email"], "API_URL": _FIELDS["api_url"]}
+    for name, (accepts, rule) in rules.items():
+        if (value := environ.get(f"CLOUDFLARE_{name}")) and not accepts(value):
+            raise Misconfigured(f"CLOUDFLARE_{name} must be {rule}.")
     config = Config(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
         targets=(Target(Zone(environ["CLOUDFLARE_ZONE_ID"].lower())),),
         include=_extensions(environ, "INCLUDED_EXTS"),
         exclude=_extensions(environ, "EXCLUDED_EXTS"),
-        api_token_parameter=_parameter_name(name) if name else None,
-        api_token=None if name else key,
+        api_token_parameter=parameter or None,
+        api_token=None if parameter else token,
         email=environ.get("CLOUDFLARE_API_EMAIL") or None,
         api_url=environ.get("CLOUDFLARE_API_URL") or API_URL,
     )
-    try:
-        _require(bool(_ZONE_ID.fullmatch(config.targets[0].zone.id)), "CLOUDFLARE_ZONE_ID", _ZONE_ID_RULE)
-        return _checked(config)
-    except ValueError as error:
-        field, _, rule = str(error).partition(" ")
-        names = {"api_url": "CLOUDFLARE_API_URL", "email": "CLOUDFLARE_API_EMAIL"}
-        raise Misconfigured(f"{names.get(field, field)} {rule}.") from None
+    return _normalized(config)
+
+
+def _normalized(config: Config) -> Config:
+    """Write what can be written in several ways in one."""
+    name = config.api_token_parameter
+    if name and "/" in name and not name.startswith(("/", "arn:")):
+        name = f"/{name}"  # a name with folders must begin with a slash
+    return config._replace(api_token_parameter=name, api_url=config.api_url.rstrip("/"))
 
 
 def _extensions(environ: Mapping[str, str], variable: str) -> tuple[Glob, ...]:
@@ -244,81 +209,99 @@ def _extensions(environ: Mapping[str, str], variable: str) -> tuple[Glob, ...]:
         raise Misconfigured(f"{variable} must be extensions such as css,js, or *.") from None
 
 
-def _folder(prefix: str) -> str:
-    """`/blog` → `blog/`: a prefix is a folder however it is written."""
-    return f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+def _checked(document: dict[str, Any], rules: _Rules, required: Sequence[str], place: str = "") -> dict[str, Any]:
+    """Return the fields of a document that are not null, which means the default.
+
+    Raises:
+        ValueError: a field is missing, unknown or wrong; the sentence names it.
+    """
+    given = {name: value for name, value in document.items() if value is not None}
+    for name in (*required, *given):
+        if name not in rules:
+            raise ValueError(f"{place}{name} is not a known field")
+        accepts, rule = rules[name]
+        if not accepts(given.get(name)):
+            raise ValueError(f"{place}{name} must be {rule}")
+    return given
 
 
-def _parameter_name(name: str) -> str:
-    """`prod/token` → `/prod/token`: a name with folders must begin with a slash."""
-    return f"/{name}" if "/" in name and not name.startswith(("/", "arn:")) else name
+# ---- What the fields accept ----
 
 
-def _globs(texts: Any, name: str) -> tuple[Glob, ...]:
-    _require(_are(str, texts or []), name, "a list of globs")
+def _text(pattern: str | re.Pattern[str]) -> _Check:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def _one_of(*values: str) -> _Check:
+    return lambda value: value in values
+
+
+def _whole(least: int) -> _Check:
+    return lambda value: type(value) is int and value >= least
+
+
+def _is_rate(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < 1e6
+
+
+def _list_of(accepts: _Check, least: int = 0) -> _Check:
+    return lambda value: isinstance(value, list) and len(value) >= least and all(map(accepts, value))
+
+
+def _is_host(value: Any) -> bool:
+    return isinstance(value, str) and HOST.fullmatch(value.lower()) is not None
+
+
+def _is_path_prefix(value: Any) -> bool:
+    folders = value.strip("/").split("/") if isinstance(value, str) else ()
+    return 0 < len(folders) < MAX_SLASHES and not {".", ".."} & set(folders)
+
+
+def _is_headers(value: Any) -> bool:
+    """Tell whether it is an object of at least one name and value that a request can have."""
+    is_name, is_value = _text(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"), _text(r"[!-~]([ -~]*[!-~])?")  # RFC 9110 section 5.6.2
+    return isinstance(value, dict) and value != {} and all(map(is_name, value)) and all(map(is_value, value.values()))
+
+
+def _is_glob(value: Any) -> bool:
     try:
-        return tuple(map(Glob, texts or []))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def _is_api_url(value: Any) -> bool:
-    """Tell whether the token may be sent there: https, or http on loopback."""
-    try:
-        parts = urlsplit(value)
-        is_allowed = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-        # Parsers disagree about anything unusual, and another parser connects.
-        is_usual = bool(_VISIBLE.fullmatch(value) and _NETLOC.fullmatch(parts.netloc)) and parts.port != 0
-    except (ValueError, TypeError, AttributeError):
+        return isinstance(value, str) and bool(Glob(value))
+    except ValueError:
         return False
-    return is_allowed and is_usual and not parts.query and not parts.fragment
 
 
-def _checked(config: Config) -> Config:
-    """Check what holds for every configuration.
+# The token is sent by https, or by http on loopback. Parsers disagree about unusual URLs, so they are refused.
+_PORT = r":(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_ORIGIN = r"(?i:https://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])|http://(?:localhost|127\.0\.0\.1|\[::1\]))"
+_API_URL = rf"{_ORIGIN}(?:{_PORT})?(?:/[!-\"$->@-~]*)?"
+# Of tags: printable ASCII without spaces, commas and unknown placeholders.
+_TEMPLATE = r"(?:[!-+\--z|~]|\{(?:bucket|key|dir|name|ext)\}){1,1024}"
 
-    Raises:
-        ValueError: the sentence names the field.
-    """
-    _require(_is_api_url(config.api_url), "api_url", f"an https URL such as {API_URL} (http on loopback only)")
-    _require(config.email is None or bool(_EMAIL.fullmatch(config.email)), "email", "an e-mail address")
-    _require(0 < config.requests_per_second < 1e6, "requests_per_second", "a number above 0")
-    _require(0 < config.max_concurrency < 1e6, "max_concurrency", "a number above 0")
-    _require(config.collapse_above is None or config.collapse_above > 0, "collapse_above", "a whole number above 0")
-    _require(config.log_level in LEVELS, "log_level", f"one of {', '.join(LEVELS)}")
-    for name in ("queue_arn", "dead_letter_queue_arn"):
-        arn = getattr(config, name)
-        _require(arn is None or bool(QUEUE_ARN.fullmatch(arn)), name, "the ARN of a queue")
-    needs_queue = config.repurge_after_seconds or config.drain
-    _require(not needs_queue or config.queue_arn is not None, "queue_arn", "set for repurge_after_seconds and drain")
-    return config._replace(api_url=config.api_url.rstrip("/"))
-
-
-def _require(holds: bool, name: str, rule: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} must be {rule}")
-
-
-def _built(kind: Any, fields: Mapping[str, Any], place: str = "") -> Any:
-    """Return the tuple with these fields; null means the default, and each field has the type of its default.
-
-    Raises:
-        ValueError, TypeError: a field is missing, unknown or of another type.
-    """
-    values = {name: _frozen(value) for name, value in fields.items() if value is not None}
-    for name, value in values.items():
-        wanted: Any = _TYPES.get(name, type(kind._field_defaults.get(name, value)))
-        fits = isinstance(value, (int, float) if wanted is float else wanted) and (
-            wanted is bool or not isinstance(value, bool)
-        )
-        fits = fits and (wanted is not tuple or name not in _TEXTS or all(isinstance(each, str) for each in value))
-        _require(fits, f"{place}{name}", "of another type")
-    return kind(**values)
-
-
-def _are(kind: type, values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+# By field: what it accepts, and the rule as a sentence, "it must be …".
+_TARGET_FIELDS: _Rules = {
+    "zone_id": (_text(r"[0-9a-fA-F]{32}"), "the zone's 32-digit hex ID (dashboard, Overview, API), not its name"),
+    "environment_id": (_text(r"[0-9a-zA-Z_-]{1,64}"), "the ID of a zone environment"),
+    "hosts": (_list_of(_is_host, 1), "hostnames such as www.example.com, without scheme, port or path"),
+    "key_prefix": (_text(r"(?s:.*)"), "a string"),
+    "path_prefix": (_is_path_prefix, f"at most {MAX_SLASHES - 1} folders deep, without . and .. as folders"),
+    "schemes": (_list_of(_one_of("http", "https"), 1), 'a list of "https", "http" or both'),
+    "index_documents": (_list_of(_text(r"(?s:.*)")), "a list of strings"),
+    "purge_by": (_one_of("url", "prefix", "tag", "host", "everything"), "url, prefix, tag, host or everything"),
+    "clean_urls": (lambda value: isinstance(value, bool), "true or false"),
+    "header_variants": (_list_of(_is_headers), "names and values that a header can have"),
+    "tags": (_list_of(_text(_TEMPLATE)), 'templates such as "{dir}", without spaces and commas'),
+}
+_FIELDS: _Rules = {
+    **dict.fromkeys(("name", "bucket", "api_token_parameter"), (_text(r"(?s:.+)"), "a non-empty string")),
+    **dict.fromkeys(("queue_arn", "dead_letter_queue_arn"), (_text(QUEUE_ARN), "the ARN of a queue")),
+    **dict.fromkeys(("include", "exclude"), (_list_of(_is_glob), "a list of globs")),
+    **dict.fromkeys(("requests_per_second", "max_concurrency"), (_is_rate, "a number above 0")),
+    **dict.fromkeys(("collapse_above", "batch_size", "max_receive_count"), (_whole(1), "a whole number above 0")),
+    **dict.fromkeys(("repurge_after_seconds", "drain"), (_whole(0), "a whole number")),
+    "targets": (_list_of(lambda value: isinstance(value, dict), 1), "a list of at least one target"),
+    "email": (_text(r"[!-?A-~]+@[!-?A-~]+"), "an e-mail address"),  # what can be sent as a header
+    "api_url": (_text(_API_URL), f"an https URL such as {API_URL} (http on loopback only)"),
+    "operation": (_one_of(*ENDPOINTS), f"one of {', '.join(ENDPOINTS)}"),
+    "plan": (_one_of(*PLANS), f"one of {', '.join(PLANS)}"),
+    "log_level": (_one_of(*LEVELS), f"one of {', '.join(LEVELS)}"),
+}

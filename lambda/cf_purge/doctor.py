@@ -20,6 +20,15 @@ from cf_purge.targets import FILES, PREFIXES, TAGS, Purge, hosts_of
 _NAME = ".cf-purge-check"
 _TIMEOUT = 5.0  # seconds
 _MAX_NAMES = 20  # looked up to find out which zone is meant
+# By the status of a token.
+_FAULTS = {
+    "disabled": "is disabled: create a new one, or enable it, and store it.",
+    "expired": "is expired: create a new one, or enable it, and store it.",
+    "unknown": "is wrong, Cloudflare does not know it: create one with the permission Zone → Cache Purge → Purge and"
+    " store it.",
+    "active": "is valid but has no access to zone {zone}: add the zone to the token's zone resources, or correct"
+    " targets[*].zone_id if it is not your account's.",
+}
 
 
 def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
@@ -55,14 +64,13 @@ def probe_for(request: Request, config: Config) -> Request:
 
 def summary_of(purges: Iterable[Purge]) -> list[str]:
     """Return what accepted purges of a check have shown, a sentence for each zone. Pure."""
-    hosts: dict[Zone, list[str]] = {}
+    hosts: dict[Zone, dict[str, None]] = {}
     for purge in purges:
-        hosts.setdefault(purge.zone, []).extend([purge.host] if purge.kind != TAGS else [])
+        hosts.setdefault(purge.zone, {}).update({purge.host: None} if purge.host else {})
     return [
         f"The token may purge zone {zone}"
-        + (f", and {', '.join(distinct)} belong{'s' if len(distinct) == 1 else ''} to it." if distinct else ".")
+        + (f", and {', '.join(names)} belong{'s' if len(names) == 1 else ''} to it." if names else ".")
         for zone, names in hosts.items()
-        for distinct in [list(dict.fromkeys(names))]
     ]
 
 
@@ -82,13 +90,8 @@ class Doctor:
 
     def diagnosed(self, tasks: Sequence[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
         """Return the outcomes, what the checks among the tasks have found explained: all of it with each purge."""
-        failed = [
-            purge
-            for task in tasks
-            if task.is_check
-            for purge in task.purges
-            if purge in outcomes.failures and purge.item.endswith(_NAME)
-        ]
+        purges = [purge for task in tasks if task.is_check for purge in task.purges if purge.item.endswith(_NAME)]
+        failed = [purge for purge in purges if purge in outcomes.failures]
         said: dict[str, PurgeError] = {}
         for purge in failed:
             error = outcomes.failures[purge].error
@@ -102,26 +105,24 @@ class Doctor:
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
         """Return what is wrong and what to do about it."""
+        fault = None
         if isinstance(error, Rejected) and error.code == "ForeignHost":
-            return Misconfigured(
+            fault = (
                 f"{purge.host} is not a host of zone {purge.zone}: configure it in a target with the zone it belongs"
                 f" to, or correct targets[*].hosts (Cloudflare: {error})."
             )
-        if isinstance(error, Unauthorized):
-            try:
-                return self._told_apart(purge, error, deadline)
-            except PurgeError:
-                return error
-        return error
+        elif isinstance(error, Unauthorized):
+            with contextlib.suppress(PurgeError):
+                fault = self._told_apart(purge, deadline)
+        return Misconfigured(fault) if fault else error
 
-    def _told_apart(self, purge: Purge, error: Unauthorized, deadline: float) -> PurgeError:
+    def _told_apart(self, purge: Purge, deadline: float) -> str | None:
         """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
-        zone = purge.zone
+        zone, place = purge.zone, self._token.place
         if self._config.email is not None:
-            return Misconfigured(
-                f"Cloudflare does not accept the Global API key in {self._token.place} for {self._config.email}, or"
-                f" that user has no zone {zone}: store the user's key, or correct cloudflare.email or"
-                " targets[*].zone_id."
+            return (
+                f"Cloudflare does not accept the Global API key in {place} for {self._config.email}, or that user has"
+                f" no zone {zone}: store the user's key, or correct cloudflare.email or targets[*].zone_id."
             )
         token = self._token.get(deadline)
         # A token finds a zone by name when it has any permission in it.
@@ -129,38 +130,27 @@ class Doctor:
         for name in self._names_of(purge):
             ids = self._cloudflare.zone_ids(name, token, self._timeout(deadline))
             if zone.id in ids:
-                return Misconfigured(
-                    f"The API token in {self._token.place} has no permission to purge zone {zone} ({name}): add"
-                    " Zone → Cache Purge → Purge to it."
+                return (
+                    f"The API token in {place} has no permission to purge zone {zone} ({name}): add Zone → Cache Purge"
+                    " → Purge to it."
                 )
             found.update(dict.fromkeys(ids, name))
         for other_id, name in found.items():
-            return Misconfigured(
-                f"{name} is zone {other_id}, not {zone}: correct targets[*].zone_id, and if the API token in"
-                f" {self._token.place} is another zone's, its zone resources."
+            return (
+                f"{name} is zone {other_id}, not {zone}: correct targets[*].zone_id, and if the API token in {place} is"
+                " another zone's, its zone resources."
             )
         status = self._cloudflare.token_status(token, self._timeout(deadline))
-        if status in ("disabled", "expired"):
-            return Misconfigured(
-                f"The API token in {self._token.place} is {status}: create a new one, or enable it, and store it."
-            )
         # This endpoint does not know tokens that belong to an account rather than to a user.
-        if status == "unknown" and not token.startswith("cfat_"):
-            return Misconfigured(
-                f"The API token in {self._token.place} is wrong, Cloudflare does not know it: create one with the"
-                " permission Zone → Cache Purge → Purge and store it."
-            )
-        if status == "active":
-            return Misconfigured(
-                f"The API token in {self._token.place} is valid but has no access to zone {zone}: add the zone to the"
-                " token's zone resources, or correct targets[*].zone_id if it is not your account's."
-            )
-        return error
+        is_unclear = status == "unknown" and token.startswith("cfat_")
+        fault = None if is_unclear else _FAULTS.get(str(status))
+        return f"The API token in {place} {fault.format(zone=zone)}" if fault else None
 
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
         hosts = [host for target in self._config.targets if target.zone.id == purge.zone.id for host in target.hosts]
-        names = {name for host in hosts or [purge.host] for name in _domains(host)}
+        domains = (host.split(".") for host in hosts or [purge.host])
+        names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
         return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
 
     def _timeout(self, deadline: float) -> float:
@@ -181,8 +171,3 @@ def _joined(errors: Sequence[PurgeError]) -> PurgeError | None:
 
 def _path(target: Target) -> str:
     return spellings(f"{target.path_prefix}{_NAME}")[0]
-
-
-def _domains(host: str) -> list[str]:
-    labels = host.split(".")
-    return [".".join(labels[start:]) for start in range(len(labels) - 1)]

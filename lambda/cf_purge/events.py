@@ -100,31 +100,24 @@ def parse(document: object) -> Event:
     """
     reader = _Reader()
     reader.read(document, 0)
-    return Event(
-        tuple(reader.changes), tuple(reader.items), reader.error, reader.errors, reader.dry_run, reader.is_second
-    )
+    changes = tuple(wish for wish in reader.wishes if isinstance(wish, Change))
+    items = tuple(wish for wish in reader.wishes if isinstance(wish, Item))
+    return Event(changes, items, reader.error, reader.errors, reader.dry_run, reader.is_second)
 
 
 def _message(record: dict[str, Any]) -> Message:
     message_id, body = record.get("messageId"), record.get("body")
     if not isinstance(message_id, str) or not message_id or not isinstance(body, str):
         raise UnknownEvent("An SQS record has no messageId or no body.")
-    receipt, queue_arn = record.get("receiptHandle"), record.get("eventSourceARN")
-    return Message(
-        id=message_id,
-        body=body,
-        receipt=receipt if isinstance(receipt, str) else "",
-        receives=receives_in(record.get("attributes")),
-        queue_arn=queue_arn if isinstance(queue_arn, str) else "",
-    )
+    receipt, queue_arn = (str(record.get(name) or "") for name in ("receiptHandle", "eventSourceARN"))
+    return Message(message_id, body, receipt, receives_in(record.get("attributes")), queue_arn)
 
 
 class _Reader:
     """Collects what one document asks for, envelope by envelope."""
 
     def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self.items: list[Item] = []
+        self.wishes: list[Change | Item] = []
         self.error: Rejected | None = None
         self.errors = 0
         self.dry_run = False
@@ -160,11 +153,9 @@ class _Reader:
         elif any(name in document for name in (*_LISTS, *_SWITCHES)):
             self._read_manual(document)
         else:
-            raise UnknownEvent(
-                "The event is none of: S3 notification, SNS, SQS, EventBridge from S3, "
-                + ", ".join([f'{{"{name}": [...]}}' for name in _LISTS] + [f'{{"{name}": true}}' for name in _SWITCHES])
-                + "."
-            )
+            manual = [f'{{"{name}": [...]}}' for name in _LISTS] + [f'{{"{name}": true}}' for name in _SWITCHES]
+            known = ", ".join(("S3 notification", "SNS", "SQS", "EventBridge from S3", *manual))
+            raise UnknownEvent(f"The event is none of: {known}.")
         if "hop" in document:  # whatever its value: a wrong one must not make a loop
             self.is_second = True
 
@@ -191,39 +182,39 @@ class _Reader:
         unknown = set(document) - {*_LISTS, *_SWITCHES, *_OPTIONS}
         if unknown:
             raise UnknownEvent(f"A manual event has no field {sorted(unknown)[0][:64]!r}.")
-        bucket, zone_id = (_optional_text(document, name) for name in ("bucket", "zone_id"))
+        for name in ("bucket", "zone_id"):
+            if name in document and not (
+                document[name] is None or (isinstance(document[name], str) and document[name])
+            ):
+                raise UnknownEvent(f'"{name}" must be a non-empty string.')
+        bucket, zone_id = document.get("bucket"), document.get("zone_id")
         if "everything" in document and zone_id is None:
             raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
+        given = {name: document[name] for name in (*_LISTS, *_SWITCHES) if name in document}
         # The whole event is checked before any of it counts.
-        for name in (name for name in _LISTS if name in document):
-            items = document[name]
-            if not isinstance(items, list) or not items or not all(isinstance(item, str) and item for item in items):
+        for name, value in given.items():
+            if name in _SWITCHES:
+                if value is not True:
+                    raise UnknownEvent(f'"{name}" must be true; omit it to disable it.')
+            elif not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
                 raise UnknownEvent(f'"{name}" must be a list of at least one non-empty string.')
-        for name in (name for name in _SWITCHES if name in document):
-            if document[name] is not True:
-                raise UnknownEvent(f'"{name}" must be true; omit it to disable it.')
-        for name in (name for name in _LISTS if name in document):
-            for text in document[name]:
+        for name, value in given.items():
+            for text in [""] if name in _SWITCHES else value:
                 if name != "keys":
                     self._add(Item(name, text, bucket, zone_id))
                     continue
                 try:
                     key = _checked_key(text, encoded=False)
                     # In the function's own messages the keys come from S3, where they may have any form.
-                    self._add(Change(key if "hop" in document else _manual_key(key), bucket, None, zone_id))
-                except TooLarge:
-                    raise
+                    key = key if "hop" in document else _manual_key(key)
                 except Rejected as error:
                     self._count(error)
-        for name in (name for name in _SWITCHES if name in document):
-            self._add(Item(name, "", bucket, zone_id))
+                else:
+                    self._add(Change(key, bucket, None, zone_id))
 
     def _add(self, wish: Change | Item) -> None:
-        if isinstance(wish, Change):
-            self.changes.append(wish)
-        else:
-            self.items.append(wish)
-        if len(self.changes) + len(self.items) > MAX_ITEMS:
+        self.wishes.append(wish)
+        if len(self.wishes) > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
 
     def _count(self, error: Rejected) -> None:
@@ -256,19 +247,15 @@ def _checked_key(key: object, *, encoded: bool) -> str:
 
 def _manual_key(key: str) -> str:
     """Refuse what looks like a path or a URL: it would purge something else without an error."""
-    if key.startswith("/"):
-        raise Rejected(
-            f"{key[:256]!r} begins with a slash: give the object key{_such_as(key.lstrip('/'))}.", "MalformedKey"
-        )
     scheme, _, rest = key.partition("://")
-    if rest and scheme.lower() in ("http", "https"):
-        right = _such_as(rest.partition("/")[2])
-        raise Rejected(f'{key[:256]!r} is a URL: give it in "urls", or the object key{right}.', "MalformedKey")
-    return key
-
-
-def _such_as(key: str) -> str:
-    return f", such as {key[:256]!r}" if key else ""
+    if key.startswith("/"):
+        fault, right = "begins with a slash: give the object key", key.lstrip("/")
+    elif rest and scheme.lower() in ("http", "https"):
+        fault, right = 'is a URL: give it in "urls", or the object key', rest.partition("/")[2]
+    else:
+        return key
+    example = f", such as {right[:256]!r}" if right else ""
+    raise Rejected(f"{key[:256]!r} {fault}{example}.", "MalformedKey")
 
 
 def _epoch(time: object) -> float | None:
@@ -277,10 +264,3 @@ def _epoch(time: object) -> float | None:
         return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else None
     except (ValueError, OverflowError):
         return None
-
-
-def _optional_text(document: dict[str, Any], name: str) -> str | None:
-    value = document.get(name)
-    if value is not None and (not isinstance(value, str) or not value):
-        raise UnknownEvent(f'"{name}" must be a non-empty string.')
-    return value

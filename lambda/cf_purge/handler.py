@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge import observe
 from cf_purge.api_token import ApiToken
@@ -13,14 +12,16 @@ from cf_purge.aws import Aws
 from cf_purge.budget import Budget, Clock, Cost
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, load
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.errors import Misconfigured, Rejected
 from cf_purge.events import Message, messages_in
 from cf_purge.http_client import HttpClient
-from cf_purge.plan import Group, Plan, Task, group_of, make_plan, make_task, plan_event
+from cf_purge.observe import Metrics
+from cf_purge.plan import Group, Plan, group_of, make_plan, make_task, plan_event
 from cf_purge.purger import USUAL_LATENCY, Failure, Outcomes, Purger, Why
 
 if TYPE_CHECKING:
     from cf_purge.doctor import Doctor
+    from cf_purge.settle import Settler
     from cf_purge.sqs import Sqs
 
 # What few invocations need is imported by them: each module adds a millisecond or two to a cold start.
@@ -56,6 +57,14 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     return _function.invoke(event, context)
 
 
+class _Run(NamedTuple):
+    """One invocation; times are those of `Clock.now`."""
+
+    purge_until: float
+    settle_until: float
+    metrics: Metrics
+
+
 class Function:
     """The function with one configuration; what it holds lives as long as the environment is warm."""
 
@@ -82,34 +91,30 @@ class Function:
             config = load(environ)
         except Misconfigured as error:
             observe.error(str(error))
-            metrics = observe.Metrics()
-            metrics.misconfigured = 1
+            metrics = Metrics()
+            metrics.counts["Misconfigured"] = 1
             observe.emit(metrics.document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall()))
             raise
         observe.set_level(config.log_level)
         return cls(config, Aws(http, environ), http, clock)
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
-        metrics = observe.Metrics()
+        metrics = Metrics()
         try:
             messages = messages_in(event)
             left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
             end = self._clock.now() + left
-            purge_until, settle_until = end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left)
-            if messages is None:
-                return self._answer(event, purge_until, settle_until, metrics)
-            return self._consume(messages, purge_until, settle_until, metrics)
+            run = _Run(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
+            return self._answer(event, run) if messages is None else self._consume(messages, run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
 
-    def _consume(
-        self, batch: Sequence[Message], purge_until: float, settle_until: float, metrics: observe.Metrics
-    ) -> dict[str, Any]:
+    def _consume(self, batch: Sequence[Message], run: _Run) -> dict[str, Any]:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
-        messages = self._read(batch, purge_until)
-        plan = self._plan(messages, purge_until)
-        outcomes = self._send(plan, purge_until, metrics)
-        returned = self._settle(batch, messages, plan, outcomes, settle_until, metrics)
+        messages = self._read(batch, run.purge_until)
+        plan = self._plan(messages, run.purge_until)
+        outcomes = self._send(plan, run)
+        returned = self._settle(batch, messages, plan, outcomes, run)
         # The event source mapping deletes the rest of its batch; it does not know of what was drained.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
@@ -129,49 +134,45 @@ class Function:
         now = self._clock.now()
         available = self._budget.available(now, deadline - now)
         available = available._replace(requests=min(available.requests, (deadline - now) / USUAL_LATENCY))
-        return make_plan(messages, self._config, self._done, available, self._most(deadline), _unexpected)
+        return make_plan(messages, self._config, self._done, available, self._most(deadline))
 
     def _most(self, deadline: float) -> Cost:
         """Return what one message may take: an invocation must be able to finish it."""
         return self._budget.most(min(_LARGEST, (deadline - self._clock.now()) / 2))
 
-    def _send(self, plan: Plan, deadline: float, metrics: observe.Metrics) -> Outcomes:
+    def _send(self, plan: Plan, run: _Run) -> Outcomes:
         """Send the requests of a plan; after an unexpected error none of them is done."""
-        _report(plan, metrics)
+        for task in plan.tasks:
+            run.metrics.counts["Changes"] += task.changes
+            run.metrics.counts["Skipped"] += len(task.skipped)
+            if task.skipped:  # at most one line for each message
+                observe.info("skipped", **observe.listed(task.skipped))
+            for part in observe.parts(task.shown) if task.dry_run else ():
+                observe.info("dry run", invalidations=part)
         checks = any(task.is_check and not task.dry_run for task in plan.tasks)
         try:
             if checks:
-                self._doctor.read_token(deadline)
-            outcomes = self._purger.send(plan.requests, deadline, metrics)
+                self._doctor.read_token(run.purge_until)
+            outcomes = self._purger.send(plan.requests, run.purge_until, run.metrics)
             if checks:
-                outcomes = self._doctor.diagnosed(plan.tasks, outcomes, deadline)
+                outcomes = self._doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
-            failure = Failure(Why.OWN, _unexpected(error))
+            failure = Failure(Why.OWN, observe.unexpected(error))
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
         for job in (job for task in plan.tasks for job in task.jobs):
             times = [outcomes.accepted[purge] for purge in job.purges if purge in outcomes.accepted]
             if job.change is not None and job.change.at is not None and len(times) == len(job.purges):
-                metrics.lags.append(max(0.0, max(times) - job.change.at))
+                run.metrics.lags.append(max(0.0, max(times) - job.change.at))
         return outcomes
 
     def _settle(
-        self,
-        batch: Sequence[Message],
-        messages: Sequence[Message],
-        plan: Plan,
-        outcomes: Outcomes,
-        deadline: float,
-        metrics: observe.Metrics,
+        self, batch: Sequence[Message], messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: _Run
     ) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
-        is_done = not plan.left_out and not any(task.error or task.undone(outcomes.accepted) for task in plan.tasks)
-        if is_done and len(batch) == len(messages) and not self._config.repurge_after_seconds:
+        is_done = not any(task.error or task.undone(outcomes.accepted) for task in plan.tasks)
+        if is_done and len(plan.tasks) == len(batch) == len(messages) and not self._config.repurge_after_seconds:
             return set()  # the event source mapping deletes the batch
-        from cf_purge.settle import Settler
-
-        drained = {message.id for message in messages} - {message.id for message in batch}
-        settler = Settler(self._config, self._sqs, self._clock)
-        returned = settler.settle(messages, drained, plan, outcomes, self._done, deadline, metrics)
+        returned = self._settler(run).settle(messages, batch, plan, outcomes, self._done)
         for task in plan.tasks:
             before = self._done.pop(task.id, frozenset())
             undone = {group_of(purge) for purge in task.undone(outcomes.accepted, before)}
@@ -181,28 +182,25 @@ class Function:
             del self._done[next(iter(self._done))]
         return returned
 
-    def _answer(self, event: Any, purge_until: float, settle_until: float, metrics: observe.Metrics) -> dict[str, Any]:
+    def _answer(self, event: Any, run: _Run) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
-        task = make_task("", event, self._config, self._most(purge_until), _unexpected)
-        plan = plan_event(task, self._config)
-        outcomes = self._send(plan, purge_until, metrics)
+        plan = plan_event(make_task("", event, self._config, self._most(run.purge_until)), self._config)
+        outcomes = self._send(plan, run)
         [task] = plan.tasks
         if task.error is not None or task.undone(outcomes.accepted):
             from cf_purge.settle import failures_of
 
             errors = [failure.error for failure in failures_of(task, outcomes)]
-            raise next((error for error in errors if not isinstance(error, Rejected)), errors[0])
-        if self._config.repurge_after_seconds and self._config.queue_arn is not None and not task.dry_run:
-            from cf_purge.settle import Settler
-
-            unsent = Settler(self._config, self._sqs, self._clock).send_second_purges([task], settle_until)
-            for error in unsent.values():
+            error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
+            raise error.with_traceback(None)  # some are raised more than once
+        if self._config.repurge_after_seconds and not task.dry_run:
+            for error in self._settler(run).send_second_purges([task]).values():
                 raise error
         summary: dict[str, Any] = {
             "success": True,
-            "invalidations": _shown(task),
+            "invalidations": task.shown,
             "skipped": list(task.skipped),
-            "requests": metrics.requests,
+            "requests": run.metrics.counts["Requests"],
         }
         if task.dry_run:
             summary["dry_run"] = True
@@ -226,26 +224,7 @@ class Function:
 
         return Doctor(self._config, self._cloudflare, self._token, self._clock)
 
+    def _settler(self, run: _Run) -> Settler:
+        from cf_purge.settle import Settler
 
-def _report(plan: Plan, metrics: observe.Metrics) -> None:
-    """Log what a plan does not purge, at most one line for each message and reason."""
-    for task in plan.tasks:
-        metrics.changes += task.changes
-        metrics.skipped += len(task.skipped)
-        if task.skipped:
-            observe.info("skipped", **observe.listed(task.skipped))
-        if task.dry_run:
-            for part in observe.parts(_shown(task)):
-                observe.info("dry run", invalidations=part)
-
-
-def _shown(task: Task) -> list[object]:
-    """Return what a task purges, each once, as Cloudflare is sent it."""
-    return [purge.shown for purge in task.purges]
-
-
-def _unexpected(error: Exception) -> PurgeError:
-    """Log an error that is a bug, and return the one that stands for it."""
-    # Only where it happened: its text may quote a header.
-    observe.error("unexpected error", kind=type(error).__name__, where=traceback.format_tb(error.__traceback__, -8))
-    return Transient(f"Unexpected error ({type(error).__name__}).")
+        return Settler(self._config, self._sqs, self._clock, run.settle_until, run.metrics)

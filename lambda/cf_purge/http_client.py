@@ -24,6 +24,8 @@ T = TypeVar("T")
 CONNECTIONS = 8  # to one host at the same time
 MAX_IDLE = 60.0  # seconds; a connection that was frozen for longer may be dead without a sign
 _MAX_CONNECT = 3.0  # seconds for one address
+_OFF = ("retries", "redirect", "preload_content", "decode_content")
+_OPTIONS: dict[str, Any] = {**dict.fromkeys(_OFF, False), "enforce_content_length": True}  # of one exchange
 # Cloudflare has refused requests without a User-Agent.
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "cf_purge"}
 
@@ -60,14 +62,14 @@ class HttpClient:
         except IndexError:
             lane = _Lane(self._context, self._clock)
         try:
-            return lane.request(method, url, {**headers, **_HEADERS}, body, timeout, max_bytes)
+            return lane.within(timeout, partial(lane.exchange, method, url, {**headers, **_HEADERS}, body, max_bytes))
         finally:
             self._idle.append(lane)
 
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
         """Carry out calls at the same time, up to CONNECTIONS of them; what one raises is its result."""
-        if len(calls) == 1:
-            return [_result_of(calls[0])]
+        if len(calls) < 2:
+            return [_result_of(call) for call in calls]
         from concurrent.futures import ThreadPoolExecutor  # only bursts need it
 
         with ThreadPoolExecutor(CONNECTIONS) as threads:
@@ -88,23 +90,19 @@ class _Lane:
         self._is_over = False
         self._socket: socket.socket | None = None
         self._pools = urllib3.PoolManager(maxsize=1, ssl_context=context, cert_reqs="CERT_REQUIRED")
-        classes: Any = {
-            "http": partial(self._pool, urllib3.HTTPConnectionPool, _Connection),
-            "https": partial(self._pool, urllib3.HTTPSConnectionPool, _SecureConnection),
-        }
-        self._pools.pool_classes_by_scheme = classes
+        http = partial(self._pool, urllib3.HTTPConnectionPool, _Connection)
+        https = partial(self._pool, urllib3.HTTPSConnectionPool, _SecureConnection)
+        self._pools.pool_classes_by_scheme = {"http": http, "https": https}  # type: ignore[dict-item]
 
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
-    ) -> Answer:
-        """As `HttpClient.request`."""
+    def within(self, timeout: float, exchange: Callable[[], Answer]) -> Answer:
+        """Carry out one exchange and end it after `timeout` seconds; errors are those of `HttpClient.request`."""
         self._until, self._connect_timeout = time.monotonic() + timeout, min(_MAX_CONNECT, timeout / 3)
         self._is_over, self._socket = False, None
         timer = threading.Timer(timeout, self._expire)
         timer.daemon = True
         timer.start()
         try:
-            answer = self._exchange(method, url, headers, body, timeout, max_bytes)
+            answer = exchange()
             if self._is_over:  # a socket that was shut down looks like the end of the answer
                 raise TimeoutError
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
@@ -115,6 +113,33 @@ class _Lane:
         finally:
             timer.cancel()
         return answer
+
+    def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int) -> Answer:
+        """Send a request and read the answer, up to `max_bytes` of its body."""
+        pool, now = self._pools.connection_from_url(url), self._clock.now()
+        if now - self._used_at.get(pool, now) > MAX_IDLE:
+            self._pools.clear()
+            self._used_at.clear()
+            pool = self._pools.connection_from_url(url)
+        self._used_at[pool] = now
+        path = urllib3.util.parse_url(url).request_uri
+        response = pool.urlopen(method, path, body=body, headers=headers, timeout=self._left(), **_OPTIONS)
+        try:
+            # A status below 200 announces another answer, which the next request would take for its own.
+            if response.status < 200:
+                raise HTTPException
+            content = b""
+            # Only a read that returns nothing finds out that an answer was cut short.
+            while chunk := response.read(max_bytes + 1 - len(content)):
+                content += chunk
+                if len(content) > max_bytes:
+                    raise Transient(f"The answer is larger than {max_bytes} bytes.")
+        except BaseException:
+            response.close()
+            raise
+        finally:
+            response.release_conn()
+        return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
     def connect(self, host: str, port: int, options: Any) -> socket.socket:
         """Connect to the first address of a host that answers; a dead one leaves time for the next."""
@@ -140,44 +165,6 @@ class _Lane:
         made = pool(host, port, **options)
         made.ConnectionCls = partial(connection, self)
         return made
-
-    def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
-    ) -> Answer:
-        pool, now = self._pools.connection_from_url(url), self._clock.now()
-        if now - self._used_at.get(pool, now) > MAX_IDLE:
-            self._pools.clear()
-            self._used_at.clear()
-            pool = self._pools.connection_from_url(url)
-        self._used_at[pool] = now
-        response = pool.urlopen(
-            method,
-            urllib3.util.parse_url(url).request_uri,
-            body=body,
-            headers=headers,
-            timeout=timeout,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
-            enforce_content_length=True,
-        )
-        try:
-            # A status below 200 announces another answer, which the next request would take for its own.
-            if response.status < 200:
-                raise HTTPException
-            content = b""
-            # Only a read that returns nothing finds out that an answer was cut short.
-            while chunk := response.read(max_bytes + 1 - len(content)):
-                content += chunk
-                if len(content) > max_bytes:
-                    raise Transient(f"The answer is larger than {max_bytes} bytes.")
-        except BaseException:
-            response.close()
-            raise
-        finally:
-            response.release_conn()
-        return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
     def _left(self) -> float:
         return max(0.001, self._until - time.monotonic())

@@ -6,22 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote, unquote
 
-from cf_purge.config import HOST, Config, Target
+from cf_purge.config import HOST, MAX_SLASHES, Config, Target
 from cf_purge.errors import Rejected
 from cf_purge.events import Item
-from cf_purge.targets import (
-    EVERYTHING,
-    FILES,
-    HOSTS,
-    MAX_SLASHES,
-    PREFIXES,
-    TAGS,
-    Purge,
-    checked_bucket,
-    has_dot_segment,
-    hosts_of,
-    within,
-)
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, has_dots, hosts_of, within
 
 # Scheme, host, path and query; no client sends the fragment. No credentials, and no port: omit it.
 _URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x1f\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
@@ -47,10 +35,8 @@ def _url(text: str, bucket: str | None, targets: Sequence[Target]) -> list[Purge
     match = _URL.fullmatch(text.strip())
     rest = _encoded(match[3], "?") if match else None
     if match is None or rest is None or not HOST.fullmatch(match[2].lower()):
-        raise Rejected(
-            f"{text[:256]!r} is not a URL such as https://www.example.com/a.css, without a port, of at most 32 KB.",
-            "MalformedUrl",
-        )
+        rule = "a URL such as https://www.example.com/a.css, without a port, of at most 32 KB"
+        raise Rejected(f"{text[:256]!r} is not {rule}.", "MalformedUrl")
     host, rest = match[2].lower(), rest if rest.startswith("/") else f"/{rest}"
     serving = _inside(_serving(host, bucket, targets), host, rest.partition("?")[0], text, "https://")
     return _each_zone(serving, FILES, f"{match[1].lower()}://{host}{rest}")
@@ -60,11 +46,8 @@ def _prefix(text: str, bucket: str | None, targets: Sequence[Target]) -> list[Pu
     match = _PREFIX.fullmatch(text.strip())
     path = _encoded(match[2], "") if match else None
     if match is None or path is None or not HOST.fullmatch(match[1].lower()) or path.count("/") > MAX_SLASHES:
-        raise Rejected(
-            f"{text[:256]!r} is not a prefix such as www.example.com/blog/: a host and a path, no scheme, port or"
-            f" query, at most {MAX_SLASHES} slashes and 32 KB.",
-            "MalformedPrefix",
-        )
+        rule = "a prefix such as www.example.com/blog/: a host and a path, no scheme, port or query, at most"
+        raise Rejected(f"{text[:256]!r} is not {rule} {MAX_SLASHES} slashes and 32 KB.", "MalformedPrefix")
     host = match[1].lower()
     serving = _inside(_serving(host, bucket, targets), host, path, text)
     return _each_zone(serving, PREFIXES, f"{host}{path}")
@@ -72,9 +55,8 @@ def _prefix(text: str, bucket: str | None, targets: Sequence[Target]) -> list[Pu
 
 def _tag(text: str, _: str | None, targets: Sequence[Target]) -> list[Purge]:
     if not _TAG.fullmatch(text):
-        raise Rejected(
-            f"{text[:256]!r} is not a tag: 1 to 1024 printable ASCII characters without spaces.", "MalformedTag"
-        )
+        rule = "1 to 1024 printable ASCII characters without spaces"
+        raise Rejected(f"{text[:256]!r} is not a tag: {rule}.", "MalformedTag")
     return _each_zone(targets, TAGS, text)
 
 
@@ -84,24 +66,18 @@ def _host(text: str, bucket: str | None, targets: Sequence[Target]) -> list[Purg
         raise Rejected(f"{text[:256]!r} is not a host such as www.example.com.", "MalformedHost")
     serving = [target for target in _serving(host, bucket, targets) if not target.path_prefix]
     if not serving:
-        raise Rejected(
-            f"{host} is served below a path_prefix only, and a purge of the host would leave it: purge by keys, urls or"
-            " prefixes.",
-            "OutsideTargets",
-        )
+        reason = "is served below a path_prefix only, and a purge of the host would leave it"
+        raise Rejected(f"{host} {reason}: purge by keys, urls or prefixes.", "OutsideTargets")
     return _each_zone(serving, HOSTS, host)
 
 
-def _everything(_: str, __: str | None, targets: Sequence[Target]) -> list[Purge]:
-    return _each_zone(targets, EVERYTHING, "")
-
-
+# By field of the event, how one of its items is read.
 _READERS: dict[str, Callable[[str, str | None, Sequence[Target]], list[Purge]]] = {
     "urls": _url,
     "prefixes": _prefix,
     "tags": _tag,
     "hosts": _host,
-    "everything": _everything,
+    "everything": lambda _text, _bucket, targets: _each_zone(targets, EVERYTHING, ""),
 }
 
 
@@ -122,12 +98,12 @@ def _inside(serving: Sequence[Target], host: str, path: str, text: str, form: st
     """Return the targets below whose `path_prefix` an encoded path lies."""
     # An encoded slash separates no folders, but some clients resolve dot segments behind it.
     folder = unquote(_ENCODED_SLASH.sub("%252F", path))
-    has_dots = has_dot_segment(unquote(path))
-    inside = [
-        target
-        for target in serving
-        if not target.path_prefix or (folder.startswith(f"/{target.path_prefix}") and not has_dots)
-    ]
+    is_safe = not has_dots(unquote(path))
+
+    def holds(target: Target) -> bool:
+        return not target.path_prefix or (is_safe and folder.startswith(f"/{target.path_prefix}"))
+
+    inside = list(filter(holds, serving))
     if not inside:
         right = f"{form}{host}/{serving[0].path_prefix}"
         raise Rejected(f"{text[:256]!r} is outside of the targets: use one below {right}.", "OutsideTargets")

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
+
+from cf_purge.errors import Transient
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 NAMESPACE = "CfPurge"
@@ -22,18 +26,23 @@ _threshold = LEVELS.index("INFO")
 _encode = json.JSONEncoder(default=str).encode
 
 
+COUNTS = (
+    "Changes",  # objects that changed, and manual items
+    "Purged",  # URLs, prefixes, tags, hosts and zones that Cloudflare accepted to purge
+    "Skipped",  # changes that need no purge
+    "Parked",  # messages put into the dead-letter queue
+    "Retried",  # messages returned to the queue
+    "Requests",  # sent to Cloudflare
+    "RateLimited",  # of those, answered with 429 or a throttle code
+    "Misconfigured",  # zones or invocations that need a person
+)
+
+
 class Metrics:
     """Counts of one invocation."""
 
     def __init__(self) -> None:
-        self.changes = 0  # objects that changed, and manual items
-        self.purged = 0  # URLs, prefixes, tags, hosts and zones that Cloudflare accepted to purge
-        self.skipped = 0  # changes that need no purge
-        self.parked = 0  # messages put into the dead-letter queue
-        self.retried = 0  # messages returned to the queue
-        self.requests = 0  # sent to Cloudflare
-        self.rate_limited = 0  # of those, answered with 429 or a throttle code
-        self.misconfigured = 0  # zones or invocations that need a person
+        self.counts = dict.fromkeys(COUNTS, 0)
         self.lags: list[float] = []  # seconds from the change to the accepted purge
 
     def document(self, name: str, now: float) -> dict[str, object]:
@@ -41,17 +50,8 @@ class Metrics:
 
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
         """
-        values: dict[str, object] = {
-            "Changes": self.changes,
-            "Purged": self.purged,
-            "Skipped": self.skipped,
-            "Parked": self.parked,
-            "Retried": self.retried,
-            "Requests": self.requests,
-            "RateLimited": self.rate_limited,
-            "Misconfigured": self.misconfigured,
-        }
-        metrics = [{"Name": metric, "Unit": "Count"} for metric in values]
+        values: dict[str, object] = {**self.counts}
+        metrics = [{"Name": metric, "Unit": "Count"} for metric in COUNTS]
         if self.lags:
             values["Lag"] = [round(lag * 1000) for lag in _sample(sorted(self.lags))]
             metrics.append({"Name": "Lag", "Unit": "Milliseconds"})
@@ -101,14 +101,16 @@ def parts(items: Sequence[object]) -> Iterator[Sequence[object]]:
 
 def listed(keys: Sequence[str]) -> dict[str, object]:
     """Return the fields of a line about many keys: the first of them, and how many there are in all."""
-    shown: list[str] = []
-    characters = 0
-    for key in keys:
-        characters += len(key)
-        if characters > _MAX_LISTED:
-            break
-        shown.append(key)
+    totals = accumulate(map(len, keys))
+    shown = [key for key, total in zip(keys, totals, strict=True) if total <= _MAX_LISTED]
     return {"keys": shown, "count": len(keys)}
+
+
+def unexpected(problem: Exception) -> Transient:
+    """Log an exception that is a bug, and return the error that stands for it."""
+    # Only where it happened: its text may quote a header.
+    error("unexpected error", kind=type(problem).__name__, where=traceback.format_tb(problem.__traceback__, -8))
+    return Transient(f"Unexpected error ({type(problem).__name__}).")
 
 
 def _write(level: str, message: str, fields: dict[str, object]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from cf_purge import observe
 from cf_purge.budget import Cost
 from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import PurgeError, Rejected, TooLarge
@@ -23,19 +24,27 @@ _JOB_BYTES = 300  # of a purge, beside its text
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]
-UnexpectedHandler = Callable[[Exception], PurgeError]
+Done = Mapping[str, Collection[Group]]  # by message: the groups that were accepted at an earlier receive
 
 
 class Job(NamedTuple):
     """One change or manual item with its purges by target; it is done when all of them are accepted."""
 
-    name: str  # the key, or the item
     places: tuple[tuple[Target | None, tuple[Purge, ...]], ...]  # no target: it must not be collapsed
     change: Change | None = None
 
     @property
     def purges(self) -> list[Purge]:
         return [purge for _, purges in self.places for purge in purges]
+
+    def collapsed(self, targets: Container[Target]) -> Job:
+        """Return it with the prefixes of some targets in the place of their URLs."""
+        places: list[tuple[Target | None, tuple[Purge, ...]]] = []
+        for target, purges in self.places:
+            if target is not None and target in targets:
+                purges = (*whole_of(target), *(purge for purge in purges if purge.kind != FILES))
+            places.append((target, purges))
+        return self._replace(places=tuple(places))
 
 
 class Task(NamedTuple):
@@ -53,6 +62,11 @@ class Task(NamedTuple):
     @property
     def purges(self) -> dict[Purge, None]:
         return dict.fromkeys(purge for job in self.jobs for purge in job.purges)
+
+    @property
+    def shown(self) -> list[object]:
+        """What it purges, each once, as Cloudflare is sent it."""
+        return [purge.shown for purge in self.purges]
 
     def undone(self, accepted: Container[Purge], done: Collection[Group] = ()) -> list[Purge]:
         """Return the purges that are not known to be accepted, apart from the groups that were done before."""
@@ -75,7 +89,8 @@ class Request(NamedTuple):
     kind: str
     parts: tuple[Part, ...]
     is_suspect: bool = False  # its messages failed before
-    is_repeated: bool = False
+    repeat_at: float = 0.0  # a time of `Clock.now`; 0 when it is not a repetition
+    error: PurgeError | None = None  # of a larger request that it was part of
 
     @property
     def group(self) -> Group:
@@ -103,61 +118,47 @@ class Request(NamedTuple):
 
     def halves(self) -> tuple[Request, Request]:
         """Split it by message, or the purges of a single message by item."""
-        if len(self.parts) > 1:
-            middle = len(self.parts) // 2
-            return self._replace(parts=self.parts[:middle]), self._replace(parts=self.parts[middle:])
-        [part] = self.parts
-        middle = len(part.purges) // 2
-        first, second = part._replace(purges=part.purges[:middle]), part._replace(purges=part.purges[middle:])
-        return self._replace(parts=(first,)), self._replace(parts=(second,))
+        parts = self.parts
+        if len(parts) == 1:
+            parts = tuple(Part(parts[0].task_id, (purge,)) for purge in parts[0].purges)
+        middle = len(parts) // 2
+        return self._replace(parts=parts[:middle]), self._replace(parts=parts[middle:])
 
 
 class Plan(NamedTuple):
-    """What an invocation does."""
+    """What an invocation does; a message that has no task is left for another one."""
 
     tasks: tuple[Task, ...] = ()
     requests: tuple[Request, ...] = ()
-    left_out: frozenset[str] = frozenset()  # IDs of messages for which it has no time or no requests
 
 
-def make_task(task_id: str, document: object, config: Config, most: Cost, on_unexpected: UnexpectedHandler) -> Task:
+def make_task(task_id: str, document: object, config: Config, most: Cost) -> Task:
     """Plan one message or event; what is wrong with it becomes its `error`.
 
-    `most` is what a single message may take. `on_unexpected` turns an exception that is a bug into an error.
+    `most` is what a single message may take.
     """
     event = Event()
     try:
         event = parse(document)
         return _task(task_id, event, config, most)
     except Exception as error:
-        expected = error if isinstance(error, Rejected) else on_unexpected(error)
+        expected = error if isinstance(error, Rejected) else observe.unexpected(error)
         # Without the traceback, which would keep every purge that was planned before the error in memory.
         return Task(task_id, error=expected.with_traceback(None), changes=event.size, dry_run=event.dry_run)
 
 
-def make_plan(
-    messages: Sequence[Message],
-    config: Config,
-    done: Mapping[str, Collection[Group]],
-    available: Cost,
-    most: Cost,
-    on_unexpected: UnexpectedHandler,
-) -> Plan:
-    """Plan as many messages as fit into `available`: those received for the first time first.
-
-    `done` has the groups of a message that were accepted at an earlier receive.
-    """
+def make_plan(messages: Sequence[Message], config: Config, done: Done, available: Cost, most: Cost) -> Plan:
+    """Plan as many messages as fit into `available`: those received for the first time first."""
     ordered = sorted(messages, key=lambda message: message.receives > 1)
     tasks: list[Task] = []
     jobs = size = 0
     for message in ordered:
         if jobs > _MAX_JOBS or size > _MAX_BYTES:
             break
-        task = make_task(message.id, message.body, config, most, on_unexpected)
+        task = make_task(message.id, message.body, config, most)
         tasks.append(task)
         jobs += task.changes
         size += sum(_JOB_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
-    left_out = {message.id for message in ordered[len(tasks) :]}
     suspect_ids = {message.id for message in ordered if message.receives > 1}
     owners: dict[Purge, str] = {}  # the first task that asks for a purge
     spent = Cost()
@@ -165,16 +166,14 @@ def make_plan(
     for task in _collapsed(tasks, config):
         missing = task.undone(owners, done.get(task.id, ()))
         total = spent.plus(_cost(missing, config))
-        if missing and not total.fits(available):
-            left_out.add(task.id)
-            continue
-        spent = total
-        planned.append(task)
-        owners.update(dict.fromkeys(missing, task.id))
+        if not missing or total.fits(available):
+            spent = total
+            planned.append(task)
+            owners.update(dict.fromkeys(missing, task.id))
     fresh = {purge: owner for purge, owner in owners.items() if owner not in suspect_ids}
     suspects = {purge: owner for purge, owner in owners.items() if owner in suspect_ids}
     requests = (*requests_for(fresh, config), *requests_for(suspects, config, is_suspect=True))
-    return Plan(tuple(planned), requests, frozenset(left_out))
+    return Plan(tuple(planned), requests)
 
 
 def plan_event(task: Task, config: Config) -> Plan:
@@ -214,23 +213,22 @@ def _task(task_id: str, event: Event, config: Config, most: Cost) -> Task:
     error, errors, room = event.error, event.errors, MAX_PURGES
     wishes: tuple[Change | Item, ...] = (*event.changes, *event.items)
     for wish in wishes:
-        name = wish.key if isinstance(wish, Change) else wish.text or wish.kind
-        places: list[tuple[Target | None, tuple[Purge, ...]]] = []
         try:
-            for target, purges in _places_of(wish, config):
-                places.append((target, tuple(dict.fromkeys(islice(purges, room + 1)))))
-                room -= len(places[-1][1])
-                if room < 0:
-                    raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
-        except TooLarge:
-            raise
+            # One more than there is room for shows that there are too many.
+            places = [
+                (target, tuple(dict.fromkeys(islice(each, room + 1)))) for target, each in _places_of(wish, config)
+            ]
         except Rejected as problem:
             error, errors = error or problem.with_traceback(None), errors + 1
             continue
-        if any(purges for _, purges in places):
-            jobs.append(Job(name, tuple(places), wish if isinstance(wish, Change) else None))
+        count = sum(len(purges) for _, purges in places)
+        room -= count
+        if room < 0:
+            raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
+        if count:
+            jobs.append(Job(tuple(places), wish if isinstance(wish, Change) else None))
         else:
-            skipped.append(name)
+            skipped.append(wish.key if isinstance(wish, Change) else wish.text or wish.kind)
     if error is not None and errors > 1:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
     is_check = any(item.kind == "check" for item in event.items)
@@ -263,14 +261,13 @@ def _whole_cost(task: Task, config: Config) -> Cost:
 
 def _too_large(task: Task, config: Config, most: Cost) -> TooLarge:
     cost = _whole_cost(task, config)
-    own, limit, what = next(
-        each
-        for each in zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True)
-        if each[0] > each[1]
-    )
-    fits = bisect_left(
-        range(len(task.jobs)), True, key=lambda n: not _whole_cost(task._replace(jobs=task.jobs[:n]), config).fits(most)
-    )
+    limits = zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True)
+    own, limit, what = next(each for each in limits if each[0] > each[1])
+
+    def is_too_large(count: int) -> bool:
+        return not _whole_cost(task._replace(jobs=task.jobs[:count]), config).fits(most)
+
+    fits = bisect_left(range(len(task.jobs)), True, key=is_too_large)
     into = f" into events of at most {fits - 1:,} items" if fits > 1 else ""
     return TooLarge(f"It asks for {own:,.0f} {what}, and one message may take {limit:,.0f}: split it{into}.")
 
@@ -286,18 +283,7 @@ def _collapsed(tasks: list[Task], config: Config) -> list[Task]:
     for place, purges in (place for task in tasks for job in task.jobs for place in job.places):
         urls.setdefault(place, set()).update(purge.item for purge in purges if purge.kind == FILES)
     many = {place for place, items in urls.items() if place is not None and len(items) > config.collapse_above}
-
-    def collapsed(job: Job) -> Job:
-        bucket = checked_bucket(job.change.bucket if job.change else None, config) if many else ""
-        places = [
-            (place, (*whole_of(place, bucket), *(purge for purge in purges if purge.kind != FILES)))
-            if place in many and place is not None
-            else (place, purges)
-            for place, purges in job.places
-        ]
-        return job._replace(places=tuple(places))
-
-    return [task._replace(jobs=tuple(map(collapsed, task.jobs))) for task in tasks] if many else tasks
+    return [task._replace(jobs=tuple(job.collapsed(many) for job in task.jobs)) for task in tasks] if many else tasks
 
 
 def group_of(purge: Purge) -> Group:

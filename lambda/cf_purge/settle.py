@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -13,10 +13,12 @@ from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, describe
 from cf_purge.events import MAX_ITEMS, Message
 from cf_purge.observe import Metrics
-from cf_purge.plan import Group, Plan, Task
+from cf_purge.plan import Done, Group, Plan, Task
 from cf_purge.purger import Failure, Outcomes, Why
 from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
+
+Chance = Callable[[], float]
 
 MAX_DELAY = 900  # seconds
 _FIRST_DELAY = 5  # seconds; doubled with each receive
@@ -38,90 +40,79 @@ class Settlement(NamedTuple):
     returned: list[tuple[Message, int]]  # with the seconds until it is seen again
 
 
-class Settler:
-    """Carries out what `settlement_of` says.
+class Settler(NamedTuple):
+    """Carries out what `settlement_of` says, in one invocation.
 
     What is done is deleted before anything else is dealt with: if the time ran out first, it would be purged again.
     """
 
-    def __init__(self, config: Config, sqs: Sqs, clock: Clock) -> None:
-        self._config = config
-        self._sqs = sqs
-        self._clock = clock
+    config: Config
+    sqs: Sqs
+    clock: Clock
+    deadline: float  # a time of `Clock.now`
+    metrics: Metrics
 
     def settle(
-        self,
-        messages: Sequence[Message],
-        drained: Container[str],
-        plan: Plan,
-        outcomes: Outcomes,
-        done: Mapping[str, Collection[Group]],
-        deadline: float,
-        metrics: Metrics,
+        self, messages: Sequence[Message], batch: Sequence[Message], plan: Plan, outcomes: Outcomes, done: Done
     ) -> set[str]:
         """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
 
-        The event source mapping deletes its own batch, so only `drained` messages are deleted. `deadline` is a time of
-        `Clock.now`.
+        The event source mapping deletes its own `batch`, so only the other messages are deleted.
         """
-        clock, limit = self._clock, self._config.max_receive_count
-        done_messages, to_park, returned = settlement_of(
-            messages, plan, outcomes, done, limit, clock.wall(), clock.random
-        )
-        if self._config.repurge_after_seconds:  # a change whose second purge is not sent is not done
-            ids = {message.id for message in done_messages}
-            unsent = self.send_second_purges([task for task in plan.tasks if task.id in ids], deadline)
-            returned += [(message, self._delay(message)) for message in done_messages if message.id in unsent]
-            done_messages = [message for message in done_messages if message.id not in unsent]
-        self._delete(done_messages, drained, deadline)
+        own = {message.id for message in batch}
+        last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
+        ready, to_park, returned = settlement_of(messages, plan, outcomes, done, last, now, chance)
+        if self.config.repurge_after_seconds:  # a change whose second purge is not sent is not done
+            ids = {message.id for message in ready}
+            unsent = self.send_second_purges([task for task in plan.tasks if task.id in ids])
+            returned += [(message, self._delay(message)) for message in ready if message.id in unsent]
+            ready = [message for message in ready if message.id not in unsent]
+        self.sqs.delete([message for message in ready if message.id not in own], self.deadline)
         # Half of the time is for returning the others.
-        park_until = clock.now() + (deadline - clock.now()) / 2
+        park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
         parked = []
-        for message, error, result in self._sqs.park(to_park, park_until) if to_park else ():
+        for message, error, result in self.sqs.park(to_park, park_until):
+            fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, Exception):
-                observe.error("not parked", message_id=message.id, code=error.code, reason=describe(result))
-                metrics.misconfigured += isinstance(result, Misconfigured)
+                observe.error("not parked", **fields, reason=describe(result))
+                self.metrics.counts["Misconfigured"] += isinstance(result, Misconfigured)
                 returned.append((message, self._delay(message)))
             else:
+                observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
                 parked.append(message)
-                observe.warn("parked", message_id=message.id, dead_letter_id=result, code=error.code, reason=str(error))
-        self._delete(parked, drained, deadline)
-        self._sqs.give_back(returned, deadline)
-        metrics.parked += len(parked)
-        metrics.retried += len(returned)
+        self.sqs.delete([message for message in parked if message.id not in own], self.deadline)
+        self.sqs.give_back(returned, self.deadline)
+        self.metrics.counts["Parked"] += len(parked)
+        self.metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 
-    def send_second_purges(self, tasks: Sequence[Task], deadline: float) -> dict[str, PurgeError]:
+    def send_second_purges(self, tasks: Sequence[Task]) -> dict[str, PurgeError]:
         """Ask the queue for the second purges of tasks that are done; return the tasks for which it failed, and why."""
         unsent: dict[str, PurgeError] = {}
-        for body, ids in second_purges(tasks, self._config.urls_per_request):
+        for body, ids in second_purges(tasks, self.config.urls_per_request):
             try:
-                self._sqs.send(body, self._config.repurge_after_seconds, deadline)
+                self.sqs.send(body, self.config.repurge_after_seconds, self.deadline)
             except PurgeError as error:
                 observe.error("second purge not sent", reason=str(error))
                 unsent.update(dict.fromkeys(ids, error))
         return unsent
 
     def _delay(self, message: Message) -> int:
-        return delay_after([_LEFT_OUT], message.receives, self._clock.wall(), self._clock.random)
-
-    def _delete(self, messages: Sequence[Message], drained: Container[str], deadline: float) -> None:
-        self._sqs.delete([message for message in messages if message.id in drained], deadline)
+        return delay_after([_LEFT_OUT], message.receives, self.clock.wall(), self.clock.random)
 
 
 def settlement_of(
     messages: Sequence[Message],
     plan: Plan,
     outcomes: Outcomes,
-    done: Mapping[str, Collection[Group]],
+    done: Done,
     max_receive_count: int | None,
     now: float,
-    chance: Callable[[], float],
+    chance: Chance,
 ) -> Settlement:
     """Choose what happens to each message. Pure.
 
-    `now` is in seconds since the epoch, `chance` returns a random number in [0, 1). `done` has the groups of a message
-    that were accepted at an earlier receive.
+    `now` is in seconds since the epoch, `chance` returns a random number in [0, 1).
     """
     tasks = {task.id: task for task in plan.tasks}
     settlement = Settlement([], [], [])
@@ -145,15 +136,13 @@ def failures_of(task: Task, outcomes: Outcomes, done: Collection[Group] = ()) ->
 
     A purge without an outcome is not done.
     """
-    found: dict[Failure, None] = {}
-    if task.error is not None:
-        found[Failure(Why.ITEM if isinstance(task.error, Rejected) else Why.OWN, task.error)] = None
-    for purge in task.undone(outcomes.accepted, done):
-        found[outcomes.failures.get(purge, _LEFT_OUT)] = None
-    return list(found)
+    error = task.error
+    failures = [Failure(Why.ITEM if isinstance(error, Rejected) else Why.OWN, error)] if error is not None else []
+    failures += [outcomes.failures.get(purge, _LEFT_OUT) for purge in task.undone(outcomes.accepted, done)]
+    return list(dict.fromkeys(failures))
 
 
-def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: Callable[[], float]) -> int:
+def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: Chance) -> int:
     """Return the seconds after which a message that was received `receives` times is to be seen again."""
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
     holds = [failure.hold for failure in failures if failure.why is Why.HOLD]
@@ -179,19 +168,17 @@ def second_purges(tasks: Sequence[Task], max_purges: int) -> Iterator[tuple[str,
                 keys = groups.setdefault((job.change.bucket, job.change.zone_id), {})
                 keys.setdefault(job.change.key, (len(job.purges), set()))[1].add(task.id)
     for (bucket, zone_id), keys in groups.items():
-        options = {name: value for name, value in (("bucket", bucket), ("zone_id", zone_id)) if value is not None}
-        part: list[str] = []
-        ids: set[str] = set()
+        start = {"hop": 1, **({"bucket": bucket} if bucket else {}), **({"zone_id": zone_id} if zone_id else {})}
+        part: dict[str, set[str]] = {}
         size = purges = 0
-        for key, (count, key_ids) in keys.items():
+        for key, (count, ids) in keys.items():
             length = len(json.dumps(key)) + 2
             if part and (size + length > _MAX_BYTES or purges + count > max_purges or len(part) >= MAX_ITEMS):
-                yield json.dumps({"keys": part, "hop": 1, **options}), ids
-                part, ids, size, purges = [], set(), 0, 0
-            part.append(key)
-            ids |= key_ids
+                yield json.dumps({"keys": list(part), **start}), set().union(*part.values())
+                part, size, purges = {}, 0, 0
+            part[key] = ids
             size, purges = size + length, purges + count
-        yield json.dumps({"keys": part, "hop": 1, **options}), ids
+        yield json.dumps({"keys": list(part), **start}), set().union(*part.values())
 
 
 def _rejection(failures: Sequence[Failure]) -> Rejected:

@@ -6,7 +6,7 @@ upload. So the function receives the rest of a burst itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from cf_purge import observe
 from cf_purge.aws import MIN_TIMEOUT, TIMEOUT, Aws, Denied
 from cf_purge.budget import Clock
 from cf_purge.config import QUEUE_ARN, Config
-from cf_purge.errors import Misconfigured, Rejected, Transient, describe
+from cf_purge.errors import Rejected, Transient, describe
 from cf_purge.events import Message, receives_in
 from cf_purge.http_client import CONNECTIONS
 
@@ -34,6 +34,7 @@ class Sqs:
 
     def __init__(self, config: Config, aws: Aws, clock: Clock) -> None:
         self._config = config
+        self._own = config.queue_arn or ""  # the configuration requires it where messages are drained or sent
         self._aws = aws
         self._clock = clock
 
@@ -72,9 +73,12 @@ class Sqs:
 
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
         """Delete messages that are done. One that cannot be deleted comes back and is purged once more."""
-        pending = list(messages)
+        pending = messages
         for _ in range(2):
-            pending = self._not_deleted(pending, deadline) if pending else []
+            if not pending:
+                return
+            entries = [{"ReceiptHandle": message.receipt} for message in pending]
+            pending = [pending[place] for place in self._batch("DeleteMessageBatch", self._own, entries, deadline)]
         if pending:
             observe.warn("not deleted", messages=len(pending))
 
@@ -93,16 +97,15 @@ class Sqs:
 
         If that fails they are still returned: the queue's own visibility timeout applies.
         """
-        by_queue: dict[str, list[tuple[Message, int]]] = {}
+        own = self._config.queue_arn
+        by_queue: dict[str, list[dict[str, Any]]] = {}
         for message, delay in messages:
             # Anybody who may invoke the function can write a message, but must not choose the queue it talks to.
-            own = self._config.queue_arn
             if message.receipt and (message.queue_arn == own if own else QUEUE_ARN.fullmatch(message.queue_arn)):
-                by_queue.setdefault(message.queue_arn, []).append((message, delay))
-        for arn, group in by_queue.items():
-            entries = [{"ReceiptHandle": message.receipt, "VisibilityTimeout": delay} for message, delay in group]
-            failed = self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline)
-            if failed:
+                entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
+                by_queue.setdefault(message.queue_arn, []).append(entry)
+        for arn, entries in by_queue.items():
+            if failed := self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline):
                 observe.warn("visibility not changed", messages=len(failed))
 
     def send(self, body: str, delay: int, deadline: float) -> None:
@@ -113,57 +116,27 @@ class Sqs:
         """
         self._call("SendMessage", self._own, {"MessageBody": body, "DelaySeconds": delay}, deadline)
 
-    @property
-    def _own(self) -> str:
-        if self._config.queue_arn is None:
-            raise Misconfigured("The function does not know its queue: set queue_arn.")
-        return self._config.queue_arn
-
     def _receive(self, count: int, wait: int, deadline: float) -> list[Message] | None:
         """Receive up to so many messages; None when SQS fails."""
-        payloads = [
-            {
-                "MaxNumberOfMessages": min(_RECEIVE, count - start),
-                "WaitTimeSeconds": wait,
-                "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
-            }
-            for start in range(0, count, _RECEIVE)
-        ]
+        asked = {"WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
+        counts = (min(_RECEIVE, count - start) for start in range(0, count, _RECEIVE))
+        payloads = [{"MaxNumberOfMessages": each, **asked} for each in counts]
         answers = self._call_all("ReceiveMessage", self._own, payloads, deadline)
-        failures = [answer for answer in answers if isinstance(answer, Exception)]
-        if failures:
-            observe.warn("receive failed", reason=describe(failures[0]))
-        received = [message for answer in answers if isinstance(answer, dict) for message in self._messages_in(answer)]
-        return received if received or not failures else None
-
-    def _messages_in(self, answer: dict[str, Any]) -> Iterator[Message]:
-        for item in _objects(answer.get("Messages")):
-            message_id, body, receipt = item.get("MessageId"), item.get("Body"), item.get("ReceiptHandle")
+        if all(answer is None for answer in answers):
+            return None
+        messages = []
+        for each in (each for answer in answers for each in _objects(answer, "Messages")):
+            message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
-                yield Message(message_id, body, receipt, receives_in(item.get("Attributes")), self._own)
-
-    def _not_deleted(self, messages: Sequence[Message], deadline: float) -> list[Message]:
-        entries = [{"ReceiptHandle": message.receipt} for message in messages]
-        failed = self._batch("DeleteMessageBatch", self._own, entries, deadline)
-        return [messages[place] for place in failed]
+                messages.append(Message(message_id, body, receipt, receives_in(each.get("Attributes")), self._own))
+        return messages
 
     def _batch(self, operation: str, arn: str, entries: Sequence[dict[str, Any]], deadline: float) -> list[int]:
         """Call an operation for any number of entries; return the places of those it did not succeed for."""
-        starts = range(0, len(entries), _BATCH)
-        payloads = [
-            {
-                "Entries": [
-                    {"Id": str(place), **each} for place, each in enumerate(entries[start : start + _BATCH], start)
-                ]
-            }
-            for start in starts
-        ]
-        done: set[str] = set()
-        for answer in self._call_all(operation, arn, payloads, deadline):
-            if isinstance(answer, Exception):
-                observe.warn(f"{operation} failed", reason=describe(answer))
-            else:
-                done |= {str(entry.get("Id")) for entry in _objects(answer.get("Successful"))}
+        numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
+        payloads = [{"Entries": numbered[start : start + _BATCH]} for start in range(0, len(numbered), _BATCH)]
+        answers = self._call_all(operation, arn, payloads, deadline)
+        done = {str(entry.get("Id")) for answer in answers for entry in _objects(answer, "Successful")}
         return [place for place in range(len(entries)) if str(place) not in done]
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> str:
@@ -175,23 +148,18 @@ class Sqs:
         arn = self._config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
-        attributes = {
-            "ReasonCode": {"DataType": "String", "StringValue": error.code},
-            "Reason": {"DataType": "String", "StringValue": _attribute(str(error))},
-        }
-        try:
-            payload = {"MessageBody": message.body, "MessageAttributes": attributes}
-            return str(self._call("SendMessage", arn, payload, deadline).get("MessageId"))
-        except Denied as denied:
-            if denied.code not in _TOO_LARGE:
-                raise
+        reason = {"ReasonCode": error.code, "Reason": _attribute(str(error))}
+        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in reason.items()}
+        whole = {"MessageBody": message.body, "MessageAttributes": attributes}
         # Attributes count towards the size of a message: of one near the limit only the log has the reason.
-        try:
-            return str(self._call("SendMessage", arn, {"MessageBody": message.body}, deadline).get("MessageId"))
-        except Denied as denied:
-            if denied.code not in _TOO_LARGE:
-                raise
-            raise Transient(f"No queue accepts this message ({denied}).") from None
+        for payload in (whole, {"MessageBody": message.body}):
+            try:
+                return str(self._call("SendMessage", arn, payload, deadline).get("MessageId"))
+            except Denied as denied:
+                if denied.code not in _TOO_LARGE:
+                    raise
+                answer = str(denied)
+        raise Transient(f"No queue accepts this message ({answer}).")
 
     def _call(self, operation: str, arn: str, payload: dict[str, Any], deadline: float) -> dict[str, Any]:
         _, _, _, region, account, name = arn.split(":")
@@ -203,8 +171,13 @@ class Sqs:
 
     def _call_all(
         self, operation: str, arn: str, payloads: Sequence[dict[str, Any]], deadline: float
-    ) -> list[dict[str, Any] | Exception]:
-        return self._aws.together([partial(self._call, operation, arn, payload, deadline) for payload in payloads])
+    ) -> list[dict[str, Any] | None]:
+        """Make calls at the same time; a failure is logged and has no answer."""
+        results = self._aws.together([partial(self._call, operation, arn, payload, deadline) for payload in payloads])
+        failures = [result for result in results if isinstance(result, Exception)]
+        if failures:
+            observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
+        return [None if isinstance(result, Exception) else result for result in results]
 
 
 def _attribute(text: str) -> str:
@@ -212,5 +185,7 @@ def _attribute(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:1000] or "unknown"
 
 
-def _objects(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _objects(answer: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
+    """Return the objects in a list of an answer."""
+    values = answer.get(name) if answer else None
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

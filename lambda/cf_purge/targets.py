@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
-from cf_purge.config import HOST, Config, Target, Zone
+from cf_purge.config import HOST, MAX_SLASHES, Config, Target, Zone
 from cf_purge.errors import Rejected
 from cf_purge.spelling import spellings
 
 # The kinds are the fields of the request's body: https://developers.cloudflare.com/api/resources/cache/methods/purge/
 FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts", "purge_everything"
-MAX_SLASHES = 31  # in a prefix
 MAX_TAG = 1024  # characters
 
 _DOT_SEGMENTS = frozenset((".", ".."))
@@ -78,10 +77,10 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
         yield from _urls(target, hosts, pages)
 
 
-def whole_of(target: Target, bucket: str) -> list[Purge]:
+def whole_of(target: Target) -> list[Purge]:
     """Return the prefix purges that cover a target: its `path_prefix` on each of its hosts."""
     folders = spellings(target.path_prefix)
-    return [Purge(target.zone, PREFIXES, f"{host}/{folder}") for host in hosts_of(target, bucket) for folder in folders]
+    return [Purge(target.zone, PREFIXES, f"{host}/{folder}") for host in target.hosts for folder in folders]
 
 
 def within(config: Config, zone_id: str | None) -> tuple[Target, ...]:
@@ -94,9 +93,8 @@ def within(config: Config, zone_id: str | None) -> tuple[Target, ...]:
         return config.targets
     targets = tuple(target for target in config.targets if target.zone.id == zone_id.lower())
     if not targets:
-        raise Rejected(
-            f"Zone {zone_id[:64]!r} is not configured in any target: add it to targets[*].zone_id.", "ForeignZone"
-        )
+        fault = "is not configured in any target: add it to targets[*].zone_id"
+        raise Rejected(f"Zone {zone_id[:64]!r} {fault}.", "ForeignZone")
     return targets
 
 
@@ -133,12 +131,12 @@ def path_of(key: str, target: Target) -> str | None:
         return None
     path = target.path_prefix + key[len(target.key_prefix) :]
     is_marker = path.endswith("/") or not path
-    if (is_marker and "" not in target.index_documents) or has_dot_segment(path):
+    if (is_marker and "" not in target.index_documents) or has_dots(path):
         return None
     return path
 
 
-def has_dot_segment(path: str) -> bool:
+def has_dots(path: str) -> bool:
     return not _DOT_SEGMENTS.isdisjoint(path.split("/"))
 
 
@@ -163,7 +161,7 @@ def _pages_of(path: str, target: Target) -> list[str]:
     else:
         return []
     # The clean URL of the target's own root lies outside of the target.
-    return [page for page in pages if page.startswith(target.path_prefix) and not has_dot_segment(page)]
+    return [page for page in pages if page.startswith(target.path_prefix) and not has_dots(page)]
 
 
 def _tag_of(template: str, key: str, bucket: str) -> str:
@@ -176,11 +174,8 @@ def _tag_of(template: str, key: str, bucket: str) -> str:
     values = {"bucket": bucket, "key": key, "dir": folder, "name": name, "ext": extension if stem else ""}
     tag = _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=_IN_TAGS), template)
     if len(tag) > MAX_TAG:
-        raise Rejected(
-            f"The tag {template!r} of {key[:256]!r} has {len(tag)} characters, Cloudflare accepts {MAX_TAG}:"
-            " use a shorter template, such as {dir}.",
-            "MalformedTag",
-        )
+        fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template, such as {{dir}}"
+        raise Rejected(f"The tag {template!r} of {key[:256]!r} {fault}.", "MalformedTag")
     return tag
 
 

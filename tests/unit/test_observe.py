@@ -146,8 +146,7 @@ def test_a_purge_is_logged_with_its_zone_and_items(world: World) -> None:
 def metrics_of(lags: list[float]) -> dict[str, Any]:
     """The document of metrics in which each count is another."""
     metrics = observe.Metrics()
-    metrics.changes, metrics.purged, metrics.skipped, metrics.parked = 1, 2, 3, 4
-    metrics.retried, metrics.requests, metrics.rate_limited, metrics.misconfigured = 5, 6, 7, 8
+    metrics.counts.update(zip(COUNTS, range(1, 9), strict=True))
     metrics.lags = lags
     return dict(json.loads(json.dumps(metrics.document("site", AT + 0.25))))
 

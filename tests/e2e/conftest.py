@@ -22,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--objects", type=int, default=3000, help="how many objects the largest upload has")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put last what looks at all that the others did, whatever the order is."""
+    items.sort(key=lambda item: (item.path.stem == "test_afterwards", "every_command" in item.name))
+
+
 @dataclass(frozen=True)
 class Started:
     """The world, with both applies under way or done."""

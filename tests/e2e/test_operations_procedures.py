@@ -199,6 +199,7 @@ def test_a_renamed_block_moves_all_and_another_bucket_replaces_the_notification(
 
 
 def test_what_goes_with_the_module_is_the_module(root: Shell) -> None:
+    root.run(CHANGING, "terraform init")
     found = changes_in(root.run("Deleting the module", "terraform plan"))
     assert set(found.values()) == {"will be destroyed"}
     own = {address.removeprefix("module.cf_purge.") for address in found if address.startswith("module.cf_purge.")}

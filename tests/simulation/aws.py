@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import socket
 import ssl
 import subprocess
@@ -25,7 +27,7 @@ ACCOUNT = "000000000000"
 ROOT_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 _SERVICES = "cloudwatch,events,iam,kms,lambda,logs,monitoring,s3,sns,sqs,ssm,sts"
-_START_TIMEOUT = 60.0  # seconds
+_START_TIMEOUT = 180.0  # seconds, on a busy machine
 _IMPORT_ROOT = Path(__file__).parents[2]
 
 
@@ -105,7 +107,9 @@ def _await(url: str, process: subprocess.Popen[bytes], certificates: Certificate
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that is free, and not of those that the kernel gives to any connection a moment later."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import importlib
 
-from tests.simulation.emulator import decryption, delivery, exclusion, lines, moves, queries, waits
-from tests.simulation.emulator.ministack import eventbridge, lambda_runtime, logs, s3, sqs, ssm
+from tests.simulation.emulator import decryption, delivery, exclusion, moves, queries, waits
+from tests.simulation.emulator.ministack import eventbridge, logs, s3, sqs, ssm
 
 _REPLACED = (
     (ssm, "handle_request", decryption.deciphering),
     (s3, "_validate_notification_configs", delivery.checking_functions),
     (eventbridge, "_invoke_target", delivery.sending_with_permission),
-    (lambda_runtime, "_PYTHON_WORKER_SCRIPT", lines.ended),
-    (lambda_runtime.Worker, "_drain_stderr_bounded", lines.to_the_end),
     (sqs, "_queues_lock", exclusion.reentrant),
     (sqs, "_dlq_sweep", exclusion.alone),
     (sqs, "_collect_msgs", exclusion.alone),

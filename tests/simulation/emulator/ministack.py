@@ -15,6 +15,6 @@ def _module(name: str) -> Any:
 
 
 iam_actions, iam_evaluator = _module("core.iam_actions"), _module("core.iam_evaluator")
-lambda_runtime, responses, router = _module("core.lambda_runtime"), _module("core.responses"), _module("core.router")
+responses, router = _module("core.responses"), _module("core.router")
 eventbridge, kms, logs = _module("services.eventbridge"), _module("services.kms"), _module("services.cloudwatch_logs")
 s3, sqs, ssm = _module("services.s3"), _module("services.sqs"), _module("services.ssm")

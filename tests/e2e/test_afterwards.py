@@ -1,4 +1,4 @@
-"""After all that: the state, the plan, the logs. Named to run last, when there is most to look through."""
+"""After all the others: the state, the plan, the logs. conftest.py puts it last, when there is most to look through."""
 
 from __future__ import annotations
 

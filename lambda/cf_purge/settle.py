@@ -184,7 +184,7 @@ def second_purges(tasks: Sequence[Task], max_purges: int) -> Iterator[tuple[str,
 def _rejection(failures: Sequence[Failure]) -> Rejected:
     error = failures[0].error
     more = f" The same message has {len(failures) - 1} more such answers." if len(failures) > 1 else ""
-    return Rejected(f"{error}{more}", error.code if isinstance(error, Rejected) else "Rejected")
+    return Rejected(f"{error}{more}", error.code if isinstance(error, Rejected) else "RejectedByCloudflare")
 
 
 def _given_up(receives: int, failures: Sequence[Failure], undone: Sequence[Purge]) -> Rejected:

@@ -186,7 +186,9 @@ def test_a_check_through_the_queue_says_it_in_the_log(site: Site) -> None:
         since = time.time()
         site.send('{"check": true}')
         line = site.log_line(since, "check")
+        [parked] = site.dead_letters()
     assert "www.example.org is not a host of zone" in line["reason"]
+    assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "RejectedByCloudflare"
 
 
 @pytest.mark.parametrize("asked", [{"dry_run": True}, {"zone_id": ZONE_ID}])

@@ -45,6 +45,9 @@ class Book:
 
     layout: Layout
     repurge_after: float
+    # Messages are delivered twice: at the last receive SQS may then give one up while the function parks it.
+    has_duplicates: bool = False
+    isolates: bool = True  # one invocation has the requests to halve a message by item
     entries: dict[str, Entry] = field(default_factory=dict)  # by the body
     accepted: dict[Item, list[float]] = field(default_factory=dict)
     allowed: set[Item] = field(default_factory=set)
@@ -83,13 +86,15 @@ class Book:
         parked: dict[str, str] = {}
         for message in dead_letters:
             parked[message.body] = _reason(message.attributes, "ReasonCode")
-            if message.redriven:
+            if message.redriven and not self.has_duplicates:
                 faults.append(f"given up by the queue after {message.receives} receives: {message.body[:200]!r}")
-            elif not _reason(message.attributes, "ReasonCode") or not _reason(message.attributes, "Reason"):
+            elif not message.redriven and not all(
+                _reason(message.attributes, name) for name in ("ReasonCode", "Reason")
+            ):
                 faults.append(f"parked without a reason: {message.body[:200]!r}")
             if message.body in self.entries or message.redriven:
                 continue
-            if _SECOND in message.body and REFUSED in message.body:
+            if _SECOND in message.body and (REFUSED in message.body or PROVOKES in message.body):
                 self.second_parked += message.body
             else:
                 faults.append(f"parked, and never sent like this: {message.body[:200]!r}")
@@ -109,6 +114,7 @@ class Book:
             return ["parked, and nothing was wrong with it"]
         if entry.provokes and is_parked:
             wants = [want for want in entry.wants if not any(PROVOKES in item for _, _, item in want)]
+            wants = wants if self.isolates else []
             return [fault for want in wants for fault in self._faults_in(want, entry, is_parked)]
         # Parked it is accounted for. But while it has not come often, all that can be purged of it has to be.
         if is_parked and (entry.may_be_refused or entry.receives >= _OFTEN):

@@ -32,7 +32,11 @@ def play(schedule: Schedule) -> World:
         Unbalanced: something was lost, or happened that nobody asked for.
     """
     setting = schedule.setting
-    book = Book(Layout(setting.layout, setting.collapse_above is not None), setting.repurge_after)
+    layout = Layout(setting.layout, setting.collapse_above is not None)
+    share = setting.requests_per_second / setting.max_concurrency
+    is_slow = share < 1 or setting.cloudflare_latency > 1
+    is_scarce = is_slow or (setting.plan == "free" and setting.layout in ("by prefix", "by tag"))
+    book = Book(layout, setting.repurge_after, isolates=not is_scarce, has_duplicates=schedule.repeats > 0)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         game = _Game(schedule, book)

@@ -298,7 +298,7 @@ run "a_rule_sends_to_the_queue" {
     condition = [for statement in concat(
       jsondecode(aws_sqs_queue_policy.this.policy).Statement,
       jsondecode(aws_sqs_queue_policy.dead_letter.policy).Statement,
-      ) : jsonencode(statement)] == [for statement in [
+      ) : jsonencode(statement) if statement.Sid != "DenyWithoutTls"] == [for statement in [
       {
         Sid       = "RuleSendsEvents"
         Effect    = "Allow"
@@ -308,28 +308,12 @@ run "a_rule_sends_to_the_queue" {
         Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-1:123456789012:rule/site" } }
       },
       {
-        Sid       = "DenyWithoutTls"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sqs:*"
-        Resource  = "arn:aws:sqs:eu-west-1:123456789012:site"
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      },
-      {
         Sid       = "RuleParksEvents"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Action    = "sqs:SendMessage"
         Resource  = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
         Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-1:123456789012:rule/site" } }
-      },
-      {
-        Sid       = "DenyWithoutTls"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sqs:*"
-        Resource  = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ] : jsonencode(statement)]
     error_message = "Somebody else than the rule may send to a queue, or the rule may not."

@@ -396,18 +396,8 @@ BREAKING = [
         it_refuses_senders_alone=statement(DEAD_LETTERS_POLICY, "DenyWithoutTls", Action="sqs:SendMessage"),
     ),
     *breaking(
-        "The queue refuses whoever comes without TLS",
-        "direct",
-        it_refuses_senders_alone=statement(QUEUE_POLICY, "DenyWithoutTls", Action="sqs:SendMessage"),
-    ),
-    *breaking(
         "Nobody but a service of AWS is let into a queue",
         an_account_is_too=statement(QUEUE_POLICY, "BucketSendsEvents", Principal=S3 | {"AWS": "111111111111"}),
-    ),
-    *breaking(
-        "Nobody but a service of AWS is let into a queue",
-        "eventbridge",
-        the_world_is_too=statement(QUEUE_POLICY, "RuleSendsEvents", Principal=EVENTBRIDGE | {"AWS": "*"}),
     ),
     *breaking(
         "No service but S3 and EventBridge is let into a queue",
@@ -415,11 +405,6 @@ BREAKING = [
         another_is_too=statement(
             QUEUE_POLICY, "BucketSendsEvents", Principal={"Service": ["s3.amazonaws.com", "sns.amazonaws.com"]}
         ),
-    ),
-    *breaking(
-        "No service but S3 and EventBridge is let into a queue",
-        "eventbridge",
-        another_is=statement(QUEUE_POLICY, "RuleSendsEvents", Principal={"Service": "sns.amazonaws.com"}),
     ),
     *breaking(
         "Who is let into a queue may only send",
@@ -440,11 +425,6 @@ BREAKING = [
     ),
     *breaking(
         SENDER,
-        "external_notification",
-        nobody_says=statement(QUEUE_POLICY, "BucketSendsEvents", Condition=OF_ACCOUNT),
-    ),
-    *breaking(
-        SENDER,
         "eventbridge",
         every_rule_does=statement(
             QUEUE_POLICY,
@@ -459,15 +439,6 @@ BREAKING = [
             QUEUE_POLICY,
             "BucketSendsEvents",
             Condition=OF_BUCKET | {"StringEquals": {"aws:SourceAccount": [ACCOUNT, "111111111111"]}},
-        ),
-    ),
-    *breaking(
-        ITS_ACCOUNT,
-        "external_notification",
-        any_account=statement(
-            QUEUE_POLICY,
-            "BucketSendsEvents",
-            Condition=OF_BUCKET | {"StringLike": {"aws:SourceAccount": "*"}},
         ),
     ),
     *breaking(
@@ -656,15 +627,6 @@ BREAKING = [
             INVOKE_CONFIG, "destination_config", on_failure=[{"destination": f"{QUEUE_ARN}-of-others-dlq"}]
         ),
     ),
-    *breaking(
-        "What fails is parked in a queue of this plan",
-        "rule",
-        it_comes_again=put_in(
-            INVOKE_CONFIG,
-            "destination_config",
-            on_failure=[{"destination": QUEUE_ARN}],
-        ),
-    ),
     *breaking("A change is tried three times", "direct", once=put(INVOKE_CONFIG, maximum_retry_attempts=0)),
     *breaking("A change may wait for six hours", "rule", a_minute=put(INVOKE_CONFIG, maximum_event_age_in_seconds=60)),
     # ---- bucket_sends.feature ----
@@ -672,11 +634,6 @@ BREAKING = [
         "EventBridge has no part in it",
         there_is_a_rule=new("aws_cloudwatch_event_rule", name="more", event_pattern="{}", tags_all={"a": "b"}),
         a_rule_is_let_in=added(QUEUE_POLICY, RULES_DOOR),
-    ),
-    *breaking(
-        "EventBridge has no part in it",
-        "external_notification",
-        a_rule_sends=new("aws_cloudwatch_event_target", rule="more"),
     ),
     *breaking(
         "EventBridge has no part in it",
@@ -733,17 +690,7 @@ BREAKING = [
         "eventbridge",
         it_owns_it=new("aws_s3_bucket_notification", bucket="www.example.com", eventbridge=True),
     ),
-    # ---- Two at once ----
-    Case(
-        "A variable with the token",
-        environment(CLOUDFLARE_API_TOKEN="a"),
-        frozenset(
-            {
-                "The function has one environment variable",
-                "No environment variable and no setting is named like a secret",
-            }
-        ),
-    ),
+    # ---- Two rules at once ----
     Case(
         "Anybody is let into the queue",
         statement(QUEUE_POLICY, "BucketSendsEvents", Principal="*"),
@@ -753,33 +700,6 @@ BREAKING = [
                 "No service but S3 and EventBridge is let into a queue",
             }
         ),
-    ),
-    Case(
-        "A rule is said to be of no account",
-        statement(
-            QUEUE_POLICY, "RuleSendsEvents", Condition={"ArnLike": {"aws:SourceArn": "arn:aws:events:*:*:rule/a"}}
-        ),
-        frozenset({SENDER, ITS_ACCOUNT}),
-        "eventbridge",
-    ),
-    Case(
-        "The queue is open in a mode where nobody is let in",
-        added(QUEUE_POLICY, DOOR | {"Principal": {"AWS": "*"}, "Action": "sqs:*"}),
-        frozenset(
-            {
-                "Nobody but a service of AWS is let into a queue",
-                "No service but S3 and EventBridge is let into a queue",
-                "Who is let into a queue may only send",
-                "Nobody is let into the queue",
-            }
-        ),
-        "direct",
-    ),
-    Case(
-        "A rule's permission says for nobody",
-        put(PERMISSION, source_arn=None),
-        frozenset({INVOKER, INVOKERS_ACCOUNT}),
-        "rule",
     ),
 ]
 

@@ -96,7 +96,7 @@ def test_a_key_is_found_as_it_stands_in_urls_in_any_of_its_spellings(known: Plan
 
 def test_the_comment_encodes_its_example_rightly(known: Plan) -> None:
     [(key, encoded)] = re.findall(r'\("(.+)" is (\S+)\)', query(known, PURGED))
-    assert spellings(key) == [encoded]
+    assert encoded in spellings(key)
 
 
 def test_a_key_that_is_left_out_says_so(known: Plan) -> None:

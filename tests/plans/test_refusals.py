@@ -55,36 +55,16 @@ def filters(*each: dict[str, str] | None, **more: str) -> Inputs:
 
 # Attributes that Terraform would drop, with what was meant: for each variable.
 MISSPELT = {
-    "targets": {
-        "host": "hosts",
-        "zone": "zone_id",
-        "prefix": "key_prefix or path_prefix",
-        "path": "path_prefix",
-        "scheme": "schemes",
-        "tag": "tags",
-        "header_variant": "header_variants",
-        "environment": "environment_id",
-    },
-    "event_filters": {"filter_prefix": "prefix", "filter_suffix": "suffix"},
-    "cloudflare": {"rate": "requests_per_second", "api_base_url": "api_url"},
-    "queue": {
-        "kms_key_id": "kms_key_arn",
-        "kms_master_key_id": "kms_key_arn",
-        "max_receives": "max_receive_count",
-        "batch_window": "batch_window_seconds",
-    },
-    "lambda": {
-        "memory": "memory_size",
-        "timeout_seconds": "timeout",
-        "retention_days": "log_retention_days",
-        "log_retention_in_days": "log_retention_days",
-    },
-    "role": {
-        "permission_boundary": "permissions_boundary",
-        "permissions_boundary_arn": "permissions_boundary",
-        "role_arn": "arn",
-    },
-    "alarms": {"alarm_actions": "actions", "action": "actions", "ok_action": "ok_actions"},
+    "targets": "host:hosts zone:zone_id prefix:key_prefix path:path_prefix scheme:schemes tag:tags"
+    " header_variant:header_variants environment:environment_id",
+    "event_filters": "filter_prefix:prefix filter_suffix:suffix",
+    "cloudflare": "rate:requests_per_second api_base_url:api_url",
+    "queue": "kms_key_id:kms_key_arn kms_master_key_id:kms_key_arn max_receives:max_receive_count"
+    " batch_window:batch_window_seconds",
+    "lambda": "memory:memory_size timeout_seconds:timeout retention_days:log_retention_days"
+    " log_retention_in_days:log_retention_days",
+    "role": "permission_boundary:permissions_boundary permissions_boundary_arn:permissions_boundary role_arn:arn",
+    "alarms": "alarm_actions:actions action:actions ok_action:ok_actions",
 }
 
 
@@ -323,9 +303,9 @@ ACCEPTED: list[Inputs] = [
 
 CASES = [(sentence, inputs) for sentence, all_ in REFUSED.items() for inputs in all_]
 CASES += [
-    (f"instead of {wrong} did you mean {right}?", misspelt(variable, wrong))
+    (f"instead of {wrong} did you mean {right}", misspelt(variable, wrong))
     for variable, names in MISSPELT.items()
-    for wrong, right in names.items()
+    for wrong, right in (name.split(":") for name in names.split())
 ]
 LABELS = [json.dumps(inputs, ensure_ascii=False)[:60] for _, inputs in CASES]
 

@@ -77,6 +77,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       max_concurrency       = 2
       batch_size            = 10
       drain                 = 1000
+      max_receive_count     = 30
       repurge_after_seconds = 0
       log_level             = "INFO"
       queue_arn             = "arn:aws:sqs:eu-west-1:123456789012:site"
@@ -257,6 +258,7 @@ run "the_function_is_told_what_is_not_the_default" {
       max_concurrency       = 3
       batch_size            = 5
       drain                 = 0
+      max_receive_count     = 30
       collapse_above        = 30
       repurge_after_seconds = 60
       log_level             = "DEBUG"

@@ -13,7 +13,8 @@ _HOUR = 3600.0
 _LEAST_REQUESTS = 5  # of one function in one invocation: what the module demands
 _MOST = {
     "large": 3,
-    "all refused": 3,
+    "provoker": 2,  # each has thirty receives
+    "half provoker": 2,
 }  # messages of a burst; these take the longest to play and show no more by being more
 
 

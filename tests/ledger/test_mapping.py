@@ -9,16 +9,12 @@ import pytest
 
 from tests.ledger.book import Book, Unbalanced
 from tests.ledger.layouts import Layout
-from tests.ledger.letters import LETTERS, Letter
-from tests.ledger.play import play
-from tests.ledger.schedule import Burst, Kill, Schedule, Setting, Storm
+from tests.ledger.letters import Letter
 from tests.support.factories import document
 from tests.support.virtual.mapping import Environment, Invocation
 from tests.support.virtual.world import START, World
 
 Body = Callable[[Environment, dict[str, Any]], Any]
-
-SETTING = Setting("one host", "free", 4.0, 2, 10, 1000, 60.0, 0, None, 0.25, 0.01)
 
 
 class Stage:
@@ -53,10 +49,6 @@ def stage() -> Iterator[Stage]:
         world.close()
 
 
-def ids(event: dict[str, Any]) -> list[str]:
-    return [record["messageId"] for record in event["Records"]]
-
-
 def test_a_batch_holds_ten_and_no_more_run_at_once_than_may(stage: Stage) -> None:
     world = stage.world(max_concurrency=2)
     running: list[int] = []
@@ -73,15 +65,6 @@ def test_a_batch_holds_ten_and_no_more_run_at_once_than_may(stage: Stage) -> Non
     assert sorted(len(event["Records"]) for event in stage.events) == [5, 10, 10, 10, 10]
     assert max(running) == 2
     assert (world.queue.deleted, world.mapping.cold_starts) == (45, 2)
-
-
-def test_only_what_is_named_comes_again(stage: Stage) -> None:
-    world = stage.world()
-    stage.body = lambda _, event: {"batchItemFailures": [{"itemIdentifier": ids(event)[0]}]}
-    for number in range(3):
-        world.queue.send(str(number))
-    world.hub.run(START + 100)
-    assert [message.body for message in world.queue] == ["0"]
 
 
 @pytest.mark.parametrize(
@@ -114,39 +97,6 @@ def test_a_function_that_takes_too_long_is_killed_and_its_batch_comes_again(stag
     assert began == [pytest.approx(0.3), pytest.approx(360.3)]
     assert [invocation.timed_out for invocation in ends] == [True]
     assert ends[0].ended_at == pytest.approx(START + 60.3)
-
-
-def test_a_window_waits_for_more(stage: Stage) -> None:
-    world = stage.world(batch_size=30, window=1.0, max_concurrency=1)
-    for number in range(12):
-        world.hub.at(START + number / 10, lambda number: world.queue.send(str(number)), number)
-    world.hub.run(START + 9)
-    assert [len(event["Records"]) for event in stage.events] == [11, 1]
-
-
-def test_the_same_schedule_is_played_the_same_way() -> None:
-    schedule = Schedule(
-        seed=7,
-        setting=SETTING,
-        bursts=(Burst(0.0, "change", 40, 40, 0.1), Burst(1.0, "poison", 12, 40, 0.0)),
-        storms=(Storm(0.0, 90.0, "purge", "broken", 0.7), Storm(0.0, 90.0, "DeleteMessageBatch", "partial", 0.7)),
-        kills=(Kill(2, 3),),
-        rotation=None,
-        is_disordered=True,
-        repeats=0.1,
-    )
-    first, second = play(schedule), play(schedule)
-    assert first.network.calls == second.network.calls > 50
-    assert first.hub.now == second.hub.now
-    assert first.queue.received == second.queue.received
-    assert len(first.dead_letters) == len(second.dead_letters) > 0
-
-
-@pytest.mark.parametrize("letter", sorted(LETTERS))
-def test_every_letter_ends_where_the_ledger_says(letter: str) -> None:
-    world = play(Schedule(1, SETTING, (Burst(0.0, letter, 40, 40, 0.5),), (), (), None, False, 0.0))
-    assert world.queue.sent == 40
-    assert (len(world.dead_letters) == 40) == (letter in ("poison", "half bad", "refused"))
 
 
 def test_a_purge_from_before_the_change_does_not_count() -> None:

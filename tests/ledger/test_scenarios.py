@@ -151,16 +151,6 @@ def test_of_fifty_messages_the_one_that_hangs_delays_few() -> None:
     assert scenario.waits()[-1] <= 2 * MINUTE
 
 
-@pytest.mark.parametrize("fault", [PROVOKED["403 HTML"], PROVOKED["500"], HANG], ids=["403 HTML", "500", "hang"])
-def test_what_always_fails_is_parked_with_its_last_answer_and_without_an_alarm(fault: Fault) -> None:
-    scenario = Scenario(provoked_by("poison", fault), max_receive_count=5)
-    scenario.send(*keys(9), "poison.css")
-    scenario.run(HOUR)
-    assert scenario.waits()[-1] <= MINUTE
-    assert scenario.reason_codes() == ["GaveUp"]
-    assert scenario.alarms() == []
-
-
 # ---- A zone that fails as a whole ----
 
 
@@ -240,43 +230,3 @@ def test_while_one_zone_refuses_for_hours_the_other_is_not_purged_again_at_every
 
 
 # ---- Alarms ----
-
-
-@pytest.mark.parametrize("fault", [refused(401, 10000), refused(403, 9109), refused(400, 9106)])
-def test_a_wrong_token_alarms_within_a_minute(fault: Fault) -> None:
-    scenario = Scenario(lambda *_: fault)
-    scenario.send(*keys(10))
-    scenario.run(2 * MINUTE)
-    assert scenario.alarms()[0] <= MINUTE
-
-
-def test_in_the_minute_after_a_wait_that_was_named_a_refused_token_does_not_alarm() -> None:
-    """Valid tokens are refused then."""
-
-    def trouble(_: Call, at: float) -> Fault | None:
-        if at < 10:
-            return page(429, retry_after="30")
-        return refused(403, 9109) if at < 85 else None
-
-    scenario = Scenario(trouble, environments=1)
-    for second in range(0, 120, 5):
-        scenario.send(f"k{second}.css", at=second)
-    scenario.run(5 * MINUTE)
-    assert len(scenario.requests) > 10
-    assert scenario.alarms() == []
-    assert scenario.waits()[-1] < inf
-
-
-def test_a_valid_token_that_is_refused_twice_is_purged_with_within_seconds() -> None:
-    count = 0
-
-    def trouble(*_: object) -> Fault | None:
-        nonlocal count
-        count += 1
-        return refused(401, 10000) if count <= 2 else None
-
-    scenario = Scenario(trouble)
-    scenario.send("k.css")
-    scenario.run(MINUTE)
-    assert scenario.waits()[-1] <= 5
-    assert scenario.alarms() == []

@@ -12,7 +12,7 @@ from botocore.parsers import create_parser
 from botocore.session import Session
 
 from cf_purge.errors import Transient
-from cf_purge.http_client import CONNECTIONS, Answer
+from cf_purge.http_client import Answer
 from tests.support.factories import PARAMETER, TOKEN
 from tests.support.virtual.aws import Aws
 from tests.support.virtual.hub import Hub
@@ -58,38 +58,6 @@ def place() -> Iterator[Place]:
     place = Place()
     yield place
     place.hub.close()
-
-
-def test_what_happens_at_one_time_happens_in_the_order_it_was_asked_for(place: Place) -> None:
-    seen: list[int] = []
-    for number in range(20):
-        place.hub.at(START + 1 + number % 2, seen.append, number)
-    place.after(3)
-    assert seen == [*range(0, 20, 2), *range(1, 20, 2)]
-
-
-def test_a_task_is_killed_where_it_waits(place: Place) -> None:
-    seen: list[str] = []
-
-    def body() -> None:
-        place.hub.sleep(1)
-        seen.append("waited")
-        place.hub.sleep(1)
-        seen.append("never")
-
-    task = place.hub.spawn(body)
-    place.hub.at(START + 1.5, place.hub.kill, task)
-    place.after(9)
-    assert seen == ["waited"]
-    assert task.is_done
-
-
-def test_a_task_that_is_killed_before_it_began_never_does(place: Place) -> None:
-    seen: list[int] = []
-    task = place.hub.spawn(seen.append, 1)
-    place.hub.kill(task)
-    place.after(1)
-    assert (seen, task.is_done) == ([], True)
 
 
 def test_botocore_reads_every_answer(place: Place) -> None:
@@ -166,29 +134,6 @@ def test_a_delayed_message_is_seen_later_and_an_old_one_no_more(place: Place) ->
     assert place.queue.expired == 1
 
 
-def test_a_stream_comes_in_time_and_makes_each_text_when_it_is_received(place: Place) -> None:
-    made: list[int] = []
-    place.queue.stream([START, START + 1, START + 2], lambda number: made.append(number) or str(number))  # type: ignore[func-returns-value]
-    place.after(1)
-    assert (len(place.queue), place.queue.arrived, made) == (3, 2, [])
-    assert [message.body for message in place.queue.receive()] == ["0", "1"]
-    assert made == [0, 1]
-
-
-def test_whoever_waits_at_the_queue_gets_a_message_as_it_comes(place: Place) -> None:
-    got: list[float] = []
-
-    def body() -> None:
-        while len(got) < 2:
-            got.extend(place.hub.now - START for _ in place.queue.receive(wait=20))
-
-    place.hub.spawn(body)
-    place.hub.at(START + 3, place.queue.send, "sent")
-    place.hub.at(START + 3, lambda _: place.queue.send("delayed", delay=4))
-    place.after(30)
-    assert got == [3, 7]
-
-
 def test_disorder_loses_nothing(place: Place) -> None:
     place.queue.chance, place.queue.repeat_share, place.queue.max_receive_count = Random(1), 0.3, None
     for number in range(50):
@@ -202,24 +147,6 @@ def test_disorder_loses_nothing(place: Place) -> None:
         place.after(1)
     assert set(seen) == {str(number) for number in range(50)}
     assert seen != sorted(seen, key=int)
-
-
-@pytest.mark.parametrize(("count", "seconds"), [(1, 0.01), (CONNECTIONS, 0.01), (CONNECTIONS + 1, 0.02), (0, 0.0)])
-def test_calls_together_take_the_time_of_one(place: Place, count: int, seconds: float) -> None:
-    took: list[float] = []
-    wire = Wire(place.hub, place.network, place.hub.sleep_until)
-
-    def call() -> Answer:
-        return wire.request("POST", _URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0, 1 << 20)
-
-    def body() -> None:
-        answers = wire.together([call] * count)
-        took.append(place.hub.now - START)
-        assert [answer.status for answer in answers] == [200] * count
-
-    place.hub.spawn(body)
-    place.after(9)
-    assert took == [pytest.approx(seconds, abs=1e-6)]
 
 
 _SEND = json.dumps({"QueueUrl": _URL, "MessageBody": "text"}).encode()

@@ -8,7 +8,7 @@ from cf_purge.api_token import TTL, ApiToken
 from cf_purge.aws import Aws
 from cf_purge.config import load
 from cf_purge.errors import Misconfigured, NotTried, Transient
-from tests.support.factories import PARAMETER, REGION, TOKEN, ZONE, document, environment, flat_environment, s3_event
+from tests.support.factories import PARAMETER, REGION, TOKEN, document, environment, flat_environment, s3_event
 from tests.support.fakes import Reply, World, answer, aws_error, outage
 
 ARN = "arn:aws:ssm:us-west-2:210987654321:parameter/shared/cf-token"
@@ -197,13 +197,6 @@ def test_a_token_that_was_replaced_by_something_else_is_not_used_any_longer(worl
         token.read_again()
     with pytest.raises(Misconfigured):
         token.get()
-
-
-def test_a_token_from_the_environment_needs_no_call_to_aws() -> None:
-    environ = {"CLOUDFLARE_ZONE_ID": ZONE, "CLOUDFLARE_API_KEY": TOKEN}
-    world = World(environ=environ)
-    assert Token(world, environ).get() == TOKEN
-    assert world.transport.sent == []
 
 
 @pytest.mark.parametrize(("seconds", "timeout"), [(60, 3.0), (2, 2.0), (0.5, 0.5)])

@@ -18,11 +18,9 @@ from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws, Denied
 from cf_purge.budget import Clock
 from cf_purge.config import load
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
-from cf_purge.events import messages_in
+from cf_purge.errors import Misconfigured, PurgeError, Transient
 from cf_purge.http_client import HttpClient
-from cf_purge.sqs import Sqs
-from tests.support.factories import REGION, TOKEN, document, environment, sqs_record
+from tests.support.factories import REGION, TOKEN, document, environment
 from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error, outage
 from tests.support.servers import LocalServer, Received
 
@@ -147,74 +145,6 @@ def test_a_missing_parameter_and_a_missing_queue_are_misconfigured(aws: Aws) -> 
         ApiToken(config, aws, clock).get(clock.now() + 5)
     with pytest.raises(Misconfigured, match=r"^\S*(NonExistentQueue|QueueDoesNotExist) from sqs:SendMessage"):
         aws.call("sqs", "SendMessage", {"QueueUrl": f"{aws.endpoint('sqs', REGION)}/1/none", "MessageBody": "x"})
-
-
-class Queue:
-    """A queue of moto's that is the function's own and its dead-letter queue."""
-
-    def __init__(self, client: Any, aws: Aws, name: str) -> None:
-        self._client = client
-        self.url = client.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
-        self.arn = client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        clock = Clock()
-        config = load(environment(document(queue_arn=self.arn, dead_letter_queue_arn=self.arn)))
-        self.sqs, self.deadline = Sqs(config, aws, clock), clock.now() + 60
-
-    def send(self, *bodies: str) -> None:
-        for body in bodies:
-            self._client.send_message(QueueUrl=self.url, MessageBody=body)
-
-    def receive(self, **options: Any) -> list[dict[str, Any]]:
-        answer = self._client.receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"], **options
-        )
-        return list(answer.get("Messages", []))
-
-    def counts(self) -> tuple[int, int]:
-        """Return how many messages can be received, and how many are being worked on."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
-        return int(found[names[0]]), int(found[names[1]])
-
-
-def test_a_parked_message_lies_in_the_queue_unchanged_with_its_reason(client: Callable[[str], Any], aws: Aws) -> None:
-    queue, body = Queue(client("sqs"), aws, "parked"), '{ "keys" : ["ünï 🎉"], "x":1 }\n'
-    [message] = messages_in({"Records": [sqs_record(body)]}) or []
-    [(_, _, result)] = queue.sqs.park([(message, Rejected("because\x00 ünï", "ForeignHost"))], queue.deadline)
-    [parked] = queue.receive()
-    assert (parked["Body"], parked["MessageId"]) == (body, result)
-    assert {name: value["StringValue"] for name, value in parked["MessageAttributes"].items()} == {
-        "ReasonCode": "ForeignHost",
-        "Reason": "because\ufffd ünï",
-    }
-
-
-def test_returned_messages_are_seen_again_after_their_delay(client: Callable[[str], Any], aws: Aws) -> None:
-    queue = Queue(client("sqs"), aws, "returned")
-    queue.send("soon", "late")
-    messages = queue.sqs.drain({}, 10, queue.deadline, lingers=False)
-    assert queue.receive() == []
-    queue.sqs.give_back([(message, 1 if message.body == "soon" else 600) for message in messages], queue.deadline)
-    [again] = queue.receive(WaitTimeSeconds=4)
-    assert (again["Body"], again["Attributes"]["ApproximateReceiveCount"]) == ("soon", "2")
-
-
-def test_a_burst_is_received_and_deleted(client: Callable[[str], Any], aws: Aws) -> None:
-    queue, bodies = Queue(client("sqs"), aws, "burst"), [str(number) for number in range(23)]
-    queue.send(*bodies)
-    messages = queue.sqs.drain({}, 100, queue.deadline, lingers=False)
-    assert sorted((message.body for message in messages), key=int) == bodies
-    assert {message.receives for message in messages} == {1}
-    queue.sqs.delete(messages[:20], queue.deadline)
-    assert queue.counts() == (0, 3)
-
-
-def test_a_message_of_the_function_s_own_is_seen_after_its_delay(client: Callable[[str], Any], aws: Aws) -> None:
-    queue = Queue(client("sqs"), aws, "again")
-    queue.sqs.send('{"keys": ["a"]}', 1, queue.deadline)
-    assert queue.receive() == []
-    [sent] = queue.receive(WaitTimeSeconds=4)
-    assert sent["Body"] == '{"keys": ["a"]}'
 
 
 # ---- Endpoints and credentials ----

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.budget import Bucket, Budget, Clock, Cost
+from cf_purge.budget import Budget, Clock, Cost
 from cf_purge.config import PLANS, SHARE, Config
-from tests.support.factories import QUEUE_ARN, TOKEN, document, s3_event, sqs_event
-from tests.support.fakes import World, answer
 
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
 OTHERS = {"free": (5 / 60, 25), "pro": (5, 25), "business": (10, 50), "enterprise": (50, 500)}
@@ -111,15 +109,6 @@ def test_no_span_of_time_sees_more_than_the_rate_and_the_burst(rate: float, gaps
             assert last - first + 1 <= max(1.0, 5 * rate) + (sent[last] - sent[first]) * rate + 1e-6
 
 
-def test_a_bucket_fills_up_to_its_capacity() -> None:
-    bucket = Bucket(2, 4)
-    bucket.level(0.0)
-    bucket.take(4)
-    assert bucket.wait(0.5, 2) == pytest.approx(0.5)
-    assert bucket.level(3600.0) == 4
-    assert bucket.wait(3600.0, 5) == pytest.approx(0.5)
-
-
 # ---- Time ----
 
 
@@ -141,38 +130,3 @@ def test_what_has_passed_is_the_larger_of_what_both_clocks_say(steps: list[tuple
         wall, monotonic = wall + more_wall, monotonic + more_monotonic
         clock.now()
     assert clock.now() - start == pytest.approx(passed)
-
-
-class TwoClocks:
-    """A function whose clocks disagree from now on."""
-
-    def __init__(self, **changes: object) -> None:
-        self.wall_shift = self.monotonic_shift = 0.0
-        self.world = World(document(queue_arn=QUEUE_ARN, **changes))
-        time = self.world.clock
-        clock = self.world.function._clock
-        clock.wall = lambda: time.time + self.wall_shift
-        clock._monotonic = lambda: time.time + self.monotonic_shift
-
-
-@pytest.mark.parametrize("back", [60.0, 3600.0, 1e8])
-def test_a_clock_that_is_set_back_makes_no_hold_last_longer(back: float) -> None:
-    two = TwoClocks()
-    two.world.cloudflare.script = [answer(429, {}, retry_after="120")]
-    assert two.world.returned(sqs_event(s3_event("a"))) == ["m0"]
-    two.wall_shift = -back
-    two.world.clock.pass_(121)
-    assert two.world.returned(sqs_event(s3_event("a"))) == []
-
-
-def test_an_environment_that_was_frozen_waits_for_nothing_and_reads_the_token_again() -> None:
-    two = TwoClocks()
-    two.world.cloudflare.script = [None, answer(429, {}, retry_after="900")]
-    assert two.world.returned(sqs_event(s3_event("a"))) == []
-    assert two.world.returned(sqs_event(s3_event("b"))) == ["m0"]
-    two.world.aws.token = f"{TOKEN}2"
-    two.world.cloudflare.tokens = {f"{TOKEN}2"}
-    two.monotonic_shift = -3600.0
-    two.world.clock.pass_(3600)
-    assert two.world.returned(sqs_event(s3_event("b"))) == []
-    assert two.world.clock.slept == []

@@ -22,8 +22,8 @@ from cf_purge.errors import (
 )
 from cf_purge.plan import Part, Request
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
-from tests.support.factories import OTHER_ZONE, TOKEN, ZONE
-from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, Sent, answer, outage, refusal, result
+from tests.support.factories import TOKEN, ZONE
+from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, Sent, answer, refusal
 
 API = "https://api.cloudflare.com/client/v4"
 URLS = ("https://www.example.com/a", "https://www.example.com/b")
@@ -303,15 +303,6 @@ def test_the_wait_that_an_answer_names_is_read_from_its_headers(
     assert error.retry_after == seconds
 
 
-@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 408, 429, 500])
-@pytest.mark.parametrize("before", [0, 440, 470, 495])
-def test_a_token_that_cloudflare_repeats_is_not_in_the_text(status: int, before: int) -> None:
-    errors = [{"code": 1, "message": "x" * before + f"Bearer {TOKEN}", "error_chain": [{"code": 2, "message": TOKEN}]}]
-    with pytest.raises(PurgeError) as caught:
-        send(answer(status, {"errors": errors, "messages": [TOKEN]}))
-    assert not [length for length in range(4, len(TOKEN) + 1) if TOKEN[:length] in str(caught.value)]
-
-
 def test_a_long_answer_is_cut() -> None:
     errors = [{"code": 1012, "message": "x" * 300} for _ in range(5000)]
     assert len(str(error_of(answer(400, {"success": False, "errors": errors})))) < 800
@@ -348,53 +339,3 @@ def test_any_answer_is_a_success_or_an_error_of_ours(status: int, body: bytes, h
 
 UNREADABLE: list[object] = [HTML, {}, {"result": None}, {"result": []}, b"[" * 100_000, b"[]"]
 NO_ZONES: list[object] = [[], {}, "text", [None, "text", 7, []], [{"id": TOKEN}, {"id": 7}]]
-
-
-def test_a_token_is_verified_and_a_zone_is_found_by_its_name() -> None:
-    fake = FakeCloudflare(names={"example.com": [ZONE, OTHER_ZONE]})
-    assert cloudflare(fake).token_status(TOKEN, 2.5) == "active"
-    assert cloudflare(fake).zone_ids("example.com", TOKEN, 2.5) == [ZONE, OTHER_ZONE]
-    assert cloudflare(fake).zone_ids("example.net", TOKEN, 2.5) == []
-    assert fake.reads == [
-        Sent(f"{API}/{path}", {"Authorization": f"Bearer {TOKEN}"}, None, 2.5, "GET")
-        for path in ("user/tokens/verify", "zones?name=example.com", "zones?name=example.net")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("reply", "status"),
-    [
-        *((result({"id": "x", "status": status}), status) for status in ("active", "disabled", "expired")),
-        (refusal(401, 1000), "unknown"),
-        (refusal(403, 1000), "unknown"),
-        (answer(401, HTML), "unknown"),
-        # It may be about anything.
-        *((refusal(status, code), None) for status, code in ((403, 9109), (403, 10000), (400, 6003), (429, 1134))),
-        *((answer(200, body), None) for body in UNREADABLE),
-        (answer(503, {"result": {"status": "active"}}), None),
-        (answer(500, b""), None),
-    ],
-)
-def test_the_status_of_a_token_is_what_a_readable_answer_says(reply: Reply, status: str | None) -> None:
-    assert cloudflare(FakeCloudflare(status=reply)).token_status(TOKEN, 1.0) == status
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        *(result(value) for value in NO_ZONES),
-        *(answer(200, body) for body in UNREADABLE),
-        *(refusal(status, code) for status, code in ((403, 9109), (400, 6003), (429, 1134))),
-        answer(500, b""),
-    ],
-)
-def test_an_answer_without_zones_has_none_of_that_name(reply: Reply) -> None:
-    assert cloudflare(FakeCloudflare(names={"example.com": reply})).zone_ids("example.com", TOKEN, 1.0) == []
-
-
-def test_without_an_answer_nothing_is_known() -> None:
-    fake = FakeCloudflare(status=outage(), names={"example.com": outage()})
-    with pytest.raises(Transient):
-        cloudflare(fake).token_status(TOKEN, 1.0)
-    with pytest.raises(Transient):
-        cloudflare(fake).zone_ids("example.com", TOKEN, 1.0)

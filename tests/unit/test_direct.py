@@ -16,7 +16,6 @@ from tests.support.factories import (
     failed_invocation,
     s3_event,
     s3_record,
-    s3_test_event,
     sns_event,
     sqs_event,
 )
@@ -83,13 +82,6 @@ def test_the_summary_names_each_copy_once_and_the_keys_that_need_no_purge() -> N
     assert (summary["invalidations"], summary["skipped"]) == ([url("index.html"), url("")], ["a.map", "folder/"])
 
 
-@pytest.mark.parametrize("event", [s3_test_event(), sns_event(s3_test_event()), {"Records": []}, s3_event("folder/")])
-def test_an_event_that_asks_for_nothing_makes_no_call(world: World, event: dict[str, Any]) -> None:
-    summary = world.invoke(event)
-    assert (summary["success"], summary["invalidations"], summary["requests"]) == (True, [], 0)
-    assert world.transport.sent == []
-
-
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize(
     ("event", "kind"),
@@ -105,12 +97,6 @@ def test_what_is_refused_is_an_exception_in_a_dry_run_too(event: dict[str, Any],
     with pytest.raises(Rejected) as caught:
         World().invoke({**event, "dry_run": True} if dry_run else event)
     assert type(caught.value).__name__ == kind
-
-
-def test_what_can_be_purged_is_purged_before_the_exception(world: World) -> None:
-    with pytest.raises(Rejected):
-        world.invoke({"Records": [{"bad": True}, s3_record("a"), s3_record("b", bucket="elsewhere")]})
-    assert world.cloudflare.urls == [url("a")]
 
 
 @pytest.mark.parametrize(

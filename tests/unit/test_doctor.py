@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cf_purge.config import load
 from cf_purge.doctor import probe_for
@@ -17,7 +15,6 @@ from tests.support.factories import (
     HOST,
     OTHER_ZONE,
     PARAMETER,
-    QUEUE_ARN,
     TOKEN,
     ZONE,
     document,
@@ -101,48 +98,13 @@ def refusing(reply: Reply = DENIED, config: dict[str, Any] | None = None) -> Wor
 def test_a_check_asks_each_zone_and_host_in_its_own_kind(
     targets: list[dict[str, Any]], accepted: list[tuple[str, str, Item]]
 ) -> None:
-    world = World(document(targets=targets))
+    world = World(document(targets=targets, collapse_above=1))
     summary = world.invoke(CHECK)
     assert (summary["success"], summary["skipped"]) == (True, [])
     assert summary["invalidations"] == [item for _, _, item in accepted]
     assert world.cloudflare.accepted == accepted
     assert world.cloudflare.malformed == []
     assert world.cloudflare.reads == []
-
-
-TARGETS = st.lists(
-    st.fixed_dictionaries(
-        {
-            "zone_id": st.sampled_from([ZONE, OTHER_ZONE]),
-            "hosts": st.lists(st.sampled_from([HOST, B, "cdn.example.com"]), min_size=1, unique=True),
-            "purge_by": st.sampled_from(["url", "prefix", "host", "everything", "tag"]),
-        },
-        optional={
-            "path_prefix": st.sampled_from(["", "blog", "a b/(1)", "a/" * 30]),
-            "key_prefix": st.just("x"),
-            "index_documents": st.just([""]),
-            "clean_urls": st.booleans(),
-            "header_variants": st.just([{"Origin": "x"}]),
-            "environment_id": st.just("staging"),
-            "schemes": st.sampled_from([["http"], ["http", "https"]]),
-        },
-    ).map(lambda each: {**each, "tags": ["{dir}"] if each["purge_by"] == "tag" else []}),
-    min_size=1,
-    max_size=4,
-)
-
-
-@given(TARGETS, st.booleans(), st.sampled_from([None, 1]))
-def test_a_check_drops_no_copy_that_a_visitor_could_have(
-    targets: list[dict[str, Any]], queued: bool, collapse_above: int | None
-) -> None:
-    world = World(document(targets=targets, collapse_above=collapse_above, cloudflare={"requests_per_second": 1000}))
-    world.invoke(sqs_event(CHECK) if queued else CHECK)
-    assert world.cloudflare.accepted
-    assert world.cloudflare.malformed == []
-    assert {kind for _, kind, _ in world.cloudflare.accepted} <= {FILES, PREFIXES, TAGS}
-    assert all(str(item).rpartition("/")[2] == NAME for _, _, item in world.cloudflare.accepted)
-    assert {zone[:32] for zone, _, _ in world.cloudflare.accepted} == {each["zone_id"] for each in targets}
 
 
 @pytest.mark.parametrize(
@@ -186,33 +148,6 @@ def test_a_check_of_one_zone_asks_no_other() -> None:
     assert {sent.zone_id for sent in world.cloudflare.requests} == {OTHER_ZONE}
     with pytest.raises(Rejected, match="is not configured in any target"):
         world.invoke({**CHECK, "zone_id": "c" * 32})
-
-
-@pytest.mark.parametrize("queued", [False, True])
-def test_a_dry_check_says_what_it_would_ask_for_and_asks_nothing(queued: bool) -> None:
-    world, event = refusing(), {**CHECK, "dry_run": True}
-    if queued:
-        assert world.returned(sqs_event(event)) == []
-        assert [line["invalidations"] for line in world.logged("dry run")] == [[f"https://{HOST}/{NAME}"]]
-    else:
-        assert world.invoke(event)["invalidations"] == [f"https://{HOST}/{NAME}"]
-    assert world.transport.sent == []
-
-
-def test_with_the_flat_variables_the_bucket_is_the_host() -> None:
-    world = World(environ=flat_environment())
-    assert world.invoke({**CHECK, "bucket": HOST})["invalidations"] == [f"https://{HOST}/{NAME}"]
-    for bucket in (None, f"{HOST}/private", "a b", "ü", "x:8080"):
-        with pytest.raises(PurgeError):
-            world.invoke({**CHECK, "bucket": bucket} if bucket else CHECK)
-    assert len(world.cloudflare.requests) == 1
-
-
-def test_a_check_is_not_purged_a_second_time() -> None:
-    world = World(document(repurge_after_seconds=60, queue_arn=QUEUE_ARN))
-    assert world.invoke(CHECK)["success"] is True
-    assert world.returned(sqs_event(CHECK)) == []
-    assert world.aws.delayed == []
 
 
 # ---- The token as it is stored ----
@@ -364,35 +299,6 @@ def test_an_explanation_takes_no_more_time_than_the_invocation_has() -> None:
 
 
 # ---- Several at once, and in the queue ----
-
-
-def test_all_that_is_wrong_is_in_one_exception() -> None:
-    targets = [
-        target(hosts=[HOST, "www.example.org"]),
-        target(zone_id=OTHER_ZONE, hosts=[B]),
-        target(zone_id="c" * 32, hosts=["c.example"]),
-        target(zone_id="d" * 32, hosts=["d.example"]),
-    ]
-    world = World(document(targets=targets))
-    world.cloudflare.bad, world.cloudflare.bad_reply = lambda item: "example.org" in item, refusal(400, 1082)
-    world.cloudflare.zones = {OTHER_ZONE: DENIED, "c" * 32: DENIED, "d" * 32: outage()}
-    world.cloudflare.names = {"example.net": [OTHER_ZONE], "c.example": ["e" * 32]}
-    text = verdict(world)
-    for part in (
-        f"www.example.org is not a host of zone {ZONE}: ",
-        f"has no permission to purge zone {OTHER_ZONE} (example.net): ",
-        f"c.example is zone {'e' * 32}, not {'c' * 32}: ",
-        "No answer",
-    ):
-        assert text.count(part) == 1
-    assert world.metrics["Misconfigured"] == 2
-
-
-def test_each_zone_is_explained_once_however_many_hosts_it_has() -> None:
-    world = refusing(config=document(targets=[target(hosts=[f"h{n}.example.com" for n in range(9)])]))
-    world.cloudflare.names = {"example.com": [ZONE]}
-    assert verdict(world) == NO_PERMISSION
-    assert len(world.cloudflare.reads) == 1
 
 
 def test_a_check_in_the_queue_that_fails_comes_back_and_delays_no_neighbour() -> None:

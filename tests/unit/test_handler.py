@@ -9,19 +9,16 @@ import pytest
 
 from cf_purge import handler
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Transient, UnknownEvent
-from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
+from cf_purge.targets import FILES, TAGS
 from tests.support.factories import (
     AT,
     HOST,
     OTHER_ZONE,
-    PARAMETER,
     ZONE,
     document,
     environment,
     eventbridge_event,
-    flat_environment,
     s3_event,
-    s3_record,
     s3_test_event,
     sns_body,
     sqs_event,
@@ -33,7 +30,6 @@ from tests.support.fakes import (
     FakeCloudflare,
     FakeTransport,
     Reply,
-    Sent,
     World,
     answer,
     aws_error,
@@ -116,33 +112,6 @@ def test_messages_of_every_form_share_their_requests(world: World) -> None:
     assert world.aws.parked == []
 
 
-@pytest.mark.parametrize(
-    ("poison", "code"),
-    [
-        ("not json", "UnknownEvent"),
-        ("[" * 100_000, "UnknownEvent"),
-        ({"Records": [{"bad": True}]}, "UnknownEvent"),
-        (s3_event("a", version="3.0"), "UnknownEvent"),
-        (s3_event("a", bucket="elsewhere"), "ForeignBucket"),
-        ({"urls": ["https://evil.example.org/"]}, "ForeignHost"),
-        ({"keys": ["/a"]}, "MalformedKey"),
-        ({"tags": ["a"], "zone_id": OTHER_ZONE}, "ForeignZone"),
-        ({"everything": True}, "UnknownEvent"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_a_poison_message_is_parked_under_its_code_and_harms_no_other(world: World, poison: Any, code: str) -> None:
-    assert world.returned(sqs_event(s3_event("before"), poison, s3_event("after"))) == []
-    assert world.cloudflare.urls == [f"{SITE}/before", f"{SITE}/after"]
-    assert [found for found, _ in world.parked_reasons] == [code]
-
-
-def test_the_good_records_of_a_bad_message_are_purged(world: World) -> None:
-    assert world.returned(sqs_event({"Records": [s3_record("a"), {"bad": True}, s3_record("b")]})) == []
-    assert world.cloudflare.urls == [f"{SITE}/a", f"{SITE}/b"]
-    assert len(world.aws.parked) == 1
-
-
 @pytest.mark.parametrize("field", ["messageId", "body"])
 def test_of_a_batch_that_sqs_never_sends_nothing_is_acknowledged(world: World, field: str) -> None:
     event = sqs_event(s3_event("a"), s3_event("b"))
@@ -212,52 +181,7 @@ def test_an_unexpected_error_about_one_message_harms_no_other(world: World, monk
     assert {f"{SITE}/a", f"{SITE}/b"} <= set(world.cloudflare.urls)
 
 
-def test_a_zone_whose_request_hits_an_unexpected_error_returns_its_messages() -> None:
-    world = World(document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[CDN], key_prefix="b")]))
-
-    def explode(sent: Sent) -> None:
-        if OTHER_ZONE in sent.url:
-            raise RuntimeError("boom")
-
-    world.transport.on_post = explode
-    assert "m1" in world.returned(sqs_event(s3_event("a"), s3_event("b/x")))
-
-
 # ---- Single events ----
-
-EVERY_KIND = [
-    target(header_variants=[{"Origin": SITE}]),
-    target(purge_by="prefix", hosts=["img.example.com"]),
-    target(purge_by="tag", tags=["{dir}"]),
-    target(purge_by="host", hosts=["api.example.com"]),
-    target(zone_id=OTHER_ZONE, hosts=[CDN], purge_by="everything", environment_id="staging"),
-]
-
-
-def test_the_summary_names_every_kind_as_cloudflare_is_sent_it() -> None:
-    world = World(document(targets=EVERY_KIND))
-    summary = world.invoke(s3_event("a/index.html"))
-    variant = {"Origin": SITE}
-    assert json.loads(json.dumps(summary)) == summary
-    shown = summary.pop("invalidations")
-    assert summary == {"success": True, "skipped": [], "requests": 5}
-    assert sorted(map(str, shown)) == sorted(
-        map(
-            str,
-            [
-                f"{SITE}/a/index.html",
-                {"url": f"{SITE}/a/index.html", "headers": variant},
-                f"{SITE}/a/",
-                {"url": f"{SITE}/a/", "headers": variant},
-                "img.example.com/a/index.html",
-                "https://img.example.com/a/",
-                "a",
-                "api.example.com",
-                {"everything": True, "zone_id": OTHER_ZONE, "environment_id": "staging"},
-            ],
-        )
-    )
-    assert {sent.kind for sent in world.cloudflare.requests} == {FILES, PREFIXES, TAGS, HOSTS, EVERYTHING}
 
 
 def test_of_several_failures_the_one_that_can_pass_is_raised() -> None:
@@ -266,16 +190,6 @@ def test_of_several_failures_the_one_that_can_pass_is_raised() -> None:
     world.cloudflare.zones = {ZONE: refusal(400, 1012), OTHER_ZONE: answer(503)}
     with pytest.raises(Transient, match="503"):
         world.invoke(s3_event("a"))
-
-
-def test_a_function_made_by_hand_purges_with_the_token_of_its_environment() -> None:
-    world = World(environ=flat_environment())
-    assert world.invoke(s3_event("a", bucket="assets.example.com"))["invalidations"] == ["https://assets.example.com/a"]
-    assert world.returned(sqs_event(s3_event("b", bucket="assets.example.com"))) == []
-    assert world.aws.calls == []
-    world = World(environ=flat_environment(CLOUDFLARE_API_KEY_SSMPATH=PARAMETER))
-    assert world.invoke(s3_event("a", bucket="assets.example.com"))["success"] is True
-    assert world.aws.fetches() == 1
 
 
 # ---- Metrics ----

@@ -75,12 +75,6 @@ def test_a_failure_is_a_sentence_on_standard_error_and_a_status(serve: Serve, ev
     assert TOKEN not in done.stderr
 
 
-def test_without_a_configuration_the_sentence_says_what_to_set() -> None:
-    done = run({"keys": ["a"]}, {}, dash=True)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].startswith("Misconfigured: Neither CF_PURGE_CONFIG nor")
-
-
 def test_a_batch_with_failures_is_a_failure(serve: Serve) -> None:
     server = serve()
     server.respond = lambda handler: write(handler, 429, b"{}", {"Retry-After": "60"})

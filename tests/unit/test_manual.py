@@ -17,10 +17,8 @@ from cf_purge.manual import purges_for_item
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import (
     BUCKET,
-    DLQ_ARN,
     HOST,
     OTHER_ZONE,
-    QUEUE_ARN,
     ZONE,
     document,
     flat_environment,
@@ -215,24 +213,6 @@ def test_of_ten_items_nine_are_purged_and_then_the_error_names_the_one(kind: str
     assert queued.returned(sqs_event({kind: items})) == []
     assert queued.cloudflare.accepted == world.cloudflare.accepted
     assert queued.parked_reasons == [(caught.value.code, str(caught.value))]
-
-
-def test_several_bad_items_are_one_error_with_their_number(world: World) -> None:
-    with pytest.raises(Rejected, match=r"'/a' begins with a slash.* The same message has 3 more invalid items\.$"):
-        world.invoke({"keys": ["/a", "b", "/c"], "urls": ["x", f"{SITE}/y"], "tags": [" "]})
-    assert world.cloudflare.urls == [f"{SITE}/b", f"{SITE}/y"]
-
-
-@pytest.mark.parametrize("key", ["/news/index.html", "//a.css", "https://www.example.com/a.css"])
-def test_an_s3_key_that_looks_like_a_path_or_a_url_is_purged_and_purged_again(key: str) -> None:
-    world = World(document(repurge_after_seconds=60, queue_arn=QUEUE_ARN, dead_letter_queue_arn=DLQ_ARN))
-    assert world.returned(sqs_event(s3_event(key))) == []
-    first = set(world.cloudflare.urls)
-    assert f"{SITE}/{key}" in {unquote(url) for url in first}
-    [second] = world.aws.delayed
-    again = World(document(queue_arn=QUEUE_ARN))
-    assert again.returned(sqs_event(second["MessageBody"])) == []
-    assert (set(again.cloudflare.urls), again.aws.parked, again.aws.delayed) == (first, [], [])
 
 
 # ---- The flat variables ----

@@ -153,28 +153,6 @@ def test_of_a_message_that_fails_alone_everything_else_is_purged(
     assert list(world.aws.delays) == ["receipt-m0"]
 
 
-@pytest.mark.parametrize(
-    ("codes", "code"),
-    [
-        ((1012,), "RejectedByCloudflare"),
-        ((1016,), "RejectedByCloudflare"),
-        ((1099, 1016), "RejectedByCloudflare"),
-        ((1092,), "RejectedByCloudflare"),
-        ((1082,), "ForeignHost"),
-        ((1016, 1082), "ForeignHost"),
-    ],
-)
-def test_items_that_cloudflare_rejects_are_parked_each_for_itself(codes: tuple[int, ...], code: str) -> None:
-    world = world_of(cloudflare={"requests_per_second": 1000})
-    refuse(world, refusal(400, *codes), lambda item: "/bad" in item)
-    bad = [f"bad{number}" for number in range(17)]
-    assert world.returned(batch(*bad, *names(90))) == []
-    assert named(world) == sorted(names(90))
-    assert [found for found, _ in world.parked_reasons] == [code] * 17
-    assert not any(map(is_probe, world.cloudflare.requests))
-    assert world.clock.slept == []
-
-
 @given(st.integers(1, 40), st.sets(st.integers(0, 39)), st.sampled_from([refusal(400, 1012), answer(413, HTML)]))
 def test_exactly_the_bad_items_are_found(count: int, bad: set[int], reply: Reply) -> None:
     world = world_of(cloudflare={"requests_per_second": 1000})
@@ -182,18 +160,6 @@ def test_exactly_the_bad_items_are_found(count: int, bad: set[int], reply: Reply
     assert world.returned(batch(*names(count))) == []
     assert len(world.aws.parked) == sum(number in bad for number in range(count))
     assert named(world) == sorted(f"k{number}" for number in range(count) if number not in bad)
-
-
-@pytest.mark.parametrize("text", ["rate-limit.css", "too many requests", "Authentication error", "retry-after: 60"])
-@pytest.mark.parametrize("status", [400, 404, 422])
-def test_texts_are_reported_and_never_read(text: str, status: int) -> None:
-    world = world_of()
-    refuse(world, refusal(status, 4711, message=text), lambda item: item == f"{SITE}/bad")
-    assert world.returned(batch(*names(9), "bad")) == []
-    assert named(world) == names(9)
-    [(code, reason)] = world.parked_reasons
-    assert (code, text in reason) == ("RejectedByCloudflare", True)
-    assert world.metrics["RateLimited"] == 0
 
 
 # ---- An unknown code, and nobody beside it ----
@@ -211,25 +177,6 @@ def test_a_single_upload_that_gets_an_unknown_code_is_judged_by_the_probe(status
     world.cloudflare.zones[ZONE] = refusal(status, 4711)
     assert world.returned(batch("a")) == ["a"]
     assert world.aws.parked == []
-
-
-@pytest.mark.parametrize("count", [1, 3, 10])
-def test_a_probe_condemns_one_message_for_each_environment(count: int) -> None:
-    world = world_of()
-    refuse_all_but_probes(world, refusal(400, 4711))
-    for receives in range(1, 6):
-        world.returned(batch(*names(count), receives=receives))
-        world.clock.pass_(300)
-    assert len(world.aws.parked) == 1
-
-
-def test_an_unknown_code_for_everything_and_the_probe_parks_nothing() -> None:
-    world = world_of()
-    world.cloudflare.zones[ZONE] = refusal(400, 4711)
-    assert world.returned(batch(*names(10))) == names(10)
-    assert len(world.cloudflare.requests) <= 10
-    assert world.aws.parked == []
-    assert world.metrics["Misconfigured"] == 0
 
 
 # ---- The token and the zone ----
@@ -268,30 +215,12 @@ def test_a_valid_token_that_is_refused_twice_is_used_once_more(world: World) -> 
     assert world.metrics["Misconfigured"] == 0
 
 
-def test_a_new_token_is_read_as_soon_as_the_old_one_is_refused(world: World) -> None:
-    assert world.returned(batch("a")) == []
-    world.aws.token = "rotated-token"
-    world.cloudflare.tokens = {"rotated-token"}
-    began = world.clock.time
-    assert world.returned(batch("b", "c")) == []
-    assert world.clock.time - began <= 5
-    assert world.aws.fetches() == 2
-
-
 def test_a_second_rotation_within_a_minute_is_noticed_at_once(world: World) -> None:
     for token in ("first", "second", "third"):
         world.aws.token, world.cloudflare.tokens = token, {token}
         began = world.clock.time
         assert world.returned(batch(token)) == []
         assert world.clock.time - began <= 5
-
-
-def test_a_wrong_token_is_read_again_at_most_once_a_minute(world: World) -> None:
-    world.cloudflare.tokens = set()
-    for _ in range(60):
-        world.returned(batch("a"))
-        world.clock.pass_(10)
-    assert 5 <= world.aws.fetches() <= 15
 
 
 @pytest.mark.parametrize("reply", [refusal(429, 1134, retry_after="30"), answer(503, HTML, retry_after="30")])
@@ -355,31 +284,6 @@ def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe
     assert [is_probe(sent) for sent in world.cloudflare.requests] == [False, True, False]
 
 
-@pytest.mark.parametrize(
-    ("header", "least", "most"), [("900", 900, 960), ("99999", 900, 960), ("7", 7, 67), ("soon", 5, 61)]
-)
-def test_no_answer_holds_a_zone_for_longer_than_a_quarter_of_an_hour(header: str, least: int, most: int) -> None:
-    world = world_of()
-    world.cloudflare.script = [answer(503, HTML, retry_after=header)] * 99
-    assert world.returned(batch("a")) == ["a"]
-    assert least <= world.aws.delays["receipt-a"] <= most
-
-
-def test_holds_are_doubled_up_to_thirty_seconds_until_something_real_is_accepted() -> None:
-    world = world_of()
-    world.cloudflare.zones[ZONE] = answer(503, HTML)
-    for _ in range(600):
-        world.returned(batch("a"))
-        world.clock.pass_(1)
-    assert len(world.cloudflare.requests) <= 30
-    del world.cloudflare.zones[ZONE]
-    world.clock.pass_(30)
-    assert world.returned(batch("a")) == []
-    world.cloudflare.requests.clear()
-    world.cloudflare.script = [answer(429, HTML)]
-    assert world.returned(batch("b")) == [], "the first hold is a second again"
-
-
 @pytest.mark.parametrize("reply", [answer(503, HTML), outage(), answer(500, b"")], ids=["503", "reset", "500"])
 def test_a_passing_fault_is_ridden_out_within_the_invocation(world: World, reply: Reply) -> None:
     world.cloudflare.script = [reply, reply]
@@ -408,14 +312,6 @@ def test_a_broken_zone_keeps_nothing_from_the_other_and_the_other_is_not_purged_
     # Once done it is forgotten: a redriven message is a new one.
     assert world.returned(batch("b/x", receives=1)) == []
     assert world.cloudflare.urls.count(f"{SITE}/b/x") == 2
-
-
-def test_a_cold_start_purges_all_of_a_half_done_message_again() -> None:
-    for _ in range(2):
-        world = world_of(*TWO_ZONES)
-        world.cloudflare.zones[OTHER_ZONE] = answer(503)
-        assert world.returned(batch("b/x", receives=4)) == ["b/x"]
-        assert f"{SITE}/b/x" in world.cloudflare.urls
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -452,16 +348,6 @@ def test_one_environment_of_a_zone_can_be_broken_and_the_others_are_not() -> Non
     assert any(line["zone_id"] == f"{ZONE} (environment staging)" for line in world.logged("not purged"))
 
 
-@pytest.mark.parametrize(("kind", "bad"), [(TAGS, "t3"), (PREFIXES, f"{HOST}/3")])
-def test_a_bad_item_of_any_kind_is_found(kind: str, bad: str) -> None:
-    world = world_of(cloudflare={"plan": "enterprise"})
-    world.cloudflare.bad = lambda item: item == bad
-    bodies = [{"tags": [f"t{number}"], "prefixes": [f"{HOST}/{number}"]} for number in range(6)]
-    assert world.returned(sqs_event(*bodies)) == []
-    assert [json.loads(parked["MessageBody"]) for parked in world.aws.parked] == [bodies[3]]
-    assert len(world.cloudflare.accepted) == 11
-
-
 # ---- Fresh messages, suspects and time ----
 
 
@@ -481,67 +367,6 @@ def test_when_there_are_requests_for_one_message_it_is_a_fresh_one() -> None:
     records = [sqs_record(bodies["old"], "old", 2), sqs_record(bodies["fresh"], "fresh", 1)]
     assert world.returned({"Records": records}, seconds=3) == ["old"]
     assert {url.split("/")[3] for url in world.cloudflare.urls} == {"fresh"}
-
-
-@pytest.mark.parametrize(
-    ("event", "took", "timeout"),
-    [
-        (batch("a"), 0.0, 10.0),
-        (batch("a", receives=2), 0.0, 2.0),
-        (batch("a", "b"), 0.0, 2.0),
-        (batch("a", "b"), 1.5, 4.5),
-        (batch("a", "b"), 9.0, 10.0),
-        (batch("a"), 1.5, 10.0),
-    ],
-)
-def test_a_request_that_may_be_about_several_messages_is_given_up_early(
-    event: dict[str, Any], took: float, timeout: float
-) -> None:
-    world = world_of()
-    world.transport.on_post = lambda sent: world.clock.pass_(took if "/zones/" in sent.url else 0)
-    assert world.returned(batch("warm")) == []
-    assert world.returned(event) == []
-    assert world.cloudflare.requests[-1].timeout == pytest.approx(timeout)
-
-
-@pytest.mark.parametrize("seconds", [60.0, 300.0, 900.0])
-def test_once_something_has_failed_no_request_begins_after_the_tenth_second(seconds: float) -> None:
-    world = world_of()
-    refuse(world, TimedOut("No answer within 2 s."), lambda item: "bad" in item)
-    sent: list[float] = []
-    began, hang = world.clock.time, world.transport.on_post
-
-    def note(each: Sent) -> None:
-        if "/zones/" in each.url and not is_probe(each):
-            sent.append(world.clock.time - began)
-        hang(each)
-
-    world.transport.on_post = note
-    world.returned(batch(*names(40), *(f"bad{n}" for n in range(40))), seconds=seconds)
-    assert sent
-    assert max(sent) <= 10
-
-
-@pytest.mark.parametrize("seconds", [1.2, 3.0, 15.0, 60.0])
-@pytest.mark.parametrize("reply", [None, *UNCLEAR.values()], ids=["works", *UNCLEAR])
-def test_the_end_of_the_invocation_is_kept_and_what_was_not_tried_comes_back(
-    seconds: float, reply: Reply | None
-) -> None:
-    world = world_of(cloudflare={"requests_per_second": 0.5})
-    if reply is not None:
-        refuse(world, reply, lambda item: item.endswith("3"))
-    event = sqs_event(*(s3_event(*(f"{m}/{n}" for n in range(100))) for m in range(10)))
-    began = world.clock.time
-    returned = world.returned(event, seconds=seconds)
-    assert world.clock.time - began <= seconds
-    left = [each for each in returned if f"receipt-{each}" not in world.aws.delays]
-    assert left == [] or seconds < 3, "the queue's own visibility timeout applies"
-    purged = {url.rpartition("/")[0][len(SITE) + 1 :] for url in world.cloudflare.urls}
-    settled = [
-        *returned,
-        *(f"m{json.loads(m['MessageBody'])['Records'][0]['s3']['object']['key'][0]}" for m in world.aws.parked),
-    ]
-    assert {f"m{number}" for number in range(10)} - set(settled) <= {f"m{number}" for number in purged}
 
 
 def test_a_good_record_waits_for_an_outage_before_its_message_is_parked_for_the_bad_one(world: World) -> None:

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from cf_purge.config import Config, Zone, load
 from cf_purge.plan import Part, Request, requests_for
-from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
+from cf_purge.targets import FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import (
     HOST,
     OTHER_ZONE,
-    QUEUE_ARN,
     ZONE,
     document,
     environment,
@@ -64,24 +63,6 @@ def accepted(world: World, kind: str) -> list[object]:
 def test_requests_are_cut_at_cloudflares_limit(kind: str, plan: str, count: int, sizes: list[int]) -> None:
     asked = dict.fromkeys(purges(HERE, kind, *range(count)), "m0")
     assert [request.size for request in requests_for(asked, config_of(plan))] == sizes
-
-
-@pytest.mark.parametrize(
-    ("purge", "body"),
-    [
-        (Purge(HERE, FILES, "https://h/a"), {"files": ["https://h/a"]}),
-        (
-            Purge(HERE, FILES, "https://h/a", (("Origin", "x"), ("X-Device", "phone"))),
-            {"files": [{"url": "https://h/a", "headers": {"Origin": "x", "X-Device": "phone"}}]},
-        ),
-        (Purge(HERE, PREFIXES, "h/A/"), {"prefixes": ["h/A/"]}),
-        (Purge(HERE, TAGS, "b,c"), {"tags": ["b,c"]}),
-        (Purge(HERE, HOSTS, "h"), {"hosts": ["h"]}),
-        (Purge(HERE, EVERYTHING, ""), {"purge_everything": True}),
-    ],
-)
-def test_the_body_is_what_cloudflare_documents_for_its_kind(purge: Purge, body: dict[str, object]) -> None:
-    assert [request.body for request in requests_for({purge: "m0"}, config_of())] == [body]
 
 
 ASKED = st.dictionaries(
@@ -190,17 +171,3 @@ def test_a_collapsed_change_is_done_when_all_of_its_prefixes_are_accepted(event:
     assert world.returned(sqs_event(event)) == []
     assert outcome(world) == ([f"{HOST}/"], [])
     assert [code for code, _ in world.parked_reasons] == ["RejectedByCloudflare"]
-
-
-def test_a_second_purge_collapses_again() -> None:
-    world = world_of(collapse_above=2, repurge_after_seconds=30, queue_arn=QUEUE_ARN)
-    assert world.returned(sqs_event(*(s3_event(key) for key in "abc"))) == []
-    assert world.returned(sqs_event(*(each["MessageBody"] for each in world.aws.delayed))) == []
-    assert outcome(world) == ([f"{HOST}/"] * 2, [])
-
-
-@pytest.mark.parametrize("above", [None, 1])
-def test_a_check_is_no_purge_to_collapse(above: int | None) -> None:
-    world = world_of(target(hosts=[HOST, CDN]), collapse_above=above)
-    assert world.returned(sqs_event({"check": True})) == []
-    assert len(accepted(world, FILES)) == 2

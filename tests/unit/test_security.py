@@ -9,7 +9,7 @@ import pytest
 from cf_purge.config import load
 from cf_purge.errors import Misconfigured, Transient
 from cf_purge.http_client import HttpClient
-from tests.support.factories import document, environment, flat_environment, target
+from tests.support.factories import document, environment, flat_environment
 
 # Addresses that only look like loopback or https.
 ADDRESSES = """
@@ -68,11 +68,3 @@ def test_the_token_leaves_unencrypted_only_to_loopback(
         http.request("POST", f"{api_url}/zones/x/purge_cache", {}, b"", 1.0, 1)
     assert asked
     assert url.lower().startswith("https") or set(asked) <= {"localhost", "127.0.0.1", "::1"}
-
-
-@pytest.mark.parametrize("name", ["verify", "verify_ssl", "insecure", "ca_bundle", "proxy", "headers", "timeout"])
-def test_no_setting_weakens_the_connection(name: str) -> None:
-    for where in ({"cloudflare": {name: False}}, {name: False}, {"targets": [target(**{name: False})]}):
-        with pytest.raises(Misconfigured, match=name):
-            load(environment(document(**where)))
-    assert load(flat_environment(**{f"CLOUDFLARE_{name.upper()}": "false"})) == load(flat_environment())

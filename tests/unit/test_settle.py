@@ -93,14 +93,6 @@ def test_what_waits_for_a_hold_comes_back_together_at_a_whole_minute(
     assert delay == math.floor(delay)
 
 
-@pytest.mark.parametrize("failure", [OWN, hold(1), hold(60)], ids=["own", "wait of 1 s", "wait of 60 s"])
-def test_thirty_receives_ride_out_four_hours_whatever_the_jitter(failure: Failure) -> None:
-    waited = 0
-    for receives in range(1, 30):
-        waited += delay_after([failure], receives, AT + waited, chance(0.5))
-    assert waited > 4 * 3600
-
-
 @given(
     st.lists(st.sampled_from([OWN, TIME, ITEM, hold(3), hold(1e6)]), min_size=1), st.integers(1, 60), st.floats(0, 1)
 )
@@ -209,17 +201,6 @@ def test_parking_leaves_half_of_the_time_to_return_the_others() -> None:
     assert set(world.aws.delays) == {f"receipt-{each}" for each in returned}
 
 
-@pytest.mark.parametrize("fault", [outage(), aws_error(500, "InternalError"), aws_error(403, "AccessDenied")])
-def test_a_message_that_cannot_be_parked_is_returned(world: World, fault: Any) -> None:
-    world.aws.script["SendMessage"] = [fault]
-    assert world.returned(sqs_event("poison", s3_event("a"))) == ["m0"]
-    assert list(world.aws.delays) == ["receipt-m0"]
-    assert (world.metrics["Parked"], world.metrics["Retried"]) == (0, 1)
-    assert world.metrics["Misconfigured"] == (1 if "AccessDenied" in str(fault) else 0)
-    [line] = world.logged("not parked")
-    assert (line["level"], line["message_id"], line["code"]) == ("ERROR", "m0", "UnknownEvent")
-
-
 # ---- Second purges ----
 
 
@@ -253,16 +234,6 @@ def test_every_change_is_purged_a_second_time_and_no_third(event: dict[str, Any]
     assert first
     assert world.cloudflare.accepted == first * 2
     assert len(world.aws.delayed) == 1
-
-
-@pytest.mark.parametrize("hop", [1, 0, -1, 2, None, False, "", [], {"hop": 0}, 1e300], ids=repr)
-def test_whatever_the_mark_says_there_is_no_third(hop: object) -> None:
-    world = second_world()
-    for event in BY_WAY.values():
-        world.invoke({**event, "hop": hop})
-        world.invoke(failed_invocation({**event, "hop": hop}))
-    assert len(world.cloudflare.accepted) == 8 * len(BY_WAY)
-    assert world.aws.delayed == world.aws.parked == []
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.support.factories import (
     sqs_record,
     target,
 )
-from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+from tests.support.fakes import Sent, World, answer, aws_error, outage, refusal
 
 
 def world_of(waiting: int, **changes: Any) -> World:
@@ -176,22 +176,6 @@ def test_a_message_with_the_id_of_another_is_not_deleted() -> None:
     assert world.returned(batch()) == []
     assert world.aws.deleted == []
     assert sorted(world.cloudflare.urls) == [f"https://{HOST}/m{n}" for n in range(10)]
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "error"),
-    [("a", "a", False), ("a", "b", True)],
-    ids=["the same message twice", "two messages with one ID"],
-)
-def test_of_a_batch_with_one_id_twice_nothing_is_lost(first: str, second: str, error: bool) -> None:
-    world = World()
-    event = {"Records": [sqs_record(s3_event(first), "m0"), sqs_record(s3_event(second), "m0")]}
-    if error:
-        with pytest.raises(Exception, match="the same messageId"):
-            world.invoke(event)
-    else:
-        assert world.returned(event) == []
-        assert len(world.cloudflare.urls) == 1
 
 
 def test_the_receives_of_a_drained_message_count() -> None:
@@ -399,13 +383,3 @@ def test_an_event_chooses_no_host_to_talk_to(arn: str, own: str | None) -> None:
     event = {"Records": [{**sqs_record(s3_event("a"), "m0"), "eventSourceARN": arn}]}
     assert world.returned(event) == ["m0"]
     assert [name for name, _ in world.aws.calls] == ["GetParameter"]
-
-
-@pytest.mark.parametrize("reply", [outage(), refusal(400, 1012)])
-def test_a_message_without_a_receipt_is_named_all_the_same(world: World, reply: Reply) -> None:
-    world.cloudflare.script = [reply] * 9
-    world.aws.script["SendMessage"] = [outage()]
-    event = sqs_event(s3_event("a"))
-    del event["Records"][0]["receiptHandle"]
-    assert world.returned(event) == ["m0"]
-    assert world.aws.delays == {}

@@ -115,14 +115,6 @@ def test_each_host_scheme_spelling_and_header_variant_is_a_copy() -> None:
     assert len(found) == len(expected)
 
 
-LONGEST = ["a" * 1021 + ".js", "ä" * 510 + ".css", "🎉" * 255 + ".txt", "+" * 1024, "%" * 1024, "d/" * 511 + "ab"]
-
-
-@pytest.mark.parametrize("key", LONGEST)
-def test_the_longest_keys_are_purged_whole(key: str) -> None:
-    assert paths(key) == [f"/{key}"]
-
-
 # ---- By prefix ----
 
 
@@ -351,9 +343,3 @@ def test_every_purge_is_on_a_host_of_the_target_below_its_path_and_about_the_key
     is_served = key.startswith(each.key_prefix) and not {".", ".."} & set(path.split("/"))
     is_marker = path.endswith("/") or not path
     assert bool(found) == (is_served and (not is_marker or "" in each.index_documents))
-
-
-def test_two_targets_that_serve_the_same_copy_purge_it_once() -> None:
-    world = World(document(targets=[place(), place(index_documents=[]), place(hosts=[HOST, HOST.upper()])]))
-    assert world.invoke({"keys": ["a"]})["invalidations"] == [f"{SITE}/a"]
-    assert world.cloudflare.urls == [f"{SITE}/a"]

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import threading
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.simulation.cloudflare.purge import key_of_url, normal_path
-from tests.world.conftest import ENVIRONMENT, FREE, SHOP, World
+from tests.world.conftest import FREE, SHOP, World
 
 WWW = "https://www.example.test"
 A = f"{WWW}/a.css"
 CORS = {"Origin": "https://app.test"}
 
 # ---- Copies ----
-
-
-def test_the_second_visit_is_a_hit_and_does_not_reach_the_origin(world: World) -> None:
-    world.site.put("/a.css", "one", headers={"Content-Type": "text/css", "Cache-Tag": "style"})
-    first = world.visit(A)
-    world.site.put("/a.css", "two")
-    second = world.visit(A)
-    assert (first.status, first.text, first.cache_status) == (200, "one", "MISS")
-    assert (second.status, second.text, second.cache_status) == (200, "one", "HIT")
-    assert second.headers["etag"] == first.headers["etag"]
-    assert "age" not in first.headers
-    assert second.headers["age"].isdigit()
-    assert "cache-tag" not in {*first.headers, *second.headers}
-    assert [target for target, _ in world.site.asked] == ["/bucket/a.css"]
 
 
 @pytest.mark.parametrize(
@@ -69,48 +51,6 @@ def test_equivalent_spellings_share_a_copy(world: World, other: str) -> None:
     assert world.statuses(f"{WWW}/~a%C3") == ["MISS"]
 
 
-@pytest.mark.parametrize(
-    ("url", "target"),
-    [
-        (WWW, "/index.html"),
-        (f"{WWW}/a/?v=1", "/a/index.html?v=1"),
-        (f"{WWW}/a%2fb/..;c&'d'/%F0%9F%8E%89?x=%2f&y=a+b", "/a%2fb/..;c&'d'/%F0%9F%8E%89?x=%2f&y=a+b"),
-        (f"{WWW}/a+b%2Bc", "/a%20b%2Bc"),  # S3 reads a space
-    ],
-)
-def test_the_origin_is_asked_as_s3_reads_a_path(world: World, url: str, target: str) -> None:
-    world.visit(url)
-    assert [asked for asked, _ in world.site.asked] == [f"/bucket{target}"]
-
-
-@pytest.mark.parametrize("status", [500, 403, 301])
-def test_only_200_and_404_are_kept(world: World, status: int) -> None:
-    world.site.put("/a.css", "no", status=status, headers={"Location": "/elsewhere"})
-    assert [(v.status, v.text, v.cache_status) for v in (world.visit(A), world.visit(A))] == [
-        (status, "no", "MISS")
-    ] * 2
-    world.fill(f"{WWW}/missing")
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Cache-Control": "private"},
-        {"Cache-Control": "max-age=60, NO-STORE"},
-        {"Cache-Control": "max-age=60, s-maxage=0"},
-        {"Set-Cookie": "a=b"},
-    ],
-)
-def test_what_the_origin_forbids_to_cache_is_not_kept(world: World, headers: dict[str, str]) -> None:
-    world.site.put("/a.css", "one", headers=headers)
-    assert world.statuses(A, A) == ["BYPASS", "BYPASS"]
-
-
-def test_a_host_of_no_zone_is_an_error(world: World) -> None:
-    visit = world.visit("https://unknown.test/a.css")
-    assert (visit.status, visit.text) == (530, "error code: 1001")
-
-
 # ---- By URL ----
 
 
@@ -136,17 +76,6 @@ def test_copies_that_differ_by_vary_go_with_the_url_and_those_of_an_origin_do_no
     world.purge({"files": [{"url": A, "headers": {"origin": CORS["Origin"]}}]})
     assert world.statuses(A, **CORS) == ["MISS"]
     assert world.statuses(A, Origin="https://other.test") == ["HIT"]
-
-
-def test_resized_copies_go_with_the_original_and_never_on_their_own(world: World) -> None:
-    resized = [f"{WWW}/cdn-cgi/image/width=80/a.jpg", f"{WWW}/cdn-cgi/image/width=80,quality=75/a.jpg"]
-    world.site.put("/a.jpg", "an image")
-    world.fill(*resized, f"{WWW}/a.jpg")
-    assert world.visit(resized[0]).text == "an image"
-    world.purge({"files": resized})
-    assert world.statuses(*resized) == ["HIT", "HIT"]
-    world.purge({"files": [f"{WWW}/a.jpg"]})
-    assert world.statuses(*resized, f"{WWW}/a.jpg") == ["MISS"] * 3
 
 
 # ---- By other things ----
@@ -197,30 +126,6 @@ def test_everything_takes_the_whole_zone_and_no_other_zone(world: World) -> None
     assert world.statuses(*mine, *others) == ["MISS", "MISS", "HIT"]
 
 
-def test_an_environment_has_its_own_copies_and_everything_of_the_zone_takes_them_too(world: World) -> None:
-    there = {"X-Environment": ENVIRONMENT}
-    for body, endpoint, left in (
-        ({"files": [A]}, "purge_cache", ["MISS", "HIT"]),
-        ({"purge_everything": True}, f"environments/{ENVIRONMENT}/purge_cache", ["HIT", "MISS"]),
-        ({"purge_everything": True}, "purge_cache", ["MISS", "MISS"]),
-    ):
-        world.fill(A)
-        world.fill(A, **there)
-        world.purge(body, endpoint=endpoint)
-        assert world.statuses(A) + world.statuses(A, **there) == left
-
-
-def test_an_invalidated_copy_is_revalidated_by_its_etag_or_replaced(world: World) -> None:
-    world.site.put("/a.css", "same")
-    world.site.put("/b", "old")
-    world.fill(A, f"{WWW}/b", f"{WWW}/c")
-    world.site.put("/b", "new")
-    world.purge({"files": [A, f"{WWW}/b"]}, endpoint="invalidate_cache")
-    visit = world.visit(A)
-    assert (visit.text, visit.cache_status, visit.headers["age"]) == ("same", "REVALIDATED", "0")
-    assert (world.visit(f"{WWW}/b").text, *world.statuses(A, f"{WWW}/c")) == ("new", "HIT", "HIT")
-
-
 def test_a_copy_being_filled_when_the_purge_arrives_is_kept_and_old(world: World) -> None:
     """The race that a second purge exists for."""
     asked, purged = threading.Event(), threading.Event()
@@ -257,17 +162,3 @@ def test_a_request_with_one_wrong_part_purges_nothing(world: World, body: Any) -
     world.fill(A)
     assert world.ask(body).status == 400
     assert world.statuses(A) == ["HIT"]
-
-
-# ---- Keys ----
-
-
-@settings(deadline=None)
-@given(st.text(alphabet="!$&'()*+,;=:@/?#[]", min_size=1, max_size=10))
-def test_a_reserved_character_is_never_unified_with_its_escape(characters: str) -> None:
-    assert normal_path(quote(characters, safe="")) == quote(characters, safe="") != normal_path(characters)
-
-
-@pytest.mark.parametrize("url", ["", "/a", "www.example.test/a", "ftp://a.test/", "https:///a", "https://u@a.test/"])
-def test_what_is_no_absolute_url_has_no_key(url: str) -> None:
-    assert key_of_url(url, None) is None

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import accumulate
 
 from cf_purge.errors import Transient
@@ -65,26 +66,19 @@ def set_level(level: str) -> None:
     _threshold = LEVELS.index(level)
 
 
-def debug(message: str, **fields: object) -> None:
-    _write("DEBUG", message, fields)
-
-
-def info(message: str, **fields: object) -> None:
-    _write("INFO", message, fields)
-
-
-def warn(message: str, **fields: object) -> None:
-    _write("WARN", message, fields)
-
-
-def error(message: str, **fields: object) -> None:
-    _write("ERROR", message, fields)
-
-
 def emit(document: dict[str, object]) -> None:
     """Write a finished document, whatever the level."""
     sys.stdout.write(_encode(document) + "\n")  # one write: threads share the stream
     sys.stdout.flush()
+
+
+def _write(level: str, message: str, /, **fields: object) -> None:
+    if LEVELS.index(level) >= _threshold:
+        timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        emit({"timestamp": timestamp, "level": level, "message": message, **fields})
+
+
+debug, info, warn, error = (partial(_write, level) for level in LEVELS)
 
 
 def parts(items: Sequence[object]) -> Iterator[Sequence[object]]:
@@ -111,12 +105,6 @@ def unexpected(problem: Exception) -> Transient:
     # Only where it happened: its text may quote a header.
     error("unexpected error", kind=type(problem).__name__, where=traceback.format_tb(problem.__traceback__, -8))
     return Transient(f"Unexpected error ({type(problem).__name__}).")
-
-
-def _write(level: str, message: str, fields: dict[str, object]) -> None:
-    if LEVELS.index(level) >= _threshold:
-        timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        emit({"timestamp": timestamp, "level": level, "message": message, **fields})
 
 
 def _sample(ordered: list[float]) -> list[float]:

@@ -14,7 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from cf_purge.errors import Misconfigured, Transient
-from cf_purge.http_client import Answer, HttpClient
+from cf_purge.http_client import Answer, HttpClient, json_object
 
 T = TypeVar("T")
 
@@ -61,7 +61,9 @@ class Aws:
             Denied: any other error of AWS.
             Misconfigured: there are no credentials, or there is no Region.
         """
-        region = region or self._region()
+        region = region or self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
+        if not region:
+            raise Misconfigured("No AWS Region: set AWS_REGION.")
         target, version = _PROTOCOLS[service]
         url, body = f"{self.endpoint(service, region)}/", json.dumps(payload).encode()
         headers = {"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"}
@@ -79,12 +81,6 @@ class Aws:
         override = self._environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._environ.get("AWS_ENDPOINT_URL")
         suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
         return (override or f"https://{service}.{region}.{suffix}").rstrip("/")
-
-    def _region(self) -> str:
-        region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
-        if not region:
-            raise Misconfigured("No AWS Region: set AWS_REGION.")
-        return region
 
     def _credentials(self) -> Any:
         key, secret = self._environ.get("AWS_ACCESS_KEY_ID"), self._environ.get("AWS_SECRET_ACCESS_KEY")
@@ -105,13 +101,10 @@ class Aws:
 
 
 def _result(answer: Answer, action: str) -> dict[str, Any]:
-    try:
-        document = json.loads(answer.body or b"{}")
-    except (ValueError, RecursionError):
-        document = None
-    if answer.status == 200 and isinstance(document, dict):
+    document = json_object(answer.body or b"{}")
+    if answer.status == 200 and document is not None:
         return document
-    fields = document if isinstance(document, dict) else {}
+    fields = document or {}
     code = str(fields.get("__type", "")).rpartition("#")[2] or f"HTTP {answer.status}"
     text = str(fields.get("message") or fields.get("Message") or "no explanation")[:500]
     if not 400 <= answer.status < 500 or answer.status in (408, 429) or any(word in code for word in _THROTTLED):

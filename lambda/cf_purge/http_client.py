@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import ssl
 import threading
@@ -36,6 +37,20 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """Return the object that the body of an answer is, or None."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def objects_in(values: Any) -> list[dict[str, Any]]:
+    """Return the objects in what should be a list of them."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 class HttpClient:
@@ -123,8 +138,8 @@ class _Lane:
             pool = self._pools.connection_from_url(url)
         self._used_at[pool] = now
         path = urllib3.util.parse_url(url).request_uri
-        response = pool.urlopen(method, path, body=body, headers=headers, timeout=self._left(), **_OPTIONS)
-        try:
+        # The connection goes back to the pool at the end of the answer, and is closed before it.
+        with pool.urlopen(method, path, body=body, headers=headers, timeout=self._left(), **_OPTIONS) as response:
             # A status below 200 announces another answer, which the next request would take for its own.
             if response.status < 200:
                 raise HTTPException
@@ -134,11 +149,6 @@ class _Lane:
                 content += chunk
                 if len(content) > max_bytes:
                     raise Transient(f"The answer is larger than {max_bytes} bytes.")
-        except BaseException:
-            response.close()
-            raise
-        finally:
-            response.release_conn()
         return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
     def connect(self, host: str, port: int, options: Any) -> socket.socket:

@@ -113,16 +113,13 @@ class Doctor:
                 f"Cloudflare does not accept the Global API key in {place} for {self._config.email}, or that user has"
                 f" no zone {zone}: store the user's key, or correct cloudflare.email or targets[*].zone_id."
             )
-        token = self._token.get(deadline)
+        token, it = self._token.get(deadline), f"The API token in {place}"
         # A token finds a zone by name when it has any permission in it.
         found: dict[str, str] = {}
         for name in self._names_of(purge):
             ids = self._cloudflare.zone_ids(name, token, self._timeout(deadline))
             if zone.id in ids:
-                return (
-                    f"The API token in {place} has no permission to purge zone {zone} ({name}): add Zone → Cache Purge"
-                    " → Purge to it."
-                )
+                return f"{it} has no permission to purge zone {zone} ({name}): add Zone → Cache Purge → Purge to it."
             found.update(dict.fromkeys(ids, name))
         for other_id, name in found.items():
             return (
@@ -133,7 +130,7 @@ class Doctor:
         # This endpoint does not know tokens that belong to an account rather than to a user.
         if status not in _FAULTS or (status == "unknown" and token.startswith("cfat_")):
             return None
-        return f"The API token in {place} {_FAULTS[status].format(status=status, zone=zone)}"
+        return f"{it} {_FAULTS[status].format(status=status, zone=zone)}"
 
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
@@ -155,7 +152,7 @@ def _joined(errors: Sequence[PurgeError]) -> PurgeError | None:
     if any(isinstance(error, Misconfigured) for error in errors):
         return Misconfigured(said)
     first = next((error for error in errors if isinstance(error, Transient)), None)
-    return Transient(said, first.retry_after) if first is not None else next(iter(errors), None)
+    return Transient(said, first.retry_after) if first else next(iter(errors), None)
 
 
 def _at(target: Target, host: str, kind: str) -> Purge:

@@ -96,12 +96,11 @@ class Sqs:
         """
         by_queue: dict[str, list[dict[str, Any]]] = {}
         for message, delay in messages:
+            arn = message.queue_arn
             # Anybody who may invoke the function can write a message, but must not choose the queue it talks to.
-            if message.receipt and (
-                message.queue_arn == self._own if self._own else QUEUE_ARN.fullmatch(message.queue_arn)
-            ):
+            if message.receipt and (arn == self._own if self._own else QUEUE_ARN.fullmatch(arn)):
                 entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
-                by_queue.setdefault(message.queue_arn, []).append(entry)
+                by_queue.setdefault(arn, []).append(entry)
         for arn, entries in by_queue.items():
             if failed := self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline):
                 observe.warn("visibility not changed", messages=len(failed))
@@ -116,8 +115,8 @@ class Sqs:
 
     def _receive(self, count: int, wait: int, deadline: float) -> list[Message] | None:
         """Receive up to so many messages; None when SQS fails."""
-        asked = {"WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
-        payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **asked} for n in range(0, count, _RECEIVE)]
+        more = {"WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
+        payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
         answers = self._call_all("ReceiveMessage", self._own, payloads, deadline)
         if not answers:
             return None
@@ -147,8 +146,10 @@ class Sqs:
         arn = self._config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
-        reason = {"ReasonCode": error.code, "Reason": _attribute(str(error))}
-        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in reason.items()}
+        # SQS accepts no control characters.
+        reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error))[:1000]
+        texts = {"ReasonCode": error.code, "Reason": reason}
+        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
         whole = {"MessageBody": message.body, "MessageAttributes": attributes}
         # Attributes count towards the size of a message: of one near the limit only the log has the reason.
         for payload in (whole, {"MessageBody": message.body}):
@@ -177,8 +178,3 @@ class Sqs:
         if failures:
             observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
         return [result for result in results if not isinstance(result, Exception)]
-
-
-def _attribute(text: str) -> str:
-    """Make a text that SQS accepts as an attribute: no control characters, not empty, of bounded length."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:1000] or "unknown"

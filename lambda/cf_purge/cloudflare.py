@@ -29,15 +29,13 @@ _BAD_ACCESS = (
     "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or belongs to another account than the"
     " zone: correct the token's parameter or targets[*].zone_id"
 )
-_BAD_ZONE_ID = "targets[*].zone_id is not a zone ID: use the 32-digit ID, not the zone's name"
 AUTHENTICATION_CODES = {
     # 6003 comes with one of the next three, which say more.
     6102: "the e-mail address is malformed: correct cloudflare.email",
     6103: "the Global API key is malformed: store it again, or omit cloudflare.email for an API token",
     6111: "the API token is malformed: store the bare token again, without quotes, line break or Bearer",
     6003: "the parameter does not hold a bare API token, or cloudflare.email asks for a Global API key: store it again",
-    7000: _BAD_ZONE_ID,
-    7003: _BAD_ZONE_ID,
+    **dict.fromkeys((7000, 7003), "targets[*].zone_id is not a zone ID: use the 32-digit ID, not the zone's name"),
     1001: "there is no such zone: correct targets[*].zone_id",
     1095: "the token has no access to this zone: add the zone to the token's resources",
     1136: "this environment accepts no URLs: set another purge_by for it, index_documents = [] and clean_urls = false",

@@ -24,7 +24,6 @@ _MAX_LISTED = 8_192  # characters of keys in a line about keys that nothing was 
 _MAX_VALUES = 100  # of one metric in one line of EMF
 
 _threshold = LEVELS.index("INFO")
-_encode = json.JSONEncoder(default=str).encode
 
 
 COUNTS = (
@@ -68,7 +67,7 @@ def set_level(level: str) -> None:
 
 def emit(document: dict[str, object]) -> None:
     """Write a finished document, whatever the level."""
-    sys.stdout.write(_encode(document) + "\n")  # one write: threads share the stream
+    sys.stdout.write(json.dumps(document, default=str) + "\n")  # one write: threads share the stream
     sys.stdout.flush()
 
 
@@ -109,7 +108,5 @@ def unexpected(problem: Exception) -> Transient:
 
 def _sample(ordered: list[float]) -> list[float]:
     """Return at most _MAX_VALUES of the values, evenly chosen and with the largest, which the alarm is about."""
-    if len(ordered) <= _MAX_VALUES:
-        return ordered
-    last = len(ordered) - 1
-    return [ordered[index * last // (_MAX_VALUES - 1)] for index in range(_MAX_VALUES)]
+    last, steps = len(ordered) - 1, _MAX_VALUES - 1
+    return [ordered[step * last // steps] for step in range(_MAX_VALUES)] if last > steps else ordered

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from cf_purge.aws import MIN_TIMEOUT, TIMEOUT, Aws, Denied
+from cf_purge.aws import Aws, Denied
 from cf_purge.budget import Clock
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, NotTried, Transient
+from cf_purge.errors import Misconfigured, Transient
 
 TTL = 300.0  # seconds
 _STALE_TTL = 30.0  # seconds for which an old token is used before SSM is asked again
@@ -96,12 +96,9 @@ class ApiToken:
         name = self._config.api_token_parameter or ""
         # The parameter of another Region is named by its ARN.
         region = name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else None
-        left = deadline - self._clock.now()
-        if left < MIN_TIMEOUT:
-            raise NotTried("No time is left to read the API token.")
         payload = {"Name": name, "WithDecryption": True}
         try:
-            result = self._aws.call("ssm", "GetParameter", payload, region, min(TIMEOUT, left))
+            result = self._aws.call("ssm", "GetParameter", payload, region, deadline - self._clock.now())
         except Denied as error:
             is_kms = error.code == "AccessDeniedException" and _KMS.search(str(error))
             remedy = _UNDECRYPTABLE if is_kms else _REMEDIES.get(error.code, "check it and the function's role")

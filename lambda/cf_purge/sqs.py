@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from cf_purge import observe
-from cf_purge.aws import MIN_TIMEOUT, TIMEOUT, Aws, Denied
+from cf_purge.aws import Aws, Denied
 from cf_purge.budget import Clock
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Rejected, Transient, describe
@@ -163,11 +163,8 @@ class Sqs:
 
     def _call(self, operation: str, arn: str, payload: dict[str, Any], deadline: float) -> dict[str, Any]:
         _, _, _, region, account, name = arn.split(":")
-        left = deadline - self._clock.now()
-        if left < MIN_TIMEOUT:
-            raise Transient("No time was left.")
-        queue_url = f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
-        return self._aws.call("sqs", operation, {"QueueUrl": queue_url, **payload}, region, min(TIMEOUT, left))
+        whole = {"QueueUrl": f"{self._aws.endpoint('sqs', region)}/{account}/{name}", **payload}
+        return self._aws.call("sqs", operation, whole, region, deadline - self._clock.now())
 
     def _call_all(
         self, operation: str, arn: str, payloads: Sequence[dict[str, Any]], deadline: float

@@ -5,23 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from pathlib import Path
 
 USAGE = "usage: python -m cf_purge EVENT.json (or - for standard input)"
 
 
 def main(arguments: list[str]) -> int:
     """Print the summary on standard output and the log on standard error; return the exit status."""
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+    is_help = arguments in (["-h"], ["--help"])
+    if is_help or len(arguments) != 1:
         print(USAGE, file=sys.stderr)
-        return 0 if arguments and arguments[0] in ("-h", "--help") else 2
+        return 0 if is_help else 2
+    [place] = arguments
     try:
-        if arguments[0] == "-":
-            event = json.load(sys.stdin)
-        else:
-            with open(arguments[0], encoding="utf-8") as file:
-                event = json.load(file)
+        event = json.loads(sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        print(f"{arguments[0]} cannot be read as JSON: {error}", file=sys.stderr)
+        print(f"{place} cannot be read as JSON: {error}", file=sys.stderr)
         return 2
 
     from cf_purge.errors import PurgeError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from cf_purge.aws import MIN_TIMEOUT, TIMEOUT, Aws, Denied
+from cf_purge.aws import Aws, Denied
 from cf_purge.budget import Clock
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, NotTried, Transient
+from cf_purge.errors import Misconfigured, Transient
 
 TTL = 300.0  # seconds
 _STALE_TTL = 30.0  # seconds for which an old token is used before SSM is asked again
@@ -59,8 +59,7 @@ class ApiToken:
         """
         if self._value is None or self._clock.now() >= self._expires_at:
             try:
-                self._value = self._read(deadline)
-                self._expires_at = self._clock.now() + TTL
+                self._value, self._expires_at = self._read(deadline), self._clock.now() + TTL
             except Transient:
                 if self._value is None:
                     raise
@@ -76,16 +75,15 @@ class ApiToken:
             PurgeError: as `get`, whatever is cached.
         """
         now = self._clock.now()
-        if not at_once and now - self._read_at < _MIN_INTERVAL:
-            return False
         if not at_once:
+            if now - self._read_at < _MIN_INTERVAL:
+                return False
             self._read_at = now
         try:
-            self._value = self._read(deadline)
+            self._value, self._expires_at = self._read(deadline), self._clock.now() + TTL
         except Misconfigured:
             self._value = None  # it must not be used again
             raise
-        self._expires_at = self._clock.now() + TTL
         return True
 
     def note_accepted(self) -> None:
@@ -98,16 +96,12 @@ class ApiToken:
         name = self._config.api_token_parameter or ""
         # The parameter of another Region is named by its ARN.
         region = name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else None
-        left = deadline - self._clock.now()
-        if left < MIN_TIMEOUT:
-            raise NotTried("No time is left to read the API token.")
+        payload = {"Name": name, "WithDecryption": True}
         try:
-            payload = {"Name": name, "WithDecryption": True}
-            result = self._aws.call("ssm", "GetParameter", payload, region, min(TIMEOUT, left))
+            result = self._aws.call("ssm", "GetParameter", payload, region, deadline - self._clock.now())
         except Denied as error:
-            remedy = _REMEDIES.get(error.code, "check it and the function's role")
-            if error.code == "AccessDeniedException" and _KMS.search(str(error)):
-                remedy = _UNDECRYPTABLE
+            is_kms = error.code == "AccessDeniedException" and _KMS.search(str(error))
+            remedy = _UNDECRYPTABLE if is_kms else _REMEDIES.get(error.code, "check it and the function's role")
             raise Misconfigured(f"SSM parameter {name} cannot be read ({error}): {remedy}.") from None
         parameter = result.get("Parameter")
         value = parameter.get("Value") if isinstance(parameter, dict) else None

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-from cf_purge.errors import Misconfigured, Transient
-from cf_purge.http_client import Answer, HttpClient
+from cf_purge.errors import Misconfigured, NotTried, Transient
+from cf_purge.http_client import Answer, HttpClient, json_object
 
 T = TypeVar("T")
 
 TIMEOUT = 3.0  # seconds; both services answer in milliseconds
-MIN_TIMEOUT = 0.2  # seconds; with less left no call is made
+_MIN_TIMEOUT = 0.2  # seconds; with less left no call is made
 # X-Amz-Target prefix and JSON version, from botocore's service models.
 _PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
 # By the beginning of the Region: China and the European Sovereign Cloud. The isolated partitions reach no Cloudflare.
@@ -54,20 +54,25 @@ class Aws:
     def call(
         self, service: str, operation: str, payload: dict[str, Any], region: str | None = None, timeout: float = TIMEOUT
     ) -> dict[str, Any]:
-        """Call one operation of "ssm" or "sqs" and return its result; `timeout` is in seconds.
+        """Call one operation of "ssm" or "sqs" and return its result; it takes `timeout` seconds, or TIMEOUT, at most.
 
         Raises:
+            NotTried: `timeout` is too short.
             Transient: throttling, 5xx, no answer.
             Denied: any other error of AWS.
             Misconfigured: there are no credentials, or there is no Region.
         """
-        region = region or self._region()
+        region = region or self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
+        if not region:
+            raise Misconfigured("No AWS Region: set AWS_REGION.")
+        if timeout < _MIN_TIMEOUT:
+            raise NotTried("No time was left.")
         target, version = _PROTOCOLS[service]
         url, body = f"{self.endpoint(service, region)}/", json.dumps(payload).encode()
         headers = {"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"}
         request = AWSRequest("POST", url, headers, body)
         SigV4Auth(self._credentials(), service, region).add_auth(request)
-        answer = self._http.request("POST", url, dict(request.headers.items()), body, timeout, _MAX_BYTES)
+        answer = self._http.request("POST", url, dict(request.headers.items()), body, min(TIMEOUT, timeout), _MAX_BYTES)
         return _result(answer, f"{service}:{operation}")
 
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
@@ -79,12 +84,6 @@ class Aws:
         override = self._environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._environ.get("AWS_ENDPOINT_URL")
         suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
         return (override or f"https://{service}.{region}.{suffix}").rstrip("/")
-
-    def _region(self) -> str:
-        region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
-        if not region:
-            raise Misconfigured("No AWS Region: set AWS_REGION.")
-        return region
 
     def _credentials(self) -> Any:
         key, secret = self._environ.get("AWS_ACCESS_KEY_ID"), self._environ.get("AWS_SECRET_ACCESS_KEY")
@@ -105,13 +104,10 @@ class Aws:
 
 
 def _result(answer: Answer, action: str) -> dict[str, Any]:
-    try:
-        document = json.loads(answer.body or b"{}")
-    except (ValueError, RecursionError):
-        document = None
-    if answer.status == 200 and isinstance(document, dict):
+    document = json_object(answer.body or b"{}")
+    if answer.status == 200 and document is not None:
         return document
-    fields = document if isinstance(document, dict) else {}
+    fields = document or {}
     code = str(fields.get("__type", "")).rpartition("#")[2] or f"HTTP {answer.status}"
     text = str(fields.get("message") or fields.get("Message") or "no explanation")[:500]
     if not 400 <= answer.status < 500 or answer.status in (408, 429) or any(word in code for word in _THROTTLED):

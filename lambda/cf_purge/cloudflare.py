@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from email.utils import parsedate_to_datetime
@@ -10,12 +11,13 @@ from urllib.parse import quote
 
 from cf_purge.config import Config, Zone
 from cf_purge.errors import PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
-from cf_purge.http_client import Answer, HttpClient
+from cf_purge.http_client import Answer, HttpClient, json_object, objects_in
 from cf_purge.plan import Request
 
 MAX_WAIT = 900.0  # seconds; no answer stops a zone for longer
 _MAX_BYTES = 256 << 10  # of an answer
 _ZONE_ID = re.compile(r"[0-9a-f]{32}")
+_CODE = re.compile(r"[0-9]+")
 _SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 # https://developers.cloudflare.com/fundamentals/api/reference/limits/#rate-limiting-headers
 _RESET_SECONDS = re.compile(r"\bt=([0-9]{1,6})\b")
@@ -27,22 +29,17 @@ _BAD_ACCESS = (
     "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or belongs to another account than the"
     " zone: correct the token's parameter or targets[*].zone_id"
 )
-_BAD_ZONE_ID = "targets[*].zone_id is not a zone ID: use the 32-digit ID, not the zone's name"
 AUTHENTICATION_CODES = {
     # 6003 comes with one of the next three, which say more.
     6102: "the e-mail address is malformed: correct cloudflare.email",
     6103: "the Global API key is malformed: store it again, or omit cloudflare.email for an API token",
     6111: "the API token is malformed: store the bare token again, without quotes, line break or Bearer",
-    6003: "the token's parameter does not hold a bare API token (or holds one while cloudflare.email asks for a"
-    " Global API key): store it again",
-    7000: _BAD_ZONE_ID,
-    7003: _BAD_ZONE_ID,
+    6003: "the parameter does not hold a bare API token, or cloudflare.email asks for a Global API key: store it again",
+    **dict.fromkeys((7000, 7003), "targets[*].zone_id is not a zone ID: use the 32-digit ID, not the zone's name"),
     1001: "there is no such zone: correct targets[*].zone_id",
     1095: "the token has no access to this zone: add the zone to the token's resources",
-    1136: "this zone environment cannot be purged by URL: set another targets[*].purge_by for it, index_documents = []"
-    " and clean_urls = false",
-    9109: "the API token is invalid, or its client IP filter excludes the function: correct the token, or allow the"
-    " function's egress address in its filter",
+    1136: "this environment accepts no URLs: set another purge_by for it, index_documents = [] and clean_urls = false",
+    9109: "the API token is invalid, or its IP filter does not allow the function's egress address: correct either",
     **dict.fromkeys((10000, 10001, 1000, 9103, 9106, 9107), _BAD_ACCESS),
 }
 FOREIGN_HOST = 1082
@@ -67,7 +64,7 @@ class Cloudflare:
         url = f"{self._config.api_url}/zones/{zone.id}{environment}/{self._config.endpoint}"
         headers = {"Content-Type": "application/json", **self._identity(token)}
         answer = self._http.request("POST", url, headers, json.dumps(request.body).encode(), timeout, _MAX_BYTES)
-        document = _document(answer.body)
+        document = json_object(answer.body)
         # `success: false` has been seen with 200 too.
         if not (200 <= answer.status < 300 and document is not None and document.get("success") is True):
             raise classify(answer, zone, token)
@@ -86,14 +83,13 @@ class Cloudflare:
     def zone_ids(self, name: str, token: str, timeout: float) -> list[str]:
         """Return the IDs of the zones of that name in which the token has any permission."""
         _, document = self._read(f"/zones?name={quote(name)}", token, timeout)
-        zones = document.get("result")
-        ids = [zone.get("id") for zone in zones if isinstance(zone, dict)] if isinstance(zones, list) else []
-        return [each for each in ids if isinstance(each, str) and _ZONE_ID.fullmatch(each)]
+        ids = [str(zone.get("id")) for zone in objects_in(document.get("result"))]
+        return [each for each in ids if _ZONE_ID.fullmatch(each)]
 
     def _read(self, path: str, token: str, timeout: float) -> tuple[int, dict[str, Any]]:
         url = f"{self._config.api_url}{path}"
         answer = self._http.request("GET", url, self._identity(token), None, timeout, _MAX_BYTES)
-        return answer.status, _document(answer.body) or {}
+        return answer.status, json_object(answer.body) or {}
 
     def _identity(self, token: str) -> dict[str, str]:
         if self._config.email:
@@ -113,7 +109,7 @@ def classify(answer: Answer, zone: Zone, token: str) -> PurgeError:
         Unexplained: a 4xx of Cloudflare's with an unknown code.
         Transient: everything else, such as a 5xx, or a page of something between us and Cloudflare.
     """
-    document = _document(answer.body)
+    document = json_object(answer.body)
     is_cloudflares = document is not None and ("success" in document or "errors" in document)
     errors = _errors_in(document)
     codes = {code for code, _ in errors}
@@ -132,31 +128,18 @@ def classify(answer: Answer, zone: Zone, token: str) -> PurgeError:
         return Rejected(f"{said}: the host is not in this zone, correct targets[*].hosts.", "ForeignHost")
     if codes & ITEM_CODES or answer.status == 413:
         return Rejected(f"{said}.", "RejectedByCloudflare")
-    if is_cloudflares and answer.status >= 400:
-        return Unexplained(f"{said}.")
-    return Transient(f"{said}.")
-
-
-def _document(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+    kind = Unexplained if is_cloudflares and answer.status >= 400 else Transient
+    return kind(f"{said}.")
 
 
 def _errors_in(document: dict[str, Any] | None) -> list[tuple[int, str]]:
     """Flatten `errors` and their `error_chain`s to (code, message), whatever their shape."""
     found: list[tuple[int, str]] = []
-    pending = [document.get("errors")] if document else []
-    while pending and len(found) < 20:
-        items = pending.pop()
-        for item in items if isinstance(items, list) else []:
-            if isinstance(item, dict):
-                code = str(item.get("code"))
-                is_number = code.isascii() and code.isdigit()
-                found.append((int(code[:9]) if is_number else 0, str(item.get("message", ""))))
-                pending.append(item.get("error_chain"))
+    pending = objects_in(document.get("errors")) if document else []
+    for error in pending:  # which grows meanwhile
+        code = str(error.get("code"))
+        found.append((int(code[:9]) if _CODE.fullmatch(code) else 0, str(error.get("message", ""))))
+        pending += objects_in(error.get("error_chain"))
     return found
 
 
@@ -165,12 +148,9 @@ def _wait_named(answer: Answer) -> float | None:
     retry_after = answer.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(retry_after):
         return min(float(retry_after), MAX_WAIT)
-    if retry_after:
-        try:
-            # Compared with the answer's own date, so that no clock has to agree with another.
-            span = parsedate_to_datetime(retry_after) - parsedate_to_datetime(answer.headers.get("date", ""))
-            return min(max(0.0, span.total_seconds()), MAX_WAIT)
-        except (ValueError, TypeError, OverflowError):  # of a year that no calendar has
-            pass
+    with contextlib.suppress(ValueError, TypeError, OverflowError):  # no date, or of a year that no calendar has
+        # Compared with the answer's own date, so that no clock has to agree with another.
+        span = parsedate_to_datetime(retry_after) - parsedate_to_datetime(answer.headers.get("date", ""))
+        return min(max(0.0, span.total_seconds()), MAX_WAIT)
     reset = _RESET_SECONDS.search(answer.headers.get("ratelimit", "")) if answer.status == 429 else None
     return min(float(reset[1]), MAX_WAIT) if reset else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from cf_purge import observe
 from cf_purge.api_token import ApiToken
 from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
-from cf_purge.config import Config, Target, Zone
+from cf_purge.config import Config, Target
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Unauthorized
 from cf_purge.plan import Part, Request, Task
 from cf_purge.purger import Outcomes
@@ -22,8 +22,7 @@ _TIMEOUT = 5.0  # seconds
 _MAX_NAMES = 20  # looked up to find out which zone is meant
 # By the status of a token.
 _FAULTS = {
-    "disabled": "is disabled: create a new one, or enable it, and store it.",
-    "expired": "is expired: create a new one, or enable it, and store it.",
+    **dict.fromkeys(("disabled", "expired"), "is {status}: create a new one, or enable it, and store it."),
     "unknown": "is wrong, Cloudflare does not know it: create one with the permission Zone → Cache Purge → Purge and"
     " store it.",
     "active": "is valid but has no access to zone {zone}: add the zone to the token's zone resources, or correct"
@@ -40,38 +39,29 @@ def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
     for target in targets:
         if target.purge_by == "tag":
             yield Purge(target.zone, TAGS, _NAME)
-            continue
-        path = _path(target)
-        for host in hosts_of(target, bucket):
-            if target.purge_by == "url":
-                yield Purge(target.zone, FILES, f"{target.schemes[0]}://{host}/{path}")
-            else:
-                yield Purge(target.zone, PREFIXES, f"{host}/{path}")
+        else:
+            kind = FILES if target.purge_by == "url" else PREFIXES
+            yield from (_at(target, host, kind) for host in hosts_of(target, bucket))
 
 
 def probe_for(request: Request, config: Config) -> Request:
     """Return a request of the same zone and kind that a zone that works accepts, and that drops no copy. Pure."""
-    if request.kind != FILES:
-        probe = Purge(request.zone, TAGS, _NAME)
-    else:
-        target = next((each for each in config.targets if each.zone == request.zone and each.hosts), None)
-        if target is None:  # the flat variables: the host is the bucket's name
-            probe = Purge(request.zone, FILES, f"https://{request.purges[0].host}/{_NAME}")
-        else:
-            probe = Purge(request.zone, FILES, f"{target.schemes[0]}://{target.hosts[0]}/{_path(target)}")
+    probe = Purge(request.zone, TAGS, _NAME)
+    if request.kind == FILES:
+        target = next(each for each in config.targets if each.zone == request.zone)
+        # With the flat variables the bucket's name is the host.
+        probe = _at(target, hosts_of(target, request.purges[0].host)[0], FILES)
     return Request(request.zone, probe.kind, (Part("", (probe,)),))
 
 
-def summary_of(purges: Iterable[Purge]) -> list[str]:
+def summary_of(purges: Collection[Purge]) -> list[str]:
     """Return what accepted purges of a check have shown, a sentence for each zone. Pure."""
-    hosts: dict[Zone, dict[str, None]] = {}
-    for purge in purges:
-        hosts.setdefault(purge.zone, {}).update({purge.host: None} if purge.host else {})
-    return [
-        f"The token may purge zone {zone}"
-        + (f", and {', '.join(names)} belong{'s' if len(names) == 1 else ''} to it." if names else ".")
-        for zone, names in hosts.items()
-    ]
+    sentences = []
+    for zone in dict.fromkeys(purge.zone for purge in purges):
+        hosts = dict.fromkeys(purge.host for purge in purges if purge.zone == zone and purge.host)
+        belong = f", and {', '.join(hosts)} belong{'s' if len(hosts) == 1 else ''} to it" if hosts else ""
+        sentences.append(f"The token may purge zone {zone}{belong}.")
+    return sentences
 
 
 class Doctor:
@@ -105,16 +95,15 @@ class Doctor:
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
         """Return what is wrong and what to do about it."""
-        fault = None
         if isinstance(error, Rejected) and error.code == "ForeignHost":
-            fault = (
+            return Misconfigured(
                 f"{purge.host} is not a host of zone {purge.zone}: configure it in a target with the zone it belongs"
                 f" to, or correct targets[*].hosts (Cloudflare: {error})."
             )
-        elif isinstance(error, Unauthorized):
+        if isinstance(error, Unauthorized):
             with contextlib.suppress(PurgeError):
-                fault = self._told_apart(purge, deadline)
-        return Misconfigured(fault) if fault else error
+                return Misconfigured(self._told_apart(purge, deadline) or str(error))
+        return error
 
     def _told_apart(self, purge: Purge, deadline: float) -> str | None:
         """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
@@ -124,16 +113,13 @@ class Doctor:
                 f"Cloudflare does not accept the Global API key in {place} for {self._config.email}, or that user has"
                 f" no zone {zone}: store the user's key, or correct cloudflare.email or targets[*].zone_id."
             )
-        token = self._token.get(deadline)
+        token, it = self._token.get(deadline), f"The API token in {place}"
         # A token finds a zone by name when it has any permission in it.
         found: dict[str, str] = {}
         for name in self._names_of(purge):
             ids = self._cloudflare.zone_ids(name, token, self._timeout(deadline))
             if zone.id in ids:
-                return (
-                    f"The API token in {place} has no permission to purge zone {zone} ({name}): add Zone → Cache Purge"
-                    " → Purge to it."
-                )
+                return f"{it} has no permission to purge zone {zone} ({name}): add Zone → Cache Purge → Purge to it."
             found.update(dict.fromkeys(ids, name))
         for other_id, name in found.items():
             return (
@@ -142,9 +128,9 @@ class Doctor:
             )
         status = self._cloudflare.token_status(token, self._timeout(deadline))
         # This endpoint does not know tokens that belong to an account rather than to a user.
-        is_unclear = status == "unknown" and token.startswith("cfat_")
-        fault = None if is_unclear else _FAULTS.get(str(status))
-        return f"The API token in {place} {fault.format(zone=zone)}" if fault else None
+        if status not in _FAULTS or (status == "unknown" and token.startswith("cfat_")):
+            return None
+        return f"{it} {_FAULTS[status].format(status=status, zone=zone)}"
 
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
@@ -166,8 +152,10 @@ def _joined(errors: Sequence[PurgeError]) -> PurgeError | None:
     if any(isinstance(error, Misconfigured) for error in errors):
         return Misconfigured(said)
     first = next((error for error in errors if isinstance(error, Transient)), None)
-    return Transient(said, first.retry_after) if first is not None else next(iter(errors), None)
+    return Transient(said, first.retry_after) if first else next(iter(errors), None)
 
 
-def _path(target: Target) -> str:
-    return spellings(f"{target.path_prefix}{_NAME}")[0]
+def _at(target: Target, host: str, kind: str) -> Purge:
+    """Return the purge of a page that does not exist, on a host of a target."""
+    address = f"{host}/{spellings(f'{target.path_prefix}{_NAME}')[0]}"
+    return Purge(target.zone, kind, f"{target.schemes[0]}://{address}" if kind == FILES else address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import ssl
 import threading
@@ -36,6 +37,20 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """Return the object that the body of an answer is, or None."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def objects_in(values: Any) -> list[dict[str, Any]]:
+    """Return the objects in what should be a list of them."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 class HttpClient:
@@ -86,18 +101,13 @@ class _Lane:
         self._clock = clock
         self._used_at: dict[Any, float] = {}  # by pool
         self._until = 0.0  # by the monotonic clock
-        self._connect_timeout = 0.0
         self._is_over = False
         self._socket: socket.socket | None = None
         self._pools = urllib3.PoolManager(maxsize=1, ssl_context=context, cert_reqs="CERT_REQUIRED")
-        http = partial(self._pool, urllib3.HTTPConnectionPool, _Connection)
-        https = partial(self._pool, urllib3.HTTPSConnectionPool, _SecureConnection)
-        self._pools.pool_classes_by_scheme = {"http": http, "https": https}  # type: ignore[dict-item]
 
     def within(self, timeout: float, exchange: Callable[[], Answer]) -> Answer:
         """Carry out one exchange and end it after `timeout` seconds; errors are those of `HttpClient.request`."""
-        self._until, self._connect_timeout = time.monotonic() + timeout, min(_MAX_CONNECT, timeout / 3)
-        self._is_over, self._socket = False, None
+        self._until, self._is_over, self._socket = time.monotonic() + timeout, False, None
         timer = threading.Timer(timeout, self._expire)
         timer.daemon = True
         timer.start()
@@ -116,15 +126,17 @@ class _Lane:
 
     def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int) -> Answer:
         """Send a request and read the answer, up to `max_bytes` of its body."""
-        pool, now = self._pools.connection_from_url(url), self._clock.now()
+        pool: Any = self._pools.connection_from_url(url)
+        now = self._clock.now()
         if now - self._used_at.get(pool, now) > MAX_IDLE:
             self._pools.clear()
             self._used_at.clear()
             pool = self._pools.connection_from_url(url)
         self._used_at[pool] = now
+        pool.ConnectionCls = partial(_SecureConnection if pool.scheme == "https" else _Connection, self)
         path = urllib3.util.parse_url(url).request_uri
-        response = pool.urlopen(method, path, body=body, headers=headers, timeout=self._left(), **_OPTIONS)
-        try:
+        # The connection goes back to the pool at the end of the answer, and is closed before it.
+        with pool.urlopen(method, path, body=body, headers=headers, timeout=self._left(), **_OPTIONS) as response:
             # A status below 200 announces another answer, which the next request would take for its own.
             if response.status < 200:
                 raise HTTPException
@@ -134,18 +146,13 @@ class _Lane:
                 content += chunk
                 if len(content) > max_bytes:
                     raise Transient(f"The answer is larger than {max_bytes} bytes.")
-        except BaseException:
-            response.close()
-            raise
-        finally:
-            response.release_conn()
         return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
     def connect(self, host: str, port: int, options: Any) -> socket.socket:
         """Connect to the first address of a host that answers; a dead one leaves time for the next."""
         error = OSError("The name has no address.")
         for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            place, seconds = (str(address[0]), int(address[1])), min(self._connect_timeout, self._left())
+            place, seconds = (str(address[0]), int(address[1])), min(_MAX_CONNECT, self._left() / 3)
             try:
                 connected = create_connection(place, seconds, socket_options=options)
                 connected.settimeout(self._left())  # of the TLS handshake, for which no socket is watched yet
@@ -160,11 +167,6 @@ class _Lane:
         self._socket = connected
         if self._is_over:
             raise TimeoutError
-
-    def _pool(self, pool: Any, connection: Any, host: str, port: int, **options: Any) -> Any:
-        made = pool(host, port, **options)
-        made.ConnectionCls = partial(connection, self)
-        return made
 
     def _left(self) -> float:
         return max(0.001, self._until - time.monotonic())

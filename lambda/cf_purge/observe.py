@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import accumulate
 
 from cf_purge.errors import Transient
@@ -23,7 +24,6 @@ _MAX_LISTED = 8_192  # characters of keys in a line about keys that nothing was 
 _MAX_VALUES = 100  # of one metric in one line of EMF
 
 _threshold = LEVELS.index("INFO")
-_encode = json.JSONEncoder(default=str).encode
 
 
 COUNTS = (
@@ -65,26 +65,19 @@ def set_level(level: str) -> None:
     _threshold = LEVELS.index(level)
 
 
-def debug(message: str, **fields: object) -> None:
-    _write("DEBUG", message, fields)
-
-
-def info(message: str, **fields: object) -> None:
-    _write("INFO", message, fields)
-
-
-def warn(message: str, **fields: object) -> None:
-    _write("WARN", message, fields)
-
-
-def error(message: str, **fields: object) -> None:
-    _write("ERROR", message, fields)
-
-
 def emit(document: dict[str, object]) -> None:
     """Write a finished document, whatever the level."""
-    sys.stdout.write(_encode(document) + "\n")  # one write: threads share the stream
+    sys.stdout.write(json.dumps(document, default=str) + "\n")  # one write: threads share the stream
     sys.stdout.flush()
+
+
+def _write(level: str, message: str, /, **fields: object) -> None:
+    if LEVELS.index(level) >= _threshold:
+        timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        emit({"timestamp": timestamp, "level": level, "message": message, **fields})
+
+
+debug, info, warn, error = (partial(_write, level) for level in LEVELS)
 
 
 def parts(items: Sequence[object]) -> Iterator[Sequence[object]]:
@@ -113,15 +106,7 @@ def unexpected(problem: Exception) -> Transient:
     return Transient(f"Unexpected error ({type(problem).__name__}).")
 
 
-def _write(level: str, message: str, fields: dict[str, object]) -> None:
-    if LEVELS.index(level) >= _threshold:
-        timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        emit({"timestamp": timestamp, "level": level, "message": message, **fields})
-
-
 def _sample(ordered: list[float]) -> list[float]:
     """Return at most _MAX_VALUES of the values, evenly chosen and with the largest, which the alarm is about."""
-    if len(ordered) <= _MAX_VALUES:
-        return ordered
-    last = len(ordered) - 1
-    return [ordered[index * last // (_MAX_VALUES - 1)] for index in range(_MAX_VALUES)]
+    last, steps = len(ordered) - 1, _MAX_VALUES - 1
+    return [ordered[step * last // steps] for step in range(_MAX_VALUES)] if last > steps else ordered

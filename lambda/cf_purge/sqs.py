@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any
 
 from cf_purge import observe
-from cf_purge.aws import MIN_TIMEOUT, TIMEOUT, Aws, Denied
+from cf_purge.aws import Aws, Denied
 from cf_purge.budget import Clock
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Rejected, Transient, describe
 from cf_purge.events import Message, receives_in
-from cf_purge.http_client import CONNECTIONS
+from cf_purge.http_client import CONNECTIONS, objects_in
 
 _BATCH = 10  # entries in one call
 # Messages of one receive: seven of 256 KB, each character escaped, fit into the largest answer that is read.
@@ -73,12 +73,9 @@ class Sqs:
 
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
         """Delete messages that are done. One that cannot be deleted comes back and is purged once more."""
-        pending = messages
+        pending: list[dict[str, Any]] = [{"ReceiptHandle": message.receipt} for message in messages]
         for _ in range(2):
-            if not pending:
-                return
-            entries = [{"ReceiptHandle": message.receipt} for message in pending]
-            pending = [pending[place] for place in self._batch("DeleteMessageBatch", self._own, entries, deadline)]
+            pending = self._batch("DeleteMessageBatch", self._own, pending, deadline)
         if pending:
             observe.warn("not deleted", messages=len(pending))
 
@@ -97,13 +94,13 @@ class Sqs:
 
         If that fails they are still returned: the queue's own visibility timeout applies.
         """
-        own = self._config.queue_arn
         by_queue: dict[str, list[dict[str, Any]]] = {}
         for message, delay in messages:
+            arn = message.queue_arn
             # Anybody who may invoke the function can write a message, but must not choose the queue it talks to.
-            if message.receipt and (message.queue_arn == own if own else QUEUE_ARN.fullmatch(message.queue_arn)):
+            if message.receipt and (arn == self._own if self._own else QUEUE_ARN.fullmatch(arn)):
                 entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
-                by_queue.setdefault(message.queue_arn, []).append(entry)
+                by_queue.setdefault(arn, []).append(entry)
         for arn, entries in by_queue.items():
             if failed := self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline):
                 observe.warn("visibility not changed", messages=len(failed))
@@ -118,26 +115,27 @@ class Sqs:
 
     def _receive(self, count: int, wait: int, deadline: float) -> list[Message] | None:
         """Receive up to so many messages; None when SQS fails."""
-        asked = {"WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
-        counts = (min(_RECEIVE, count - start) for start in range(0, count, _RECEIVE))
-        payloads = [{"MaxNumberOfMessages": each, **asked} for each in counts]
+        more = {"WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
+        payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
         answers = self._call_all("ReceiveMessage", self._own, payloads, deadline)
-        if all(answer is None for answer in answers):
+        if not answers:
             return None
         messages = []
-        for each in (each for answer in answers for each in _objects(answer, "Messages")):
+        for each in (each for answer in answers for each in objects_in(answer.get("Messages"))):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
                 messages.append(Message(message_id, body, receipt, receives_in(each.get("Attributes")), self._own))
         return messages
 
-    def _batch(self, operation: str, arn: str, entries: Sequence[dict[str, Any]], deadline: float) -> list[int]:
-        """Call an operation for any number of entries; return the places of those it did not succeed for."""
+    def _batch(
+        self, operation: str, arn: str, entries: Sequence[dict[str, Any]], deadline: float
+    ) -> list[dict[str, Any]]:
+        """Call an operation for any number of entries; return those it did not succeed for."""
         numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
         payloads = [{"Entries": numbered[start : start + _BATCH]} for start in range(0, len(numbered), _BATCH)]
         answers = self._call_all(operation, arn, payloads, deadline)
-        done = {str(entry.get("Id")) for answer in answers for entry in _objects(answer, "Successful")}
-        return [place for place in range(len(entries)) if str(place) not in done]
+        done = {str(entry.get("Id")) for answer in answers for entry in objects_in(answer.get("Successful"))}
+        return [entry for place, entry in enumerate(entries) if str(place) not in done]
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> str:
         """Put a message into the dead-letter queue and return the ID it has there.
@@ -148,8 +146,10 @@ class Sqs:
         arn = self._config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
-        reason = {"ReasonCode": error.code, "Reason": _attribute(str(error))}
-        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in reason.items()}
+        # SQS accepts no control characters.
+        reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error))[:1000]
+        texts = {"ReasonCode": error.code, "Reason": reason}
+        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
         whole = {"MessageBody": message.body, "MessageAttributes": attributes}
         # Attributes count towards the size of a message: of one near the limit only the log has the reason.
         for payload in (whole, {"MessageBody": message.body}):
@@ -163,29 +163,15 @@ class Sqs:
 
     def _call(self, operation: str, arn: str, payload: dict[str, Any], deadline: float) -> dict[str, Any]:
         _, _, _, region, account, name = arn.split(":")
-        left = deadline - self._clock.now()
-        if left < MIN_TIMEOUT:
-            raise Transient("No time was left.")
-        queue_url = f"{self._aws.endpoint('sqs', region)}/{account}/{name}"
-        return self._aws.call("sqs", operation, {"QueueUrl": queue_url, **payload}, region, min(TIMEOUT, left))
+        whole = {"QueueUrl": f"{self._aws.endpoint('sqs', region)}/{account}/{name}", **payload}
+        return self._aws.call("sqs", operation, whole, region, deadline - self._clock.now())
 
     def _call_all(
         self, operation: str, arn: str, payloads: Sequence[dict[str, Any]], deadline: float
-    ) -> list[dict[str, Any] | None]:
-        """Make calls at the same time; a failure is logged and has no answer."""
+    ) -> list[dict[str, Any]]:
+        """Make calls at the same time and return the answers; a failure is logged and has none."""
         results = self._aws.together([partial(self._call, operation, arn, payload, deadline) for payload in payloads])
         failures = [result for result in results if isinstance(result, Exception)]
         if failures:
             observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
-        return [None if isinstance(result, Exception) else result for result in results]
-
-
-def _attribute(text: str) -> str:
-    """Make a text that SQS accepts as an attribute: no control characters, not empty, of bounded length."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:1000] or "unknown"
-
-
-def _objects(answer: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
-    """Return the objects in a list of an answer."""
-    values = answer.get(name) if answer else None
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+        return [result for result in results if not isinstance(result, Exception)]

@@ -143,7 +143,7 @@ def test_time_is_kept_back_to_return_and_park_messages(world: World, seconds: fl
         "cf_purge.plan.requests_for",
         "cf_purge.purger.Purger.send",
         "cf_purge.cloudflare.Cloudflare.send",
-        "cf_purge.cloudflare._document",
+        "cf_purge.cloudflare.json_object",
         "cf_purge.settle.settlement_of",
     ],
 )

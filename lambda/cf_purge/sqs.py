@@ -146,9 +146,7 @@ class Sqs:
         arn = self._config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
-        # SQS accepts no control characters.
-        reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error))[:1000]
-        texts = {"ReasonCode": error.code, "Reason": reason}
+        texts = {"ReasonCode": error.code, "Reason": _attribute(str(error))}
         attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
         whole = {"MessageBody": message.body, "MessageAttributes": attributes}
         # Attributes count towards the size of a message: of one near the limit only the log has the reason.
@@ -175,3 +173,8 @@ class Sqs:
         if failures:
             observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
         return [result for result in results if not isinstance(result, Exception)]
+
+
+def _attribute(text: str) -> str:
+    """Replace the control characters, which SQS does not accept, and bound the length."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:1000]

@@ -105,4 +105,5 @@ if __name__ == "__main__":
     configuration = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     if "log" in configuration:
         logging.basicConfig(filename=configuration["log"], level=logging.INFO, format="%(asctime)s %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the loop listens to it: Ctrl-C may come at any moment
     asyncio.run(main(configuration))

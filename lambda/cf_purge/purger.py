@@ -208,7 +208,9 @@ class Purger:
             return
         run.pending.remove(request)
         cause, is_suspect = (None, request.is_suspect) if is_rejected else (error, True)
-        run.pending += request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause).halves()
+        halves = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause).halves()
+        # In any order: if the time never suffices for all of a message, each item is asked at some receive.
+        run.pending += reversed(halves) if self._clock.random() > 0.5 else halves
 
     def _probe(self, request: Request, zone: _Zone, run: _Run) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""

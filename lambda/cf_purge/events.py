@@ -9,13 +9,15 @@ from urllib.parse import unquote_plus
 
 from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 
+# What only people and the function itself write is read by `manual` and `deferred`, imported when it comes.
+
 MAX_ITEMS = 1_000  # changes and manual items of one event or message
 _MAX_DEPTH = 5  # S3 in SNS in SQS in a dead letter has less
 _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 # Manual events: lists of strings, and switches that are `true`.
-_LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
-_SWITCHES = ("everything", "check")
-_OPTIONS = ("bucket", "zone_id", "dry_run", "hop")
+LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
+SWITCHES = ("everything", "check")
+PUT, DELETE, VERSION = "put", "delete", "version"  # the last: one version is deleted for good
 
 
 class Change(NamedTuple):
@@ -25,6 +27,10 @@ class Change(NamedTuple):
     bucket: str | None = None  # None: a manual event that does not name it
     at: float | None = None  # seconds since the epoch; None when the event does not say
     zone_id: str | None = None  # purge in this zone only; None: in every zone that serves it
+    etag: str | None = None  # without quotes
+    sequencer: str | None = None  # hexadecimal; orders the changes of one key
+    principal: str | None = None  # who changed it; EventBridge says the account only
+    kind: str | None = None  # PUT, DELETE or VERSION; None: something else, or unknown
 
 
 class Item(NamedTuple):
@@ -36,6 +42,13 @@ class Item(NamedTuple):
     zone_id: str | None = None
 
 
+class Look(NamedTuple):
+    """Of a message of the function's own: look whether visitors see its changes."""
+
+    hop: int  # the first is 1; 0 when the message does not say it in a number
+    purged: float  # seconds since the epoch
+
+
 class Event(NamedTuple):
     """What one event or message asks for."""
 
@@ -44,7 +57,7 @@ class Event(NamedTuple):
     error: Rejected | None = None  # the first record or key that is invalid
     errors: int = 0  # how many are
     dry_run: bool = False
-    is_second: bool = False  # the second purge of something: there is no third
+    look: Look | None = None
 
     @property
     def size(self) -> int:
@@ -98,11 +111,11 @@ def parse(document: object) -> Event:
             instead, so that its neighbours are still purged.
         TooLarge: more than MAX_ITEMS items.
     """
-    reader = _Reader()
+    reader = Reader()
     reader.read(document, 0)
     changes = tuple(wish for wish in reader.wishes if isinstance(wish, Change))
     items = tuple(wish for wish in reader.wishes if isinstance(wish, Item))
-    return Event(changes, items, reader.error, reader.errors, reader.dry_run, reader.is_second)
+    return Event(changes, items, reader.error, reader.errors, reader.dry_run, reader.look)
 
 
 def _message(record: dict[str, Any]) -> Message:
@@ -113,7 +126,7 @@ def _message(record: dict[str, Any]) -> Message:
     return Message(message_id, body, receipt, receives_in(record.get("attributes")), queue_arn)
 
 
-class _Reader:
+class Reader:
     """Collects what one document asks for, envelope by envelope."""
 
     def __init__(self) -> None:
@@ -121,7 +134,7 @@ class _Reader:
         self.error: Rejected | None = None
         self.errors = 0
         self.dry_run = False
-        self.is_second = False
+        self.look: Look | None = None
 
     def read(self, document: object, depth: int) -> None:
         if isinstance(document, str):
@@ -149,19 +162,25 @@ class _Reader:
         elif "requestPayload" in document:  # the destination of a failed asynchronous invocation
             self.read(document["requestPayload"], depth + 1)
         elif document.get("source") == "aws.s3":
-            self._add(_change(document.get("detail"), document.get("time"), encoded=False))
-        elif any(name in document for name in (*_LISTS, *_SWITCHES)):
-            self._read_manual(document)
+            self.add(_eventbridge_change(document))
+        elif any(name in document for name in (*LISTS, *SWITCHES)):
+            from cf_purge.manual import read_manual
+
+            read_manual(document, self)
+        elif "changes" in document:
+            from cf_purge.deferred import changes_of, look_of
+
+            for change in changes_of(document):
+                self.add(change)
+            self.look = look_of(document)
         else:
-            manual = [f'{{"{name}": [...]}}' for name in _LISTS] + [f'{{"{name}": true}}' for name in _SWITCHES]
+            manual = [f'{{"{name}": [...]}}' for name in LISTS] + [f'{{"{name}": true}}' for name in SWITCHES]
             known = ", ".join(("S3 notification", "SNS", "SQS", "EventBridge from S3", *manual))
             raise UnknownEvent(f"The event is none of: {known}.")
-        if "hop" in document:  # whatever its value: a wrong one must not make a loop
-            self.is_second = True
 
     def _read_record(self, record: object, depth: int) -> None:
         if not isinstance(record, dict):
-            self._count(UnknownEvent("A record is not a JSON object."))
+            self.count(UnknownEvent("A record is not a JSON object."))
             return
         try:
             if isinstance(record.get("Sns"), dict):
@@ -170,69 +189,65 @@ class _Reader:
                 version = str(record.get("eventVersion", "2.1"))
                 if not version.startswith("2."):
                     raise UnknownEvent(f"S3 event version {version[:16]!r} is not 2.x.")
-                self._add(_change(record["s3"], record.get("eventTime"), encoded=True))
+                self.add(_s3_change(record))
             else:
                 raise UnknownEvent("A record is neither from S3 nor from SNS.")
         except TooLarge:
             raise
         except Rejected as error:
-            self._count(error)
+            self.count(error)
 
-    def _read_manual(self, document: dict[str, Any]) -> None:
-        unknown = set(document) - {*_LISTS, *_SWITCHES, *_OPTIONS}
-        if unknown:
-            raise UnknownEvent(f"A manual event has no field {sorted(unknown)[0][:64]!r}.")
-        for name in ("bucket", "zone_id"):
-            if name in document and not (
-                document[name] is None or (isinstance(document[name], str) and document[name])
-            ):
-                raise UnknownEvent(f'"{name}" must be a non-empty string.')
-        bucket, zone_id = document.get("bucket"), document.get("zone_id")
-        if "everything" in document and zone_id is None:
-            raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
-        given = {name: document[name] for name in (*_LISTS, *_SWITCHES) if name in document}
-        # The whole event is checked before any of it counts.
-        for name, value in given.items():
-            if name in _SWITCHES:
-                if value is not True:
-                    raise UnknownEvent(f'"{name}" must be true; omit it to disable it.')
-            elif not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
-                raise UnknownEvent(f'"{name}" must be a list of at least one non-empty string.')
-        for name, value in given.items():
-            for text in [""] if name in _SWITCHES else value:
-                if name != "keys":
-                    self._add(Item(name, text, bucket, zone_id))
-                    continue
-                try:
-                    key = _checked_key(text, encoded=False)
-                    # In the function's own messages the keys come from S3, where they may have any form.
-                    key = key if "hop" in document else _manual_key(key)
-                except Rejected as error:
-                    self._count(error)
-                else:
-                    self._add(Change(key, bucket, None, zone_id))
-
-    def _add(self, wish: Change | Item) -> None:
+    def add(self, wish: Change | Item) -> None:
         self.wishes.append(wish)
         if len(self.wishes) > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
 
-    def _count(self, error: Rejected) -> None:
+    def count(self, error: Rejected) -> None:
         self.error = self.error or error.with_traceback(None)
         self.errors += 1
 
 
-def _change(detail: Any, time: object, *, encoded: bool) -> Change:
+def _s3_change(record: dict[str, Any]) -> Change:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
+    change, thing = _change(record["s3"], record.get("eventTime"), encoded=True)
+    name, user = str(record.get("eventName")).removeprefix("s3:"), record.get("userIdentity")
+    kind = PUT if name.startswith("ObjectCreated:") else None
+    if name.startswith(("ObjectRemoved:", "LifecycleExpiration:")):
+        kind = VERSION if name.endswith(":Delete") and thing.get("versionId") else DELETE
+    principal = user.get("principalId") if isinstance(user, dict) else None
+    return change._replace(kind=kind, etag=_text(thing.get("eTag")), principal=_text(principal))
+
+
+def _eventbridge_change(document: dict[str, Any]) -> Change:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
+    detail: Any = document.get("detail")
+    name = document.get("detail-type")
+    change, thing = _change(detail, document.get("time"), encoded=False)
+    kind = PUT if name == "Object Created" else None
+    if name == "Object Deleted":
+        is_version = detail.get("deletion-type") == "Permanently Deleted" and thing.get("version-id")
+        kind = VERSION if is_version else DELETE
+    return change._replace(kind=kind, etag=_text(thing.get("etag")), principal=_text(detail.get("requester")))
+
+
+def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[str, Any]]:
+    """Return what both have in common, and the description of the object."""
     try:
-        key, bucket = detail["object"]["key"], detail["bucket"]["name"]
+        thing, bucket = detail["object"], detail["bucket"]["name"]
+        key = thing["key"]
     except (KeyError, TypeError, IndexError):
         raise UnknownEvent("The record has no bucket or no object key.") from None
     if not isinstance(bucket, str) or not bucket:
         raise UnknownEvent("The record's bucket name is not a string.")
-    return Change(_checked_key(key, encoded=encoded), bucket, _epoch(time))
+    change = Change(checked_key(key, encoded=encoded), bucket, _epoch(time), sequencer=_text(thing.get("sequencer")))
+    return change, thing
 
 
-def _checked_key(key: object, *, encoded: bool) -> str:
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def checked_key(key: object, *, encoded: bool) -> str:
     if not isinstance(key, str) or not key:
         raise UnknownEvent("The object key is not a string, or empty.")
     try:
@@ -243,19 +258,6 @@ def _checked_key(key: object, *, encoded: bool) -> str:
     if length > _MAX_KEY_BYTES:
         raise UnknownEvent(f"The object key is longer than the {_MAX_KEY_BYTES} bytes that S3 allows.")
     return key
-
-
-def _manual_key(key: str) -> str:
-    """Refuse what looks like a path or a URL: it would purge something else without an error."""
-    scheme, _, rest = key.partition("://")
-    if key.startswith("/"):
-        fault, right = "begins with a slash: give the object key", key.lstrip("/")
-    elif rest and scheme.lower() in ("http", "https"):
-        fault, right = 'is a URL: give it in "urls", or the object key', rest.partition("/")[2]
-    else:
-        return key
-    example = f", such as {right[:256]!r}" if right else ""
-    raise Rejected(f"{key[:256]!r} {fault}{example}.", "MalformedKey")
 
 
 def _epoch(time: object) -> float | None:

@@ -1,16 +1,21 @@
-"""Manual items → purges, inside the configured targets only. Pure."""
+"""Manual events → keys and items → purges, inside the configured targets only. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from cf_purge.config import HOST, MAX_SLASHES, Config, Target
-from cf_purge.errors import Rejected
-from cf_purge.events import Item
+from cf_purge.errors import Rejected, UnknownEvent
+from cf_purge.events import LISTS, SWITCHES, Change, Item, checked_key
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, has_dots, hosts_of, within
 
+if TYPE_CHECKING:
+    from cf_purge.events import Reader
+
+_OPTIONS = ("bucket", "zone_id", "dry_run")
 # Scheme, host, path and query; no client sends the fragment. No credentials, and no port: omit it.
 _URL = re.compile(r"(https?)://([^/?#@:\s]+)((?:[/?][^#\x00-\x1f\x7f]*)?)(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _PREFIX = re.compile(r"([^/?#@:\s]+)(/[^?#\x00-\x1f\x7f]*)")
@@ -18,6 +23,38 @@ _TAG = re.compile(r"[!-~]{1,1024}")
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/4xx-client-error/error-414/
 _MAX_URL = 32_768  # characters
+
+
+def read_manual(document: dict[str, Any], reader: Reader) -> None:
+    """Read a manual event; a key that is none is counted as an error of its own."""
+    unknown = set(document) - {*LISTS, *SWITCHES, *_OPTIONS}
+    if unknown:
+        raise UnknownEvent(f"A manual event has no field {sorted(unknown)[0][:64]!r}.")
+    for name in ("bucket", "zone_id"):
+        if name in document and not (document[name] is None or (isinstance(document[name], str) and document[name])):
+            raise UnknownEvent(f'"{name}" must be a non-empty string.')
+    bucket, zone_id = document.get("bucket"), document.get("zone_id")
+    if "everything" in document and zone_id is None:
+        raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
+    given = {name: document[name] for name in (*LISTS, *SWITCHES) if name in document}
+    # The whole event is checked before any of it counts.
+    for name, value in given.items():
+        if name in SWITCHES:
+            if value is not True:
+                raise UnknownEvent(f'"{name}" must be true; omit it to disable it.')
+        elif not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
+            raise UnknownEvent(f'"{name}" must be a list of at least one non-empty string.')
+    for name, value in given.items():
+        for text in [""] if name in SWITCHES else value:
+            if name != "keys":
+                reader.add(Item(name, text, bucket, zone_id))
+                continue
+            try:
+                key = _manual_key(checked_key(text, encoded=False))
+            except Rejected as error:
+                reader.count(error)
+            else:
+                reader.add(Change(key, bucket, None, zone_id))
 
 
 def purges_for_item(item: Item, config: Config) -> list[Purge]:
@@ -69,6 +106,19 @@ def _host(text: str, bucket: str | None, targets: Sequence[Target]) -> list[Purg
         reason = "is served below a path_prefix only, and a purge of the host would leave it"
         raise Rejected(f"{host} {reason}: purge by keys, urls or prefixes.", "OutsideTargets")
     return _each_zone(serving, HOSTS, host)
+
+
+def _manual_key(key: str) -> str:
+    """Refuse what looks like a path or a URL: it would purge something else without an error."""
+    scheme, _, rest = key.partition("://")
+    if key.startswith("/"):
+        fault, right = "begins with a slash: give the object key", key.lstrip("/")
+    elif rest and scheme.lower() in ("http", "https"):
+        fault, right = 'is a URL: give it in "urls", or the object key', rest.partition("/")[2]
+    else:
+        return key
+    example = f", such as {right[:256]!r}" if right else ""
+    raise Rejected(f"{key[:256]!r} {fault}{example}.", "MalformedKey")
 
 
 # By field of the event, how one of its items is read.

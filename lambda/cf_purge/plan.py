@@ -232,7 +232,9 @@ def _task(task_id: str, event: Event, config: Config, most: Cost) -> Task:
     if error is not None and errors > 1:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
     is_check = any(item.kind == "check" for item in event.items)
-    task = Task(task_id, tuple(jobs), tuple(skipped), error, event.size, event.dry_run, is_check, event.is_second)
+    task = Task(
+        task_id, tuple(jobs), tuple(skipped), error, event.size, event.dry_run, is_check, event.look is not None
+    )
     if not _whole_cost(task, config).fits(most):
         raise _too_large(task, config, most)
     return task

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from cf_purge import observe
 from cf_purge.budget import Clock
 from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, describe
-from cf_purge.events import MAX_ITEMS, Message
+from cf_purge.events import Change, Message
 from cf_purge.observe import Metrics
 from cf_purge.plan import Done, Group, Plan, Task
 from cf_purge.purger import Failure, Outcomes, Why
@@ -27,8 +26,6 @@ _PATIENT_RECEIVES = 15  # after which it waits as long as after a failure
 _MINUTE = 60
 _JITTER = 0.5  # of a delay, at most
 _MAX_SHOWN = 5  # items in a reason
-# Of a message of the function's own; the queue takes 262,144.
-_MAX_BYTES = 200_000
 _LEFT_OUT = Failure(Why.TIME, NotTried("This invocation had no time or no requests left for it."))
 
 
@@ -89,7 +86,7 @@ class Settler(NamedTuple):
     def send_second_purges(self, tasks: Sequence[Task]) -> dict[str, PurgeError]:
         """Ask the queue for the second purges of tasks that are done; return the tasks for which it failed, and why."""
         unsent: dict[str, PurgeError] = {}
-        for body, ids in second_purges(tasks, self.config.urls_per_request):
+        for body, ids in second_purges(tasks, self.config.urls_per_request, self.clock.wall()):
             try:
                 self.sqs.send(body, self.config.repurge_after_seconds, self.deadline)
             except PurgeError as error:
@@ -156,29 +153,22 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
     return max(1, math.ceil(backoff * (1 - _JITTER * chance())))
 
 
-def second_purges(tasks: Sequence[Task], max_purges: int) -> Iterator[tuple[str, set[str]]]:
+def second_purges(tasks: Sequence[Task], max_purges: int, now: float) -> Iterator[tuple[str, set[str]]]:
     """Yield the messages that ask for all changes of the tasks once more, each with the IDs of their tasks.
 
     One message has at most `max_purges`, unless a single change has more. `hop` marks a second purge: it has no third.
     """
-    groups: dict[tuple[str | None, str | None], dict[str, tuple[int, set[str]]]] = {}
+    from cf_purge.deferred import messages
+
+    owners: dict[Change, set[str]] = {}
+    most = 1
     for task in tasks:
         for job in task.jobs if not (task.is_second or task.dry_run) else ():
             if job.change is not None:
-                keys = groups.setdefault((job.change.bucket, job.change.zone_id), {})
-                keys.setdefault(job.change.key, (len(job.purges), set()))[1].add(task.id)
-    for (bucket, zone_id), keys in groups.items():
-        start = {"hop": 1, **({"bucket": bucket} if bucket else {}), **({"zone_id": zone_id} if zone_id else {})}
-        part: dict[str, set[str]] = {}
-        size = purges = 0
-        for key, (count, ids) in keys.items():
-            length = len(json.dumps(key)) + 2
-            if part and (size + length > _MAX_BYTES or purges + count > max_purges or len(part) >= MAX_ITEMS):
-                yield json.dumps({"keys": list(part), **start}), set().union(*part.values())
-                part, size, purges = {}, 0, 0
-            part[key] = ids
-            size, purges = size + length, purges + count
-        yield json.dumps({"keys": list(part), **start}), set().union(*part.values())
+                owners.setdefault(job.change, set()).add(task.id)
+                most = max(most, len(job.purges))
+    for body, changes in messages(owners, max(1, max_purges // most), hop=1, purged=now):
+        yield body, set().union(*(owners[change] for change in changes))
 
 
 def _rejection(failures: Sequence[Failure]) -> Rejected:

@@ -131,7 +131,7 @@ def test_a_change_is_purged_once_more_and_never_a_third_time(deployed: Deployed)
         site.empties()  # of delayed messages too, so that nothing can come any more
         assert len(_purges_of(site, "twice.html")) == 2
         # Whoever forges the mark gets no loop either.
-        site.send(json.dumps({"keys": ["public/forged.html"], "hop": 0}))
+        site.send(json.dumps({"changes": [{"key": "public/forged.html"}], "hop": 0, "purged": 0}))
         wait_for(lambda: len(_purges_of(site, "forged.html")) == 1, 30, "the message was not purged")
         site.empties()
         assert len(_purges_of(site, "forged.html")) == 1

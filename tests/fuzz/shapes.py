@@ -95,7 +95,20 @@ def mutated(draw: st.DrawFn, documents: st.SearchStrategy[Any], most: int = 3) -
 
 
 _FIELDS = [
-    *("keys", "urls", "prefixes", "tags", "hosts", "everything", "check", "bucket", "zone_id", "dry_run", "hop"),
+    *(
+        "keys",
+        "urls",
+        "prefixes",
+        "tags",
+        "hosts",
+        "everything",
+        "check",
+        "bucket",
+        "zone_id",
+        "dry_run",
+        "hop",
+        "changes",
+    ),
     *("Records", "Sns", "Type", "Message", "requestPayload", "source", "detail", "Event", "s3", "eventSource"),
 ]
 _keys = st.sampled_from(KEYS) | _texts
@@ -115,7 +128,8 @@ def _by_hand(draw: st.DrawFn) -> dict[str, Any]:
     lists = {"keys": _keys, "urls": _urls, "prefixes": _urls.map(lambda url: url[8:]), "tags": _texts, "hosts": _hosts}
     fields: dict[str, st.SearchStrategy[Any]] = {name: st.lists(each, max_size=3) for name, each in lists.items()}
     fields |= {"everything": _switches, "check": _switches, "bucket": st.just(BUCKET), "zone_id": _zones}
-    fields |= {"dry_run": st.booleans(), "hop": st.integers(0, 2)}
+    fields |= {"dry_run": st.booleans(), "hop": st.integers(0, 2), "purged": st.just(1.0)}
+    fields |= {"changes": st.lists(st.fixed_dictionaries({"key": _keys}), max_size=3)}
     chosen = draw(st.lists(st.sampled_from(sorted(fields)), min_size=1, max_size=3, unique=True))
     return {name: draw(fields[name]) for name in chosen}
 

@@ -22,7 +22,7 @@ from tests.support.factories import TOKEN
 
 Patch = pytest.MonkeyPatch
 
-_parse, _checked_key, _loads = events.parse, events._checked_key, json.loads
+_parse, _checked_key, _loads = events.parse, events.checked_key, json.loads
 _make_task, _purges_at, _failures_of = plan.make_task, targets.purges_at, settle.failures_of
 
 
@@ -52,7 +52,7 @@ def a_bad_message_spoils_its_neighbours(patch: Patch) -> None:
 
 
 def a_type_is_not_checked(patch: Patch) -> None:
-    patch.setattr(events, "_checked_key", lambda key, encoded: _checked_key(str(key), encoded=encoded))
+    patch.setattr(events, "checked_key", lambda key, encoded: _checked_key(str(key), encoded=encoded))
 
 
 def deep_nesting_is_not_caught(patch: Patch) -> None:

@@ -84,7 +84,7 @@ FAST = {"cloudflare": {"plan": "enterprise", "requests_per_second": 200}}
 NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
     "prefixes that are none": ([filled("prefixes", "x")] * 10, [filled("prefixes", "x")] * 2 + GOOD, {}),
     "8 MB of tags that are none": ([filled("tags", "t t")] * 10, [filled("tags", "ü")] * 32, {}),
-    "keys that are folders": ([filled("keys", "/"), {"keys": ["/"] * 1000, "hop": 1}] * 5, GOOD, {}),
+    "keys that are folders": ([filled("keys", "/"), {"changes": [{"key": "/"}] * 1000}] * 5, GOOD, {}),
     "records of folders": ([{"Records": [s3_record("/")] * 420}] * 10, GOOD, {}),
     "long keys that are filtered": (
         [s3_event(*keys(400, 1022, "a/")), text(keys=keys(999, 1000, "a"))] * 5, GOOD, {"include": ["good-*"]},

@@ -209,8 +209,10 @@ def second_world(**changes: Any) -> World:
 
 
 def asked_again(world: World) -> list[dict[str, Any]]:
-    """The bodies of the function's own messages, as it will read them."""
-    return [json.loads(message["MessageBody"]) for message in world.aws.delayed]
+    """The bodies of the function's own messages, of each change only the key."""
+    bodies = [json.loads(message["MessageBody"]) for message in world.aws.delayed]
+    assert all((body.pop("hop"), type(body.pop("purged"))) == (1, float) for body in bodies)
+    return [{"keys": [change["key"] for change in body.pop("changes")], **body} for body in bodies]
 
 
 BY_WAY = {
@@ -229,8 +231,8 @@ def test_every_change_is_purged_a_second_time_and_no_third(event: dict[str, Any]
     world.invoke(sqs_event(event) if in_queue else event)
     first = list(world.cloudflare.accepted)
     assert [message["DelaySeconds"] for message in world.aws.delayed] == [45]
-    assert asked_again(world) == [{"keys": ["(1)/index.html"], "hop": 1, "bucket": BUCKET}]
-    assert world.returned(sqs_event(*asked_again(world))) == []
+    assert asked_again(world) == [{"keys": ["(1)/index.html"], "bucket": BUCKET}]
+    assert world.returned(sqs_event(*(message["MessageBody"] for message in world.aws.delayed))) == []
     assert first
     assert world.cloudflare.accepted == first * 2
     assert len(world.aws.delayed) == 1
@@ -252,11 +254,11 @@ def test_what_is_no_purged_change_has_no_second_purge(event: dict[str, Any]) -> 
 def test_a_batch_asks_once_for_all_of_its_changes_by_bucket_and_zone() -> None:
     world = second_world(targets=[target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"])])
     there = {"keys": ["a"], "zone_id": OTHER_ZONE}
-    assert world.returned(sqs_event(s3_event("a", "b", "a"), there, eventbridge_event("b"), {"keys": ["c"]})) == []
+    assert world.returned(sqs_event(s3_event("a", "b", "a"), there, s3_event("b"), {"keys": ["c"]})) == []
     assert asked_again(world) == [
-        {"keys": ["a", "b"], "hop": 1, "bucket": BUCKET},
-        {"keys": ["a"], "hop": 1, "zone_id": OTHER_ZONE},
-        {"keys": ["c"], "hop": 1},
+        {"keys": ["a", "b"], "bucket": BUCKET},
+        {"keys": ["a"], "zone_id": OTHER_ZONE},
+        {"keys": ["c"]},
     ]
 
 
@@ -275,7 +277,9 @@ def test_a_change_that_is_not_purged_yet_has_no_second_purge_yet() -> None:
 def test_a_change_whose_second_purge_cannot_be_sent_comes_back_or_raises(fault: Any) -> None:
     world = second_world()
     world.aws.script["SendMessage"] = [fault]
-    assert world.returned(sqs_event(s3_event("a"), {"urls": [f"{SITE}/c"]}, {"keys": ["d"], "hop": 1})) == ["m0"]
+    assert world.returned(
+        sqs_event(s3_event("a"), {"urls": [f"{SITE}/c"]}, {"changes": [{"key": "d"}], "hop": 1, "purged": AT})
+    ) == ["m0"]
     assert list(world.aws.delays) == ["receipt-m0"]
     assert [line["level"] for line in world.logged("second purge not sent")] == ["ERROR"]
     assert world.returned({"Records": [sqs_record(s3_event("a"), "m0", 2)]}) == []

@@ -615,6 +615,7 @@ variable "cloudflare" {
       `delivery = "direct"` Lambda runs as many functions as there are events, and each takes its share.
     - `email`: (Optional) set it when the parameter holds a Global API key instead of an API token.
     - `api_url`: (Optional) base URL of the API; https, or http on loopback.
+    - `edge_url`: (Optional) for tests: a URL on loopback that is asked in the place of the hosts.
   EOT
   type = object({
     plan                = optional(string, "free")
@@ -622,6 +623,7 @@ variable "cloudflare" {
     requests_per_second = optional(number, 4)
     email               = optional(string)
     api_url             = optional(string, "https://api.cloudflare.com/client/v4")
+    edge_url            = optional(string)
 
     rate         = optional(any)
     api_base_url = optional(any)
@@ -674,6 +676,16 @@ variable "cloudflare" {
       "cloudflare.api_url must be an https URL (http on loopback only), such as",
       "https://api.cloudflare.com/client/v4.",
     ])
+  }
+
+  validation {
+    condition = var.cloudflare.edge_url == null || (
+      can(regex("^https?://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[1-9][0-9]{0,4})?/?$", var.cloudflare.edge_url))
+      && try(tonumber(regex(":([0-9]+)/?$", var.cloudflare.edge_url)[0]), 443) <= 65535
+    )
+    error_message = (
+      "cloudflare.edge_url must be a URL on loopback such as https://127.0.0.1:8443; leave it out outside of tests."
+    )
   }
 }
 

@@ -82,6 +82,7 @@ class Config(NamedTuple):
     api_token: str | None = None  # only from the flat variables; never printed
     email: str | None = None  # set: the token is a Global API key
     api_url: str = API_URL
+    edge_url: str | None = None  # set in tests: asked in the place of the hosts
     endpoint: str = ENDPOINTS["purge"]
     plan: Plan = PLANS["free"]
     requests_per_second: float = 4.0  # of all environments together
@@ -273,6 +274,7 @@ def _is_glob(value: Any) -> bool:
 # The token is sent by https, or by http on loopback. Parsers disagree about unusual URLs, so they are refused.
 _PORT = r":(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _ORIGIN = r"(?i:https://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])|http://(?:localhost|127\.0\.0\.1|\[::1\]))"
+_EDGE_URL = rf"(?i:https?://(?:localhost|127\.0\.0\.1|\[::1\]))(?:{_PORT})?/?"
 _API_URL = rf"{_ORIGIN}(?:{_PORT})?(?:/[!-\"$->@-~]*)?"
 # Of tags: printable ASCII without spaces, commas and unknown placeholders.
 _TEMPLATE = r"(?:[!-+\--z|~]|\{(?:bucket|key|dir|name|ext)\}){1,1024}"
@@ -301,6 +303,7 @@ _FIELDS: _Rules = {
     "targets": (_list_of(lambda value: isinstance(value, dict), 1), "a list of at least one target"),
     "email": (_text(r"[!-?A-~]+@[!-?A-~]+"), "an e-mail address"),  # what can be sent as a header
     "api_url": (_text(_API_URL), f"an https URL such as {API_URL} (http on loopback only)"),
+    "edge_url": (_text(_EDGE_URL), "a URL on loopback such as https://127.0.0.1:8443"),
     "operation": (_one_of(*ENDPOINTS), f"one of {', '.join(ENDPOINTS)}"),
     "plan": (_one_of(*PLANS), f"one of {', '.join(PLANS)}"),
     "log_level": (_one_of(*LEVELS), f"one of {', '.join(LEVELS)}"),

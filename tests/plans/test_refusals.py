@@ -193,6 +193,15 @@ REFUSED: dict[str, list[Inputs]] = {
             "https://api.example.com:99999/client/v4",
         )
     ],
+    "cloudflare.edge_url must be a URL on loopback": [
+        {"cloudflare": {"edge_url": url}}
+        for url in (
+            "https://www.example.com",
+            "http://127.0.0.1.example.com",
+            "http://10.0.0.1",
+            "http://localhost:70000",
+        )
+    ],
     "queue.batch_size must be a whole number": [{"queue": {"batch_size": size}} for size in (0, 1.5)],
     "queue.batch_window_seconds must be a whole number": [{"queue": {"batch_window_seconds": 600}}],
     "queue.batch_size above 10 needs": [{"queue": {"batch_size": 11}}],
@@ -287,7 +296,7 @@ ACCEPTED: list[Inputs] = [
     filters(*({"prefix": f"{number}/"} for number in range(101)), event_source="eventbridge"),
     {"repurge_after_seconds": 900},
     {"collapse_above": 1},
-    {"cloudflare": {"api_url": "http://127.0.0.1:8787/client/v4"}},
+    {"cloudflare": {"api_url": "http://127.0.0.1:8787/client/v4", "edge_url": "https://localhost:8443"}},
     {"queue": {"batch_size": 100, "batch_window_seconds": 1}},
     {"queue": {"drain": 0}},
     {"queue": {"max_concurrency": 100}, "cloudflare": {"requests_per_second": 10}, "lambda": {"timeout": 50}},

@@ -75,6 +75,7 @@ def test_a_document_sets_every_field() -> None:
             "email": "a@b.c",
             "requests_per_second": 10,
             "api_url": "http://[::1]:1/v4/",
+            "edge_url": "https://LOCALHOST:65535",
             "operation": "invalidate",
         },
         collapse_above=30,
@@ -109,6 +110,7 @@ def test_a_document_sets_every_field() -> None:
         None,
     )
     assert (config.email, config.api_url, config.endpoint) == ("a@b.c", "http://[::1]:1/v4", "invalidate_cache")
+    assert config.edge_url == "https://LOCALHOST:65535"
     assert (config.plan, config.requests_per_second, config.max_concurrency) == (PLANS["enterprise"], 10, 4)
     assert (config.collapse_above, config.repurge_after_seconds, config.queue_arn) == (30, 900, QUEUE_ARN)
     assert (config.batch_size, config.drain, config.max_receive_count) == (100, 1000, 30)
@@ -129,7 +131,7 @@ def test_what_a_document_omits_or_sets_to_null_has_the_documented_default() -> N
     nulls = dict.fromkeys((*names, "collapse_above", "repurge_after_seconds", "batch_size", "drain"))
     options = ("key_prefix", "path_prefix", "schemes", "index_documents", "purge_by", "clean_urls", "header_variants")
     assert read(**nulls, targets=[target(**dict.fromkeys((*options, "tags", "environment_id")))]) == config
-    cloudflare = dict.fromkeys(("plan", "email", "requests_per_second", "api_url", "operation"))
+    cloudflare = dict.fromkeys(("plan", "email", "requests_per_second", "api_url", "edge_url", "operation"))
     assert read(cloudflare=cloudflare) == read()
 
 
@@ -187,6 +189,7 @@ BAD_CLOUDFLARE: dict[str, list[Any]] = {
     "operation": ["delete", "purge_cache", ["purge"]],
     "requests_per_second": [0, -1, True, "4", float("nan"), float("inf")],
     "api_url": [*BAD_API_URLS, 7],
+    "edge_url": ["https://www.example.com", "http://127.0.0.1.example.com", "http://[::2]", "https://localhost:65536"],
     "apiurl": ["https://api.cloudflare.com"],
 }
 WRONG = [

@@ -61,6 +61,14 @@ class HttpClient:
         self._context = ssl.create_default_context()
         self._idle: list[_Lane] = []
 
+    def visit(self, url: str, headers: Mapping[str, str], timeout: float, accepts: Callable[[str], bool]) -> Answer:
+        """GET a URL over a new connection and return the answer without its body; errors are those of `request`.
+
+        Nothing is asked unless `accepts` takes every address of the host.
+        """
+        lane = _Lane(self._context, self._clock, accepts)
+        return lane.within(timeout, partial(lane.exchange, "GET", url, {**headers, **_HEADERS}, None, None))
+
     def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
     ) -> Answer:
@@ -97,8 +105,9 @@ class _Lane:
     A socket's own time-out starts anew with each byte, so a timer shuts the socket down.
     """
 
-    def __init__(self, context: ssl.SSLContext, clock: Clock) -> None:
+    def __init__(self, context: ssl.SSLContext, clock: Clock, accepts: Callable[[str], bool] = bool) -> None:
         self._clock = clock
+        self._accepts = accepts
         self._used_at: dict[Any, float] = {}  # by pool
         self._until = 0.0  # by the monotonic clock
         self._is_over = False
@@ -124,8 +133,10 @@ class _Lane:
             timer.cancel()
         return answer
 
-    def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int) -> Answer:
-        """Send a request and read the answer, up to `max_bytes` of its body."""
+    def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int | None
+    ) -> Answer:
+        """Send a request and read the answer, up to `max_bytes` of its body; None: only its headers."""
         pool: Any = self._pools.connection_from_url(url)
         now = self._clock.now()
         if now - self._used_at.get(pool, now) > MAX_IDLE:
@@ -142,7 +153,7 @@ class _Lane:
                 raise HTTPException
             content = b""
             # Only a read that returns nothing finds out that an answer was cut short.
-            while chunk := response.read(max_bytes + 1 - len(content)):
+            while max_bytes is not None and (chunk := response.read(max_bytes + 1 - len(content))):
                 content += chunk
                 if len(content) > max_bytes:
                     raise Transient(f"The answer is larger than {max_bytes} bytes.")
@@ -151,7 +162,10 @@ class _Lane:
     def connect(self, host: str, port: int, options: Any) -> socket.socket:
         """Connect to the first address of a host that answers; a dead one leaves time for the next."""
         error = OSError("The name has no address.")
-        for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        if not all(self._accepts(str(address[0])) for *_, address in found):
+            raise Transient("The host has a private address.")
+        for *_, address in found:
             place, seconds = (str(address[0]), int(address[1])), min(_MAX_CONNECT, self._left() / 3)
             try:
                 connected = create_connection(place, seconds, socket_options=options)

@@ -1,0 +1,227 @@
+"""Asking the edge as a visitor, and the verdict on what it answered."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cf_purge.budget import Clock
+from cf_purge.config import Config, Target, Zone
+from cf_purge.events import Change
+from cf_purge.http_client import Answer, HttpClient
+from cf_purge.visitor import Question, Seen, Visitor, is_public, judge, seen_in
+from tests.support.factories import AT, HOST, ZONE
+from tests.support.servers import LocalServer, drip, write
+
+MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+MULTIPART = f"{MD5}-7"
+OTHER = "b1946ac92492d2347c6235b4d2611184"
+PURGED = AT + 1.0
+NOW = PURGED + 30.0  # of the answer
+
+
+def date(seconds: float) -> dict[str, str]:
+    """Last-Modified, so many seconds after the change."""
+    return {"last-modified": formatdate(AT + seconds, usegmt=True)}
+
+
+def etag(text: str) -> dict[str, str]:
+    return {"etag": text}
+
+
+def cached(status: str, age: int | None = None) -> dict[str, str]:
+    return {"cf-cache-status": status} | ({} if age is None else {"age": str(age)})
+
+
+OLD, YOUNG = cached("HIT", 30), cached("HIT", 29)
+put, multipart = (
+    Change("a.css", None, AT + 0.9, etag=MD5, kind="put"),
+    Change("a", None, AT, etag=MULTIPART, kind="put"),
+)
+nameless = put._replace(etag=None)  # the event has no ETag
+delete = Change("a.css", None, AT, kind="delete")
+released = Change("", None, None, kind="put")  # `wait` without `since`
+CASES: list[tuple[str, Change, int, dict[str, str]]] = [
+    # The ETag is the event's, quotes and W/ apart; of SSE-KMS it is no MD5, of a multipart upload it ends in its parts.
+    *(("fresh", put, 200, etag(text)) for text in (f'"{MD5}"', f'W/"{MD5}"', MD5, f' "{MD5}" ')),
+    ("fresh", put._replace(etag="0f5a" * 8), 200, etag(f'"{"0f5a" * 8}"')),
+    ("fresh", put._replace(etag=f'"{MD5}"'), 200, etag(f'"{MD5}"')),
+    ("fresh", multipart, 200, etag(f'"{MULTIPART}"')),
+    ("fresh", multipart, 200, etag(f'W/"{MULTIPART}"') | date(-3600) | OLD),
+    ("fresh", put, 200, etag(f'"{MD5}"') | date(-3600) | OLD),
+    # The date is not before the change, in whole seconds: another writer's newer version is fine.
+    *(("fresh", put, 200, etag(f'"{OTHER}"') | date(late)) for late in (0, 1, 3600)),
+    ("fresh", put, 200, date(0) | OLD),
+    ("fresh", multipart, 200, etag(f'"{OTHER}"') | date(0)),
+    ("fresh", nameless, 200, etag(f'"{OTHER}"') | date(0)),
+    # The event's time is that of the end of the upload.
+    *(("fresh", change, 200, date(-late)) for late in (1, 5) for change in (put, multipart, nameless)),
+    *(("unverifiable", put, 200, etag(f'"{OTHER}"') | date(-late) | OLD) for late in (1, 5)),
+    *(("unverifiable", change, 200, etag(f'"{OTHER}"') | date(-3)) for change in (multipart, nameless)),
+    # Older by more than that is stale, whatever Age says: a slow fill stores the old body after the purge.
+    *(("stale", put, 200, date(-6) | more) for more in ({}, OLD, YOUNG, cached("MISS"), etag(f'"{OTHER}"'))),
+    ("stale", nameless, 200, date(-3600) | YOUNG),
+    ("stale", put, 200, etag(f'W/"{OTHER}"') | date(-86400) | cached("EXPIRED")),
+    # ... but for a multipart upload, whose date is that of its start.
+    *(("unverifiable", multipart, 200, date(-3600) | more) for more in ({}, OLD, YOUNG, cached("MISS"))),
+    ("unverifiable", multipart, 200, etag(f'"{OTHER}"') | date(-3600) | YOUNG),
+    ("stale", multipart, 200, etag(f'"{OTHER}"') | date(-3600) | OLD),
+    # Without a date only a copy that is older than the purge is stale.
+    *(("stale", change, 200, etag(f'"{OTHER}"') | OLD) for change in (put, multipart)),
+    *(("unverifiable", put, 200, etag(f'"{OTHER}"') | more) for more in ({}, YOUNG, cached("MISS"), cached("HIT"))),
+    ("unverifiable", put, 200, etag(f'"{OTHER}"') | cached("DYNAMIC", 3600)),
+    *(("stale", put, status, OLD) for status in (404, 410)),
+    *(("superseded", put, 404, more) for more in ({}, YOUNG, cached("MISS"), cached("DYNAMIC", 99), date(-99))),
+    # A delete. A page application answers 200 to everything.
+    *(("fresh", delete, status, more) for status in (404, 410) for more in ({}, OLD, cached("MISS"))),
+    ("fresh", delete, 403, cached("MISS")),
+    ("unverifiable", delete, 403, {}),
+    ("unverifiable", delete, 403, cached("DYNAMIC") | {"cf-mitigated": "challenge"}),
+    ("stale", delete, 200, etag(f'"{MD5}"') | date(-3600) | OLD),
+    *(("superseded", delete, 200, etag(f'"{OTHER}"') | more) for more in (date(-3600), date(9), YOUNG, cached("MISS"))),
+    # No validator, or nothing to hold it against: a copy that is younger than the purge.
+    *(("renewed", put, 200, more) for more in (cached("MISS"), cached("EXPIRED"), cached("REVALIDATED"), YOUNG)),
+    *(("renewed", released, 200, etag(f'"{MD5}"') | date(-9) | more) for more in (cached("MISS"), YOUNG)),
+    *(("unverifiable", put, 200, more) for more in ({}, OLD, cached("HIT"), cached("DYNAMIC"), cached("BYPASS"))),
+    ("unverifiable", released, 200, etag(f'"{MD5}"') | date(9) | OLD),
+    # `since` is held against the date.
+    ("fresh", released._replace(at=AT), 200, etag(f'"{MD5}"') | date(0)),
+    ("stale", released._replace(at=AT), 200, etag(f'"{MD5}"') | date(-6)),
+    # No evidence.
+    *(("unverifiable", change, status, OLD) for change in (put, delete) for status in (0, 301, 401, 429, 503, 530)),
+    ("unverifiable", put, 403, cached("MISS")),
+    *(("unverifiable", put, status, {"cf-mitigated": "challenge"} | etag(f'"{MD5}"')) for status in (200, 403, 503)),
+    *(("unverifiable", put, 200, {"last-modified": text}) for text in ("", "yesterday", "Mon, 99 Foo 2026")),
+    *(("unverifiable", put, 200, cached("HIT") | {"age": text}) for text in ("-1", "", "soon", "9" * 400)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verdict", "change", "status", "headers"), CASES, ids=repr)
+def test_the_verdict(verdict: str, change: Change, status: int, headers: dict[str, str]) -> None:
+    seen = seen_in(Answer(status, headers, b""))
+    assert judge(change, seen, NOW, PURGED) == verdict
+
+
+def test_a_date_is_read_in_any_zone() -> None:
+    assert (
+        judge(put, seen_in(Answer(200, {"last-modified": "Mon, 23 Nov 2026 07:00:00 +0100"}, b"")), NOW, 0) == "fresh"
+    )
+    assert judge(put, seen_in(Answer(200, {"last-modified": "Monday, 23-Nov-26 06:00:00 GMT"}, b"")), NOW, 0) == "fresh"
+
+
+_seen = st.builds(
+    Seen,
+    status=st.sampled_from([0, 200, 200, 200, 301, 403, 404, 410, 500]),
+    etag=st.sampled_from([None, MD5, OTHER, MULTIPART]),
+    last_modified=st.none() | st.integers(int(AT) - 20, int(AT) + 20),
+    age=st.none() | st.integers(0, 60),
+    cache_status=st.sampled_from(["", "HIT", "MISS", "DYNAMIC", "EXPIRED"]),
+    is_challenge=st.booleans(),
+)
+
+
+@given(_seen, st.sampled_from([put, multipart, nameless, delete, released]))
+def test_nothing_is_fresh_without_evidence(seen: Seen, change: Change) -> None:
+    if judge(change, seen, NOW, PURGED) != "fresh":
+        return
+    assert not seen.is_challenge
+    if change.kind == "delete":
+        assert seen.status in (403, 404, 410)
+        return
+    has_etag = change.etag is not None and seen.etag == change.etag
+    has_date = seen.last_modified is not None and seen.last_modified >= AT - (5 if seen.etag is None else 0)
+    assert seen.status == 200
+    assert has_etag or (has_date and change is not released)
+
+
+def test_what_is_reported_has_no_query_and_no_long_header() -> None:
+    headers = {"location": "https://id.example/login?token=secret", "via": "v" * 999, "set-cookie": "s", "etag": '"x"'}
+    reported = seen_in(Answer(302, headers, b"")).reported
+    assert reported == {"status": 302, "etag": '"x"', "via": "v" * 256, "location_host": "id.example"}
+    assert seen_in(Answer(302, {"location": "/login?token=secret"}, b"")).reported["location_host"] == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "is_it"),
+    [
+        *((address, True) for address in ("104.16.1.1", "2606:4700::6810:101")),
+        *((address, False) for address in ("10.0.0.1", "172.16.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254")),
+        *((address, False) for address in ("100.64.0.1", "224.0.0.1", "::1", "fe80::1%2", "fd00::1", "::")),
+        *((address, False) for address in ("::ffff:10.0.0.1", "::ffff:169.254.169.254")),
+    ],
+)
+def test_only_public_addresses_are_visited(address: str, is_it: bool) -> None:
+    assert is_public(address) is is_it
+
+
+# ---- Over real sockets ----
+
+Serve = Callable[..., LocalServer]
+
+
+def visitor(edge_url: str | None) -> Visitor:
+    config = Config("site", (Target(Zone(ZONE), (HOST,)),), edge_url=edge_url)
+    return Visitor(config, HttpClient(Clock()), Clock())
+
+
+def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) -> None:
+    server = serve()
+    server.respond = lambda handler: write(handler, 200, b"x" * 9_000_000, {"ETag": f'W/"{MD5}"', "Age": "7"})
+    question = Question(f"https://{HOST}/a%20b/(1).css", (("Origin", "https://x.example"),))
+    [seen] = visitor(f"{server.url}/").ask([question], 3.0)
+    assert (seen.status, seen.etag, seen.age) == (200, MD5, 7)
+    [sent] = server.received
+    assert (sent.method, sent.path, sent.body) == ("GET", "/a%20b/(1).css", b"")
+    assert sent.headers["host"] == HOST
+    assert sent.headers["origin"] == "https://x.example"
+    assert sent.headers["accept-encoding"] == "identity"
+    assert not {"authorization", "cookie", "x-auth-key"} & set(sent.headers)
+
+
+def test_a_redirect_is_reported_and_not_followed(serve: Serve) -> None:
+    elsewhere, server = serve(), serve()
+    server.respond = lambda handler: write(handler, 301, b"", {"Location": f"{elsewhere.url}/x?y"})
+    [seen] = visitor(server.url).ask([Question(f"https://{HOST}/a")], 3.0)
+    assert seen.status == 301
+    assert elsewhere.accepted == 0
+
+
+def test_all_questions_together_end_in_time_and_a_host_that_hangs_delays_no_other(serve: Serve) -> None:
+    server = serve()
+
+    def respond(handler: Any) -> None:
+        if handler.headers["Host"] == "slow.example":
+            drip(handler, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999)
+        write(handler, 404)
+
+    server.respond = respond
+    hosts = [*["slow.example"] * 40, *[HOST] * 40]
+    began = time.monotonic()
+    seen = visitor(server.url).ask([Question(f"https://{host}/{n}") for n, host in enumerate(hosts)], 1.0)
+    assert time.monotonic() - began < 2.5
+    assert [each.status for each in seen] == [*[0] * 40, *[404] * 40]
+    assert "error" in seen[0].reported
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, asked = serve(), []
+    port = int(server.url.rpartition(":")[2])
+
+    def resolve(host: str, *args: Any, **options: Any) -> list[Any]:
+        asked.append(host)
+        addresses = ["104.16.1.1", "127.0.0.1"] if len(asked) == 1 else ["127.0.0.1"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    [seen] = visitor(None).ask([Question(f"http://{HOST}:{port}/a")], 1.0)
+    assert seen == Seen(0, reported={"error": "The host has a private address."})
+    assert (asked, server.accepted) == ([HOST], 0)

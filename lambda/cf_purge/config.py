@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge.errors import Misconfigured
-from cf_purge.globs import Glob
 from cf_purge.observe import LEVELS
+
+if TYPE_CHECKING:
+    from cf_purge.globs import Glob
 
 VARIABLE = "CF_PURGE_CONFIG"
 API_URL = "https://api.cloudflare.com/client/v4"
@@ -147,7 +149,7 @@ def _from_document(text: str) -> Config:
         fields["endpoint"] = ENDPOINTS[fields.pop("operation", "purge")]
         fields["plan"] = PLANS[fields.get("plan", "free")]
         for name in ("include", "exclude"):
-            fields[name] = tuple(map(Glob, fields.get(name, ())))
+            fields[name] = tuple(map(_glob, fields.get(name, ())))
         return _normalized(Config(**fields))
     except (TypeError, ValueError, RecursionError) as error:
         raise Misconfigured(f"{VARIABLE}: {error}: let the module write it, and update the zip with it.") from None
@@ -205,7 +207,7 @@ def _extensions(environ: Mapping[str, str], variable: str) -> tuple[Glob, ...]:
     try:
         if any("/" in name for name in given):
             raise ValueError
-        return tuple(Glob("*" if name == "*" else f"*.{name.removeprefix('*').removeprefix('.')}") for name in given)
+        return tuple(_glob("*" if name == "*" else f"*.{name.removeprefix('*').removeprefix('.')}") for name in given)
     except ValueError:
         raise Misconfigured(f"{variable} must be extensions such as css,js, or *.") from None
 
@@ -264,9 +266,15 @@ def _is_headers(value: Any) -> bool:
     return isinstance(value, dict) and value != {} and all(map(is_name, value)) and all(map(is_value, value.values()))
 
 
+def _glob(text: str) -> Glob:
+    from cf_purge.globs import Glob
+
+    return Glob(text)
+
+
 def _is_glob(value: Any) -> bool:
     try:
-        return isinstance(value, str) and bool(Glob(value))
+        return isinstance(value, str) and bool(_glob(value))
     except ValueError:
         return False
 

@@ -13,8 +13,7 @@ from cf_purge.config import Config, Target
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Unauthorized
 from cf_purge.plan import Part, Request, Task
 from cf_purge.purger import Outcomes
-from cf_purge.spelling import spellings
-from cf_purge.targets import FILES, PREFIXES, TAGS, Purge, hosts_of
+from cf_purge.targets import FILES, PREFIXES, TAGS, Purge, hosts_of, spellings_of
 
 # No page and no tag has this name.
 _NAME = ".cf-purge-check"
@@ -157,5 +156,5 @@ def _joined(errors: Sequence[PurgeError]) -> PurgeError | None:
 
 def _at(target: Target, host: str, kind: str) -> Purge:
     """Return the purge of a page that does not exist, on a host of a target."""
-    address = f"{host}/{spellings(f'{target.path_prefix}{_NAME}')[0]}"
+    address = f"{host}/{spellings_of(f'{target.path_prefix}{_NAME}')[0]}"
     return Purge(target.zone, kind, f"{target.schemes[0]}://{address}" if kind == FILES else address)

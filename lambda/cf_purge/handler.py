@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge import observe
@@ -13,7 +14,7 @@ from cf_purge.budget import Budget, Clock, Cost
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, load
 from cf_purge.errors import Misconfigured, Rejected
-from cf_purge.events import Message, messages_in
+from cf_purge.events import Change, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
 from cf_purge.plan import Group, Plan, group_of, make_plan, make_task, plan_event
@@ -159,10 +160,12 @@ class Function:
         except Exception as error:
             failure = Failure(Why.OWN, observe.unexpected(error))
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
+        lags: dict[Change, float] = {}
         for job in (job for task in plan.tasks for job in task.jobs):
-            times = [outcomes.accepted[purge] for purge in job.purges if purge in outcomes.accepted]
-            if job.change is not None and job.change.at is not None and len(times) == len(job.purges):
-                run.metrics.lags.append(max(0.0, max(times) - job.change.at))
+            if job.change is not None and job.change.at is not None:
+                accepted = max(outcomes.accepted.get(purge, inf) for purge in job.purges)
+                lags[job.change] = max(lags.get(job.change, 0.0), accepted - job.change.at)
+        run.metrics.lags += [lag for lag in lags.values() if lag < inf]
         return outcomes
 
     def _settle(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from math import ceil
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -28,30 +29,18 @@ Done = Mapping[str, Collection[Group]]  # by message: the groups that were accep
 
 
 class Job(NamedTuple):
-    """One change or manual item with its purges by target; it is done when all of them are accepted."""
+    """The purges of one change in one target, or of one manual item; it is done when all of them are accepted."""
 
-    places: tuple[tuple[Target | None, tuple[Purge, ...]], ...]  # no target: it must not be collapsed
+    purges: tuple[Purge, ...]
     change: Change | None = None
-
-    @property
-    def purges(self) -> list[Purge]:
-        return [purge for _, purges in self.places for purge in purges]
-
-    def collapsed(self, targets: Container[Target]) -> Job:
-        """Return it with the prefixes of some targets in the place of their URLs."""
-        places: list[tuple[Target | None, tuple[Purge, ...]]] = []
-        for target, purges in self.places:
-            if target is not None and target in targets:
-                purges = (*whole_of(target), *(purge for purge in purges if purge.kind != FILES))
-            places.append((target, purges))
-        return self._replace(places=tuple(places))
+    target: Target | None = None  # None: it must not be collapsed
 
 
 class Task(NamedTuple):
     """What one message asks for, or the event itself where there is no message."""
 
     id: str  # the message's ID, or ""
-    jobs: tuple[Job, ...] = ()
+    jobs: Sequence[Job] = ()
     skipped: tuple[str, ...] = ()  # keys that need no purge
     error: PurgeError | None = None  # what is wrong with it apart from its purges
     changes: int = 0  # changes and manual items
@@ -116,11 +105,17 @@ class Request(NamedTuple):
     def body(self) -> dict[str, object]:
         return {self.kind: True if self.kind == EVERYTHING else [purge.shown for purge in self.purges]}
 
-    def halves(self) -> tuple[Request, Request]:
-        """Split it by message, or the purges of a single message by item."""
+    def halves(self, chance: float) -> tuple[Request, Request]:
+        """Split it by message, or the purges of a single message by item, which `chance` in [0, 1) rotates first.
+
+        Neighbours in a message often fail together. It is cut elsewhere at each receive, so that at one of them each
+        innocent item is apart from those.
+        """
         parts = self.parts
         if len(parts) == 1:
-            parts = tuple(Part(parts[0].task_id, (purge,)) for purge in parts[0].purges)
+            purges = parts[0].purges
+            start = int(chance * len(purges))
+            parts = tuple(Part(parts[0].task_id, (purge,)) for purge in (*purges[start:], *purges[:start]))
         middle = len(parts) // 2
         return self._replace(parts=parts[:middle]), self._replace(parts=parts[middle:])
 
@@ -159,11 +154,13 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, available
         tasks.append(task)
         jobs += task.changes
         size += sum(_JOB_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
+    collapsed = _collapsed([task.jobs for task in tasks], config)
+    tasks = [task._replace(jobs=jobs) for task, jobs in zip(tasks, collapsed, strict=True)]
     suspect_ids = {message.id for message in ordered if message.receives > 1}
     owners: dict[Purge, str] = {}  # the first task that asks for a purge
     spent = Cost()
     planned: list[Task] = []
-    for task in _collapsed(tasks, config):
+    for task in tasks:
         missing = task.undone(owners, done.get(task.id, ()))
         total = spent.plus(_cost(missing, config))
         if not missing or total.fits(available):
@@ -178,7 +175,7 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, available
 
 def plan_event(task: Task, config: Config) -> Plan:
     """Plan an event that is no message."""
-    [task] = _collapsed([task], config)
+    task = task._replace(jobs=_collapsed([task.jobs], config)[0])
     return Plan((task,), tuple(requests_for(dict.fromkeys(task.undone(()), task.id), config)))
 
 
@@ -200,92 +197,98 @@ def _limit(kind: str, config: Config) -> int:
     return config.urls_per_request if kind == FILES else 1 if kind == EVERYTHING else _ITEMS_PER_REQUEST
 
 
-def _cost(purges: Iterable[Purge], config: Config) -> Cost:
-    """Return the cost of distinct purges; a request that is not full counts as a part of one."""
-    counts = Counter(purge.kind for purge in purges)
-    requests = {kind: count / _limit(kind, config) for kind, count in counts.items()}
-    return Cost(sum(requests.values()), counts[FILES], sum(requests.values()) - requests.get(FILES, 0.0))
+def _cost(purges: Iterable[Purge], config: Config, round_up: Callable[[float], float] = float) -> Cost:
+    """Return the cost of distinct purges; a request that is not full counts as a part of one, unless rounded up."""
+    requests, urls, others = 0.0, 0, 0.0
+    for (_, kind), count in Counter((purge.zone, purge.kind) for purge in purges).items():
+        share = round_up(count / _limit(kind, config))
+        requests += share
+        if kind == FILES:
+            urls += count
+        else:
+            others += share
+    return Cost(requests, urls, others)
 
 
 def _task(task_id: str, event: Event, config: Config, most: Cost) -> Task:
     jobs: list[Job] = []
+    ends: list[int] = []  # by item that needs a purge: the number of jobs up to it
     skipped: list[str] = []
     error, errors, room = event.error, event.errors, MAX_PURGES
     wishes: tuple[Change | Item, ...] = (*event.changes, *event.items)
     for wish in wishes:
         try:
             # One more than there is room for shows that there are too many.
-            places = [
-                (target, tuple(dict.fromkeys(islice(each, room + 1)))) for target, each in _places_of(wish, config)
-            ]
+            own = [job for job in _jobs_of(wish, config, room + 1) if job.purges]
         except Rejected as problem:
             error, errors = error or problem.with_traceback(None), errors + 1
             continue
-        count = sum(len(purges) for _, purges in places)
-        room -= count
+        room -= sum(len(job.purges) for job in own)
         if room < 0:
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
-        if count:
-            jobs.append(Job(tuple(places), wish if isinstance(wish, Change) else None))
+        if own:
+            jobs += own
+            ends.append(len(jobs))
         else:
             skipped.append(wish.key if isinstance(wish, Change) else wish.text or wish.kind)
     if error is not None and errors > 1:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
     is_check = any(item.kind == "check" for item in event.items)
-    task = Task(
-        task_id, tuple(jobs), tuple(skipped), error, event.size, event.dry_run, is_check, event.look is not None
-    )
-    if not _whole_cost(task, config).fits(most):
-        raise _too_large(task, config, most)
+    is_second = event.look is not None
+    task = Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, is_second)
+    if not (cost := _whole_cost(jobs, config)).fits(most):
+        fits = bisect_left(ends, True, key=lambda end: not _whole_cost(jobs[:end], config).fits(most))
+        raise _too_large(cost, most, fits)
     return task
 
 
-def _places_of(wish: Change | Item, config: Config) -> Iterator[tuple[Target | None, Iterable[Purge]]]:
+def _jobs_of(wish: Change | Item, config: Config, room: int) -> Iterator[Job]:
+    """Yield the jobs of a change or item, each with `room` purges at most."""
     if isinstance(wish, Change):
         bucket, targets = checked_bucket(wish.bucket, config), within(config, wish.zone_id)
-        yield from ((target, purges_at(target, wish.key, bucket)) for target in targets if config.takes(wish.key))
+        for target in targets if config.takes(wish.key) else ():
+            yield Job(tuple(dict.fromkeys(islice(purges_at(target, wish.key, bucket), room))), wish, target)
     elif wish.kind == "check":
         from cf_purge.doctor import purges_for_check
 
-        yield None, purges_for_check(within(config, wish.zone_id), checked_bucket(wish.bucket, config))
+        targets, bucket = within(config, wish.zone_id), checked_bucket(wish.bucket, config)
+        yield Job(tuple(dict.fromkeys(islice(purges_for_check(targets, bucket), room))))
     else:
         from cf_purge.manual import purges_for_item
 
-        yield None, purges_for_item(wish, config)
+        yield Job(tuple(purges_for_item(wish, config)[:room]))
 
 
-def _whole_cost(task: Task, config: Config) -> Cost:
-    """Return the cost of a message alone, in whole requests."""
-    [task] = _collapsed([task], config)
-    costs = [request.cost for request in requests_for(dict.fromkeys(task.purges, ""), config)]
-    return Cost(*map(sum, zip(*costs, strict=True))) if costs else Cost()
+def _whole_cost(jobs: Sequence[Job], config: Config) -> Cost:
+    """Return the cost of the jobs of one message alone, in whole requests."""
+    return _cost({purge for job in _collapsed([jobs], config)[0] for purge in job.purges}, config, ceil)
 
 
-def _too_large(task: Task, config: Config, most: Cost) -> TooLarge:
-    cost = _whole_cost(task, config)
+def _too_large(cost: Cost, most: Cost, fits: int) -> TooLarge:
     limits = zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True)
     own, limit, what = next(each for each in limits if each[0] > each[1])
-
-    def is_too_large(count: int) -> bool:
-        return not _whole_cost(task._replace(jobs=task.jobs[:count]), config).fits(most)
-
-    fits = bisect_left(range(len(task.jobs)), True, key=is_too_large)
-    into = f" into events of at most {fits - 1:,} items" if fits > 1 else ""
+    into = f" into events of at most {fits:,} items" if fits > 0 else ""
     return TooLarge(f"It asks for {own:,.0f} {what}, and one message may take {limit:,.0f}: split it{into}.")
 
 
-def _collapsed(tasks: list[Task], config: Config) -> list[Task]:
-    """Return the tasks, the URLs of each target that has more than `collapse_above` replaced by its prefixes.
+def _collapsed(jobs: Sequence[Sequence[Job]], config: Config) -> Sequence[Sequence[Job]]:
+    """Return the jobs, the URLs of each target that has more than `collapse_above` replaced by its prefixes.
 
     A URL counts once, however many header variants it has. Manual items other than keys are left as they are.
     """
     if config.collapse_above is None:
-        return tasks
+        return jobs
     urls: dict[Target | None, set[str]] = {}
-    for place, purges in (place for task in tasks for job in task.jobs for place in job.places):
-        urls.setdefault(place, set()).update(purge.item for purge in purges if purge.kind == FILES)
-    many = {place for place, items in urls.items() if place is not None and len(items) > config.collapse_above}
-    return [task._replace(jobs=tuple(job.collapsed(many) for job in task.jobs)) for task in tasks] if many else tasks
+    for job in (job for own in jobs for job in own if job.target):
+        urls.setdefault(job.target, set()).update(purge.item for purge in job.purges if purge.kind == FILES)
+    many = {target: whole_of(target) for target, items in urls.items() if target and len(items) > config.collapse_above}
+
+    def collapsed(job: Job) -> Job:
+        if job.target not in many:
+            return job
+        return job._replace(purges=(*many[job.target], *(purge for purge in job.purges if purge.kind != FILES)))
+
+    return [tuple(map(collapsed, own)) for own in jobs]
 
 
 def group_of(purge: Purge) -> Group:

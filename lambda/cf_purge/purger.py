@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cf_purge import errors, observe
 from cf_purge.api_token import ApiToken
 from cf_purge.budget import Budget, Clock
-from cf_purge.cloudflare import MAX_WAIT, Cloudflare
+from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
 from cf_purge.plan import Group, Request
 from cf_purge.targets import FILES, Purge
@@ -208,9 +208,8 @@ class Purger:
             return
         run.pending.remove(request)
         cause, is_suspect = (None, request.is_suspect) if is_rejected else (error, True)
-        halves = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause).halves()
-        # In any order: if the time never suffices for all of a message, each item is asked at some receive.
-        run.pending += reversed(halves) if self._clock.random() > 0.5 else halves
+        whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause)
+        run.pending += whole.halves(self._clock.random())
 
     def _probe(self, request: Request, zone: _Zone, run: _Run) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
@@ -234,7 +233,7 @@ class Purger:
     def _hold(self, zone: _Zone, error: errors.PurgeError) -> None:
         """Send nothing to a zone for a while, then a probe first."""
         now = self._clock.now()
-        seconds = min(MAX_WAIT, max(error.retry_after or 0.0, self._next_hold(zone)))
+        seconds = max(error.retry_after or 0.0, self._next_hold(zone))
         zone.held_until, zone.needs_probe, zone.error = now + seconds, True, error
         if error.retry_after is not None:
             self._grace_until = max(self._grace_until, zone.held_until + _GRACE)

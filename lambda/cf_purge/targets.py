@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from cf_purge.config import HOST, MAX_SLASHES, Config, Target, Zone
 from cf_purge.errors import Rejected
-from cf_purge.spelling import spellings
 
 # The kinds are the fields of the request's body: https://developers.cloudflare.com/api/resources/cache/methods/purge/
 FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts", "purge_everything"
 MAX_TAG = 1024  # characters
 
 _DOT_SEGMENTS = frozenset((".", ".."))
+_PLAIN = re.compile(r"[A-Za-z0-9_.\-~]+(/[A-Za-z0-9_.\-~]+)*/?")  # with one spelling
 _PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|ext)\}")
 # A tag is printable ASCII without spaces, and a comma ends it in the header that sets it.
 _IN_TAGS = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
@@ -71,7 +71,7 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     elif target.purge_by == "url" or not path or path.endswith("/"):
         yield from _urls(target, hosts, [path, *pages])
     else:
-        for spelling in spellings(path):
+        for spelling in spellings_of(path):
             for host in hosts:
                 yield Purge(zone, PREFIXES, _prefix(host, spelling))
         yield from _urls(target, hosts, pages)
@@ -79,7 +79,7 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
 
 def whole_of(target: Target) -> list[Purge]:
     """Return the prefix purges that cover a target: its `path_prefix` on each of its hosts."""
-    folders = spellings(target.path_prefix)
+    folders = spellings_of(target.path_prefix)
     return [Purge(target.zone, PREFIXES, f"{host}/{folder}") for host in target.hosts for folder in folders]
 
 
@@ -121,6 +121,15 @@ def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:
     return target.hosts or ((bucket.lower(),) if bucket else ())
 
 
+def spellings_of(path: str) -> list[str]:
+    """Return the distinct ways in which clients write a decoded path that has no leading slash."""
+    if _PLAIN.fullmatch(path):
+        return [path]
+    from cf_purge.spelling import spellings
+
+    return spellings(path)
+
+
 def path_of(key: str, target: Target) -> str | None:
     """Return the decoded path, without the leading slash, at which a target serves a decoded key; None: it does not.
 
@@ -143,7 +152,7 @@ def has_dots(path: str) -> bool:
 def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[Purge]:
     zone, schemes, variants = target.zone, target.schemes, ((), *target.header_variants)
     for path in paths:
-        for spelling in spellings(path):
+        for spelling in spellings_of(path):
             for host in hosts:
                 for scheme in schemes:
                     for headers in variants:

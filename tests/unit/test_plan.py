@@ -99,7 +99,7 @@ def test_a_request_is_halved_by_message_and_a_message_by_item(sizes: list[list[i
     request = Request(HERE, TAGS, parts)
     if request.size == 1:
         return
-    first, second = request.halves()
+    first, second = request.halves(0.0)
     assert first.purges + second.purges == request.purges
     if len(parts) > 1:
         assert first.parts + second.parts == parts

@@ -156,8 +156,7 @@ class Purger:
         return bool(run.pending)
 
     def _send(self, request: Request, zone: _Zone, run: _Run) -> None:
-        is_short = request.is_suspect or request.messages > 1
-        timeout = min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
+        timeout = self._timeout(request)
         error = self._ask(request, timeout, run)
         if error is None:
             zone.accept(is_probe=False)
@@ -173,9 +172,13 @@ class Purger:
         else:
             run.has_failed = True
             zone.failures, zone.error = zone.failures + 1, error
-            self._judge(request, error, zone, run)
+            self._judge(request, error, timeout, zone, run)
 
-    def _judge(self, request: Request, error: errors.PurgeError, zone: _Zone, run: _Run) -> None:
+    def _timeout(self, request: Request) -> float:
+        is_short = request.is_suspect or request.messages > 1
+        return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
+
+    def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
         is_refused = isinstance(error, errors.Unauthorized)
         asks_to_wait = isinstance(error, errors.RateLimited) or error.retry_after is not None
@@ -185,6 +188,8 @@ class Purger:
         works = zone.works and (zone.has_real or zone.has_probe or not is_refused)
         if not works and not self._probe(request, zone, run):
             return
+        if isinstance(error, errors.TimedOut) and timeout < self._timeout(request):
+            return  # the probe has shown that Cloudflare is slower: it is sent again, with more time
         if not request.is_suspect and not request.repeat_at and not isinstance(error, errors.TimedOut):
             run.pending.remove(request)
             run.pending.append(request._replace(repeat_at=self._clock.now() + _REPEAT_AFTER))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.ledger.play import play
-from tests.ledger.schedule import Burst, Rotation, Schedule, Setting, Storm
+from tests.ledger.schedule import Burst, Kill, Rotation, Schedule, Setting, Storm
 
 FOUND = {
     "no request was left to find the refused tag with": Schedule(
@@ -72,6 +72,16 @@ FOUND = {
         rotation=None,
         is_disordered=True,
         repeats=0.0,
+    ),
+    "requests timed out in every new environment, since Cloudflare needed three seconds": Schedule(
+        seed=3989,
+        setting=Setting("by host", "free", 4.0, 5, 10, 1000, 60.0, 0, None, 3.0, 0.01),
+        bursts=(Burst(0.0, "change", 1, 1, 0.0),),
+        storms=(Storm(5.4, 20.6, "purge", "garbled", 0.7), Storm(29.4, 23.0, "purge", "told to come soon", 1.0)),
+        kills=(Kill(7, 0),),
+        rotation=None,
+        is_disordered=False,
+        repeats=0.5,
     ),
 }
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,11 +42,10 @@ class Object:
 
 
 class Site:
-    """The origin: objects by the request target they answer, and what to do before an answer."""
+    """The origin: objects by the request target they answer."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
-        self.before_answer: Callable[[str], None] = lambda target: None
 
     def put(self, target: str, body: str, **options: Any) -> None:
         self.objects[f"/bucket{target}"] = Object(body.encode(), **options)
@@ -60,7 +59,6 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         found = self.site.objects.get(self.path, Object(b"not found", status=404))
         etag = f'"{hashlib.sha256(found.body).hexdigest()[:16]}"'
-        self.site.before_answer(self.path)
         unchanged = self.headers.get("If-None-Match") == etag
         body = b"" if unchanged else found.body
         self.send_response(304 if unchanged else found.status)

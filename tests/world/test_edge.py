@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -126,25 +127,67 @@ def test_everything_takes_the_whole_zone_and_no_other_zone(world: World) -> None
     assert world.statuses(*mine, *others) == ["MISS", "MISS", "HIT"]
 
 
-def test_a_copy_being_filled_when_the_purge_arrives_is_kept_and_old(world: World) -> None:
-    """The race that a second purge exists for."""
-    asked, purged = threading.Event(), threading.Event()
+# ---- Faults ----
 
-    def hold(_: str) -> None:
-        asked.set()
-        assert purged.wait(10)
+CLOUDFRONT = "Hit from cloudfront"
 
+
+@pytest.mark.parametrize(
+    ("fault", "visits"),  # after the purge of an old copy: the first visitors' text, CF-Cache-Status and one header
+    [
+        ({"kind": "keep", "times": 1}, [("old", "HIT", "age", "0")]),
+        ({"kind": "keep", "by": "hosts"}, [("new", "MISS", "age", None)]),
+        ({"kind": "keep", "edge": "FRA"}, [("new", "MISS", "age", None)]),
+        ({"kind": "keep", "edge": "IAD"}, [("old", "HIT", "age", "0")]),
+        ({"kind": "weak_etag"}, [("new", "MISS", "etag", 'W/"11507a0e2f5e69d5"')]),
+        ({"kind": "headers", "headers": {"ETag": None}}, [("new", "MISS", "etag", None)]),
+        ({"kind": "headers", "headers": {"CF-Cache-Status": None}}, [("new", None, "server", "cloudflare")]),
+        ({"kind": "dynamic"}, [("new", "DYNAMIC", "age", None)] * 2),
+        (
+            {"kind": "answer", "status": 403, "headers": {"cf-mitigated": "challenge"}},
+            [("Just a moment...", None, "cf-mitigated", "challenge")],
+        ),
+        ({"kind": "cache_in_front"}, [("old", "MISS", "x-cache", CLOUDFRONT)] * 2),
+        ({"kind": "cache_behind"}, [("old", "MISS", "x-cache", CLOUDFRONT), ("old", "HIT", "age", "0")]),
+    ],
+)
+def test_each_fault_of_the_edge_is_seen_by_a_visitor(world: World, fault: Any, visits: Any) -> None:
+    ordered_first = fault["kind"].startswith("cache_")
+    if ordered_first:
+        world.control.add_edge_fault(**fault)
     world.site.put("/a.css", "old")
-    world.site.before_answer = hold
-    visitor = threading.Thread(target=world.visit, args=(A,))
-    visitor.start()
-    assert asked.wait(10)
+    world.visit(A)
+    if not ordered_first:
+        world.control.add_edge_fault(host="www.example.test", path="/a", **fault)
     world.site.put("/a.css", "new")
     world.purge({"files": [A]})
-    purged.set()
+    for text, cache_status, name, value in visits:
+        visit = world.visit(A)
+        assert (visit.text, visit.cache_status, visit.headers.get(name)) == (text, cache_status, value)
+        assert visit.headers["cf-ray"].endswith("-IAD")
+
+
+def test_a_kept_copy_goes_with_the_second_purge_or_by_another_kind(world: World) -> None:
+    for order in ({"times": 1}, {"by": "files"}):
+        world.fill(A)
+        world.control.add_edge_fault("keep", **order)
+        world.purge({"files": [A]})
+        assert world.statuses(A) == ["HIT"]
+        world.purge({"files": [A]} if "times" in order else {"prefixes": ["www.example.test/a.css"]})
+        assert world.statuses(A) == ["MISS"]
+
+
+def test_a_slow_fill_stores_the_old_body_after_the_purge(world: World) -> None:
+    world.site.put("/a.css", "old")
+    world.control.add_edge_fault("slow_fill", times=1, seconds=0.5)
+    visitor = threading.Thread(target=world.visit, args=(A,))
+    visitor.start()
+    time.sleep(0.25)
+    world.site.put("/a.css", "new")
+    world.purge({"files": [A]})
     visitor.join()
     visit = world.visit(A)
-    assert (visit.text, visit.cache_status) == ("old", "HIT")
+    assert (visit.text, visit.cache_status, visit.headers["age"]) == ("old", "HIT", "0")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from tests.simulation.cloudflare.api import Api
 from tests.simulation.cloudflare.cache import Cache
 from tests.simulation.cloudflare.control import Control
 from tests.simulation.cloudflare.edge import Edge, Origin
+from tests.simulation.cloudflare.faults import EdgeFaults
 from tests.simulation.cloudflare.identities import Identities
 from tests.simulation.cloudflare.limits import Limits
 from tests.simulation.cloudflare.plans import PLANS
@@ -42,7 +43,8 @@ _ADDRESS = "127.0.0.1"
 
 async def main(config: Mapping[str, Any]) -> None:
     zones = {zone["id"]: _zone({"origin": config.get("origin"), **zone}) for zone in config["zones"]}
-    identities, limits, cache = Identities(), Limits(time.monotonic), Cache()
+    identities, limits, edge_faults = Identities(), Limits(time.monotonic), EdgeFaults()
+    cache = Cache(edge_faults)
     for token in config.get("tokens", ()):
         identities.add_token(**token)
     for key in config.get("keys", ()):
@@ -53,7 +55,8 @@ async def main(config: Mapping[str, Any]) -> None:
     async with AsyncExitStack() as stack:
         origin = Origin(config["tls"]["origin_ca"])
         stack.push_async_callback(origin.close)
-        edge, control = Edge(zones, cache, origin), Control(zones, identities, limits, cache, api)
+        edge = Edge(zones, cache, origin, edge_faults)
+        control = Control(zones, identities, limits, cache, api, edge_faults)
 
         async def listening(handler: Any, context: ssl.SSLContext | None = None) -> str:
             runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=0.1)

@@ -7,9 +7,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from multidict import CIMultiDict
 
+from tests.simulation.cloudflare.faults import EdgeFault, EdgeFaults, Visited
 from tests.simulation.cloudflare.purge import CacheKey, Purge
 from tests.simulation.cloudflare.zone import Zone
 
@@ -32,55 +34,80 @@ class Copy:
     fresh_until: float  # -inf after a soft purge
 
 
-# The copies of one environment of a zone: those of one key differ by `vary` and `resized`, and are purged together.
+class Place(NamedTuple):
+    """One environment of a zone (None is Production) at one edge of several."""
+
+    zone_id: str
+    environment: str | None
+    edge: str
+
+
+# The copies of one place: those of one key differ by `vary` and `resized`, and are purged together.
 _Part = dict[CacheKey, list[Copy]]
 
 
 class Cache:
-    """Every copy of every zone and environment; an environment of None is Production."""
+    """Every copy of every place."""
 
-    def __init__(self) -> None:
-        self._parts: defaultdict[tuple[str, str | None], _Part] = defaultdict(dict)
+    def __init__(self, faults: EdgeFaults) -> None:
+        self._faults = faults
+        self._parts: defaultdict[Place, _Part] = defaultdict(dict)
 
-    def get(
-        self, zone_id: str, environment: str | None, key: CacheKey, resized: str, headers: Mapping[str, str]
-    ) -> Copy | None:
-        for copy in self._parts[zone_id, environment].get(key, ()):
+    def get(self, place: Place, key: CacheKey, resized: str, headers: Mapping[str, str]) -> Copy | None:
+        for copy in self._parts[place].get(key, ()):
             if copy.resized == resized and all(headers.get(name) == value for name, value in copy.vary.items()):
                 return copy
         return None
 
-    def put(self, zone_id: str, environment: str | None, key: CacheKey, copy: Copy) -> None:
-        copies = self._parts[zone_id, environment].setdefault(key, [])
+    def put(self, place: Place, key: CacheKey, copy: Copy) -> None:
+        copies = self._parts[place].setdefault(key, [])
         copies[:] = [each for each in copies if (each.resized, each.vary) != (copy.resized, copy.vary)] + [copy]
 
     def drop(self, purge: Purge, zone_id: str, environment: str | None) -> None:
-        for part, key, copy in list(self._matching(purge, zone_id, environment)):
+        for part, key, copy in self._taken(purge, zone_id, environment):
             part[key].remove(copy)
             if not part[key]:
                 del part[key]
 
     def invalidate(self, purge: Purge, zone_id: str, environment: str | None) -> None:
         """Keep the copies but ask the origin before the next visitor gets one."""
-        for _, _, copy in self._matching(purge, zone_id, environment):
+        for _, _, copy in self._taken(purge, zone_id, environment):
             copy.fresh_until = -math.inf
 
     def clear(self, zone_id: str | None) -> None:
-        for zone, environment in list(self._parts):
-            if zone_id in (None, zone):
-                del self._parts[zone, environment]
+        for place in list(self._parts):
+            if zone_id in (None, place.zone_id):
+                del self._parts[place]
 
     def size(self, zone_id: str) -> int:
-        parts = [part for (zone, _), part in self._parts.items() if zone == zone_id]
+        parts = [part for place, part in self._parts.items() if place.zone_id == zone_id]
         return sum(len(copies) for part in parts for copies in part.values())
 
-    def _matching(self, purge: Purge, zone_id: str, environment: str | None) -> Iterator[tuple[_Part, CacheKey, Copy]]:
-        for (zone, place), part in self._parts.items():
-            if zone != zone_id or (place != environment and not (purge.everything and environment is None)):
+    def _taken(self, purge: Purge, zone_id: str, environment: str | None) -> list[tuple[_Part, CacheKey, Copy]]:
+        """Return the copies that a purge takes: what it matches, without what an order of a test keeps."""
+        taken, keeping = [], set[EdgeFault]()
+        for place, part, key, copy in self._matching(purge, zone_id, environment):
+            orders = self._faults.fitting("keep", Visited(key.host, key.path, place.edge))
+            order = next((each for each in orders if each.by is None or getattr(purge, each.by)), None)
+            if order is None:
+                taken.append((part, key, copy))
+            else:
+                keeping.add(order)
+        for order in keeping:
+            self._faults.use(order)
+        return taken
+
+    def _matching(
+        self, purge: Purge, zone_id: str, environment: str | None
+    ) -> Iterator[tuple[Place, _Part, CacheKey, Copy]]:
+        for place, part in self._parts.items():
+            if place.zone_id != zone_id:
+                continue
+            if place.environment != environment and not (purge.everything and environment is None):
                 continue
             # By URL is a look-up: ten thousand copies must not make a purge of a hundred slow.
             for key in purge.files & part.keys() if purge.files else part.keys():
-                yield from ((part, key, copy) for copy in part[key] if purge.matches(key, copy.tags))
+                yield from ((place, part, key, copy) for copy in part[key] if purge.matches(key, copy.tags))
 
 
 def lifetime(status: int, headers: CIMultiDict[str]) -> float | None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.simulation.cloudflare.api import Api, Fault
 from tests.simulation.cloudflare.cache import Cache
+from tests.simulation.cloudflare.faults import EdgeFault, EdgeFaults
 from tests.simulation.cloudflare.identities import Identities
 from tests.simulation.cloudflare.limits import Limits
 from tests.simulation.cloudflare.zone import Zone
@@ -18,8 +19,17 @@ from tests.simulation.cloudflare.zone import Zone
 class Control:
     """Every public method is an order; `client.Control` says what each does."""
 
-    def __init__(self, zones: dict[str, Zone], identities: Identities, limits: Limits, cache: Cache, api: Api) -> None:
+    def __init__(
+        self,
+        zones: dict[str, Zone],
+        identities: Identities,
+        limits: Limits,
+        cache: Cache,
+        api: Api,
+        edge_faults: EdgeFaults,
+    ) -> None:
         self._zones, self._identities, self._limits, self._cache, self._api = zones, identities, limits, cache, api
+        self._edge_faults = edge_faults
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         arguments = json.loads(await http.content.read())
@@ -32,7 +42,7 @@ class Control:
     def state(self) -> dict[str, Any]:
         return {
             "copies": {zone_id: self._cache.size(zone_id) for zone_id in self._zones},
-            "faults": [asdict(fault) for fault in self._api.faults],
+            "faults": [*map(asdict, self._api.faults), *map(asdict, self._edge_faults.orders)],
             "identities": self._identities.names,
         }
 
@@ -45,8 +55,12 @@ class Control:
     def add_fault(self, **order: Any) -> None:
         self._api.faults.append(Fault(**order))
 
+    def add_edge_fault(self, **order: Any) -> None:
+        self._edge_faults.orders.append(EdgeFault(**order))
+
     def clear_faults(self) -> None:
         self._api.faults.clear()
+        self._edge_faults.clear()
 
     def add_token(self, **token: Any) -> None:
         self._identities.add_token(**token)

@@ -3,30 +3,35 @@
 It caches as with a "cache everything" rule: every 200 and 404 whose origin does not forbid it. There is no tier, no
 lock around a fill and no memory of purges: a copy whose fill began before a purge and ends after it is kept, and is
 old. Nothing Cloudflare publishes rules that out for the real edge either. The header `X-Environment` of a request
-stands for the filter by which a zone sends some of its visitors to another environment than Production.
+stands for the filter by which a zone sends some of its visitors to another environment than Production; `X-Edge` names
+the edge at which a visitor arrives.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+import secrets
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from tests.simulation.cloudflare.cache import Cache, Copy, lifetime, tags_in
+from tests.simulation.cloudflare.cache import Cache, Copy, Place, lifetime, tags_in
+from tests.simulation.cloudflare.faults import EdgeFaults, Kind, Visited
 from tests.simulation.cloudflare.journal import log_visit
 from tests.simulation.cloudflare.purge import key_of
 from tests.simulation.cloudflare.zone import Zone
 
 # Of one connection only (RFC 9110 section 7.6.1), made anew by this server, or Cloudflare's own business.
 _NOT_PASSED_ON = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-_NOT_PASSED_ON |= {"content-length", "date", "server", "age", "cache-tag", "cf-cache-status"}
+_NOT_PASSED_ON |= {"content-length", "date", "server", "age", "cache-tag", "cf-cache-status", "cf-ray"}
 _TO_ORIGIN = ("Accept", "Accept-Language", "Content-Type", "Origin")
 # https://developers.cloudflare.com/images/transform-images/transform-via-url/, of an image of the same host
 _RESIZED = re.compile(r"/cdn-cgi/image/([^/]+)(/.*)", re.DOTALL)
@@ -79,48 +84,97 @@ class Origin:
 class Edge:
     """Serves the zones' hosts; which one is meant, the Host header says."""
 
-    def __init__(self, zones: Mapping[str, Zone], cache: Cache, origin: Origin) -> None:
+    def __init__(self, zones: Mapping[str, Zone], cache: Cache, origin: Origin, faults: EdgeFaults) -> None:
         self._zones = {host: zone for zone in zones.values() for host in zone.hosts}
-        self._cache, self._origin = cache, origin
+        self._cache, self._origin, self._faults = cache, origin, faults
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         host = request.headers.get("Host", "").lower().partition(":")[0]
-        target, zone = request.raw_path, self._zones.get(host)
+        target, zone, edge = request.raw_path, self._zones.get(host), request.headers.get("X-Edge", "IAD")
+        url, visited = f"{request.scheme}://{host}{target}", Visited(host, target, edge)
         if not target.startswith("/") or not target.isascii() or "#" in target:
-            response = web.Response(status=400, text="Bad Request")
+            answer = _failed(400, "Bad Request")
         elif zone is None:
-            # What a visitor sees of a name that no zone proxies.
-            response = web.Response(status=530, text="error code: 1001")
+            answer = _failed(530, "error code: 1001")  # what a visitor sees of a name that no zone proxies
         else:
-            try:
-                response = await self._serve(request, zone, host)
-            except Unreachable:
-                response = web.Response(status=502, text="error code: 502")
-        url = f"{request.scheme}://{host}{target}"
-        log_visit(request.method, url, response.status, response.headers.get("CF-Cache-Status"))
-        return response
+            answer = await self._remembered("cache_in_front", visited, url, partial(self._seen, request, zone, visited))
+        headers = CIMultiDict({"Server": "cloudflare", "CF-Ray": f"{secrets.token_hex(8)}-{edge}"})
+        headers.update(answer.headers)
+        log_visit(request.method, url, answer.status, headers.get("CF-Cache-Status"))
+        return web.Response(status=answer.status, headers=headers, body=answer.body)
 
-    async def _serve(self, request: web.BaseRequest, zone: Zone, host: str) -> web.Response:
+    async def _seen(self, request: web.BaseRequest, zone: Zone, visited: Visited) -> Answer:
+        """Answer, and change the answer as a test wants it."""
+        if order := self._faults.take("answer", visited):
+            given = {name: value for name, value in order.headers.items() if value is not None}
+            return Answer(order.status, CIMultiDict(given), b"Just a moment...")
+        try:
+            answer = await self._serve(request, zone, visited)
+        except Unreachable:
+            return _failed(502, "error code: 502")
+        headers = CIMultiDict(answer.headers)
+        # Compression weakens an ETag. Nothing is compressed here, only the ETag says so.
+        compressed = "gzip" in request.headers.get("Accept-Encoding", "")
+        if "ETag" in headers and (compressed or self._faults.take("weak_etag", visited)):
+            headers["ETag"] = f"W/{headers['ETag'].removeprefix('W/')}"
+        for order in self._faults.fitting("headers", visited):
+            self._faults.use(order)
+            for name, value in order.headers.items():
+                headers.popall(name, None)
+                headers.update({name: value} if value is not None else {})
+        return Answer(answer.status, headers, answer.body)
+
+    async def _remembered(self, kind: Kind, visited: Visited, url: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask, through another cache if a test has ordered one: what that has seen once, it gives for good."""
+        if self._faults.take(kind, visited) is None:
+            return await ask()
+        kept = self._faults.kept.get((kind, url))
+        now = time.monotonic()
+        since, answer = kept or (now, await ask())
+        if answer.status == 200:
+            self._faults.kept[kind, url] = since, answer
+        headers = CIMultiDict(answer.headers)
+        headers["Via"] = "1.1 0a1b.cloudfront.net (CloudFront)"
+        headers["X-Cache"] = f"{'Hit' if kept else 'Miss'} from cloudfront"
+        if kept:
+            headers["Age"] = str(int(now - since) + int(headers.get("Age", "0")))
+        return Answer(answer.status, headers, answer.body)
+
+    async def _serve(self, request: web.BaseRequest, zone: Zone, visited: Visited) -> Answer:
         target = request.raw_path
         headers = {name: request.headers[name] for name in _TO_ORIGIN if name in request.headers}
+
+        async def fetched(method: str, body: bytes = b"") -> Answer:
+            return await self._remembered(
+                "cache_behind",
+                visited,
+                visited.host + target,
+                lambda: self._origin.fetch(zone, method, target, headers, body),
+            )
+
         if request.method not in ("GET", "HEAD"):
-            body = await request.content.read()
-            return _answered(await self._origin.fetch(zone, request.method, target, headers, body), "DYNAMIC")
+            return _answered(await fetched(request.method, await request.content.read()), "DYNAMIC")
         resized = ""
         if image := _RESIZED.fullmatch(target):
             resized, target = image.groups()
-        key = key_of(request.scheme, host, target, headers.get("Origin"))
-        place = next((each for each in zone.environments if each == request.headers.get("X-Environment")), None)
-        copy, now = self._cache.get(zone.id, place, key, resized, request.headers), time.monotonic()
+        if self._faults.take("dynamic", visited):
+            return _answered(await fetched("GET"), "DYNAMIC")
+        key = key_of(request.scheme, visited.host, target, headers.get("Origin"))
+        environment = next((each for each in zone.environments if each == request.headers.get("X-Environment")), None)
+        place = Place(zone.id, environment, visited.edge)
+        copy, now = self._cache.get(place, key, resized, request.headers), time.monotonic()
         if copy is not None and now < copy.fresh_until:
             return _cached(copy, "HIT")
         if copy is not None and "ETag" in copy.headers:
             headers["If-None-Match"] = copy.headers["ETag"]
         # HEAD fills the cache too: the origin is always asked for the whole object.
-        answer, now = await self._origin.fetch(zone, "GET", target, headers, b""), time.monotonic()
+        answer = await fetched("GET")
+        if slow := self._faults.take("slow_fill", visited):
+            await asyncio.sleep(slow.seconds)
+        now = time.monotonic()
         if copy is not None and answer.status == 304:
             copy.stored_at, copy.fresh_until = now, now + (lifetime(copy.status, copy.headers) or 0)
-            self._cache.put(zone.id, place, key, copy)
+            self._cache.put(place, key, copy)
             return _cached(copy, "REVALIDATED")
         seconds = lifetime(answer.status, answer.headers)
         if seconds is None:
@@ -128,21 +182,25 @@ class Edge:
         named = ",".join(answer.headers.getall("Vary", [])).split(",")
         vary = {name.strip(): request.headers.get(name.strip()) for name in named if name.strip()}
         passed_on, tags = _passed_on(answer.headers), tags_in(answer.headers, zone)
-        copy = Copy(resized, vary, answer.status, passed_on, answer.body, tags, now, now + seconds)
-        self._cache.put(zone.id, place, key, copy)
-        return _answered(answer, "MISS")
+        kept = Copy(resized, vary, answer.status, passed_on, answer.body, tags, now, now + seconds)
+        self._cache.put(place, key, kept)
+        return _answered(answer, "EXPIRED" if copy is not None else "MISS")
 
 
-def _cached(copy: Copy, cache_status: str) -> web.Response:
+def _failed(status: int, text: str) -> Answer:
+    return Answer(status, CIMultiDict(), text.encode())
+
+
+def _cached(copy: Copy, cache_status: str) -> Answer:
     headers = CIMultiDict(copy.headers)
     headers.update({"CF-Cache-Status": cache_status, "Age": str(int(time.monotonic() - copy.stored_at))})
-    return web.Response(status=copy.status, headers=headers, body=copy.body)
+    return Answer(copy.status, headers, copy.body)
 
 
-def _answered(answer: Answer, cache_status: str) -> web.Response:
+def _answered(answer: Answer, cache_status: str) -> Answer:
     headers = _passed_on(answer.headers)
     headers["CF-Cache-Status"] = cache_status
-    return web.Response(status=answer.status, headers=headers, body=answer.body)
+    return Answer(answer.status, headers, answer.body)
 
 
 def _passed_on(headers: CIMultiDict[str]) -> CIMultiDict[str]:

@@ -17,7 +17,7 @@ group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --f
 
 .DEFAULT_GOAL := help
 .PHONY: help setup terraform demo fmt unit check test lint ledger fuzz guards world tools module plan plans compliance \
-	compatibility checkov e2e matrix bench simulate soak zip docs links lock clean
+	compatibility checkov golint e2e matrix bench simulate soak zip docs links lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -64,9 +64,9 @@ lint: setup ## Format, types, links, workflows; zip and README's tables against 
 	@$(VENV)/python lambda/package.py --check
 	@$(VENV)/python -m tools.docs --check
 	@$(LYCHEE) --offline
-	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/ci/*.yml
 	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
-	@$(VENV)/zizmor --offline --quiet .github
+	@$(VENV)/zizmor --offline --quiet .github examples/ci/workflow.yml
 
 ledger: setup ## That nothing is lost, whatever goes wrong: generated faults in virtual time
 	@$(PYTEST) tests/ledger $(SEED)
@@ -108,6 +108,15 @@ compatibility: terraform ## That AWS provider 5.80 to 6 and AWS itself have ever
 checkov: setup ## checkov on the module and every example
 	@$(call group,checkov)
 	@.cache/environments/checkov/bin/checkov
+
+GO_BIN := $(CURDIR)/.cache/go
+$(GO_BIN)/tflint:
+	@GOBIN=$(@D) go install github.com/terraform-linters/tflint@v0.64.0
+$(GO_BIN)/actionlint:
+	@GOBIN=$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+golint: $(GO_BIN)/tflint $(GO_BIN)/actionlint ## tflint with all rules, and actionlint; Go builds both (minutes, once)
+	@set -e; for root in . examples/*/; do $(GO_BIN)/tflint --config=$(CURDIR)/.tflint.hcl --chdir=$$root; done
+	@$(GO_BIN)/actionlint .github/workflows/*.yml examples/ci/workflow.yml
 
 e2e: terraform ## End to end on a local AWS and a simulated Cloudflare
 	@$(call group,compliance) && $(call group,operations)

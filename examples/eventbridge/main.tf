@@ -1,20 +1,5 @@
 # The bucket sends its events to EventBridge; the module adds a rule and leaves the notification alone.
 
-terraform {
-  required_version = ">= 1.9"
-
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = ">= 5.80, < 7"
-    }
-  }
-}
-
-provider "aws" {
-  region = "eu-west-1"
-}
-
 # Once per bucket, by whoever owns it: all of EventBridge's rules see the same events.
 resource "aws_s3_bucket_notification" "docs" {
   bucket      = "docs.example.com"
@@ -34,9 +19,4 @@ module "cf_purge" {
 
   alarms = { actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
   tags   = { service = "docs" }
-}
-
-output "queue_url" {
-  description = "Takes manual events as messages."
-  value       = module.cf_purge.queue_url
 }

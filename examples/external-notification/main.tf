@@ -1,20 +1,5 @@
 # Somebody else owns the bucket's notification, and there is a second consumer of its events.
 
-terraform {
-  required_version = ">= 1.9"
-
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = ">= 5.80, < 7"
-    }
-  }
-}
-
-provider "aws" {
-  region = "eu-west-1"
-}
-
 module "cf_purge" {
   source = "../.."
 
@@ -84,14 +69,4 @@ resource "aws_sqs_queue_policy" "thumbnails" {
       }
     }]
   })
-}
-
-output "queue_url" {
-  description = "Takes manual events as messages."
-  value       = module.cf_purge.queue_url
-}
-
-output "thumbnails_queue_url" {
-  description = "The other consumer's queue."
-  value       = aws_sqs_queue.thumbnails.url
 }

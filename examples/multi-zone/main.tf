@@ -1,20 +1,5 @@
 # One bucket behind two zones, each part of it purged in the way that fits.
 
-terraform {
-  required_version = ">= 1.9"
-
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = ">= 5.80, < 7"
-    }
-  }
-}
-
-provider "aws" {
-  region = "eu-west-1"
-}
-
 module "cf_purge" {
   source = "../.."
 
@@ -58,9 +43,4 @@ module "cf_purge" {
 
   alarms = { actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
   tags   = { service = "media" }
-}
-
-output "queue_url" {
-  description = "Takes manual events as messages."
-  value       = module.cf_purge.queue_url
 }

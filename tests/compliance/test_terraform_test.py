@@ -1,8 +1,10 @@
-"""The `terraform test` that users are shown, of a root that calls the module: it passes, and it can fail."""
+"""The checks that users are shown, of a root that calls the module: they pass, and they can fail."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 
@@ -11,7 +13,7 @@ import pytest
 from tools import attached, terraform
 from tools.problems import ROOT
 
-EXAMPLE = ROOT / "examples" / "complete"
+EXAMPLE = ROOT / "examples" / "ci"
 RUNS = re.findall(r'^run "(\w+)"', (EXAMPLE / "tests" / "purge.tftest.hcl").read_text(), re.MULTILINE)
 
 
@@ -41,3 +43,22 @@ def test_the_example_is_tested_without_any_account(told: list[str], failing: lis
     verdicts = dict(re.findall(r'run "(\w+)"\.\.\. (\w+)', done.stdout))
     assert verdicts == {run: "fail" if run in failing else "pass" for run in RUNS}, done.stdout + done.stderr
     assert done.returncode == (1 if failing else 0)
+
+
+@pytest.mark.parametrize("binary", ["terraform", "tofu"])
+@pytest.mark.parametrize(("rules", "returncode"), [((), 0), (("secrets", "own_role"), 1)])
+def test_the_plan_is_checked_without_any_account(binary: str, rules: tuple[str, ...], returncode: int) -> None:
+    if not shutil.which(binary):
+        pytest.skip(f"{binary} is not on the PATH")
+    tool = ROOT / ".cache" / "environments" / "compliance" / "bin"
+    environ = {**terraform.environment(), "TERRAFORM": binary, "PATH": f"{tool}:{os.environ['PATH']}"}
+    environ.pop("TF_REATTACH_PROVIDERS", None)  # that one can be configured only once
+    done = subprocess.run(
+        ["sh", EXAMPLE / "check.sh", *rules],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == returncode, done.stdout + done.stderr
+    assert re.search(r"\d+ features \(", done.stdout)  # the rules were reached

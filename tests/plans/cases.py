@@ -129,6 +129,7 @@ _USAGE = re.findall(r'^```hcl\n(module "cf_purge" \{\n  source .*?)^```$', _TEXT
 (README_NAME,) = re.findall(r'^  name += "([^"]+)"$', _USAGE, re.M)
 EXAMPLES: dict[str, Use] = {
     "basic": Use(Case(), BASIC),
+    "ci": Use(Case(example="ci"), BASIC),
     "complete": Use(
         Case(example="complete"),
         BASIC + DASHBOARD,

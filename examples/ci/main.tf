@@ -1,0 +1,13 @@
+# A site whose pull requests are checked by check.sh: first with mocks, then on a real plan that asks AWS nothing.
+
+module "cf_purge" {
+  source = "../.."
+
+  name                = "checked-purge"
+  bucket              = "checked.example.com"
+  api_token_parameter = var.api_token_parameter
+  targets             = [{ zone_id = "2f000000000000000000000000000006" }]
+
+  alarms = { actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
+  tags   = { service = "checked" }
+}

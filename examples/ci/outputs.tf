@@ -1,0 +1,4 @@
+output "function_name" {
+  description = "Name of the function, to purge manually."
+  value       = module.cf_purge.function_name
+}

@@ -57,6 +57,8 @@ locals {
     clean_urls      = false
     header_variants = []
     tags            = []
+    keys            = []
+    related         = []
   }
 
   # Hashed here only where the file is: a hash may be given for one that is made in the same apply.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -70,6 +71,9 @@ class Target(NamedTuple):
     clean_urls: bool = False
     header_variants: tuple[tuple[tuple[str, str], ...], ...] = ()
     tags: tuple[str, ...] = ()  # templates
+    keys: tuple[Glob, ...] = ()  # the target is only about these; empty: every key
+    related: tuple[str, ...] = ()  # templates of further paths; a last "*" makes a prefix
+    delay_seconds: int = 0  # from a change to its purge
 
 
 class Config(NamedTuple):
@@ -106,12 +110,15 @@ class Config(NamedTuple):
 
     def takes(self, key: str) -> bool:
         """Tell whether the filters let a decoded key pass."""
-        if any(glob.matches(key) for glob in self.exclude):
-            return False
-        return not self.include or any(glob.matches(key) for glob in self.include)
+        return takes(key, self.include) and not (self.exclude and takes(key, self.exclude))
 
     def __repr__(self) -> str:
         return f"Config(name={self.name!r})"  # the default one would print the token
+
+
+def takes(key: str, globs: Sequence[Glob]) -> bool:
+    """Tell whether a decoded key matches one of the globs; without any, all keys do."""
+    return not globs or any(glob.matches(key) for glob in globs)
 
 
 def load(environ: Mapping[str, str]) -> Config:
@@ -142,10 +149,11 @@ def _from_document(text: str) -> Config:
         document = dict(json.loads(text))
         document |= dict(document.pop("cloudflare", None) or {})
         fields = _checked(document, _FIELDS, ("name", "bucket", "api_token_parameter", "targets"))
-        needs_queue = fields.get("repurge_after_seconds") or fields.get("drain")
-        if needs_queue and "queue_arn" not in fields:
-            raise ValueError("queue_arn must be set for repurge_after_seconds and drain")
         fields["targets"] = tuple(_target(each, f"targets[{place}].") for place, each in enumerate(fields["targets"]))
+        is_delayed = any(target.delay_seconds for target in fields["targets"])
+        needs_queue = is_delayed or fields.get("repurge_after_seconds") or fields.get("drain")
+        if needs_queue and "queue_arn" not in fields:
+            raise ValueError("queue_arn must be set for delay_seconds, repurge_after_seconds and drain")
         fields["endpoint"] = ENDPOINTS[fields.pop("operation", "purge")]
         fields["plan"] = PLANS[fields.get("plan", "free")]
         for name in ("include", "exclude"):
@@ -162,6 +170,7 @@ def _target(document: dict[str, Any], place: str) -> Target:
     zone = Zone(fields.pop("zone_id").lower(), fields.pop("environment_id", None))
     fields["hosts"] = tuple(host.lower() for host in fields["hosts"])
     fields["header_variants"] = [tuple(variant.items()) for variant in fields.get("header_variants", ())]
+    fields["keys"] = tuple(map(_glob, fields.get("keys", ())))
     for name in ("key_prefix", "path_prefix"):
         folder = fields.get(name, "").strip("/")
         fields[name] = f"{folder}/" if folder else ""  # a prefix is a folder however it is written
@@ -239,8 +248,8 @@ def _one_of(*values: str) -> _Check:
     return lambda value: value in values
 
 
-def _whole(least: int) -> _Check:
-    return lambda value: type(value) is int and value >= least
+def _whole(least: int, most: float = math.inf) -> _Check:
+    return lambda value: type(value) is int and least <= value <= most
 
 
 def _is_rate(value: Any) -> bool:
@@ -285,7 +294,10 @@ _ORIGIN = r"(?i:https://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])|http://(?:localhost|127
 _EDGE_URL = rf"(?i:https?://(?:localhost|127\.0\.0\.1|\[::1\]))(?:{_PORT})?/?"
 _API_URL = rf"{_ORIGIN}(?:{_PORT})?(?:/[!-\"$->@-~]*)?"
 # Of tags: printable ASCII without spaces, commas and unknown placeholders.
-_TEMPLATE = r"(?:[!-+\--z|~]|\{(?:bucket|key|dir|name|ext)\}){1,1024}"
+_PLACEHOLDER = r"\{(?:bucket|key|dir|name|stem|ext)\}"
+_TEMPLATE = rf"(?:[!-+\--z|~]|{_PLACEHOLDER}){{1,1024}}"
+# A decoded path without empty and dot segments; a star at its end only.
+_PATH = rf"(?=.{{1,1024}}\Z)(?!.*/(?:/|\.{{1,2}}(?:/|\*?\Z)))/(?:[^\x00-\x1f\x7f?#%*{{}}]|{_PLACEHOLDER})*\*?"
 
 # By field: what it accepts, and the rule as a sentence, "it must be …".
 _TARGET_FIELDS: _Rules = {
@@ -300,6 +312,9 @@ _TARGET_FIELDS: _Rules = {
     "clean_urls": (lambda value: isinstance(value, bool), "true or false"),
     "header_variants": (_list_of(_is_headers), "names and values that a header can have"),
     "tags": (_list_of(_text(_TEMPLATE)), 'templates such as "{dir}", without spaces and commas'),
+    "keys": (_list_of(_is_glob), "a list of globs"),
+    "related": (_list_of(_text(_PATH)), 'paths such as "/amp/{key}" or "/tags/{dir}/*"'),
+    "delay_seconds": (_whole(0, 900), "a whole number of at most 900"),
 }
 _FIELDS: _Rules = {
     **dict.fromkeys(("name", "bucket", "api_token_parameter"), (_text(r"(?s:.+)"), "a non-empty string")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from math import ceil
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from cf_purge.budget import Cost
 from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import PurgeError, Rejected, TooLarge
 from cf_purge.events import Change, Event, Item, Message, parse
-from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, purges_at, whole_of, within
+from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, purges_at, related_at, whole_of, within
 
 MAX_PURGES = 10_000  # of one message
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
@@ -247,7 +247,8 @@ def _jobs_of(wish: Change | Item, config: Config, room: int) -> Iterator[Job]:
     if isinstance(wish, Change):
         bucket, targets = checked_bucket(wish.bucket, config), within(config, wish.zone_id)
         for target in targets if config.takes(wish.key) else ():
-            yield Job(tuple(dict.fromkeys(islice(purges_at(target, wish.key, bucket), room))), wish, target)
+            purges = chain(purges_at(target, wish.key, bucket), related_at(target, wish.key, bucket))
+            yield Job(tuple(dict.fromkeys(islice(purges, room))), wish, target)
     elif wish.kind == "check":
         from cf_purge.doctor import purges_for_check
 
@@ -279,7 +280,7 @@ def _collapsed(jobs: Sequence[Sequence[Job]], config: Config) -> Sequence[Sequen
     if config.collapse_above is None:
         return jobs
     urls: dict[Target | None, set[str]] = {}
-    for job in (job for own in jobs for job in own if job.target):
+    for job in (job for own in jobs for job in own if job.target and not job.target.keys):
         urls.setdefault(job.target, set()).update(purge.item for purge in job.purges if purge.kind == FILES)
     many = {target: whole_of(target) for target, items in urls.items() if target and len(items) > config.collapse_above}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
-from cf_purge.config import HOST, MAX_SLASHES, Config, Target, Zone
+from cf_purge.config import HOST, MAX_SLASHES, Config, Target, Zone, takes
 from cf_purge.errors import Rejected
 
 # The kinds are the fields of the request's body: https://developers.cloudflare.com/api/resources/cache/methods/purge/
@@ -16,7 +16,7 @@ MAX_TAG = 1024  # characters
 
 _DOT_SEGMENTS = frozenset((".", ".."))
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-~]+(/[A-Za-z0-9_.\-~]+)*/?")  # with one spelling
-_PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|ext)\}")
+_PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|stem|ext)\}")
 # A tag is printable ASCII without spaces, and a comma ends it in the header that sets it.
 _IN_TAGS = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
 
@@ -71,10 +71,26 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     elif target.purge_by == "url" or not path or path.endswith("/"):
         yield from _urls(target, hosts, [path, *pages])
     else:
-        for spelling in spellings_of(path):
-            for host in hosts:
-                yield Purge(zone, PREFIXES, _prefix(host, spelling))
+        yield from _prefixes(target, hosts, path)
         yield from _urls(target, hosts, pages)
+
+
+def related_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
+    """Yield the purges of the further pages that a decoded key concerns in a target that serves it.
+
+    A template is left out for a key that leaves a placeholder empty, makes a dot segment or leads out of the target.
+    """
+    if not target.related or path_of(key, target) is None:
+        return
+    hosts, values = hosts_of(target, bucket), _values_of(key.removeprefix(target.key_prefix), bucket)
+    for template in target.related:
+        # URL normalization leaves nothing of slashes alone: "/tags/{dir}/*" of "//a" would be all of /tags/.
+        if not all(values[name].strip("/") for name in _PLACEHOLDER.findall(template)):
+            continue
+        text = template.removesuffix("*")  # a star in a key is a character like any other
+        path = _PLACEHOLDER.sub(lambda match: values[match[1]], text)[1:]
+        if path.startswith(target.path_prefix) and not has_dots(path):
+            yield from _urls(target, hosts, [path]) if text == template else _prefixes(target, hosts, path)
 
 
 def whole_of(target: Target) -> list[Purge]:
@@ -133,10 +149,11 @@ def spellings_of(path: str) -> list[str]:
 def path_of(key: str, target: Target) -> str | None:
     """Return the decoded path, without the leading slash, at which a target serves a decoded key; None: it does not.
 
+    Nor does it when the key matches none of the target's `keys`.
     Folder markers ("a/") are no pages unless "" is an index document. Keys with a dot segment are out of reach:
     browsers and Cloudflare remove it (RFC 3986 section 5.2.4).
     """
-    if not key.startswith(target.key_prefix):
+    if not key.startswith(target.key_prefix) or not takes(key, target.keys):
         return None
     path = target.path_prefix + key[len(target.key_prefix) :]
     is_marker = path.endswith("/") or not path
@@ -174,13 +191,8 @@ def _pages_of(path: str, target: Target) -> list[str]:
 
 
 def _tag_of(template: str, key: str, bucket: str) -> str:
-    """Fill a tag template from a decoded key; characters that a tag cannot have are percent-encoded.
-
-    `a/b.css` has the `{dir}` a, the `{name}` b.css and the `{ext}` css.
-    """
-    folder, _, name = key.rpartition("/")
-    stem, _, extension = name.rpartition(".")
-    values = {"bucket": bucket, "key": key, "dir": folder, "name": name, "ext": extension if stem else ""}
+    """Fill a tag template from a decoded key; characters that a tag cannot have are percent-encoded."""
+    values = _values_of(key, bucket)
     tag = _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=_IN_TAGS), template)
     if len(tag) > MAX_TAG:
         fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template, such as {{dir}}"
@@ -188,7 +200,21 @@ def _tag_of(template: str, key: str, bucket: str) -> str:
     return tag
 
 
-def _prefix(host: str, spelling: str) -> str:
-    """`host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
-    parts = f"{host}/{spelling}".split("/")
-    return "/".join(parts if len(parts) <= MAX_SLASHES + 1 else [*parts[:MAX_SLASHES], ""])
+def _values_of(key: str, bucket: str) -> dict[str, str]:
+    """Return the placeholders' values: `a/b.css` has the `dir` a, the `name` b.css, the `stem` b and the `ext` css."""
+    folder, _, name = key.rpartition("/")
+    stem, _, extension = name.rpartition(".")
+    parts = {"stem": stem, "ext": extension} if stem else {"stem": name, "ext": ""}
+    return {"bucket": bucket, "key": key, "dir": folder, "name": name, **parts}
+
+
+def _prefixes(target: Target, hosts: tuple[str, ...], path: str) -> Iterator[Purge]:
+    """Yield `host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
+    for spelling in spellings_of(path):
+        for host in hosts:
+            parts = f"{host}/{spelling}".split("/")
+            if len(parts) > MAX_SLASHES + 1:
+                parts = [*parts[:MAX_SLASHES], ""]
+                if "" in parts[:-1]:  # merged, it could be the host; the spelling with single slashes is enough
+                    continue
+            yield Purge(target.zone, PREFIXES, "/".join(parts))

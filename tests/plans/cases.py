@@ -53,7 +53,7 @@ KINDS: list[dict[str, Any]] = [
     {"purge_by": "prefix", "environment_id": "staging", "index_documents": ["index.html", ""]},
     {"purge_by": "tag", "tags": ["{bucket}/{key}", "{dir}{name}:{ext}", "site!$%&()*+-./;<=>?@[]^_`|~"]},
     {"purge_by": "host", "hosts": ["example.com", "www.example.com"], "schemes": ["https", "http"]},
-    {"purge_by": "everything", "key_prefix": "a/", "path_prefix": "b"},
+    {"purge_by": "everything", "key_prefix": "a/", "path_prefix": "b", "keys": ["*.html"], "related": ["/b/{stem}*"]},
     {"path_prefix": "/".join("x" * 30)},
 ]
 
@@ -304,6 +304,20 @@ USES |= {
     MANY: Use(
         given(
             targets=[{"zone_id": ZONE_ID, "hosts": [f"host-{number}.customers.example.com" for number in range(150)]}]
+        ),
+        BASIC,
+    ),
+    "many rules: 40 targets with keys and two related pages each": Use(
+        given(
+            targets=[
+                {
+                    "zone_id": sha256(bytes([number])).hexdigest()[:32],
+                    "hosts": [f"host-{number}.example.com"],
+                    "keys": [f"section-{number}/**"],
+                    "related": [f"/section-{number}/feed.xml", f"/tags/{number}/*"],
+                }
+                for number in range(40)
+            ]
         ),
         BASIC,
     ),

@@ -56,7 +56,7 @@ def filters(*each: dict[str, str] | None, **more: str) -> Inputs:
 # Attributes that Terraform would drop, with what was meant: for each variable.
 MISSPELT = {
     "targets": "host:hosts zone:zone_id prefix:key_prefix path:path_prefix scheme:schemes tag:tags"
-    " header_variant:header_variants environment:environment_id",
+    " header_variant:header_variants environment:environment_id key:keys delay:delay_seconds",
     "event_filters": "filter_prefix:prefix filter_suffix:suffix",
     "cloudflare": "rate:requests_per_second api_base_url:api_url",
     "queue": "kms_key_id:kms_key_arn kms_master_key_id:kms_key_arn max_receives:max_receive_count"
@@ -128,6 +128,18 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "targets[*].tags know {bucket}": [
         tagged(tag) for tag in ("{path}", "{KEY}", "{}", "{key", "{{key}}", "{k{key}ey}")
+    ],
+    "Each targets[*].keys must be a glob": [target(keys=[glob]) for glob in (None, "", "*.{css,js}", "/css/*")],
+    "targets[*].keys contains an invalid character range": [target(keys=["*.css", "[z-a].css"])],
+    "targets[*].related must be a path on the host": [
+        target(related=[path])
+        for path in (None, "", "*", "feed.xml", "https://a.example/", "//a", "/a//{key}", "/../a", "/a/.", "/a/..*")
+    ]
+    + [target(related=[path]) for path in ("/a?b", "/a#b", "/%61", "/*/a", "/a**", "/a\n", f"/{'x' * 1024}")],
+    "targets[*].related know {bucket}": [target(related=[f"/{path}"]) for path in ("{path}", "{KEY}", "{key", "{}*")],
+    "targets[*].related must lie below the target's path_prefix": [
+        target(path_prefix="blog/", related=["/blog/", path])
+        for path in ("/feed.xml", "/blog", "/blog*", "/blogger/{key}", "/a{key}")
     ],
     "targets[*].header_variants belong to URLs": [
         target(purge_by="tag", tags=["{key}"], header_variants=[ORIGIN]),
@@ -289,6 +301,10 @@ ACCEPTED: list[Inputs] = [
     target(header_variants=[ORIGIN, {"CF-Device-Type": "mobile", "x!#$%&'*+.^_`|~1": 'a b, "c"'}]),
     target(purge_by="prefix", header_variants=[ORIGIN]),
     target(environment_id="5f1b3c_A-9"),
+    target(keys=["index.html", "[!0-9]*", "img/**"], related=["/", "/*", "/tags/{dir}/*", "/.a/b..c/ü é.{ext}"]),
+    target(path_prefix="/blog/", related=["/blog/", "/blog/*", "/{dir}/x", "/blo{name}"]),
+    target(purge_by="host", header_variants=[ORIGIN], related=["/{bucket}/{key}-{stem}"]),
+    target(keys=None, related=None),
     {"include": ["[a-z]*.css", "[!0-9]*", "[]x]", "img/**/[.]hidden"]},
     {"events": ["s3:ObjectCreated:*", "s3:ReducedRedundancyLostObject"]},
     filters({"prefix": "img/", "suffix": ".png"}, {"prefix": "img/", "suffix": ".jpg"}),

@@ -6,6 +6,7 @@ import base64
 import gzip
 
 from cf_purge.config import VARIABLE, Config, Target, Zone, load
+from cf_purge.globs import Glob
 from tests.plans.cases import EVERYTHING, KINDS, MANY, S3, ZONE_ID
 from tests.plans.planning import Plan
 
@@ -44,7 +45,15 @@ def test_every_kind_of_target_arrives(known: Plan) -> None:
         Target(Zone(ZONE_ID, "staging"), (HOST,), purge_by="prefix", index_documents=("index.html", "")),
         Target(Zone(ZONE_ID), (HOST,), purge_by="tag", tags=tuple(KINDS[2]["tags"])),
         Target(Zone(ZONE_ID), ("example.com", HOST), purge_by="host", schemes=("https", "http")),
-        Target(Zone(ZONE_ID), (HOST,), purge_by="everything", key_prefix="a/", path_prefix="b/"),
+        Target(
+            Zone(ZONE_ID),
+            (HOST,),
+            purge_by="everything",
+            key_prefix="a/",
+            path_prefix="b/",
+            keys=(Glob("*.html"),),
+            related=("/b/{stem}*",),
+        ),
         Target(Zone(ZONE_ID), (HOST,), path_prefix="x/" * 30),
     )
 

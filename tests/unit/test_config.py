@@ -165,6 +165,10 @@ BAD_TARGETS: dict[str, list[Any]] = {
     "header_variants": [[{}], *([{"Origin": value}] for value in (7, ["x"], "", " x", "x\r\nX-Evil: 1", "ü"))]
     + [[{name: "x"}] for name in ("", "Or igin", "Origin:", "Ürsprung")],
     "tags": [["{dir}"]],
+    "keys": ["*.html", [""], ["/a"], ["[z-a]"]],
+    "related": [[path] for path in ("", "a", "//a", "/a//b", "/../a", "/a/..", "/a/.*", "/a?b", "/a#b", "/%61", "/*/a")]
+    + [[path] for path in ("/{path}", "/{key", "/a\n", "/a**", f"/{'x' * 1024}", 7)],
+    "delay_seconds": [-1, 901, 1.5, True, "60"],
     "environment_id": ["", 7, "a/../b", "a b", "staging\n", "ü", "a" * 65],
     "purgeby": ["url"],
 }
@@ -198,6 +202,7 @@ WRONG = [
     *((name, {name: value}) for name, bad in BAD_FIELDS.items() for value in bad),
     *((name, {"cloudflare": {name: value}}) for name, bad in BAD_CLOUDFLARE.items() for value in bad),
     *(("queue_arn", {name: 60}) for name in ("repurge_after_seconds", "drain")),
+    ("queue_arn", {"targets": [target(delay_seconds=1)]}),
 ]
 
 

@@ -156,11 +156,13 @@ def test_each_target_collapses_for_itself_to_its_own_path_in_every_spelling() ->
         target(path_prefix="(x)"),
         target(key_prefix="few", path_prefix="few", environment_id="staging"),
         target(purge_by="tag", tags=["{name}"]),
+        target(keys=["*.css"], related=["/feed"], environment_id="some-keys"),
         collapse_above=2,
     )
     assert world.returned(sqs_event(s3_event("few/a.css", "b.css", "c.css"), {"urls": [f"{SITE}/(x)/by-hand"]})) == []
     assert set(accepted(world, PREFIXES)) == {f"{HOST}/(x)/", f"{HOST}/%28x%29/"}
-    assert set(accepted(world, FILES)) == {f"{SITE}/few/a.css", f"{SITE}/(x)/by-hand"}
+    named = {f"{SITE}/{path}" for path in ("few/a.css", "b.css", "c.css", "feed")}
+    assert set(accepted(world, FILES)) == {*named, f"{SITE}/(x)/by-hand"}
     assert len(accepted(world, TAGS)) == 3
 
 

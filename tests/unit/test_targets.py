@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 
 from cf_purge.config import Target, Zone, load
 from cf_purge.errors import Rejected
-from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, purges_at, within
+from cf_purge.targets import (
+    EVERYTHING,
+    FILES,
+    HOSTS,
+    PREFIXES,
+    TAGS,
+    Purge,
+    checked_bucket,
+    purges_at,
+    related_at,
+    within,
+)
 from tests.support.factories import BUCKET, HOST, OTHER_ZONE, ZONE, document, flat_environment, s3_event, sqs_event
 from tests.support.factories import target as place
 from tests.support.fakes import World
@@ -30,6 +41,14 @@ def target(**fields: Any) -> Target:
 def purges(key: str, **fields: Any) -> list[tuple[str, str]]:
     """Kind and item of each purge of a key in one target."""
     return [(purge.kind, purge.item) for purge in purges_at(target(**fields), key, BUCKET)]
+
+
+def related(key: str, *templates: str, **fields: Any) -> list[str]:
+    """The related URLs and prefixes of a key in one target; the prefixes end with a star."""
+    found = related_at(target(related=list(templates), **fields), key, BUCKET)
+    return [
+        f"/{purge.item.split('/', 1)[1]}*" if purge.kind == PREFIXES else purge.item[len(SITE) :] for purge in found
+    ]
 
 
 def paths(key: str, **fields: Any) -> list[str]:
@@ -237,7 +256,102 @@ def test_a_host_or_everything_is_purged_only_for_a_key_that_is_served(
     assert purges("elsewhere/index.html", **whole) == purges("site/", **whole) == []
 
 
+# ---- Related pages ----
+
+
+@pytest.mark.parametrize(
+    ("key", "template", "expected"),
+    [
+        ("a/b.css", "/", ["/"]),
+        ("a/b.css", "/*", ["/*"]),
+        ("a/b.tar.gz", "/{bucket}/{dir}/{name}/{stem}/{ext}", [f"/{BUCKET}/a/b.tar.gz/b.tar/gz"]),
+        ("a/b.css", "/amp/{key}", ["/amp/a/b.css"]),
+        ("a/b.css", "/{dir}/*", ["/a/*"]),
+        ("a/b.css", "/{stem}*", ["/b*"]),
+        # Spelled as pages are; what a key has of a pattern's or a URL's characters is text.
+        ("(a).css", "/x/{name}", ["/x/(a).css", "/x/%28a%29.css"]),
+        ("a.css", "/é &", ["/%C3%A9%20&", "/%C3%A9%20%26", "/%C3%A9+%26"]),
+        ("a?b#c%2F", "/{key}", ["/a%3Fb%23c%252F"]),
+        ("a*", "/{key}", ["/a*", "/a%2A"]),
+        ("a*/b", "/{dir}/*", ["/a*/*", "/a%2A/*"]),
+        ("{dir}", "/x/{key}", ["/x/%7Bdir%7D"]),
+        ("a//b.css", "/{dir}/*", ["/a//*", "/a/*"]),
+        # An empty placeholder, slashes alone and a dot segment are nothing, and never a wider prefix.
+        *((key, template, []) for key in ("robots.txt", "/a", "///a") for template in ("/{dir}/*", "/x/{dir}/y")),
+        *((key, "/{ext}", []) for key in ("LICENSE", ".htaccess", "b.")),
+        *((key, "/{stem}", [f"/{key}"]) for key in ("LICENSE", ".htaccess")),
+        ("..css", "/x/{stem}/y", []),
+        ("..css", "/x/{stem}*", []),
+        ("...css", "/x/{stem}", []),
+        ("..css", "/x/.{stem}/y", []),
+        # A deep prefix is cut, but never inside of slashes that URL normalization merges.
+        (f"{'x/' * 40}y", "/{dir}/*", [f"/{'x/' * 30}*"]),
+        (f"{'/' * 40}x/y", "/t/{dir}/*", ["/t/x/*"]),
+        # Nothing is related to an object that the target does not serve.
+        *((key, "/", []) for key in ("a/", "a/../b")),
+    ],
+)
+def test_a_related_page_is_filled_from_the_key(key: str, template: str, expected: list[str]) -> None:
+    for purge_by in ("url", "prefix", "host", "everything"):
+        assert related(key, template, purge_by=purge_by) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "template", "expected"),
+    [
+        ("site/a.css", "/blog/{key}", ["/blog/a.css"]),
+        ("site/a/b.css", "/blog/{dir}/*", ["/blog/a/*"]),
+        ("site/a.css", "/blog/{dir}/*", []),
+        ("site/a.css", "/blog/*", ["/blog/*"]),
+        ("site/blog/a.css", "/{dir}/*", ["/blog/*"]),
+        ("site/blog/a.css", "/{dir}*", []),
+        *((key, "/{dir}/*", []) for key in ("site/blogger/a", "site//blog/a", "site/a/blog/b")),
+        ("elsewhere/a.css", "/blog/", []),
+    ],
+)
+def test_a_related_page_is_without_the_key_prefix_and_below_the_path_prefix(
+    key: str, template: str, expected: list[str]
+) -> None:
+    assert related(key, template, **BLOG) == expected
+
+
+def test_a_related_page_is_purged_once_on_each_host_and_scheme_in_each_variant_and_a_prefix_on_each_host() -> None:
+    copies = target(
+        hosts=[HOST, "b.example.com"],
+        schemes=["https", "http"],
+        header_variants=[{"Origin": SITE}],
+        purge_by="tag",
+        tags=["{stem}"],
+        related=["/feed", "/t/*"],
+    )
+    urls = itertools.product(["https", "http"], [HOST, "b.example.com"], [(), (("Origin", SITE),)])
+    expected = {Purge(Zone(ZONE), FILES, f"{scheme}://{host}/feed", headers) for scheme, host, headers in urls}
+    expected |= {Purge(Zone(ZONE), PREFIXES, f"{host}/t/") for host in (HOST, "b.example.com")}
+    assert set(related_at(copies, "a/b.css", BUCKET)) == expected
+    assert purges_at(copies, "a/b.css", BUCKET) != expected
+    assert [purge.item for purge in purges_at(copies, "a/b.css", BUCKET)] == ["b"]
+
+
 # ---- Several targets ----
+
+
+RULES = [place(keys=["index.html"], purge_by="host"), place(keys=["*.html", "!x"], related=["/feed"]), place()]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("index.html", {(HOSTS, HOST), (FILES, f"{SITE}/index.html"), (FILES, f"{SITE}/"), (FILES, f"{SITE}/feed")}),
+        ("a/b.html", {(FILES, f"{SITE}/a/b.html"), (FILES, f"{SITE}/feed")}),
+        ("a.css", {(FILES, f"{SITE}/a.css")}),
+    ],
+)
+def test_each_target_is_about_its_keys_only_whatever_their_order(key: str, expected: set[tuple[str, str]]) -> None:
+    for targets in itertools.permutations(RULES):
+        for event in (s3_event(key), {"keys": [key]}):
+            world = World(document(targets=list(targets)))
+            world.invoke(event)
+            assert {(kind, item) for _, kind, item in world.cloudflare.accepted} == expected
 
 
 def test_each_target_that_serves_a_key_purges_it_in_its_own_way_and_environment() -> None:
@@ -343,3 +457,22 @@ def test_every_purge_is_on_a_host_of_the_target_below_its_path_and_about_the_key
     is_served = key.startswith(each.key_prefix) and not {".", ".."} & set(path.split("/"))
     is_marker = path.endswith("/") or not path
     assert bool(found) == (is_served and (not is_marker or "" in each.index_documents))
+
+
+@given(KEY.map("/".join).filter(bool), FOLDER, FOLDER, FOLDER)
+def test_every_related_page_is_below_the_path_of_the_target_and_as_narrow_as_its_template(
+    name: str, folder: str, key_prefix: str, path_prefix: str
+) -> None:
+    key = folder + name
+    rest = key.removeprefix(key_prefix)
+    values = {"{key}": rest, "{dir}": rest.rpartition("/")[0], "{name}": rest.rpartition("/")[2]}
+    for start, (placeholder, value), end in itertools.product(("/", "/t/", "/site/"), values.items(), ("*", "/*", "")):
+        each = Target(Zone(ZONE), (HOST,), key_prefix, path_prefix, related=(f"{start}{placeholder}{end}",))
+        for purge in related_at(each, key, BUCKET):
+            path = "/" + purge.item.removeprefix("https://").partition("/")[2]
+            assert (purge.kind == PREFIXES) == end.endswith("*")
+            assert value.strip("/")
+            filled = f"{start}{value}{end.removesuffix('*')}"
+            texts = {decode(path, errors="strict") for decode in (unquote, unquote_plus)}
+            assert texts & {filled, re.sub("/+", "/", filled)} or path.count("/") >= 30
+            assert any(text.startswith(f"/{path_prefix}") for text in texts)

@@ -1,4 +1,7 @@
-"""`python -m cf_purge event.json`: the same function from a shell, configured by the same variables."""
+"""`python -m cf_purge event.json`: the same function from a shell, configured by the same variables.
+
+`python -m cf_purge preview` prints what keys would purge with a Terraform plan.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ import json
 import sys
 from pathlib import Path
 
-USAGE = "usage: python -m cf_purge EVENT.json (or - for standard input)"
+USAGE = """usage: python -m cf_purge EVENT.json (or - for standard input)
+       python -m cf_purge preview --plan PLAN.json [--name NAME] KEY..."""
 
 
 def main(arguments: list[str]) -> int:
     """Print the summary on standard output and the log on standard error; return the exit status."""
+    if arguments[:1] == ["preview"]:
+        from cf_purge import preview
+
+        return preview.main(arguments[1:])
     is_help = arguments in (["-h"], ["--help"])
     if is_help or len(arguments) != 1:
         print(USAGE, file=sys.stderr)

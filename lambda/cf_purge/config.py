@@ -130,15 +130,21 @@ def load(environ: Mapping[str, str]) -> Config:
     document = environ.get(VARIABLE)
     if not document:
         return _from_variables(environ)
-    if not document.startswith("{"):  # the module compresses a document that is larger than an environment may be
-        import base64
-        import gzip
+    return _from_document(unpacked(document))
 
-        try:
-            document = gzip.decompress(base64.b64decode(document)).decode()
-        except (ValueError, OSError, EOFError):
-            raise Misconfigured(f"{VARIABLE} is not JSON: let the module write it.") from None
-    return _from_document(document)
+
+def unpacked(document: str) -> str:
+    """Return the JSON of a document, which the module compresses when it is larger than an environment may be."""
+    if document.startswith("{"):
+        return document
+    import base64
+    import gzip
+    import zlib
+
+    try:
+        return gzip.decompress(base64.b64decode(document)).decode()
+    except (ValueError, OSError, EOFError, zlib.error):
+        raise Misconfigured(f"{VARIABLE} is not JSON: let the module write it.") from None
 
 
 def _from_document(text: str) -> Config:

@@ -73,7 +73,7 @@ def lines_of(key: str, config: Config) -> list[str]:
     [task] = plan_event(make_task("", {"keys": [key]}, config, Cost(inf, inf, inf)), config).tasks
     if task.error is not None:
         return [f"refused: {task.error}"]
-    purges = {_line_of(purge, target) for job in task.jobs for target, purges in job.places for purge in purges}
+    purges = {_line_of(purge, job.target) for job in task.jobs for purge in job.purges}
     return sorted(purges) or [f"skipped: {'; '.join(_reasons(key, config))}"]
 
 

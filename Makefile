@@ -31,7 +31,11 @@ $(UV):
 setup: $(UV) ## Install what the tests need; every target does it
 	@$(UV) sync --quiet --frozen
 
+# PROVIDER='~> 5.80.0' narrows what versions.tf allows, so that CI plans with each version.
+PINNED = {"terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": "$(PROVIDER)"}}}}
 terraform: setup
+	@rm -f provider_override.tf.json
+	@$(if $(PROVIDER),echo '$(PINNED)' >provider_override.tf.json)
 	@$(TF) version >/dev/null
 
 demo: terraform ## Watch an upload become visible, on this machine, in a few minutes

@@ -1,3 +1,10 @@
+@constant(log: (CreateLogStream|PutLogEvents))
+@constant(queue: ((Receive|Delete|Send)Message|ChangeMessageVisibility|GetQueueAttributes))
+@constant(token: (ssm:GetParameter|secretsmanager:GetSecretValue|kms:(Decrypt|GenerateDataKey)))
+@constant(network: ((Create|Delete)NetworkInterface|Describe(NetworkInterfaces|Subnets)|(A|Una)ssignPrivateIpAddresses))
+@constant(traces: (PutTraceSegments|PutTelemetryRecords))
+@constant(streams: logs:[^*?]+:log-group:[^*?:]+:[*])
+@constant(secret: secretsmanager:[^*?]+-[?]{6})
 Feature: The function's role may do what the function does, and nothing else
   The policy that the module puts on the role it makes. What a root adds to that role is the root's.
 
@@ -21,7 +28,7 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     Then it must have Action
-    And its value must match the "^(logs:(CreateLogStream|PutLogEvents)|sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|SendMessage)|ssm:GetParameter|secretsmanager:GetSecretValue|kms:(Decrypt|GenerateDataKey)|ec2:(CreateNetworkInterface|DescribeNetworkInterfaces|DescribeSubnets|DeleteNetworkInterface|AssignPrivateIpAddresses|UnassignPrivateIpAddresses)|xray:(PutTraceSegments|PutTelemetryRecords))$" regex
+    And its value must match the "^(logs:${log}|sqs:${queue}|${token}|ec2:${network}|xray:${traces})$" regex
 
   @noskip
   Scenario: Each statement allows one resource by its exact ARN, but for network interfaces and traces
@@ -30,9 +37,9 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     # Whatever allows anything else as well.
-    And its Action contains "^(?!(ec2:(CreateNetworkInterface|DescribeNetworkInterfaces|DescribeSubnets|DeleteNetworkInterface|AssignPrivateIpAddresses|UnassignPrivateIpAddresses)|xray:(PutTraceSegments|PutTelemetryRecords))$)" regex
+    And its Action contains "^(?!(ec2:${network}|xray:${traces})$)" regex
     Then it must have Resource
-    And its singular value must match the "^arn:[\w-]+:(logs:[^*?]+:log-group:[^*?:]+:[*]|secretsmanager:[^*?]+-[?]{6}|(?!logs:)[^*?]+)$" regex
+    And its singular value must match the "^arn:[\w-]+:(${streams}|${secret}|(?!logs:)[^*?]+)$" regex
 
   @noskip
   Scenario: The token's statement reads one parameter
@@ -61,7 +68,7 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     And its Action contains "^(kms:|ssm:GetParameter$)" regex
-    Then its (Resource|kms:ViaService|kms:EncryptionContext:.+ARN)$ key must be (arn:[\w-]+:(ssm|secretsmanager):[^*?]+(-[?]{6})?|sqs[.].+)
+    Then its (Resource|kms:(ViaService|.+ARN))$ key must be (arn:[\w-]+:(ssm|secretsmanager):[^*?]+(-[?]{6})?|sqs[.].+)
 
   @noskip
   Scenario: Whoever may make network interfaces is denied them in the code

@@ -43,29 +43,12 @@ class Mode:
 
 MODES = {
     "local": Mode(),
-    "basic": Mode(),
-    "multi_zone": Mode(),
     "complete": Mode(vpc_or_tracing=True),
     "eventbridge": Mode(event_source="eventbridge"),
     "external_notification": Mode(event_source="none"),
     "direct": Mode(delivery="direct", own_role=True),
     "rule": Mode(event_source="eventbridge", delivery="direct"),
 }
-
-
-def alone(plan: Plan, root: str) -> Plan:
-    """The plan with nothing in it but one of the modules that its root calls."""
-    kept: Plan = json.loads(json.dumps(plan))
-    prefix = f"module.{root}"
-    for part in ("resource_changes", "resource_drift"):
-        kept[part] = [one for one in kept.get(part, []) if one["address"].startswith(f"{prefix}.")]
-    for values in (kept["planned_values"], kept["prior_state"]["values"]):
-        values["root_module"] = {
-            "child_modules": [one for one in values["root_module"]["child_modules"] if one["address"] == prefix]
-        }
-    calls = kept["configuration"]["root_module"]["module_calls"]
-    kept["configuration"]["root_module"] = {"module_calls": {root: calls[root]}}
-    return kept
 
 
 def scenarios(features: Iterable[str]) -> dict[str, str]:

@@ -1,3 +1,5 @@
+@constant(streams: logs:[^*?]+:log-group:[^*?:]+:[*])
+@constant(secret: secretsmanager:[^*?]+-[?]{6})
 Feature: The function's role is for exact resources only
   There is no `lambda.vpc` and no tracing.
 
@@ -12,4 +14,4 @@ Feature: The function's role is for exact resources only
     And it must have Statement
     When its Effect is Allow
     Then it must have Resource
-    And its singular value must match the "^arn:[\w-]+:(logs:[^*?]+:log-group:[^*?:]+:[*]|secretsmanager:[^*?]+-[?]{6}|(?!logs:)[^*?]+)$" regex
+    And its singular value must match the "^arn:[\w-]+:(${streams}|${secret}|(?!logs:)[^*?]+)$" regex

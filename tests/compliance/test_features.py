@@ -734,6 +734,12 @@ def test_each_rule_is_broken_on_its_own_at_least_once() -> None:
     assert set().union(*alone) == set(scenarios(FEATURES))
 
 
+def test_every_scenario_fails_where_nothing_matches() -> None:
+    for path in HERE.glob("*.feature"):
+        text = path.read_text()
+        assert text.count("@noskip") == text.count("Scenario"), path.name
+
+
 def test_the_readme_says_which_feature_is_for_which_mode() -> None:
     assert frozenset().union(*(mode.features for mode in MODES.values())) == FEATURES
     readme = (HERE / "README.md").read_text()

@@ -19,7 +19,7 @@ FOLDER = ROOT / ".logs" / "e2e"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--objects", type=int, default=3000, help="how many objects the largest upload has")
+    parser.addoption("--objects", type=int, default=1500, help="how many objects the largest upload has")
 
 
 @pytest.hookimpl(trylast=True)

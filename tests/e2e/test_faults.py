@@ -16,7 +16,7 @@ from tests.e2e.site import Site
 from tests.simulation.hurry import in_a_hurry
 from tests.simulation.world import HOST, ZONE_ID, World, wait_for
 
-OBJECTS = 2_000
+OBJECTS = 1_000
 SHARE = 200  # objects that are uploaded at once around an outage or a kill
 BATCH = 10
 

@@ -6,8 +6,6 @@ import json
 import time
 from typing import Any
 
-import pytest
-
 from tests.e2e.conftest import Site, url
 from tests.simulation.hurry import in_a_hurry
 from tests.simulation.world import TOKEN_NAME, TOKEN_PARAMETER, ZONE_ID, wait_for
@@ -61,38 +59,6 @@ def test_a_rate_limit_is_waited_for_as_asked(site: Site) -> None:
     assert probe.time - refused.time >= 2
     wait_for(lambda: site.metrics(before).get("Purged"), 10, "the purge is not in the metrics")
     assert site.metrics(before)["Retried"] == 0  # not by the queue
-
-
-@pytest.mark.parametrize(
-    ("kind", "order"),
-    [
-        ("status", {"status": 503}),
-        ("reset", {}),
-        ("reset", {"acted": True}),
-        ("garbage", {}),
-        ("success_false", {"errors": [{"code": 9999, "message": "try later"}]}),
-    ],
-)
-def test_a_passing_fault_costs_few_requests_and_nothing_else(site: Site, kind: str, order: dict[str, Any]) -> None:
-    site.world.control.add_fault(kind, times=2, **order)
-
-    site.put_and_purge("flaky.html", "text")
-
-    assert len(site.world.control.requests()) <= 4  # two faults, maybe a probe, and the purge
-
-
-def test_an_outage_is_ridden_out_through_the_queue(site: Site) -> None:
-    site.world.control.add_fault("status", times=None, status=503)
-    before, began = site.put("outage.html", "new"), time.monotonic()
-    wait_for(lambda: site.metrics(before).get("Retried"), 30, "the message was not given back")
-    assert site.waiting() == 1
-
-    site.world.control.clear_faults()
-
-    site.world.purge_of(url("outage.html"), before, timeout=90)
-    site.empties()
-    wait_for(lambda: site.metrics(before)["Purged"] == 1, 10, "the purge is not in the metrics")
-    assert len(site.world.control.requests()) <= 20 * (1 + (time.monotonic() - began) // 60)
 
 
 def test_a_message_that_never_works_is_parked_at_its_last_receive_with_the_last_answer(site: Site) -> None:

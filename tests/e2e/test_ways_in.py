@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from tests.e2e.conftest import Site
 from tests.e2e.roots import OTHER_CONSUMER
 from tests.simulation.aws import ACCOUNT, REGION
+from tests.simulation.hurry import in_a_hurry
 from tests.simulation.world import wait_for
 
 Deployed = Callable[..., Site]
@@ -211,17 +212,18 @@ def test_the_bucket_invokes_the_function(deployed: Deployed) -> None:
 
 def test_what_fails_for_good_is_a_dead_letter_and_purges_when_it_is_moved_back(deployed: Deployed) -> None:
     site = deployed("direct")
-    site.world.control.add_fault("status", times=None, status=503)
+    # Longer than an invocation waits.
+    site.world.control.add_fault("status", times=None, status=503, headers={"Retry-After": "6"})
     site.put("dead/let ter.html")
-    wait_for(lambda: _dead(site) == 1, 60, "there is no dead letter")
+    wait_for(lambda: site.dead() == 1, 60, "there is no dead letter")
     assert site.accepted() == []
     site.world.control.clear_faults()
 
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{site.name}"
-    site.sqs.start_message_move_task(SourceArn=f"{arn}-dlq", DestinationArn=arn)
-
-    site.purge_of(site.url("dead/let%20ter.html"))
-    wait_for(lambda: site.waiting() == 0 and _dead(site) == 0, 10, "the dead letter is still there")
+    with in_a_hurry(site.sqs, site.outputs["queue_url"], 60):
+        site.sqs.start_message_move_task(SourceArn=f"{arn}-dlq", DestinationArn=arn)
+        site.purge_of(site.url("dead/let%20ter.html"))
+    wait_for(lambda: site.waiting() == 0 and site.dead() == 0, 10, "the dead letter is still there")
 
 
 def test_the_module_makes_nothing_in_iam_for_a_role_of_ones_own(deployed: Deployed) -> None:
@@ -237,9 +239,3 @@ def test_a_rule_invokes_the_function_with_a_global_api_key(deployed: Deployed) -
 
     site.purge_of("rule.example.com", "hosts")
     assert site.accepted()[0].identity == "user ops@example.com"
-
-
-def _dead(site: Site) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = site.sqs.get_queue_attributes(QueueUrl=site.outputs["dlq_url"], AttributeNames=names)
-    return sum(int(value) for value in answer["Attributes"].values())

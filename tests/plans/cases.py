@@ -62,12 +62,13 @@ def given(**inputs: Any) -> Case:
     return Case("\n".join(f"{name} = {json.dumps(value)}" for name, value in inputs.items()))
 
 
-S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING = (
+S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING = (
     "the defaults",
     "s3, direct, a role that is brought",
     "eventbridge, a dashboard",
     "eventbridge, direct, a dashboard",
     "none",
+    "none, direct, a package that is made later",
     "all options of the function, its role and its targets",
 )
 MODES: dict[str, Use] = {
@@ -102,7 +103,7 @@ MODES: dict[str, Use] = {
         ),
         BASIC,
     ),
-    "none, direct, a package that is made later": Use(
+    NONE_DIRECT: Use(
         given(
             event_source="none",
             delivery="direct",
@@ -332,4 +333,5 @@ USES |= {
     ),
 }
 # Those that are planned once more where everything is there.
-IN_USE = {name: USES[name].case for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, EVERYTHING, COMPLETE, MANY)}
+_IN_USE = (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING, COMPLETE, MANY)
+IN_USE = {name: USES[name].case for name in _IN_USE}

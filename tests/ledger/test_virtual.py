@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from random import Random
 from typing import Any
 
 import pytest
@@ -12,11 +11,9 @@ from botocore.parsers import create_parser
 from botocore.session import Session
 
 from cf_purge.errors import Transient
-from cf_purge.http_client import Answer
 from tests.support.factories import PARAMETER, TOKEN
 from tests.support.virtual.aws import Aws
 from tests.support.virtual.hub import Hub
-from tests.support.virtual.mapping import Environment
 from tests.support.virtual.network import Call, Fault, Network, Wire
 from tests.support.virtual.queue import Queue
 from tests.support.virtual.world import START
@@ -101,77 +98,7 @@ def test_what_sqs_refuses_is_refused(place: Place, operation: str, body: dict[st
     assert json.loads(answer.body)["__type"].endswith(f"#{code}")
 
 
-def test_a_message_comes_again_when_its_visibility_ends_and_then_lies_with_the_dead_letters(place: Place) -> None:
-    place.queue.send("text")
-    assert [message.body for message in place.queue.receive()] == ["text"]
-    assert place.queue.receive() == []
-    place.after(place.queue.visibility)
-    assert [message.receives for message in place.queue.receive()] == [2]
-    place.after(place.queue.visibility)
-    assert place.queue.receive() == []
-    assert [(message.body, message.redriven) for message in place.dead_letters] == [("text", True)]
-
-
-def test_an_older_receipt_does_nothing(place: Place) -> None:
-    place.queue.send("text")
-    [old] = [message.receipt for message in place.queue.receive(visibility=1)]
-    place.after(1)
-    [new] = [message.receipt for message in place.queue.receive()]
-    assert place.queue.delete(old)
-    assert not place.queue.change_visibility(old, 0)
-    assert len(place.queue) == 1
-    assert place.queue.delete(new)
-    assert len(place.queue) == 0
-
-
-def test_a_delayed_message_is_seen_later_and_an_old_one_no_more(place: Place) -> None:
-    place.queue.send("text", delay=5)
-    assert place.queue.receive() == []
-    place.after(5)
-    assert len(place.queue.receive(visibility=0)) == 1
-    place.after(place.queue.retention)
-    assert place.queue.receive() == []
-    assert place.queue.expired == 1
-
-
-def test_disorder_loses_nothing(place: Place) -> None:
-    place.queue.chance, place.queue.repeat_share, place.queue.max_receive_count = Random(1), 0.3, None
-    for number in range(50):
-        place.queue.send(str(number))
-    seen: list[str] = []
-    while len(place.queue):
-        messages = place.queue.receive()
-        seen += [message.body for message in messages]
-        for message in messages:
-            place.queue.delete(message.receipt)
-        place.after(1)
-    assert set(seen) == {str(number) for number in range(50)}
-    assert seen != sorted(seen, key=int)
-
-
 _SEND = json.dumps({"QueueUrl": _URL, "MessageBody": "text"}).encode()
-
-
-@pytest.mark.parametrize("kill_in", range(8))
-def test_an_environment_dies_with_all_that_it_does_together(place: Place, kill_in: int) -> None:
-    environment = Environment(place.hub, place.network, lambda: 0.5)
-    environment.kill_in = kill_in
-    ended: list[object] = []
-
-    def call() -> Answer:
-        return environment.wire.request(
-            "POST", _URL, {**_HEADERS, "X-Amz-Target": "AmazonSQS.SendMessage"}, _SEND, 3.0, 1 << 20
-        )
-
-    def body() -> None:
-        ended.append(environment.wire.together([call, call, call]))
-
-    task = place.hub.spawn(body)
-    place.after(9)
-    assert task.is_done
-    # It waits for all, and each of the three twice: with seven waits it lives.
-    assert (len(ended), environment.is_dead) == ((1, False) if kill_in >= 7 else (0, True))
-    assert len(place.queue) <= 3
 
 
 @pytest.mark.parametrize(

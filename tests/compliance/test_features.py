@@ -264,7 +264,6 @@ BREAKING = [
     *breaking(
         "Each action that is allowed is one the function needs",
         every_action_of_a_service=statement(ROLE_POLICY, "ConsumeQueue", Action=["sqs:ReceiveMessage", "sqs:*"]),
-        one_writes_parameters=statement(ROLE_POLICY, "ParkDeadLetters", Action=["sqs:SendMessage", "ssm:PutParameter"]),
         every_action_but_one=statement(ROLE_POLICY, "ParkDeadLetters", Action=None, NotAction="sqs:PurgeQueue"),
     ),
     *breaking(
@@ -278,7 +277,6 @@ BREAKING = [
     *breaking(
         "The token's statement reads one parameter",
         "complete",
-        it_does_more=statement(ROLE_POLICY, "ReadApiToken", Action=["ssm:GetParameter", "kms:Decrypt"]),
         it_is_not_there=without_statement(ROLE_POLICY, "ReadApiToken"),
     ),
     *breaking(
@@ -307,28 +305,17 @@ BREAKING = [
             DENIAL,
             Condition={"ArnLike": {"lambda:SourceFunctionArn": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:*"}},
         ),
-        on_one_resource=statement(ROLE_POLICY, DENIAL, Resource=f"arn:aws:ec2:eu-west-1:{ACCOUNT}:subnet/subnet-1"),
     ),
     *breaking(
         "No network interface is made, deleted or changed by the code",
         "complete",
         it_is_made=denied_but("CreateNetworkInterface"),
-        it_is_deleted=denied_but("DeleteNetworkInterface"),
-        it_is_given_addresses=denied_but("AssignPrivateIpAddresses"),
-        addresses_are_taken=denied_but("UnassignPrivateIpAddresses"),
     ),
     *breaking(
         "No condition is turned round, or met by what is not there",
         "complete",
         whoever_is_not_sqs=statement(
             ROLE_POLICY, "UseQueueKey", Condition={"StringNotEquals": {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}}
-        ),
-        denied_to_all_but_the_function=statement(
-            ROLE_POLICY,
-            DENIAL,
-            Condition={
-                "ArnNotEquals": {"lambda:SourceFunctionArn": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:site-purge"}
-            },
         ),
     ),
     *breaking(
@@ -354,7 +341,6 @@ BREAKING = [
     *breaking(
         "The queue refuses whoever comes without TLS",
         it_does_not=without_statement(QUEUE_POLICY, "DenyWithoutTls"),
-        it_refuses_one_account=statement(QUEUE_POLICY, "DenyWithoutTls", Principal={"AWS": ACCOUNT}),
     ),
     *breaking(
         "The dead-letter queue refuses whoever comes without TLS",
@@ -373,7 +359,6 @@ BREAKING = [
     *breaking(
         "Who is let into a queue may only send",
         and_all_the_rest=statement(QUEUE_POLICY, "BucketSendsEvents", Action="sqs:*"),
-        and_receive=statement(QUEUE_POLICY, "BucketSendsEvents", Action=["sqs:SendMessage", "sqs:ReceiveMessage"]),
     ),
     *breaking(
         SENDER,
@@ -400,16 +385,6 @@ BREAKING = [
         all_buckets_but_one=statement(
             QUEUE_POLICY, "BucketSendsEvents", Condition=OF_ACCOUNT | {"ArnNotLike": {"aws:SourceArn": BUCKET_ARN}}
         ),
-        or_of_no_account=statement(
-            QUEUE_POLICY,
-            "BucketSendsEvents",
-            Condition=OF_BUCKET | {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
-        ),
-        all_of_none=statement(
-            QUEUE_POLICY,
-            "BucketSendsEvents",
-            Condition=OF_BUCKET | {"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}},
-        ),
         all_actions_but_one=statement(QUEUE_POLICY, "BucketSendsEvents", Action=None, NotAction="sqs:PurgeQueue"),
     ),
     *breaking(
@@ -433,7 +408,6 @@ BREAKING = [
     *breaking(
         "Messages are parked in a queue of this plan",
         in_another=put_in_json(QUEUE, "redrive_policy", deadLetterTargetArn=f"{QUEUE_ARN}-of-others-dlq"),
-        in_itself=put_in_json(QUEUE, "redrive_policy", deadLetterTargetArn=QUEUE_ARN),
     ),
     *breaking(
         "Parked messages are kept as long as SQS allows",
@@ -463,8 +437,6 @@ BREAKING = [
     *breaking(
         "The function has time to try again",
         three_seconds=put(FUNCTION, timeout=3),
-        two_hours=put(FUNCTION, timeout=7200),
-        nobody_says=put(FUNCTION, timeout=None),
     ),
     *breaking(
         "The function takes its concurrency from the queue, not from a reservation",
@@ -478,7 +450,6 @@ BREAKING = [
     *breaking(
         "The function's failures go back to the queue one by one",
         all_or_none_do=put(MAPPING, function_response_types=[]),
-        nobody_says=put(MAPPING, function_response_types=None),
     ),
     *breaking(
         "The queue calls two functions at once or more",
@@ -505,14 +476,12 @@ BREAKING = [
         INVOKER,
         "direct",
         every_bucket_does=put(PERMISSION, source_arn="arn:aws:s3:::*"),
-        nobody_says=put(PERMISSION, source_arn=None),
     ),
     *breaking(INVOKERS_ACCOUNT, "direct", nobody_asks=put(PERMISSION, source_account=None)),
     # ---- alarms.feature ----
     *breaking(
         "Each alarm tells somebody",
         one_does_not=put(LAG, alarm_actions=[]),
-        nobody_says=put(LAG, alarm_actions=None),
     ),
     *breaking("Each alarm is switched on", one_is_not=put(LAG, actions_enabled=False)),
     *breaking("Each alarm says what it means", one_says_little=put(LAG, alarm_description="Lag")),
@@ -522,7 +491,6 @@ BREAKING = [
     *breaking(
         "Everything that takes tags has tags",
         an_alarm_has_none=put(LAG, tags={}, tags_all={}),
-        the_role_has_none=put(ROLE, tags=None, tags_all=None),
     ),
     # ---- secrets.feature ----
     *breaking(
@@ -547,7 +515,6 @@ BREAKING = [
     ),
     *breaking(
         "Somebody is let into a queue of this plan",
-        into_another=statement(QUEUE_POLICY, "BucketSendsEvents", Resource=f"{QUEUE_ARN}2"),
         nobody_is=without_statement(QUEUE_POLICY, "BucketSendsEvents"),
     ),
     # ---- direct_delivery.feature ----
@@ -559,8 +526,6 @@ BREAKING = [
     *breaking(
         "What fails is parked in a queue of this plan",
         "direct",
-        it_is_lost=put_in(INVOKE_CONFIG, "destination_config", on_failure=[]),
-        nobody_says=put(INVOKE_CONFIG, destination_config=[]),
         in_another=put_in(
             INVOKE_CONFIG, "destination_config", on_failure=[{"destination": f"{QUEUE_ARN}-of-others-dlq"}]
         ),
@@ -593,16 +558,13 @@ BREAKING = [
         "The rule is for one bucket",
         "eventbridge",
         for_two=pattern(bucket={"name": ["www.example.com", "other.example.com"]}),
-        for_what_begins_like_it=pattern(bucket={"name": [{"prefix": "docs"}]}),
         for_all_but_one=pattern(bucket={"name": [{"anything-but": ["www.example.com"]}]}),
-        for_either=pattern(bucket={"$or": [{"name": ["www.example.com"]}, {"name": ["other.example.com"]}]}),
         for_all=pattern(bucket={}),
     ),
     *breaking(
         "The rule is for what S3 says",
         "eventbridge",
         for_what_anybody_says=pattern(source=["aws.s3", "anybody"]),
-        for_another=pattern(source=["anybody"]),
     ),
     *breaking("The rule is switched on", "rule", it_is_off=put(RULE, state="DISABLED")),
     *breaking(

@@ -89,13 +89,6 @@ def test_an_excluded_key_is_left_alone(site: Site) -> None:
     assert site.log_line(before, "skipped")["keys"] == ["drafts/plan.html"]
 
 
-def test_an_event_through_sns_is_understood(site: Site) -> None:
-    record = {"eventVersion": "2.1", "s3": {"bucket": {"name": "www.example.test"}, "object": {"key": "by+sns.html"}}}
-    site.send(json.dumps({"Type": "Notification", "Message": json.dumps({"Records": [record]})}))
-
-    site.world.purge_of(url("by%20sns.html"), 0)
-
-
 def test_the_message_s3_sends_at_every_change_of_its_notification_is_acknowledged(site: Site) -> None:
     site.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "www.example.test"}))
     site.put_and_purge("after.html", "text")

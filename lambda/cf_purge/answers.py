@@ -34,7 +34,7 @@ AUTHENTICATION_CODES = {
     1001: "there is no such zone: correct targets[*].zone_id",
     1095: "the token has no access to this zone: add the zone to the token's resources",
     1136: "this environment accepts no URLs: set another purge_by for it, index_documents = [] and clean_urls = false",
-    9109: "the API token is invalid, or its IP filter does not allow the function's egress address: correct either",
+    9109: "the API token is invalid, or its client IP filter refuses the function: allow the function's egress address",
     **dict.fromkeys((10000, 10001, 1000, 9103, 9106, 9107), _BAD_ACCESS),
 }
 FOREIGN_HOST = 1082
@@ -77,12 +77,14 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
 
 
 def errors_in(document: dict[str, Any] | None) -> list[tuple[int, str]]:
-    """Flatten `errors` and their `error_chain`s to (code, message), whatever their shape."""
+    """Flatten `errors` and their `error_chain`s to (code, message with place and page), whatever their shape."""
     found: list[tuple[int, str]] = []
     pending = objects_in(document.get("errors")) if document else []
     for error in pending:  # which grows meanwhile
-        code = str(error.get("code"))
-        found.append((int(code[:9]) if _CODE.fullmatch(code) else 0, str(error.get("message", ""))))
+        code, text, source, page = (error.get(name) for name in ("code", "message", "source", "documentation_url"))
+        place = source.get("pointer") if isinstance(source, dict) else None
+        text = f"{text or ''}{f' at {place}' if place else ''}{f', see {page}' if page else ''}"
+        found.append((int(str(code)[:9]) if _CODE.fullmatch(str(code)) else 0, text))
         pending += objects_in(error.get("error_chain"))
     return found
 

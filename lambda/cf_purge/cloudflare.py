@@ -41,14 +41,17 @@ class Cloudflare:
             raise error_in(answer, zone, token)
 
     def token_status(self, token: str, timeout: float) -> str | None:
-        """Return "active", "disabled", "expired", "unknown", or None where Cloudflare does not say.
+        """Return "active", "disabled", "expired", "unknown", "filtered", or None where Cloudflare does not say.
 
         https://developers.cloudflare.com/fundamentals/api/troubleshooting/
         """
         from cf_purge.answers import errors_in
 
         status, document = self._read("/user/tokens/verify", token, timeout)
-        if status == 401 or any(code == 1000 for code, _ in errors_in(document)):
+        codes = {code for code, _ in errors_in(document)}
+        if 9109 in codes:  # from this location
+            return "filtered"
+        if status == 401 or 1000 in codes:
             return "unknown"
         result = document.get("result")
         return str(result.get("status")) if status == 200 and isinstance(result, dict) else None

@@ -22,6 +22,7 @@ _MAX_NAMES = 20  # looked up to find out which zone is meant
 # By the status of a token.
 _FAULTS = {
     **dict.fromkeys(("disabled", "expired"), "is {status}: create a new one, or enable it, and store it."),
+    "filtered": "is not accepted from here: allow the function's egress address in the token's client IP filter.",
     "unknown": "is wrong, Cloudflare does not know it: create one with the permission Zone → Cache Purge → Purge and"
     " store it.",
     "active": "is valid but has no access to zone {zone}: add the zone to the token's zone resources, or correct"
@@ -126,8 +127,8 @@ class Doctor:
                 " another zone's, its zone resources."
             )
         status = self._cloudflare.token_status(token, self._timeout(deadline))
-        # This endpoint does not know tokens that belong to an account rather than to a user.
-        if status not in _FAULTS or (status == "unknown" and token.startswith("cfat_")):
+        # This endpoint knows users' tokens only. Before 2026 those of an account looked the same.
+        if status not in _FAULTS or (status == "unknown" and not token.startswith("cfut_")):
             return None
         return f"{it} {_FAULTS[status].format(status=status, zone=zone)}"
 

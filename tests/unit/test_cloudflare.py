@@ -207,6 +207,17 @@ def test_a_code_counts_in_an_error_chain_and_as_text(code: object) -> None:
     assert "1016 no; 424242 inside; 10000 innermost" in str(error)
 
 
+def test_the_place_and_the_page_that_cloudflare_names_are_reported() -> None:
+    error = {
+        "code": 1012,
+        "message": "no",
+        "source": {"pointer": "/files/3"},
+        "documentation_url": "https://a.example/b",
+    }
+    text = str(error_of(answer(400, {"success": False, "errors": [error, {**error, "source": "odd"}]})))
+    assert "(1012 no at /files/3, see https://a.example/b; 1012 no, see https://a.example/b)" in text
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -316,7 +327,11 @@ def test_a_long_answer_is_cut() -> None:
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["success", "errors", "code", "message", "error_chain"]), inner, max_size=4
+                st.sampled_from(
+                    ["success", "errors", "code", "message", "error_chain", "source", "pointer", "documentation_url"]
+                ),
+                inner,
+                max_size=4,
             )
         ),
         max_leaves=20,

@@ -155,7 +155,7 @@ def test_a_check_of_one_zone_asks_no_other() -> None:
 
 def test_a_check_is_about_the_stored_token_and_not_the_cached_one(world: World) -> None:
     world.invoke({"keys": ["a"]})
-    world.aws.token = "rotated-to-nonsense"
+    world.aws.token = "cfut_rotated-to-nonsense"
     assert world.invoke({"keys": ["b"]})["success"] is True
     assert verdict(world) == WRONG
     world.aws.token = TOKEN
@@ -225,12 +225,25 @@ def test_the_names_of_a_zone_are_its_hosts_and_the_domains_above_them_shortest_f
     assert len(names) == 20
 
 
-def test_a_token_of_an_account_is_not_called_wrong_by_an_endpoint_that_knows_only_users() -> None:
+@pytest.mark.parametrize("token", ["cfat_0123456789abcdef", "cfoat_0123456789abcdef", "x" * 40])
+def test_a_token_that_may_be_an_accounts_is_not_called_wrong_by_an_endpoint_that_knows_only_users(token: str) -> None:
     world = refusing()
-    world.aws.token = "cfat_0123456789abcdef"
+    world.aws.token = token
     world.cloudflare.tokens = set()
-    assert verdict(world).startswith(f"Cloudflare answered 401 for zone {ZONE}")
+    text = verdict(world)
+    assert text.startswith(f"Cloudflare answered 401 for zone {ZONE}")
+    assert "is wrong, lacks the permission" in text
     assert [sent.path for sent in world.cloudflare.reads if "verify" in sent.path]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_with_an_ip_filter_is_not_called_wrong(status: int) -> None:
+    world = refusing(elsewhere := refusal(status, 9109, message="Cannot use the access token from location: 192.0.2.1"))
+    world.cloudflare.status = world.cloudflare.names["example.com"] = elsewhere
+    assert verdict(world) == (
+        f"{TOKEN_IN_SSM} is not accepted from here: allow the function's egress address in the token's client IP"
+        " filter."
+    )
 
 
 def test_a_global_api_key_is_named_with_its_user() -> None:

@@ -138,14 +138,14 @@ matrix: $(UV) ## Unit tests on the other Pythons of this machine, with both majo
 		done; \
 	done
 
-bench: $(UV) ## Measure side by side: cold and warm start, upload to fresh, memory, requests (five minutes)
+bench: $(UV) ## Measure side by side: cold and warm start, upload to fresh, memory, requests
 	@$(call group,bench)
 	@.cache/environments/bench/bin/python -m tests.bench --docs
 
-simulate: setup ## Bursts, outages and other tenants in virtual time (ten minutes)
+simulate: setup ## Bursts, outages and other tenants in virtual time
 	@$(VENV)/python -m tests.bench.simulate
 
-soak: terraform ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads (an hour)
+soak: terraform ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads
 	$(PYTEST) -n auto tests/ledger/test_ledger.py tests/fuzz/test_fuzz.py --schedules=100000 --inputs=100000 \
 		--hypothesis-seed=$(shell date +%s)
 	$(PYTEST) -n auto tests/unit --hypothesis-profile=other

@@ -30,7 +30,7 @@ def publish(figures: Sequence[Figure], samples: latency.Samples) -> None:
     by_name = {figure.name: figure for figure in figures}
     compared = [figure for figure in figures if figure.unit in ("×", "") or figure.name.startswith("upload")]
     write(README, MAKE, "\n".join(_claims(by_name)))
-    write(PAGE, MAKE, "\n\n".join((table(compared), "\n".join(_inputs(by_name)), _circumstances())))
+    write(PAGE, MAKE, "\n\n".join((table(compared), "\n".join(_bursts(by_name)), _circumstances())))
     _plot(samples)
 
 
@@ -52,13 +52,13 @@ def _claims(by_name: dict[str, Figure]) -> Iterator[str]:
     yield f"| memory for 3,000 changes at once | {by_name['3,000 changes in one event, memory']} | | |"
 
 
-def _inputs(by_name: dict[str, Figure]) -> Iterator[str]:
-    """Yield the table of what hostile or large input takes, line by line."""
+def _bursts(by_name: dict[str, Figure]) -> Iterator[str]:
+    """Yield the table of what a burst takes, line by line."""
     most = f"memory, ≤ {memory.MOST_MEMORY:.0f} MB | CPU a message, ≤ {memory.MOST_CPU:,.0f} ms"
     yield f"| one invocation with | {most} |"
     yield "|---|---|---|"
-    for given in memory.inputs():
-        yield f"| {given.name} | {by_name[f'{given.name}, memory']} | {by_name[f'{given.name}, CPU a message']} |"
+    for name in memory.BURSTS:
+        yield f"| {name} | {by_name[f'{name}, memory']} | {by_name[f'{name}, CPU a message']} |"
 
 
 def _circumstances() -> str:

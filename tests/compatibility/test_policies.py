@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from tests.plans import made
 from tools import environments
@@ -18,17 +15,6 @@ from tools import environments
 UNKNOWN = r".*-(KeepNetworkInterfacesFromCode|CloudWatchEncryptsLog)\.json"
 
 
-def linted(folder: Path, statements: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
-    for number, statement in enumerate(statements):
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        (folder / f"{number}-{statement['Sid']}.json").write_text(document)
-    config = folder / "config.yaml"
-    config.write_text("RESOURCE_STAR: {severity: MUTE}")  # where "*" may stand is said exactly in tests/role.tftest.hcl
-    command: list[str | Path] = [environments.ready("compatibility").with_name("parliament"), "--directory", folder]
-    command += ["--config", config, f"--exclude_pattern={UNKNOWN}", "--include_policy_extension=json"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_the_linter_finds_nothing_but_what_has_a_reason(tmp_path: Path) -> None:
     statements = [
         statement
@@ -37,22 +23,12 @@ def test_the_linter_finds_nothing_but_what_has_a_reason(tmp_path: Path) -> None:
         for statement in json.loads(change["change"]["after"]["policy"])["Statement"]
     ]
     assert {"ReadApiToken", "DenyWithoutTls", "SendTraces", "ServicesOfAPurge"} <= {each["Sid"] for each in statements}
-    done = linted(tmp_path, statements)
+    for number, statement in enumerate(statements):
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        (tmp_path / f"{number}-{statement['Sid']}.json").write_text(document)
+    config = tmp_path / "config.yaml"
+    config.write_text("RESOURCE_STAR: {severity: MUTE}")  # where "*" may stand is said exactly in tests/role.tftest.hcl
+    command: list[str | Path] = [environments.ready("compatibility").with_name("parliament"), "--directory", tmp_path]
+    command += ["--config", config, f"--exclude_pattern={UNKNOWN}", "--include_policy_extension=json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(
-    ("wrong", "issue"),
-    [
-        ({"Action": "ssm:GetParametr"}, "Unknown action"),
-        ({"Resource": "arn:aws:sqs:eu-west-1:123456789012:queue"}, "No resources match"),
-        ({"Condition": {"StringEquals": {"kms:ViaService": "x"}}}, "Unknown condition"),
-    ],
-)
-def test_what_is_wrong_is_found(wrong: dict[str, Any], issue: str, tmp_path: Path) -> None:
-    parameter = "arn:aws:ssm:eu-west-1:123456789012:parameter/token"
-    done = linted(
-        tmp_path, [{"Sid": "A", "Effect": "Allow", "Action": "ssm:GetParameter", "Resource": parameter, **wrong}]
-    )
-    assert done.returncode == 1
-    assert issue in done.stdout

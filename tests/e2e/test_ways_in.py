@@ -64,30 +64,6 @@ def test_a_deleted_object_comes_through_eventbridge(deployed: Deployed) -> None:
     site.purge_of(site.url("guides/gone.html"))
 
 
-def test_an_expired_object_comes_through_eventbridge(deployed: Deployed) -> None:
-    site = deployed("eventbridge")
-    # The emulator expires nothing; this is what EventBridge puts into the queue when S3 does.
-    site.send(
-        json.dumps(
-            {
-                "version": "0",
-                "detail-type": "Object Deleted",
-                "source": "aws.s3",
-                "time": "2026-11-23T00:00:00Z",
-                "detail": {
-                    "bucket": {"name": site.bucket},
-                    "object": {"key": "guides/old+er.html"},
-                    "requester": "s3.amazonaws.com",
-                    "reason": "Lifecycle Expiration",
-                    "deletion-type": "Permanently Deleted",
-                },
-            }
-        )
-    )
-
-    site.purge_of(site.url("guides/old+er.html"))
-
-
 def test_the_rules_pattern_is_what_event_filters_say(deployed: Deployed) -> None:
     site = deployed("eventbridge")
     for key in ("guides/a.css", "other/a.html", "api/any.thing", "guides/b.html", "api/end.html"):
@@ -97,18 +73,6 @@ def test_the_rules_pattern_is_what_event_filters_say(deployed: Deployed) -> None
     site.purge_of(site.url("api/any.thing"))
 
     assert not {site.url("guides/a.css"), site.url("other/a.html")} & set(site.purges())
-
-
-def test_nobody_but_the_rule_may_send_to_its_queue(deployed: Deployed) -> None:
-    site = deployed("eventbridge")
-    attributes = site.sqs.get_queue_attributes(QueueUrl=site.outputs["queue_url"], AttributeNames=["Policy"])
-    allowed = [s for s in json.loads(attributes["Attributes"]["Policy"])["Statement"] if s["Effect"] == "Allow"]
-
-    [statement] = allowed
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Condition"] == {
-        "ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{site.name}"}
-    }
 
 
 # ---- The permission that the module gives its event source ----
@@ -224,13 +188,6 @@ def test_what_fails_for_good_is_a_dead_letter_and_purges_when_it_is_moved_back(d
         site.sqs.start_message_move_task(SourceArn=f"{arn}-dlq", DestinationArn=arn)
         site.purge_of(site.url("dead/let%20ter.html"))
     wait_for(lambda: site.waiting() == 0 and site.dead() == 0, 10, "the dead letter is still there")
-
-
-def test_the_module_makes_nothing_in_iam_for_a_role_of_ones_own(deployed: Deployed) -> None:
-    site = deployed("direct")
-    roles = [role["RoleName"] for role in site.world.client("iam").list_roles()["Roles"]]
-    assert "security-team-made-this" in roles
-    assert site.name not in roles
 
 
 def test_a_rule_invokes_the_function_with_a_global_api_key(deployed: Deployed) -> None:

@@ -141,34 +141,5 @@ def test_a_change_is_purged_once_more_and_never_a_third_time(deployed: Deployed)
         restore()
 
 
-def test_many_urls_of_one_target_become_its_folder(deployed: Deployed) -> None:
-    site = deployed("complete")
-    restore = site.reconfigure(lambda document: document.update(collapse_above=20))
-    try:
-        answer, error = site.invoke({"keys": [f"public/{number}.html" for number in range(30)]})
-    finally:
-        restore()
-
-    assert error is None
-    assert answer["invalidations"] == ["corporate.example.com/"]
-    assert (site.purges("prefixes"), site.purges("files")) == (["corporate.example.com/"], [])
-
-
-def test_an_environment_that_cannot_be_purged_by_url_says_so(site: Site) -> None:
-    from tests.simulation.world import ENVIRONMENT_ID
-
-    restore = site.reconfigure(lambda document: document["targets"][0].update(environment_id=ENVIRONMENT_ID))
-    try:
-        answer, error = site.invoke({"keys": ["a.html"]})
-        assert error is not None
-        assert "1136" in answer["errorMessage"]
-        assert "purge_by" in answer["errorMessage"]
-        answer, error = site.invoke({"prefixes": ["www.example.test/a"]})
-        assert error is None
-    finally:
-        restore()
-    assert site.accepted()[-1].environment == ENVIRONMENT_ID
-
-
 def _purges_of(site: Site, page: str) -> list[float]:
     return [request.time for request in site.accepted() if site.url(page) in request.body.get("files", ())]

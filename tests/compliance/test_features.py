@@ -43,10 +43,12 @@ def planned_in(mode: str) -> Plan:
     for name in modes:
         prefix = f"module.{name}." if mode == TOGETHER else ""
         for change in made.known().changes(TRIED[name]):
-            about = {key: change[key] for key in ("address", "mode", "type", "name", "index") if key in change}
+            about: dict[str, Any] = {
+                key: change[key] for key in ("address", "mode", "type", "name", "index") if key in change
+            }
             about |= {"address": f"{prefix}{change['address']}", "module_address": f"{prefix}{MODULE}"}
             changes.append({**about, "change": {"actions": ["no-op"], "after": change["change"]["after"]}})
-    plan = {"format_version": "1.2", "terraform_version": "1.9.0", "resource_changes": changes}
+    plan: dict[str, Any] = {"format_version": "1.2", "terraform_version": "1.9.0", "resource_changes": changes}
     plan |= {"planned_values": {"root_module": {}}, "configuration": {"root_module": {}}}
     return json.loads(json.dumps(plan))  # type: ignore[no-any-return]
 

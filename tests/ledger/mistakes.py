@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cf_purge import plan, settle
+from cf_purge import events, plan, settle
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
 from cf_purge.errors import PurgeError, Rejected, TimedOut
@@ -174,8 +174,7 @@ def the_second_purge_is_forgotten(patch: Patch) -> None:
 
 
 def a_dry_run_purges(patch: Patch) -> None:
-    parse = plan.parse
-    patch.setattr(plan, "parse", lambda body: wet(parse(body)))
+    patch.setattr(plan, "parse", lambda body: wet(events.parse(body)))
 
     def wet(event: Event) -> Event:
         return event._replace(dry_run=False)

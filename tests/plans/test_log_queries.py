@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cf_purge.targets import spellings
+from cf_purge.spelling import spellings
 from tests.plans import insights
 from tests.plans.cases import RULED
 from tests.plans.planning import Plan

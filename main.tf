@@ -150,8 +150,8 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition = (!local.config_is_compressed
-        || length(base64gzip(jsonencode(local.function_config))) <= local.most_config_bytes
+      condition = (length(base64gzip(jsonencode(local.function_config))) <= local.most_config_bytes
+        || !local.config_is_compressed
       )
       error_message = join(" ", [
         "The configuration, compressed, is larger than the 4 KB that Lambda allows for environment variables:",

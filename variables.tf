@@ -302,8 +302,8 @@ variable "targets" {
 
   validation {
     condition = (
-      alltrue(flatten([for target in var.targets : [for glob in target.keys : try(glob != "" && !startswith(glob, "/")
-      && !can(regex("[{}]", glob)), false)] if target != null]))
+      alltrue(flatten([for target in var.targets : [for glob in target.keys :
+      try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)] if target != null]))
     )
     error_message = join(" ", [
       "Each targets[*].keys must be a glob such as \"*.html\" or \"img/**\": not empty, without a leading slash (keys",
@@ -323,8 +323,11 @@ variable "targets" {
   validation {
     condition = (
       alltrue(flatten([for target in var.targets : [for path in target.related :
-        try(can(regex("^/[^\\x00-\\x1f\\x7f?#%*]*[*]?$", path)) && !can(regex("/(/|[.]{1,2}([*]?$|/))", path))
-      && length(path) <= 1024, false)] if target != null]))
+        try(alltrue([
+          can(regex("^/[^\\x00-\\x1f\\x7f?#%*]*[*]?$", path)),
+          !can(regex("/(/|[.]{1,2}([*]?$|/))", path)),
+          length(path) <= 1024,
+      ]), false)] if target != null]))
     )
     error_message = join(" ", [
       "Each targets[*].related must be a path on the host such as \"/feed.xml\", \"/amp/{key}\" or \"/tags/{dir}/*\":",
@@ -423,8 +426,7 @@ variable "include" {
 
   validation {
     condition = (
-      alltrue([for glob in var.include : try(glob != "" && !startswith(glob, "/")
-      && !can(regex("[{}]", glob)), false)])
+      alltrue([for glob in var.include : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)])
     )
     error_message = join(" ", [
       "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a leading slash (keys have",
@@ -449,8 +451,7 @@ variable "exclude" {
 
   validation {
     condition = (
-      alltrue([for glob in var.exclude : try(glob != "" && !startswith(glob, "/")
-      && !can(regex("[{}]", glob)), false)])
+      alltrue([for glob in var.exclude : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)])
     )
     error_message = join(" ", [
       "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a leading slash (keys have",

@@ -154,8 +154,12 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, available
         tasks.append(task)
         jobs += task.changes
         size += sum(_JOB_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
-    collapsed = _collapsed([task.jobs for task in tasks], config)
-    tasks = [task._replace(jobs=jobs) for task, jobs in zip(tasks, collapsed, strict=True)]
+    # What a dry run asks for must not widen what the others purge.
+    collapsed = _collapsed([() if task.dry_run else task.jobs for task in tasks], config)
+    tasks = [
+        _collapsed_alone(task, config) if task.dry_run else task._replace(jobs=jobs)
+        for task, jobs in zip(tasks, collapsed, strict=True)
+    ]
     suspect_ids = {message.id for message in ordered if message.receives > 1}
     owners: dict[Purge, str] = {}  # the first task that asks for a purge
     spent = Cost()
@@ -175,7 +179,7 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, available
 
 def plan_event(task: Task, config: Config) -> Plan:
     """Plan an event that is no message."""
-    task = task._replace(jobs=_collapsed([task.jobs], config)[0])
+    task = _collapsed_alone(task, config)
     return Plan((task,), tuple(requests_for(dict.fromkeys(task.undone(()), task.id), config)))
 
 
@@ -270,6 +274,10 @@ def _too_large(cost: Cost, most: Cost, fits: int) -> TooLarge:
     own, limit, what = next(each for each in limits if each[0] > each[1])
     into = f" into events of at most {fits:,} items" if fits > 0 else ""
     return TooLarge(f"It asks for {own:,.0f} {what}, and one message may take {limit:,.0f}: split it{into}.")
+
+
+def _collapsed_alone(task: Task, config: Config) -> Task:
+    return task._replace(jobs=_collapsed([task.jobs], config)[0])
 
 
 def _collapsed(jobs: Sequence[Sequence[Job]], config: Config) -> Sequence[Sequence[Job]]:

@@ -83,6 +83,16 @@ FOUND = {
         is_disordered=False,
         repeats=0.5,
     ),
+    "a dry run counted, and a folder was purged that nobody asked for": Schedule(
+        seed=1,
+        setting=Setting("by prefix", "free", 4.0, 2, 10, 1000, 60.0, 0, 1, 0.25, 0.01),
+        bursts=(Burst(0.0, "change", 12, 1, 0.0), Burst(0.0, "dry run", 12, 40, 0.0)),
+        storms=(),
+        kills=(),
+        rotation=None,
+        is_disordered=False,
+        repeats=0.0,
+    ),
 }
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from tests.plans.planning import Case
-from tools.problems import ROOT
 
 # ---- What the module creates ----
 
@@ -122,12 +120,8 @@ MODES: dict[str, Use] = {
     "a dashboard without alarms": Use(given(dashboard=True, alarms={"enabled": False}), BASIC + DASHBOARD - ALARMS),
 }
 
-# ---- Examples, and README's ten lines ----
+# ---- Examples ----
 
-README = "README's ten lines"
-_TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-_USAGE = re.findall(r'^```hcl\n(module "cf_purge" \{\n  source .*?)^```$', _TEXT, re.M | re.S)[0]
-(README_NAME,) = re.findall(r'^  name += "([^"]+)"$', _USAGE, re.M)
 EXAMPLES: dict[str, Use] = {
     "basic": Use(Case(), BASIC),
     "ci": Use(Case(example="ci"), BASIC),
@@ -242,15 +236,6 @@ OWNERS: dict[str, Use] = {
         ),
         BASIC,
         {"aws_s3_bucket.site", "aws_vpc.mine", "aws_subnet.mine", "aws_security_group.mine"},
-    ),
-    README: Use(
-        Case(
-            # Where the module is, the case says.
-            re.sub(r'\Amodule "cf_purge" \{\n  source [^\n]*\n|^\}\n\Z', "", _USAGE, flags=re.M),
-            'resource "aws_sns_topic" "on_call" {\n  name = "on-call"\n}\n',  # the reader has one
-        ),
-        BASIC,
-        {"aws_sns_topic.on_call"},
     ),
 }
 

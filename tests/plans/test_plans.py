@@ -9,7 +9,7 @@ import pytest
 
 from tests.examples import EXAMPLES as EXAMPLES_FOLDER
 from tests.plans import made
-from tests.plans.cases import EXAMPLES, FOREIGN, OWN, README, README_NAME, USES
+from tests.plans.cases import EXAMPLES, FOREIGN, OWN, USES
 from tests.plans.planning import Plan, label, terraform
 
 
@@ -21,10 +21,6 @@ def test_a_use_creates_exactly_this(fresh: Plan, use: str) -> None:
 
 def test_every_example_is_planned_but_the_one_that_is_applied_on_this_machine() -> None:
     assert {file.parent.name for file in EXAMPLES_FOLDER.glob("*/main.tf")} - {"local"} == EXAMPLES.keys()
-
-
-def test_readmes_ten_lines_name_the_function(fresh: Plan) -> None:
-    assert [function["function_name"] for function in fresh.planned(README, "aws_lambda_function")] == [README_NAME]
 
 
 def test_the_only_provider_is_aws(fresh: Plan) -> None:

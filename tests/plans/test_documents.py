@@ -1,0 +1,129 @@
+"""Every block of HCL in the documents, planned as a reader would use it, and what the recipes purge.
+
+A block of inputs alone is given the module and the inputs that it lacks; a source in the registry becomes ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cf_purge.__main__ import main
+from tests.plans.planning import PROVIDER, Plan, label, planned, terraform
+from tests.support.servers import start, write
+from tools.problems import ROOT
+
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("examples/*/*.md")]
+ZONE = "0123456789abcdef0123456789abcdef"
+NEEDED = {
+    "source": json.dumps(str(ROOT)),
+    "bucket": '"www.example.com"',
+    "api_token_parameter": '"/token"',
+    "targets": f'[{{ zone_id = "{ZONE}" }}]',
+}
+# What a reader has already.
+HAD = {"aws_sns_topic.on_call": 'resource "aws_sns_topic" "on_call" {\n  name = "on-call"\n}\n'}
+_BLOCK = re.compile(r"^#+ ([^\n]+)$|^```(?:hcl|terraform|tf)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SOURCE = re.compile(
+    r'^(  source +=) "(?:cf-purge/cf-purge/aws|\./modules/cf_purge)".*\n(?:  version +=.*\n)?', re.MULTILINE
+)
+_IMPORT = re.compile(r"^import \{.*?^\}$", re.MULTILINE | re.DOTALL)
+_OUTPUT = (
+    'output "config_json" {\n  value = try([module.cf_purge.config_json], values(module.cf_purge)[*].config_json)\n}\n'
+)
+
+
+def blocks() -> Iterator[tuple[str, str]]:
+    """Yield each block with the name of its document, the heading above it, and its number."""
+    for document in DOCUMENTS:
+        heading = ""
+        for number, (title, block) in enumerate(_BLOCK.findall(document.read_text(encoding="utf-8"))):
+            heading = title or heading
+            if block:
+                yield label(f"{document.relative_to(ROOT)} {number} {heading}".lower()), block
+
+
+BLOCKS = dict(blocks())
+
+
+def completed(name: str, block: str) -> str:
+    """Return a block as the main file of a module."""
+    block = _SOURCE.sub(rf"\1 {NEEDED['source']}\n", _IMPORT.sub("", block)).strip()
+    if not re.search(r'^\w+ ("[^"]+" )*\{$', block, re.MULTILINE):
+        needed = {"name": json.dumps(name.rpartition("_md_")[2].lstrip("0123456789_")[:50]), **NEEDED}
+        missing = [
+            f"  {key} = {value}" for key, value in needed.items() if not re.search(rf"^{key} ", block, re.MULTILINE)
+        ]
+        block = "\n".join(['module "cf_purge" {', *missing, block, "}"])
+    had = [text for address, text in HAD.items() if address in block]
+    return "\n".join([block, _OUTPUT if 'module "cf_purge"' in block else "", *had])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Plan]]:
+    """A root with every block in a module of its own. An import asks S3, which answers that nothing is configured."""
+    folder = tmp_path_factory.mktemp("documents")
+    server, stop = start()
+    server.respond = lambda handler: write(handler, body=b"<NotificationConfiguration/>")
+    text = PROVIDER.rstrip("}\n") + f'\n  s3_use_path_style = true\n  endpoints {{\n    s3 = "{server.url}"\n  }}\n}}\n'
+    for name, block in BLOCKS.items():
+        (folder / name).mkdir()
+        (folder / name / "main.tf").write_text(completed(name, block))
+        text += f'module "{name}" {{\n  source = "./{name}"\n}}\n'
+        if "config_json" in completed(name, block):
+            text += f'output "{name}" {{\n  value = module.{name}.config_json\n}}\n'
+        for each in _IMPORT.findall(block):
+            text += f"{each.replace(' module.', f' module.{name}.module.')}\n"
+    (folder / "main.tf").write_text(text)
+    initialised = terraform(folder, "init", "-input=false", "-no-color")
+    assert initialised.returncode == 0, initialised.stderr
+    yield folder, planned(folder)
+    stop()
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_in_the_documents_is_planned(root: tuple[Path, Plan], block: str) -> None:
+    actions = {tuple(change["change"]["actions"]) for change in root[1].changes(block)}
+    assert ("create",) in actions
+    assert not any("delete" in each for each in actions)
+
+
+SITE = "https://www.example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "purged"),
+    [
+        (
+            "static_site_with_clean_urls",
+            "a/index.html",
+            [f"url {SITE}/a", f"url {SITE}/a/", f"url {SITE}/a/index.html"],
+        ),
+        ("single_page_application", "index.html", ["host www.example.com", f"url {SITE}/", f"url {SITE}/index.html"]),
+        ("single_page_application", "app.js", [f"url {SITE}/app.js"]),
+        ("assets_with_hashes", "assets/app.3f2a.js", ["skipped: include has no glob for it"]),
+        (
+            "blog_with_feed_and_lists",
+            "posts/2026/launch.html",
+            [f"url {SITE}/{path}" for path in ("", "amp/posts/2026/launch.html", "feed.xml", "posts/2026/")]
+            + [f"url {SITE}/posts/2026/launch.html"],
+        ),
+        ("images_with_resizing", "img/a.jpg", ["prefix www.example.com/img/a.jpg", f"url {SITE}/img/a.jpg"]),
+        ("two_hosts_and_a_redirect", "a.css", ["url https://static.example.com/a.css", f"url {SITE}/a.css"]),
+        ("docs-purge", "docs/a.html", ["url https://docs.example.com/a.html"]),
+        ("docs-purge", "shop/a.html", ["skipped: not in the key_prefix docs/"]),
+    ],
+)
+def test_a_recipe_purges_what_it_says(
+    root: tuple[Path, Plan], name: str, key: str, purged: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the first plan no ARN is known, so the preview takes the output."""
+    (root[0] / "plan.json").write_text(terraform(root[0], "show", "-json", "plan").stdout)
+    assert main(["preview", "--plan", str(root[0] / "plan.json"), "--name", name, key]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == key
+    assert [line.strip().removeprefix(f"zone {ZONE} ") for line in others] == purged

@@ -41,7 +41,7 @@ def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
             yield Purge(target.zone, TAGS, _NAME)
         else:
             kind = FILES if target.purge_by == "url" else PREFIXES
-            yield from (_at(target, host, kind) for host in hosts_of(target, bucket))
+            yield from (page_at(target, host, kind) for host in hosts_of(target, bucket))
 
 
 def probe_for(request: Request, config: Config) -> Request:
@@ -50,7 +50,7 @@ def probe_for(request: Request, config: Config) -> Request:
     if request.kind == FILES:
         target = next(each for each in config.targets if each.zone == request.zone)
         # With the flat variables the bucket's name is the host.
-        probe = _at(target, hosts_of(target, request.purges[0].host)[0], FILES)
+        probe = page_at(target, hosts_of(target, request.purges[0].host)[0], FILES)
     return Request(request.zone, probe.kind, (Part("", (probe,)),))
 
 
@@ -155,7 +155,7 @@ def _joined(errors: Sequence[PurgeError]) -> PurgeError | None:
     return Transient(said, first.retry_after) if first else next(iter(errors), None)
 
 
-def _at(target: Target, host: str, kind: str) -> Purge:
+def page_at(target: Target, host: str, kind: str) -> Purge:
     """Return the purge of a page that does not exist, on a host of a target."""
     address = f"{host}/{spellings_of(f'{target.path_prefix}{_NAME}')[0]}"
     return Purge(target.zone, kind, f"{target.schemes[0]}://{address}" if kind == FILES else address)

@@ -41,6 +41,10 @@ class Unauthorized(Misconfigured):
     """An answer about the token or the zone: 401, 403 in JSON, or a code that says so."""
 
 
+class NotFresh(PurgeError):
+    """What was purged is still stale at the end of a `wait`; the text is the answer as JSON."""
+
+
 class Rejected(PurgeError):
     """This item can never be purged; its message is parked under `code`."""
 

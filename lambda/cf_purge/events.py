@@ -17,6 +17,7 @@ _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/o
 # Manual events: lists of strings, and switches that are `true`.
 LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
 SWITCHES = ("everything", "check")
+DIRECT = ("explain", "wait", "since")  # by direct invocation only
 PUT, DELETE, VERSION = "put", "delete", "version"  # the last: one version is deleted for good
 
 
@@ -163,7 +164,7 @@ class Reader:
             self.read(document["requestPayload"], depth + 1)
         elif document.get("source") == "aws.s3":
             self.add(_eventbridge_change(document))
-        elif any(name in document for name in (*LISTS, *SWITCHES)):
+        elif any(name in document for name in (*LISTS, *SWITCHES, *DIRECT)):
             from cf_purge.manual import read_manual
 
             read_manual(document, self)
@@ -239,7 +240,7 @@ def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[s
         raise UnknownEvent("The record has no bucket or no object key.") from None
     if not isinstance(bucket, str) or not bucket:
         raise UnknownEvent("The record's bucket name is not a string.")
-    change = Change(checked_key(key, encoded=encoded), bucket, _epoch(time), sequencer=_text(thing.get("sequencer")))
+    change = Change(checked_key(key, encoded=encoded), bucket, epoch(time), sequencer=_text(thing.get("sequencer")))
     return change, thing
 
 
@@ -260,7 +261,7 @@ def checked_key(key: object, *, encoded: bool) -> str:
     return key
 
 
-def _epoch(time: object) -> float | None:
+def epoch(time: object) -> float | None:
     """Return the seconds since the epoch of an ISO 8601 time; without a readable one only the lag is not measured."""
     try:
         return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else None

@@ -14,7 +14,7 @@ from cf_purge.budget import Budget, Clock, Cost
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, load
 from cf_purge.errors import Misconfigured, Rejected
-from cf_purge.events import Change, Message, messages_in
+from cf_purge.events import DIRECT, Change, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
 from cf_purge.plan import Group, Plan, group_of, make_plan, make_task, plan_event
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cf_purge.doctor import Doctor
     from cf_purge.settle import Settler
     from cf_purge.sqs import Sqs
+    from cf_purge.visitor import Visitor
 
 # What few invocations need is imported by them: each module adds a millisecond or two to a cold start.
 
@@ -47,7 +48,8 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     Returns:
         For SQS `{"batchItemFailures": [...]}`. Otherwise a summary: `success` (true), `invalidations` (what was purged:
         URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects), `skipped` (keys that
-        need no purge), `requests` (sent to Cloudflare); `dry_run` if set; `check`, what a check has shown.
+        need no purge), `requests` (sent to Cloudflare); `dry_run` if set; `check`, what a check has shown. `explain`
+        and `wait` have answers of their own (`cf_purge.explain`).
 
     Raises:
         PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
@@ -74,6 +76,7 @@ class Function:
         self._aws = aws
         self._clock = clock
         self._budget = Budget(config)
+        self._http = http
         self._cloudflare = Cloudflare(config, http)
         self._token = ApiToken(config, aws, clock)
         self._purger = Purger(config, self._cloudflare, self._token, self._budget, clock)
@@ -106,7 +109,11 @@ class Function:
             left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
             end = self._clock.now() + left
             run = _Run(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
-            return self._answer(event, run) if messages is None else self._consume(messages, run)
+            if messages is not None:
+                return self._consume(messages, run)
+            if isinstance(event, dict) and any(name in event for name in DIRECT):
+                return self._look(event, run, left)
+            return self._answer(event, run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
 
@@ -185,6 +192,18 @@ class Function:
             del self._done[next(iter(self._done))]
         return returned
 
+    def _look(self, event: dict[str, Any], run: _Run, left: float) -> dict[str, Any]:
+        """Explain a URL, or purge and look until visitors see it; `left` is the function's time in seconds."""
+        from cf_purge.explain import explain, questions_for, wait, wait_in
+
+        if "explain" in event:
+            return explain(event, self._config, self._visitor, self._clock.wall())
+        event, asked = wait_in(event, left)
+        task = make_task("", event, self._config, self._most(run.purge_until))
+        questions = [] if task.error else questions_for(task.jobs)
+        self._answer(event, run)
+        return wait(questions, asked, self._visitor, self._clock, self._clock.wall())
+
     def _answer(self, event: Any, run: _Run) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
         plan = plan_event(make_task("", event, self._config, self._most(run.purge_until)), self._config)
@@ -209,8 +228,9 @@ class Function:
             summary["dry_run"] = True
         elif task.is_check:
             from cf_purge.doctor import summary_of
+            from cf_purge.explain import hosts_seen
 
-            summary["check"] = summary_of(task.purges)
+            summary["check"] = [*summary_of(task.purges), *hosts_seen(task.purges, self._config, self._visitor)]
         return summary
 
     # What few invocations need is made by them.
@@ -220,6 +240,12 @@ class Function:
         from cf_purge.sqs import Sqs
 
         return Sqs(self._config, self._aws, self._clock)
+
+    @property
+    def _visitor(self) -> Visitor:
+        from cf_purge.visitor import Visitor
+
+        return Visitor(self._config, self._http, self._clock)
 
     @property
     def _doctor(self) -> Doctor:

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from cf_purge.config import HOST, MAX_SLASHES, Config, Target
 from cf_purge.errors import Rejected, UnknownEvent
-from cf_purge.events import LISTS, SWITCHES, Change, Item, checked_key
+from cf_purge.events import DIRECT, LISTS, SWITCHES, Change, Item, checked_key
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, has_dots, hosts_of, within
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _MAX_URL = 32_768  # characters
 
 def read_manual(document: dict[str, Any], reader: Reader) -> None:
     """Read a manual event; a key that is none is counted as an error of its own."""
+    if direct := [name for name in DIRECT if name in document]:
+        raise UnknownEvent(f'"{direct[0]}" works by direct invocation only: invoke the function with the event itself.')
     unknown = set(document) - {*LISTS, *SWITCHES, *_OPTIONS}
     if unknown:
         raise UnknownEvent(f"A manual event has no field {sorted(unknown)[0][:64]!r}.")
@@ -68,15 +70,24 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
     return _READERS[item.kind](item.text, bucket, within(config, item.zone_id))
 
 
-def _url(text: str, bucket: str | None, targets: Sequence[Target]) -> list[Purge]:
+def url_parts(text: str) -> tuple[str, str, str]:
+    """Return scheme, host, and path with query of a URL, percent-encoded.
+
+    Raises:
+        Rejected: it is no URL that a purge can have.
+    """
     match = _URL.fullmatch(text.strip())
     rest = _encoded(match[3], "?") if match else None
     if match is None or rest is None or not HOST.fullmatch(match[2].lower()):
         rule = "a URL such as https://www.example.com/a.css, without a port, of at most 32 KB"
         raise Rejected(f"{text[:256]!r} is not {rule}.", "MalformedUrl")
-    host, rest = match[2].lower(), rest if rest.startswith("/") else f"/{rest}"
+    return match[1].lower(), match[2].lower(), rest if rest.startswith("/") else f"/{rest}"
+
+
+def _url(text: str, bucket: str | None, targets: Sequence[Target]) -> list[Purge]:
+    scheme, host, rest = url_parts(text)
     serving = _inside(_serving(host, bucket, targets), host, rest.partition("?")[0], text, "https://")
-    return _each_zone(serving, FILES, f"{match[1].lower()}://{host}{rest}")
+    return _each_zone(serving, FILES, f"{scheme}://{host}{rest}")
 
 
 def _prefix(text: str, bucket: str | None, targets: Sequence[Target]) -> list[Purge]:

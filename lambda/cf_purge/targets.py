@@ -57,7 +57,7 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     path = path_of(key, target)
     if path is None:
         return
-    zone, hosts, pages = target.zone, hosts_of(target, bucket), _pages_of(path, target)
+    zone, hosts, pages = target.zone, hosts_of(target, bucket), pages_of(path, target)
     if target.purge_by == "everything":
         yield Purge(zone, EVERYTHING, "")
     elif target.purge_by == "host":
@@ -176,7 +176,7 @@ def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[
                         yield Purge(zone, FILES, f"{scheme}://{host}/{spelling}", headers)
 
 
-def _pages_of(path: str, target: Target) -> list[str]:
+def pages_of(path: str, target: Target) -> list[str]:
     """Return the other paths at which a target serves the same object: its folder, its clean URLs."""
     folder, slash, name = path.rpartition("/")
     if name in target.index_documents:

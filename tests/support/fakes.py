@@ -298,6 +298,16 @@ class FakeTransport:
         self.aws = aws
         self.sent: list[Sent] = []
         self.on_post: Callable[[Sent], None] = lambda _: None
+        self.visits: list[Sent] = []
+        self.edge: Callable[[Sent], Reply] = lambda _: outage()
+
+    def visit(self, url: str, headers: Mapping[str, str], timeout: float, accepts: Callable[[str], bool]) -> Answer:
+        sent = Sent(url, dict(headers), None, timeout, "GET")
+        self.visits.append(sent)
+        reply = self.edge(sent)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int

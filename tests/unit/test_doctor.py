@@ -133,12 +133,36 @@ def test_a_check_that_succeeds_says_in_words_what_it_has_shown() -> None:
         target(zone_id=OTHER_ZONE, hosts=[B], purge_by="tag", tags=["{key}"]),
         target(zone_id="c" * 32, hosts=[B], environment_id="e1", purge_by="host"),
     ]
-    assert World(document(targets=targets)).invoke(CHECK)["check"] == [
+    world = World(document(targets=targets))
+    world.transport.edge = lambda _: answer(404, cf_cache_status="MISS")
+    assert world.invoke(CHECK)["check"] == [
         f"The token may purge zone {ZONE}, and {HOST}, {B} belong to it.",
         f"The token may purge zone {OTHER_ZONE}.",
         f"The token may purge zone {'c' * 32} (environment e1), and {B} belongs to it.",
+        f"Visitors of {HOST} reach Cloudflare.",
+        f"Visitors of {B} reach Cloudflare.",
     ]
     assert "check" not in World().invoke({"keys": ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (answer(403, cf_mitigated="challenge"), "Cloudflare stops this visitor"),
+        (Transient("The host has a private address."), "The host has a private address"),
+        (answer(200, server="nginx"), "proxy its DNS record"),
+        (answer(301, location=f"https://{B}/"), "proxy its DNS record"),
+    ],
+)
+def test_a_check_names_a_host_where_a_visitor_does_not_reach_cloudflare(reply: Reply, said: str) -> None:
+    world = World(TWO_ZONES)
+    world.transport.edge = lambda sent: reply if HOST in sent.url else answer(404, cf_cache_status="MISS")
+    *_, first, second = world.invoke(CHECK)["check"]
+    assert HOST in first
+    assert said in first
+    assert second == f"Visitors of {B} reach Cloudflare."
+    assert [sent.url for sent in world.transport.visits] == [f"https://{host}/{NAME}" for host in (HOST, B)]
+    assert TOKEN not in str([sent.headers for sent in world.transport.visits])
 
 
 def test_a_check_of_one_zone_asks_no_other() -> None:

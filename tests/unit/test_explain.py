@@ -1,0 +1,276 @@
+"""`explain` and `wait`: the conclusions, what covers a URL, and what is refused. The real edge's part: tests/world."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cf_purge.errors import NotFresh, PurgeError, Rejected, TooLarge, UnknownEvent
+from cf_purge.explain import conclude
+from cf_purge.http_client import Answer
+from cf_purge.visitor import Seen, seen_in
+from tests.support.factories import HOST, TOKEN, document, flat_environment, s3_event, sns_event, sqs_event, target
+from tests.support.fakes import Sent, World, answer
+
+SITE = f"https://{HOST}/"
+A = f"{SITE}a.css"
+MISS, HIT = {"cf-cache-status": "MISS"}, {"cf-cache-status": "HIT", "age": "90"}
+OLD, NEW = {"etag": '"old"'}, {"etag": 'W/"new"'}
+EARLY, LATE = ({"last-modified": f"Sat, 28 Nov 2026 {hour}:00:00 GMT"} for hour in ("08", "09"))
+RAY = {"cf-ray": "8a-FRA"}
+
+
+def seen(status: int = 200, *headers: dict[str, str]) -> Seen:
+    return seen_in(Answer(status, {name: value for each in headers for name, value in each.items()}, b""))
+
+
+def dynamic(name: str = "DYNAMIC") -> dict[str, str]:
+    return {"cf-cache-status": name}
+
+
+# ---- The conclusion ----
+
+CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
+    # What was fetched from the origin just now is what the origin has; a copy that is equal to it, too.
+    ("FRESH", seen(200, MISS), {}, "the origin's version"),
+    ("FRESH", seen(404, MISS), {}, "the origin's version"),
+    ("FRESH", seen(200, NEW, dynamic("EXPIRED")), {"with_query": seen(200, MISS, OLD)}, "the origin's version"),
+    ("FRESH", seen(200, NEW, HIT), {"with_query": seen(200, {"etag": '"new"'}, MISS)}, "the origin's version"),
+    ("FRESH", seen(200, LATE, HIT), {"with_query": seen(200, MISS, LATE)}, "the origin's version"),
+    # Without such an answer there is no proof, and the sentence says so.
+    ("FRESH", seen(200, NEW, HIT), {"with_query": seen(200, NEW, HIT)}, "may have a newer one"),
+    ("FRESH", seen(200, HIT), {"with_query": seen(200, MISS)}, "may have a newer one"),
+    ("FRESH", seen(200, HIT, NEW), {"with_query": seen(403, {"cf-mitigated": "challenge"})}, "may have a newer one"),
+    ("FRESH", seen(200, HIT, NEW), {"with_query": seen(500, MISS)}, "may have a newer one"),
+    # What the origin has is the newer version, even if its date is older: somebody restored it.
+    ("STALE", seen(200, OLD, HIT), {"with_query": seen(200, NEW, MISS)}, "(90 s old)"),
+    ("STALE", seen(200, OLD, LATE, HIT), {"with_query": seen(200, NEW, EARLY, MISS)}, "old copy"),
+    ("STALE", seen(200, OLD, HIT), {"with_query": seen(404, MISS)}, "old copy"),
+    ("STALE", seen(200, EARLY, HIT), {"with_origin": seen(200, LATE, HIT)}, "old copy"),
+    ("STALE", seen(200, NEW, dynamic("UPDATING")), {}, "old copy"),
+    ("OTHER_COPY", seen(200, NEW, HIT), {"with_origin": seen(200, OLD, HIT)}, "with origin"),
+    ("OTHER_COPY", seen(200, LATE, HIT), {"with_query": seen(200, EARLY, HIT)}, "with query"),
+    ("OTHER_COPY", seen(200, NEW, MISS), {"with_origin": seen(404, HIT)}, "with origin"),
+    ("OTHER_COPY", seen(200, OLD, HIT), {"without_query": seen(200, NEW, MISS)}, "without query"),
+    ("BEHIND_ANOTHER_CACHE", seen(200, MISS, {"age": "7"}), {}, "age: 7"),
+    ("BEHIND_ANOTHER_CACHE", seen(200, dynamic(), {"via": "1.1 varnish"}), {}, "via: 1.1 varnish"),
+    ("BEHIND_ANOTHER_CACHE", seen(200, HIT, OLD, {"x-cache": "Hit"}), {"with_query": seen(200, NEW, MISS)}, "x-cache"),
+    ("BEHIND_ANOTHER_CACHE", seen(200, HIT, NEW, {"x-cache": "Miss"}), {"with_query": seen(200, NEW, MISS)}, "x-cache"),
+    ("STALE", seen(200, HIT, OLD, {"x-cache": "Miss"}), {"with_query": seen(200, NEW, MISS)}, "old copy"),
+    *(("REDIRECT", seen(s, {"location": "https://b.test/c?d"}), {}, f"({s}) to b.test") for s in (301, 302, 307, 308)),
+    ("REDIRECT", seen(301, HIT, {"location": "/b"}), {}, "another path"),
+    *(("CACHED_404", seen(status, HIT), {}, f"a {status} (90 s old)") for status in (403, 404, 410)),
+    ("CACHED_404", seen(404, HIT), {"with_query": seen(200, MISS)}, "a 404"),
+    ("NOT_CACHED", seen(200, dynamic()), {}, "DYNAMIC"),
+    ("NOT_CACHED", seen(200, dynamic("BYPASS"), {"cache-control": "private"}), {}, "Cache-Control: private"),
+    ("NOT_CACHED", seen(522, RAY, MISS), {}, "522"),
+    *(("CHALLENGE", seen(status, RAY, {"cf-mitigated": "challenge"}), {}, f"({status})") for status in (403, 503)),
+    ("CHALLENGE", seen(403, RAY), {}, "User-Agent cf_purge"),
+    ("CHALLENGE", seen(401, RAY), {}, "User-Agent cf_purge"),
+    ("NO_CLOUDFLARE", seen(200, {"server": "nginx"}), {}, "proxy its DNS record"),
+    ("NO_CLOUDFLARE", seen(200, {"via": "1.1 x.cloudfront.net", "x-cache": "Hit"}), {}, "proxy its DNS record"),
+    ("NO_CLOUDFLARE", seen(403), {}, "proxy its DNS record"),
+    ("NO_CLOUDFLARE", seen(200, RAY), {}, "a Worker or a rule"),
+    ("NO_CLOUDFLARE", Seen(0, reported={"error": "The host has a private address."}), {}, "private address"),
+]
+
+
+@pytest.mark.parametrize(("code", "plain", "others", "said"), CONCLUSIONS)
+def test_the_conclusion_follows_from_the_answers(code: str, plain: Seen, others: dict[str, Seen], said: str) -> None:
+    found, sentence = conclude(HOST, {"plain": plain, **others})
+    assert found == code
+    assert said in sentence
+    assert sentence.endswith(".")
+
+
+# ---- What covers a URL ----
+
+GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "of_target", "keys", "said"),
+    [
+        ("css/a%20b.css", {}, ["css/a b.css"], ""),
+        ("css/a+b.css", {}, ["css/a+b.css", "css/a b.css"], ""),
+        ("", {}, ["index.html"], ""),
+        ("docs/", {}, ["docs/index.html"], ""),
+        ("docs", {"clean_urls": True}, ["docs/index.html", "docs.html"], ""),
+        ("static/a.css", {"key_prefix": "site", "path_prefix": "static"}, ["site/a.css"], ""),
+        ("a.css", {"purge_by": "host"}, ["a.css"], ""),
+        ("a.css", {"purge_by": "tag", "tags": ["{dir}:{name}"]}, ["a.css"], ""),
+        ("a.css", {"purge_by": "prefix"}, ["a.css"], ""),
+        ("tmp/a.css", {}, [], "no glob of exclude may match tmp/a.css"),
+        ("a.js", {}, [], "include needs a glob for a.js"),
+        ("docs/", {"index_documents": []}, [], 'targets[0] needs index_documents = ["index.html"]'),
+        ("blog/a.css", {"path_prefix": "shop"}, [], 'path_prefix = "shop/" leaves it out'),
+        ("a/../b.css", {}, [], "no key is served at it"),
+    ],
+)
+def test_it_is_said_which_keys_purge_a_url_or_which_line_is_missing(
+    path: str, of_target: dict[str, Any], keys: list[str], said: str
+) -> None:
+    world = World(document(targets=[target(**of_target)], **GLOBS))
+    world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
+    found = world.invoke({"explain": f"{SITE}{path}"})
+    assert [entry["key"] for entry in found["covered_by"]] == keys
+    assert (found["code"], said in found["conclusion"]) == ("FRESH" if keys else "NOT_COVERED", True)
+    for entry in found["covered_by"]:
+        assert entry["target"] == "targets[0]"
+        assert entry["filter"] in GLOBS["include"]
+        assert world.invoke({"keys": [entry["key"]], "dry_run": True})["skipped"] == []
+
+
+def test_the_missing_line_can_be_the_scheme() -> None:
+    world = World()
+    world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
+    assert 'schemes = ["https", "http"]' in world.invoke({"explain": f"http://{HOST}/a.css"})["conclusion"]
+
+
+def test_a_stale_page_without_extension_may_be_a_clean_url() -> None:
+    world = World()
+    world.transport.edge = lambda sent: answer(
+        200,
+        **({"cf_cache_status": "MISS", "etag": "2"} if "?" in sent.url else {"cf_cache_status": "HIT", "etag": "1"}),
+    )
+    found = world.invoke({"explain": f"{SITE}about"})
+    assert found["code"] == "STALE"
+    assert found["conclusion"].endswith(", or clean_urls = true if this is an .html object.")
+
+
+def test_a_url_is_asked_with_the_origin_of_a_header_variant_and_without_credentials() -> None:
+    world = World(document(targets=[target(header_variants=[{"origin": "https://app.test"}])]))
+    found = world.invoke({"explain": f"{A}?v=1"})
+    plain, origin, query, bare = world.transport.visits
+    assert [plain.url, origin.url, bare.url] == [f"{A}?v=1", f"{A}?v=1", A]
+    assert origin.headers["Origin"] == "https://app.test"
+    assert query.url.startswith(f"{A}?v=1&cf-purge-explain=")
+    assert (found["code"], world.cloudflare.requests) == ("NO_CLOUDFLARE", [])
+    assert TOKEN not in json.dumps([sent.headers for sent in world.transport.visits])
+
+
+# ---- wait ----
+
+
+@pytest.mark.parametrize(
+    ("since", "modified", "fields", "verdict"),
+    [
+        (None, None, {"cf_cache_status": "MISS"}, "renewed"),
+        (None, "09:00:00", {"cf_cache_status": "MISS"}, "renewed"),
+        (None, None, {"cf_cache_status": "HIT", "age": "99", "etag": "x"}, "stale"),
+        (None, None, {"cf_cache_status": "DYNAMIC"}, "unverifiable"),
+        ("2026-11-28T09:00:00Z", "09:00:00", {"cf_cache_status": "HIT", "age": "99"}, "fresh"),
+        ("2026-11-28T10:00:00+01:00", "09:00:00", {"cf_cache_status": "HIT", "age": "99"}, "fresh"),
+        ("2026-11-28T09:00:06Z", "09:00:00", {"cf_cache_status": "MISS"}, "stale"),
+        ("2026-11-28T09:00:00Z", None, {"cf_cache_status": "MISS"}, "renewed"),
+    ],
+)
+def test_a_wait_gives_each_url_its_verdict(
+    since: str | None, modified: str | None, fields: dict[str, str], verdict: str
+) -> None:
+    world = World()
+    dated = {"last_modified": f"Sat, 28 Nov 2026 {modified} GMT"} if modified else {}
+    world.transport.edge = lambda _: answer(200, **fields, **dated)
+    event = {"keys": ["a.css"], "wait": 3, **({"since": since} if since else {})}
+    answers = {"fresh": [], "renewed": [], "unverifiable": [], "verified": verdict in ("fresh", "renewed")}
+    if verdict == "stale":
+        with pytest.raises(NotFresh) as caught:
+            world.invoke(event)
+        assert json.loads(str(caught.value)) == {**answers, "stale": [A]}
+    else:
+        assert world.invoke(event) == {**answers, verdict: [A]}
+    is_seen = verdict in ("fresh", "renewed")
+    assert len(world.transport.visits) == (1 if is_seen else 4)
+    assert world.clock.slept == ([] if is_seen else [1, 1, 1])
+    assert world.cloudflare.accepted != []
+
+
+def test_a_wait_looks_at_the_pages_of_a_key_in_each_variant_once() -> None:
+    variants = [{"Origin": "https://app.test"}]
+    settings = {"hosts": [HOST, "cdn.test"], "schemes": ["http", "https"], "header_variants": variants}
+    world = World(document(targets=[target(**settings)]))
+    world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
+    found = world.invoke({"keys": ["(1)/index.html"], "wait": 1})
+    places = [f"https://{host}/(1)/{page}" for page in ("index.html", "") for host in (HOST, "cdn.test")]
+    assert found["renewed"] == [each for url in places for each in (url, {"url": url, "headers": variants[0]})]
+
+
+def test_what_is_seen_is_not_asked_again() -> None:
+    world, left = World(), {A: 2, f"{SITE}b.css": 0}
+
+    def edge(sent: Sent) -> Answer:
+        left[sent.url] -= 1
+        return answer(200, cf_cache_status="MISS") if left[sent.url] < 0 else answer(503)
+
+    world.transport.edge = edge
+    assert world.invoke({"keys": ["a.css", "b.css"], "wait": 5})["verified"] is True
+    assert [sent.url for sent in world.transport.visits] == [A, f"{SITE}b.css", A, A]
+
+
+# ---- Refused ----
+
+FOREIGN = {"explain": "https://elsewhere.example/a.css"}
+
+
+@pytest.mark.parametrize(
+    ("event", "error", "said"),
+    [
+        (FOREIGN, Rejected, "elsewhere.example is not a host of any target: add it to targets[*].hosts."),
+        ({"explain": "a.css"}, Rejected, "is not a URL such as"),
+        ({"explain": f"https://me@{HOST}/"}, Rejected, "is not a URL such as"),
+        ({"explain": [A]}, UnknownEvent, '"explain" must be a URL'),
+        ({"explain": A, "keys": ["a.css"]}, UnknownEvent, "nothing beside it"),
+        ({"explain": A, "wait": 5}, UnknownEvent, "nothing beside it"),
+        *(({"keys": ["a"], "wait": wait}, UnknownEvent, "from 1 to 50") for wait in (0, -1, 51, 1.5, True, "5", None)),
+        *(
+            ({"keys": ["a"], "wait": 5, "since": since}, UnknownEvent, '"since" must be a time')
+            for since in ("yesterday", 7, "")
+        ),
+        ({"keys": ["a"], "since": "2026-11-28T23:00:00Z"}, UnknownEvent, "from 1 to 50"),
+        *(
+            ({**other, "wait": 5}, UnknownEvent, '"wait" belongs to')
+            for other in (
+                {},
+                {"check": True},
+                {"hosts": [HOST]},
+                {"keys": ["a"], "dry_run": True},
+                {"keys": ["a"], "tags": ["a"]},
+                s3_event("a"),
+            )
+        ),
+        ({"keys": ["x.map"], "wait": 5}, UnknownEvent, "No target serves these keys"),
+        ({"keys": [f"{n}" for n in range(101)], "wait": 5}, TooLarge, "100 URLs at most, and these are 101"),
+        ({"keys": ["/a"], "wait": 5}, Rejected, "begins with a slash"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_a_sentence_before_anything_is_purged(
+    event: dict[str, Any], error: type[PurgeError], said: str
+) -> None:
+    world = World(document(exclude=["*.map"]))
+    with pytest.raises(error) as caught:
+        world.invoke(event)
+    assert said in str(caught.value)
+    assert type(caught.value) is error
+    assert (world.cloudflare.requests, world.transport.visits) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "event", [{"explain": A}, {"keys": ["a.css"], "wait": 5}, {"urls": [A], "since": "2026-11-28"}]
+)
+@pytest.mark.parametrize("wrapped", [lambda event: sqs_event(event), lambda event: sqs_event(sns_event(event))])
+def test_the_queue_takes_no_question(event: dict[str, Any], wrapped: Any) -> None:
+    world = World()
+    assert world.returned(wrapped(event)) == []
+    [(code, reason)] = world.parked_reasons
+    assert code == "UnknownEvent"
+    assert "works by direct invocation only" in reason
+    assert (world.cloudflare.requests, world.transport.visits) == ([], [])
+
+
+def test_with_the_flat_variables_no_host_is_configured_and_so_none_is_asked() -> None:
+    world = World(environ=flat_environment())
+    with pytest.raises(Rejected, match="is not a host of any target"):
+        world.invoke({"explain": A})
+    assert world.transport.visits == []

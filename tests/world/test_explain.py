@@ -1,0 +1,134 @@
+"""`explain` and `wait` against the simulated edge: each conclusion has a fault that provokes it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cf_purge.aws import Aws
+from cf_purge.budget import Clock
+from cf_purge.config import Config, Target, Zone
+from cf_purge.errors import NotFresh
+from cf_purge.globs import Glob
+from cf_purge.handler import Function
+from cf_purge.http_client import HttpClient
+from tests.world.conftest import FREE, TOKENS, World
+
+HOST = "www.example.test"
+A = f"https://{HOST}/a.css"
+Given = Callable[[World], None]
+Invoke = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Invoke the function whose Cloudflare and edge are the simulated ones."""
+    monkeypatch.setenv("SSL_CERT_FILE", world.ca_file)
+
+    def invoke(event: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        target = Target(Zone(FREE), (HOST,), **changes)
+        config = Config(
+            "site",
+            (target,),
+            "bucket",
+            exclude=(Glob("*.map"),),
+            api_token=TOKENS["good"]["value"],
+            api_url=world.addresses.api,
+            edge_url=world.addresses.edge_https,
+        )
+        http = HttpClient(Clock())
+        return Function(config, Aws(http, {}), http, Clock()).invoke(event, None)
+
+    world.site.put("/a.css", "old")
+    return invoke
+
+
+def fault(kind: str, **order: Any) -> Given:
+    return lambda world: world.control.add_edge_fault(kind, **order)
+
+
+def changed(world: World, *urls: str, **headers: str) -> None:
+    """The edge has copies of an old version, the origin a new one."""
+    world.fill(*(urls or (A,)), **headers)
+    world.site.put("/a.css", "new")
+
+
+def other_copy(world: World) -> None:
+    changed(world, A, Origin=f"https://{HOST}")
+    world.purge({"files": [A]})
+
+
+def missing(world: World) -> None:
+    world.fill(f"https://{HOST}/b.css")
+    world.site.put("/b.css", "now it exists")
+
+
+def kept_in_front(world: World) -> None:
+    world.control.add_edge_fault("cache_in_front")
+    world.visit(A)
+    world.site.put("/a.css", "new")
+    world.purge({"files": [A]})
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "path", "said"),
+    [
+        ("FRESH", lambda world: None, "a.css", "the origin's version"),
+        ("FRESH", lambda world: world.fill(A), "a.css", "the origin's version"),
+        ("STALE", changed, "a.css", "purge it"),
+        ("OTHER_COPY", other_copy, "a.css", "with origin"),
+        ("OTHER_COPY", lambda world: changed(world, f"{A}?v=1"), "a.css?v=1", "without query"),
+        ("BEHIND_ANOTHER_CACHE", kept_in_front, "a.css", "Hit from cloudfront"),
+        ("BEHIND_ANOTHER_CACHE", fault("cache_behind"), "a.css", "via: 1.1"),
+        ("REDIRECT", fault("answer", status=301, headers={"Location": "https://b.test/?x"}), "a.css", "to b.test,"),
+        ("CACHED_404", missing, "b.css", "a 404 (0 s old)"),
+        ("NOT_CACHED", fault("dynamic"), "a.css", "DYNAMIC"),
+        (
+            "NOT_CACHED",
+            lambda world: world.site.put("/a.css", "a", headers={"Cache-Control": "no-store"}),
+            "a.css",
+            "BYPASS, Cache-Control: no-store",
+        ),
+        ("CHALLENGE", fault("answer", headers={"cf-mitigated": "challenge"}), "a.css", "(403)"),
+        ("NO_CLOUDFLARE", fault("headers", headers={"CF-Cache-Status": None}), "a.css", "a Worker or a rule"),
+        ("NOT_COVERED", lambda world: None, "a.map", "exclude"),
+    ],
+)
+def test_each_conclusion_has_its_cause_at_the_edge(
+    world: World, invoke: Invoke, code: str, given: Given, path: str, said: str
+) -> None:
+    given(world)
+    answer = invoke({"explain": f"https://{HOST}/{path}"})
+    assert list(answer) == ["url", "conclusion", "code", "evidence", "covered_by"]
+    assert (answer["code"], answer["url"]) == (code, f"https://{HOST}/{path}")
+    assert said in answer["conclusion"]
+    assert set(answer["evidence"]) >= {"plain", "with_origin", "with_query"}
+    assert TOKENS["good"]["value"] not in json.dumps(answer)
+
+
+def test_a_wait_ends_when_visitors_see_what_was_purged(world: World, invoke: Invoke) -> None:
+    b = f"https://{HOST}/b.css?v=1"
+    changed(world)
+    answer = invoke({"keys": ["a.css"], "urls": [b], "wait": 5})
+    assert answer == {"fresh": [], "renewed": [A, b], "unverifiable": [], "verified": True}
+    assert world.visit(A).text == "new"
+
+
+def test_a_wait_fails_when_visitors_still_see_an_old_version(world: World, invoke: Invoke) -> None:
+    changed(world)
+    time.sleep(1)  # the age of a copy is in whole seconds
+    world.control.add_edge_fault("keep")
+    world.control.add_edge_fault("answer", path="/c.css", headers={"cf-mitigated": "challenge"})
+    with pytest.raises(NotFresh) as caught:
+        invoke({"keys": ["a.css", "b.css", "c.css"], "wait": 2})
+    assert json.loads(str(caught.value)) == {
+        "fresh": [],
+        "renewed": [A.replace("a.css", "b.css")],
+        "unverifiable": [A.replace("a.css", "c.css")],
+        "verified": False,
+        "stale": [A],
+    }

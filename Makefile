@@ -59,7 +59,7 @@ test: terraform ## Everything, as CI runs it (eight minutes)
 	@$(MAKE) --no-print-directory --keep-going -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
 		COVERAGE='--cov --cov-report=term-missing:skip-covered'
 
-lint: setup ## Format, types, links, workflows; zip and README's tables against their source
+lint: setup ## Format, types, links, workflows; zip and docs/reference.md against their source
 	@if command -v $(TERRAFORM) >/dev/null; then $(TF) fmt -check -recursive -diff; fi
 	@$(VENV)/ruff check --quiet .
 	@$(VENV)/ruff format --quiet --check .
@@ -155,7 +155,7 @@ soak: terraform ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,
 zip: ## Build lambda/cf_purge.zip from its source
 	@$(PYTHON) lambda/package.py
 
-docs: setup ## Write the README's tables of inputs and outputs
+docs: setup ## Write docs/reference.md, the inputs and outputs
 	@$(VENV)/python -m tools.docs
 
 links: setup ## Ask the web for every page that the documents link to

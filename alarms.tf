@@ -6,21 +6,21 @@ locals {
   ])
   queued = var.delivery == "queue"
 
-  # One entry per alarm, for the person it wakes: what it means, the first command to run, what to do then. Each line is
-  # a sentence or a part of one, so that a search for what an alarm says finds it.
+  # One entry per alarm, for the person on call: what it means, the first command to run, what to do next. Each line is a
+  # sentence or a part of one, so that grep finds the text of an alarm.
   alarms = {
     dead_letters = {
       means = [
-        "${var.name} parked object changes it could not purge: the site may show old versions of them.",
+        "${var.name} parked object changes that it could not purge: the site may show old versions of them.",
       ]
       command = join(" ", [
         "aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url}",
         "--max-number-of-messages 10 --message-attribute-names All",
       ])
       then = [
-        local.queued ? "Read ReasonCode and Reason in its answer," : join(" ", [
-          "Read the responsePayload of each body in its answer",
-          "(of messages that came through the queue, ReasonCode and Reason),",
+        local.queued ? "Read ReasonCode and Reason in the answer," : join(" ", [
+          "Read the responsePayload of each body in the answer",
+          "(for messages that came through the queue, ReasonCode and Reason),",
         ]),
         "fix the cause, then move them back:",
         "`aws sqs start-message-move-task --source-arn ${local.dead_letter_arn} --destination-arn ${local.queue_arn}`.",
@@ -35,13 +35,15 @@ locals {
     oldest_message = {
       # Blind to messages received three times or more, hence never the only alarm.
       means = [
-        "${var.name} leaves object changes waiting for more than ${var.alarms.oldest_message_seconds} seconds:",
-        "purges come late.",
+        "Object changes have waited in ${var.name} for more than ${var.alarms.oldest_message_seconds} seconds:",
+        "purges are late.",
       ]
       command = local.log_command
       then = [
-        "Look for ERROR lines in it, and at https://www.cloudflarestatus.com.",
-        local.queued ? "Nothing is lost meanwhile." : "Nothing is lost meanwhile, and new changes do not wait there.",
+        "Look for ERROR lines in the log, and at https://www.cloudflarestatus.com.",
+        local.queued ? "Nothing is lost in the meantime." : join(" ", [
+          "Nothing is lost in the meantime, and new changes do not wait there.",
+        ]),
       ]
       namespace   = "AWS/SQS"
       metric_name = "ApproximateAgeOfOldestMessage"
@@ -52,14 +54,14 @@ locals {
     }
     errors = {
       means = local.queued ? [
-        "${var.name} fails as a whole:",
-        "time-outs, crashes, a configuration it refuses, or a purge by hand that it refused.",
+        "An invocation of ${var.name} failed:",
+        "a time-out, a crash, an invalid configuration, or a manual purge that was refused.",
         ] : [
-        "${var.name} fails to purge a change at the first try, for any reason,",
-        "or refused a purge by hand.",
+        "${var.name} did not purge a change at the first try, for any reason,",
+        "or refused a manual purge.",
       ]
       command     = local.log_command
-      then        = ["The first ERROR line says why; of a time-out, the line platform.report."]
+      then        = ["The first ERROR line gives the reason; for a time-out, the line platform.report does."]
       namespace   = "AWS/Lambda"
       metric_name = "Errors"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -76,8 +78,8 @@ locals {
       ]
       command = "aws lambda get-account-settings"
       then = [
-        "Find which function uses what ConcurrentExecutions allows (its metric ConcurrentExecutions),",
-        "or have the account's limit raised.",
+        "Find the function that uses up this limit (metric ConcurrentExecutions),",
+        "or request a higher limit for the account.",
       ]
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
@@ -89,15 +91,15 @@ locals {
     misconfigured = {
       means = [
         "${var.name} cannot purge until its token, zone or permissions are fixed;",
-        local.queued ? "messages wait and are tried every 15 minutes." : join(" ", [
+        local.queued ? "messages wait and are retried at most 15 minutes apart." : join(" ", [
           "each change is tried three times in three minutes",
           "and then goes to ${aws_sqs_queue.dead_letter.name}.",
         ]),
       ]
       command = local.check_command
       then = [
-        "It says in a sentence what is wrong and what to do.",
-        "If it finds nothing, the ERROR lines do: `${local.log_command}`.",
+        "It names the fault and the remedy.",
+        "If it finds nothing, read the ERROR lines: `${local.log_command}`.",
       ]
       namespace   = "CfPurge"
       metric_name = "Misconfigured"
@@ -109,14 +111,14 @@ locals {
     undelivered = {
       means = [
         "${var.name} lost object changes:",
-        "Lambda could not put what failed into ${aws_sqs_queue.dead_letter.name},",
-        "and the site may show old versions of them.",
+        "Lambda could not send failed events to ${aws_sqs_queue.dead_letter.name},",
+        "and the site may show old versions of the objects.",
       ]
       command = "aws sqs get-queue-attributes --queue-url ${aws_sqs_queue.dead_letter.url} --attribute-names All"
       then = [
-        "Its key, its policy or the function's role denies Lambda access: fix that,",
-        "then purge by hand what changed since",
-        "(`aws s3api list-objects-v2 --bucket ${var.bucket}` has LastModified).",
+        "The queue's key, its policy or the function's role denies Lambda access: fix that,",
+        "then manually purge the objects that changed since",
+        "(`aws s3api list-objects-v2 --bucket ${var.bucket}` shows LastModified).",
       ]
       namespace   = "AWS/Lambda"
       metric_name = "DestinationDeliveryFailures"
@@ -127,13 +129,13 @@ locals {
     }
     lag = {
       means = [
-        "${var.name} purges more than ${var.alarms.lag_milliseconds} ms after the change:",
+        "${var.name} purged an object more than ${var.alarms.lag_milliseconds} ms after its change:",
         "visitors see old versions for longer.",
       ]
       command = local.log_command
       then = [
-        "Its metric lines say why: Retried (Cloudflare fails, see https://www.cloudflarestatus.com),",
-        "RateLimited (others use its limits), or many Changes (a burst, which passes).",
+        "Its metric lines give the reason: Retried (Cloudflare fails, see https://www.cloudflarestatus.com),",
+        "RateLimited (others use the same limits), or many Changes (a burst, which passes).",
       ]
       namespace   = "CfPurge"
       metric_name = "Lag"

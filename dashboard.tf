@@ -98,11 +98,11 @@ locals {
       metrics = [concat(["CfPurge", "Misconfigured"], local.own, [{ stat = "Sum" }])]
     },
     {
-      title = "Queue: messages${var.delivery == "queue" ? "" : " (moved back, by hand, second purges)"}"
+      title = "Queue: messages${var.delivery == "queue" ? "" : " (moved back, manual, second purges)"}"
       x     = 0, y = 18, width = 8, limits = []
       metrics = [for name, label in {
         ApproximateNumberOfMessagesVisible    = "waiting"
-        ApproximateNumberOfMessagesNotVisible = "in flight, or given back for later"
+        ApproximateNumberOfMessagesNotVisible = "in flight, or returned for later"
         ApproximateNumberOfMessagesDelayed    = "second purges to come"
       } : concat(["AWS/SQS", name], local.of_queue, [{ stat = "Maximum", label = label }])]
     },
@@ -132,7 +132,7 @@ locals {
       ]
     },
     {
-      title   = "Function: at once", x = 16, y = 24, width = 8, limits = []
+      title   = "Function: concurrent executions", x = 16, y = 24, width = 8, limits = []
       metrics = [concat(["AWS/Lambda", "ConcurrentExecutions"], local.of_function, [{ stat = "Maximum" }])]
     },
   ]
@@ -148,7 +148,7 @@ resource "aws_cloudwatch_dashboard" "this" {
       type = "text", x = 0, y = 0, width = var.alarms.enabled ? 12 : 24, height = 6
       properties = { markdown = <<-EOT
         # ${var.name}
-        Purges from Cloudflare what changes in `s3://${var.bucket}`:
+        Purges changes in `s3://${var.bucket}` from Cloudflare:
         ${local.links["log"]}, ${local.links["function"]}, ${local.links["queue"]}, ${local.links["dead letters"]},
         and as ${local.links["log queries"]}, in the folder `${var.name}` of the saved ones,
         ${join(" and ", [for title, _ in local.log_queries : "*${title}*"])}
@@ -157,7 +157,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         ${var.alarms.enabled ? "Then do what the alarm's description says. " : ""}
         More: docs/operations.md of the module.
 
-        Made by Terraform: what is changed here by hand is lost.
+        Managed by Terraform: manual changes here are overwritten.
       EOT
       }
     }],

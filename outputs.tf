@@ -9,7 +9,7 @@ output "function_name" {
 }
 
 output "invoke_arn" {
-  description = "ARN by which API Gateway invokes the function."
+  description = "ARN with which API Gateway invokes the function."
   value       = aws_lambda_function.this.invoke_arn
 }
 
@@ -19,18 +19,18 @@ output "role_arn" {
 }
 
 output "role_name" {
-  description = "Name of the function's role, to attach more to it."
+  description = "Name of the function's role, to attach further policies."
   value       = reverse(split("/", local.role_arn))[0]
 }
 
 output "role_policy_json" {
-  description = "IAM policy with all that the function's role must allow, for a role of your own (`role.arn`)."
+  description = "IAM policy that the function's role needs, for an existing role (`role.arn`)."
   value       = local.role_policy_json
 }
 
 output "config_json" {
   description = <<-EOT
-    What the function is told, without the ARNs of its queues: known at plan, to compare or to run it elsewhere.
+    Configuration of the function without the ARNs of its queues: known at plan, to compare or to run it elsewhere.
   EOT
   value       = jsonencode(local.function_config)
 }
@@ -41,7 +41,7 @@ output "queue_arn" {
 }
 
 output "queue_url" {
-  description = "URL of the queue; takes manual events as messages."
+  description = "URL of the queue, which accepts manual events as messages."
   value       = aws_sqs_queue.this.url
 }
 
@@ -66,7 +66,7 @@ output "dlq_name" {
 }
 
 output "event_source_mapping_uuid" {
-  description = "UUID of the mapping from the queue to the function, by which deliveries are stopped and started."
+  description = "UUID of the mapping from the queue to the function, to pause and resume deliveries."
   value       = aws_lambda_event_source_mapping.this.uuid
 }
 
@@ -82,8 +82,8 @@ output "log_group_arn" {
 
 output "alarm_arns" {
   description = <<-EOT
-    ARNs of the alarms by kind: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`, and
-    with `delivery = "direct"` `undelivered`.
+    ARNs of the alarms by key: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`, and
+    `undelivered` with `delivery = "direct"`.
   EOT
   value       = { for kind, alarm in aws_cloudwatch_metric_alarm.this : kind => alarm.arn }
 }
@@ -100,9 +100,9 @@ output "event_rule_arn" {
 
 output "notification" {
   description = <<-EOT
-    What the bucket's notification must hold when somebody else owns it (`event_source = "none"`): `queue` and
-    `lambda_function`, a list for the blocks of that name each, and `eventbridge`. Depends on the
-    permissions that S3 validates.
+    What the bucket's notification must contain if it has another owner (`event_source = "none"`): `queue` and
+    `lambda_function`, a list for the blocks of each name, and `eventbridge`. Depends on the permissions that S3
+    validates.
   EOT
   value       = local.notification
 
@@ -110,7 +110,7 @@ output "notification" {
 }
 
 output "invoke_policy_json" {
-  description = "IAM policy that allows to purge by hand (`aws lambda invoke`) and nothing else."
+  description = "IAM policy that allows manual purges (`aws lambda invoke`) and nothing else."
   value = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -1,5 +1,5 @@
-# Terraform drops attributes that an object does not have, without a word: no boundary, no key, another host. So what is
-# easily written in their place is declared below, and refused when it is set, with the name that was meant.
+# Terraform silently drops attributes that an object type does not have: no boundary, no key, another host. So likely
+# mistakes are declared below, and refused when they are set, with the right name.
 locals {
   misspelt = {
     targets = {
@@ -41,8 +41,8 @@ locals {
 
 variable "name" {
   description = <<-EOT
-    Prefix of all resource names. Unique in the account, since the role's name is global: for the same one in two
-    Regions set `role.name`. Where it is taken in the Region, the create fails before any queue is touched.
+    Prefix of all resource names. Must be unique in the account, because IAM roles are global: to use one name in
+    two Regions, set `role.name`. If the name is taken in the Region, the create fails before it touches a queue.
   EOT
   type        = string
   nullable    = false
@@ -58,9 +58,9 @@ variable "name" {
 
 variable "bucket" {
   description = <<-EOT
-    Name of the bucket whose objects are served through Cloudflare. Of a bucket in the same configuration take
-    `.bucket`, which is known at plan, not `.id`. With `event_source = "s3"` its event notification is owned by this
-    module.
+    Name of the bucket whose objects are served through Cloudflare. For a bucket in the same configuration use its
+    attribute `bucket`, which is known at plan, not `id`. With `event_source = "s3"` this module owns the bucket's
+    event notification.
   EOT
   type        = string
   nullable    = false
@@ -81,9 +81,9 @@ variable "bucket" {
 
 variable "api_token_parameter" {
   description = <<-EOT
-    Name or ARN of the one SSM SecureString that holds the Cloudflare API token (permission Zone → Cache Purge →
-    Purge), or `/aws/reference/secretsmanager/NAME` for a secret of Secrets Manager that is the token and nothing else
-    (not JSON). Terraform never reads it.
+    Name or ARN of the SSM SecureString that holds the Cloudflare API token (permission Zone → Cache Purge → Purge;
+    an account-owned token is recommended), or `/aws/reference/secretsmanager/NAME` for a Secrets Manager secret
+    that contains only the token, not JSON. Terraform never reads it.
   EOT
   type        = string
   nullable    = false
@@ -116,29 +116,33 @@ variable "api_token_parameter" {
 
 variable "targets" {
   description = <<-EOT
-    Where the bucket's objects are served, one entry per zone, and more where paths or rules differ: each key is purged
-    in every entry that serves it, in any order. 150 hosts in a zone fit, or 80 zones with a host each:
-    - `zone_id`: the zone's 32-digit id, not its name.
-    - `hosts`: (Optional) hostnames in that zone; each is its own cached copy. Defaults to the bucket's name.
-    - `purge_by`: (Optional) what is purged: `url`, every URL of the object; `prefix`, every URL that begins with its,
-      so with any query string; `tag`, see `tags`; `host`, all of the hosts; `everything`, all of the zone.
-    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`): this entry is only about these. Such an entry
-      is never collapsed. Defaults to every key.
-    - `key_prefix`: (Optional) only keys in this folder, which is removed from the key.
-    - `path_prefix`: (Optional) folder put before what remains.
-    - `schemes`: (Optional) `https`, `http` or both.
+    Where the bucket's objects are served, one entry per zone, several if paths or rules differ: each key is purged
+    by every entry that serves it. About 150 hosts in one zone fit, or 80 zones with one host each:
+    - `zone_id`: ID of the zone (32 hex digits), not its name.
+    - `hosts`: (Optional) hostnames in that zone. Defaults to the bucket's name.
+    - `purge_by`: (Optional) `url`: every URL of the object, with all `Vary` copies and resized images of it;
+      `prefix`: everything whose URL begins with the object's URL, so any query string; `tag`: see `tags`; `host`:
+      everything on the hosts; `everything`: the whole zone.
+    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`); the entry applies only to matching keys.
+      Such an entry is never collapsed. Defaults to every key.
+    - `key_prefix`: (Optional) only keys in this folder; it is removed from the key.
+    - `path_prefix`: (Optional) folder put before the rest of the key.
+    - `schemes`: (Optional) `https`, `http` or both. With Flexible SSL use both: Cloudflare's cache key contains the
+      scheme used towards the origin.
     - `index_documents`: (Optional) names that are also served as their folder: `a/index.html` as `/a/`.
-    - `clean_urls`: (Optional) pages are also served without their ending: `a/index.html` as `/a`, `b.html` as `/b`.
-    - `header_variants`: (Optional) request headers of further copies to purge, such as `[{ Origin =
-      "https://www.example.com" }]`.
-    - `tags`: (Optional) for `purge_by = "tag"`: cache tags, made of text and `{bucket}`, `{key}`, `{dir}`, `{name}`
-      (with its extension), `{stem}` (without it) and `{ext}` (without the dot).
-    - `related`: (Optional) further pages that a change concerns, as paths on the host: `["/", "/feed.xml",
-      "/amp/{key}"]`, with the placeholders of `tags` (`{key}` and `{dir}` without `key_prefix`). They are purged by URL,
-      whatever `purge_by` is. A `*` at the end purges every path that begins so (`"/tags/{dir}/*"`); on the Free plan
-      Cloudflare allows 5 such requests a minute, each with 100 of them. A template with an empty placeholder is left
-      out for that key. They are not verified.
-    - `environment_id`: (Optional) with zone versioning: the environment that is purged.
+    - `clean_urls`: (Optional) pages are also served without their extension: `a/index.html` as `/a`, `b.html` as
+      `/b`.
+    - `header_variants`: (Optional) request headers of copies that Cloudflare keeps separately, for each `Origin` or
+      by a custom cache key: `[{ Origin = "https://www.example.com" }]`.
+    - `tags`: (Optional) for `purge_by = "tag"`: templates of cache tags, with `{bucket}`, `{key}`, `{dir}`,
+      `{name}` (with its extension), `{stem}` (without it) and `{ext}` (without the dot).
+    - `related`: (Optional) further pages that depend on the object, as paths on the host: `["/", "/feed.xml",
+      "/amp/{key}"]`, with the placeholders of `tags` (`{key}` and `{dir}` without `key_prefix`). They are purged by
+      URL, whatever `purge_by` is. A `*` at the end purges every path with that beginning (`"/tags/{dir}/*"`); on
+      the Free plan Cloudflare allows 5 such requests a minute, with 100 paths each. A template with an empty
+      placeholder is omitted for that key. They are not verified.
+    - `environment_id`: (Optional) with zone versioning: ID of the environment to purge. Leave it out for
+      Production, whose endpoint is the zone's (`everything` there empties all environments).
   EOT
   type = list(object({
     zone_id         = string
@@ -418,7 +422,7 @@ variable "targets" {
 
 variable "include" {
   description = <<-EOT
-    Globs on the decoded key (`*.css`, `img/**`); only keys that match one are purged. Empty means everything.
+    Globs on the decoded key (`*.css`, `img/**`); only matching keys are purged. Empty means every key.
   EOT
   type        = list(string)
   default     = []
@@ -444,7 +448,7 @@ variable "include" {
 }
 
 variable "exclude" {
-  description = "Globs on the decoded key that are not purged. Wins over `include`."
+  description = "Globs on the decoded key; matching keys are not purged. Takes precedence over `include`."
   type        = list(string)
   default     = []
   nullable    = false
@@ -470,9 +474,9 @@ variable "exclude" {
 
 variable "events" {
   description = <<-EOT
-    S3 event types that purge. Add `s3:LifecycleExpiration:*` when a lifecycle rule deletes objects that are served.
-    With `event_source = "eventbridge"` a type counts with all its subtypes, and `s3:ObjectRemoved:*` includes
-    lifecycle expiry.
+    S3 event types that purge. Add `s3:LifecycleExpiration:*` if a lifecycle rule deletes served objects. With
+    `event_source = "eventbridge"` a type includes all its subtypes, and `s3:ObjectRemoved:*` includes lifecycle
+    expiry.
   EOT
   type        = list(string)
   default     = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
@@ -518,10 +522,10 @@ variable "events" {
 
 variable "event_source" {
   description = <<-EOT
-    Where events come from: `s3`, the bucket's notification, all of which the module then owns: what else is in it is
-    lost, which an `import` block shows at plan (docs/upgrading.md); `eventbridge`, a rule, for which the bucket's
-    owner enables EventBridge on it (`aws_s3_bucket_notification` with `eventbridge = true`); `none`, somebody else's
-    notification, see the output `notification`.
+    Where events come from. `s3`: the bucket's notification, which the module then owns completely; other entries in
+    it are removed (an `import` block shows them at plan: docs/upgrading.md). `eventbridge`: a rule; the bucket's
+    owner must enable EventBridge on the bucket (`aws_s3_bucket_notification` with `eventbridge = true`). `none`: a
+    notification that another owner manages, see the output `notification`.
   EOT
   type        = string
   default     = "s3"
@@ -535,11 +539,11 @@ variable "event_source" {
 
 variable "event_filters" {
   description = <<-EOT
-    Filters of the trigger itself, so that other keys cost nothing; an event passes when any of them fits. S3 takes
-    100; with `event_source = "eventbridge"` a rule holds 2,048 characters of them, or up to 4,096 where AWS has
-    raised that quota:
-    - `prefix`: (Optional) what the key begins with, as the key is, unencoded, without a leading slash.
-    - `suffix`: (Optional) what the key ends with, as the key is, unencoded.
+    Filters at the event source, so that other keys cost nothing; an event passes if it matches one of them. S3
+    accepts 100; with `event_source = "eventbridge"` the rule's pattern has at most 2,048 characters (4,096 if AWS
+    has raised that quota):
+    - `prefix`: (Optional) beginning of the key, not encoded, without a leading slash.
+    - `suffix`: (Optional) end of the key, not encoded.
   EOT
   type = list(object({
     prefix = optional(string, "")
@@ -605,8 +609,8 @@ variable "event_filters" {
 
 variable "keep_eventbridge" {
   description = <<-EOT
-    With `event_source = "s3"`: leave the bucket's EventBridge delivery on, which others may need (GuardDuty does). A
-    notification has one switch for it, and without this the module switches it off.
+    With `event_source = "s3"`: keep the bucket's EventBridge delivery on, which other services may need (GuardDuty
+    does). It is part of the notification, so without this input the module switches it off.
   EOT
   type        = bool
   default     = false
@@ -624,9 +628,9 @@ variable "keep_eventbridge" {
 
 variable "delivery" {
   description = <<-EOT
-    How events reach the function: `queue`, through the queue, in batches; `direct`, it is invoked with each, up to
-    three times, and what fails goes to the dead-letter queue. Messages sent by hand, second purges and what is moved
-    back from the dead-letter queue come through the queue in both.
+    How events reach the function. `queue`: in batches through the queue. `direct`: each event invokes the function,
+    up to three times; an event that still fails goes to the dead-letter queue. Manual messages, second purges and
+    messages moved back from the dead-letter queue use the queue in both cases.
   EOT
   type        = string
   default     = "queue"
@@ -658,8 +662,8 @@ variable "repurge_after_seconds" {
 
 variable "collapse_above" {
   description = <<-EOT
-    Above this many URLs per target and invocation, purge its `path_prefix` on each of its hosts instead, or the whole
-    host if it has none; `null` disables it. An invocation has `queue.batch_size` messages, in a burst up to
+    Above this many URLs per target and invocation, purge its `path_prefix` on each of its hosts instead, or the
+    whole host if it has none; `null` disables it. An invocation has `queue.batch_size` messages, in a burst up to
     `queue.drain`, and with `delivery = "direct"` one change.
   EOT
   type        = number
@@ -679,11 +683,13 @@ variable "collapse_above" {
 variable "cloudflare" {
   description = <<-EOT
     The Cloudflare account:
-    - `plan`: (Optional) plan of the zones; sets how many URLs go into one request (Enterprise 500, else 100).
-    - `operation`: (Optional) `purge` removes the copies; `invalidate` marks them stale.
-    - `requests_per_second`: (Optional) budget of purge requests, shared out over `queue.max_concurrency`. With
-      `delivery = "direct"` Lambda runs as many functions as there are events, and each takes its share.
-    - `email`: (Optional) set it when the parameter holds a Global API key instead of an API token.
+    - `plan`: (Optional) plan of the zones: `free`, `pro`, `business` or `enterprise`; sets the rate limits and the
+      URLs in one request (Enterprise 500, others 100).
+    - `operation`: (Optional) `purge` removes the copies. `invalidate` marks them stale: Cloudflare can still serve
+      them while it revalidates and while the origin fails, so never use it for takedowns.
+    - `requests_per_second`: (Optional) budget of purge requests, divided by `queue.max_concurrency`. With `delivery
+      = "direct"` Lambda runs as many functions as there are events, and each uses its share.
+    - `email`: (Optional) only if the parameter contains a Global API key instead of an API token.
     - `api_url`: (Optional) base URL of the API; https, or http on loopback.
     - `edge_url`: (Optional) for tests: a URL on loopback that is asked in the place of the hosts.
   EOT
@@ -762,17 +768,19 @@ variable "cloudflare" {
 variable "queue" {
   description = <<-EOT
     The queue between bucket and function:
-    - `batch_size`: (Optional) messages the function is given at once, at most.
-    - `batch_window_seconds`: (Optional) how long to wait for more. With any window a quiet upload can wait 20 seconds.
-    - `max_concurrency`: (Optional) functions at once. Each has its share of every limit: on the Free plan keep to 2
-      or 3 with a `purge_by` other than `url`, whose 5 requests a minute would otherwise be minutes apart.
-    - `drain`: (Optional) messages a function takes on at most, up to 1,000: given a full batch it receives more by
-      itself, so that a burst needs few requests. `0` turns it off.
-    - `max_receive_count`: (Optional) tries before a message goes to the dead-letter queue; 30 last more than five
-      hours.
+    - `batch_size`: (Optional) maximum number of messages in one invocation.
+    - `batch_window_seconds`: (Optional) how long to wait for a full batch. With any window a single upload can wait
+      20 seconds.
+    - `max_concurrency`: (Optional) maximum number of concurrent functions. Each has its share of every limit: on
+      the Free plan with a `purge_by` other than `url` use 2 or 3, because 5 requests a minute would otherwise be
+      minutes apart.
+    - `drain`: (Optional) after a full batch the function itself receives more messages, up to this number (at most
+      1,000), so that a burst needs few requests. `0` disables it.
+    - `max_receive_count`: (Optional) receives before a message goes to the dead-letter queue; 30 take more than
+      five hours.
     - `retention_seconds`: (Optional) how long a message is kept.
-    - `kms_key_arn`: (Optional) customer key for both queues; S3 (with `event_source = "eventbridge"`, EventBridge)
-      must be allowed to use it. Defaults to SSE-SQS.
+    - `kms_key_arn`: (Optional) customer managed key for both queues; S3 (with `event_source = "eventbridge"`,
+      EventBridge) must be allowed to use it. Defaults to SSE-SQS.
   EOT
   type = object({
     batch_size           = optional(number, 10)
@@ -886,24 +894,25 @@ variable "queue" {
 variable "lambda" {
   description = <<-EOT
     The function:
-    - `runtime`: (Optional) Python runtime, `python3.11` or later, as far as the AWS provider knows it.
+    - `runtime`: (Optional) Python runtime, `python3.11` or later, if the AWS provider accepts it. The default is
+      not `python3.14`, because AWS provider 5 does not accept that.
     - `architecture`: (Optional) `arm64` or `x86_64`.
-    - `memory_size`: (Optional) MB; CPU grows with it.
+    - `memory_size`: (Optional) MB; the share of a CPU grows with it.
     - `timeout`: (Optional) seconds.
     - `log_level`: (Optional) `DEBUG`, `INFO`, `WARN` or `ERROR`.
     - `log_retention_days`: (Optional) days the log is kept.
-    - `log_kms_key_arn`: (Optional) customer key for the log group; CloudWatch Logs must be allowed to use it.
-    - `tracing`: (Optional) X-Ray: `Active`, or `PassThrough`, which follows the caller.
-    - `vpc`: (Optional) `subnet_ids` and `security_group_ids`; from there Cloudflare, SSM and SQS must be in reach.
-      `ipv6_allowed_for_dual_stack` lets it use IPv6 where its subnets have it.
-    - `code_signing_config_arn`: (Optional) code signing configuration; the committed zip is not signed, so it needs a
-      `package` that is.
+    - `log_kms_key_arn`: (Optional) customer managed key for the log group; CloudWatch Logs must be allowed to use
+      it.
+    - `tracing`: (Optional) X-Ray: `Active`, or `PassThrough` to follow the caller.
+    - `vpc`: (Optional) `subnet_ids` and `security_group_ids`; Cloudflare, SSM and SQS must be reachable from there.
+      `ipv6_allowed_for_dual_stack` allows IPv6 in dual-stack subnets.
+    - `code_signing_config_arn`: (Optional) code signing configuration. The committed zip is not signed, so it also
+      needs a signed `package`.
     - `package`: (Optional) another zip instead of the committed one, with the same handler: `filename`, or
-      `s3_bucket` and `s3_key` with an optional `s3_object_version`; `source_code_hash` (base64 of its SHA-256) says
-      when it changed, and defaults to that of `filename`.
+      `s3_bucket` and `s3_key` with an optional `s3_object_version`. `source_code_hash` (base64 of its SHA-256)
+      detects changes and defaults to that of `filename`.
   EOT
   type = object({
-    # Not 3.14: no provider of major version 5 knows it.
     runtime            = optional(string, "python3.13")
     architecture       = optional(string, "arm64")
     memory_size        = optional(number, 512)
@@ -1067,14 +1076,14 @@ variable "lambda" {
 variable "role" {
   description = <<-EOT
     The function's role:
-    - `create`: (Optional) whether the module creates it. Defaults to whether `arn` is left out; `false` is needed
-      with the `arn` of a role made in the same apply.
-    - `arn`: (Optional) bring your own, allowed what the output `role_policy_json` says; the module then creates
-      nothing in IAM.
-    - `name`: (Optional) name of the role that is created, for the same `name` in two Regions: roles are global.
-      Defaults to `name`.
-    - `path`: (Optional) path of the role that is created.
-    - `permissions_boundary`: (Optional) ARN of the policy that bounds it.
+    - `create`: (Optional) whether the module creates it. Defaults to true without `arn`; set it to `false` if `arn`
+      is that of a role created in the same apply.
+    - `arn`: (Optional) ARN of an existing role with the policy of the output `role_policy_json`; the module then
+      creates nothing in IAM.
+    - `name`: (Optional) name of the created role. Set it to use the same `name` in two Regions, because IAM roles
+      are global. Defaults to `name`.
+    - `path`: (Optional) path of the created role.
+    - `permissions_boundary`: (Optional) ARN of its permissions boundary.
   EOT
   type = object({
     create               = optional(bool)
@@ -1143,7 +1152,7 @@ variable "role" {
 
 variable "api_token_kms_key_arn" {
   description = <<-EOT
-    ARN of the customer managed key that encrypts the parameter or the secret; adds `kms:Decrypt` for that one alone.
+    ARN of the customer managed key that encrypts the parameter or the secret; adds `kms:Decrypt` for this key only.
     Not needed with `alias/aws/ssm`.
   EOT
   type        = string
@@ -1165,11 +1174,11 @@ variable "alarms" {
     CloudWatch alarms:
     - `enabled`: (Optional) create them.
     - `disabled`: (Optional) alarms that are not created, by their keys in the output `alarm_arns`.
-    - `actions`: (Optional) ARNs told when one goes off, usually an SNS topic.
+    - `actions`: (Optional) ARNs to notify of an alarm, usually an SNS topic.
     - `actions_by_alarm`: (Optional) other ARNs for some alarms, by the same keys: `{ dead_letters = [arn] }`.
-    - `ok_actions`: (Optional) ARNs told when it is over.
-    - `oldest_message_seconds`: (Optional) a message that waits longer is an alarm.
-    - `lag_milliseconds`: (Optional) a purge that comes later after its change is an alarm.
+    - `ok_actions`: (Optional) ARNs to notify when an alarm ends.
+    - `oldest_message_seconds`: (Optional) alarm if a message waits longer.
+    - `lag_milliseconds`: (Optional) alarm if a purge is later after its change.
   EOT
   type = object({
     enabled                = optional(bool, true)
@@ -1235,7 +1244,7 @@ variable "alarms" {
 
 variable "dashboard" {
   description = <<-EOT
-    Create a CloudWatch dashboard, and saved queries of the log: was this key purged, why is this one parked.
+    Create a CloudWatch dashboard and saved log queries: was this key purged, why is this message parked.
   EOT
   type        = bool
   default     = false

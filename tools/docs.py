@@ -1,20 +1,19 @@
-"""Writes the README's tables of inputs and outputs from variables.tf and outputs.tf; `--check` only compares."""
+"""Writes docs/reference.md, the inputs and outputs, from variables.tf and outputs.tf; `--check` only compares."""
 
 from __future__ import annotations
 
 import re
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from tools.problems import ROOT
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "reference.md"
 _BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}\n', re.MULTILINE | re.DOTALL)
 _HEREDOC = re.compile(r"^  description = <<-EOT\n(.*?)^  EOT\n", re.MULTILINE | re.DOTALL)
 _LINE = re.compile(r'^  description = "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 _DEFAULT = re.compile(r"^  default +=(.*)$", re.MULTILINE)
-_TYPE = re.compile(r"^  type +=\s*(.*?)(?=\n\n|\n  \w|\Z)", re.MULTILINE | re.DOTALL)
+_TYPE = re.compile(r"^  type +=\s*(.*?)(?=\n\n?  \w|\Z)", re.MULTILINE | re.DOTALL)
 _ATTRIBUTE = re.compile(r"^    (\w+) += (optional\()?(\w+(?:\((?:\w+|\w+\(\w+\))\))?)(?:, (.*?))?\)?$", re.MULTILINE)
 
 
@@ -61,47 +60,29 @@ def items(file: str) -> list[Item]:
     return [Item(name, body) for _, name, body in _BLOCK.findall((ROOT / file).read_text(encoding="utf-8"))]
 
 
-def inputs() -> str:
-    rows = ["| name | description | type | default |", "|---|---|---|---|"]
+def page() -> str:
+    lines = ["# Inputs and outputs", "", "Written by `make docs` from variables.tf and outputs.tf.", "", "## Inputs"]
     for item in items("variables.tf"):
+        default = "required" if item.default is None else f"default `{item.default}`"
         first, *attributes = item.description
-        cells = [first.removesuffix(":") + (":" if attributes else "")]
+        lines += ["", f"### {item.name}", "", f"`{item.type}`, {default}. {first}", *[""] * bool(attributes)]
         for attribute in attributes:
             name = re.match(r"- `(\w+)`", attribute)
-            default = item.defaults.get(name[1]) if name else None
+            value = item.defaults.get(name[1]) if name else None
             text = attribute.replace("(Optional) ", "")
-            cells.append(text + (f" Default `{default}`." if default not in (None, "null") else ""))
-        default = "required" if item.default is None else f"`{item.default}`"
-        rows.append(f"| `{item.name}` | {'<br>'.join(cells)} | `{item.type}` | {default} |")
-    return "\n".join(rows)
+            lines.append(text + (f" Default `{value}`." if value not in (None, "null") else ""))
+    lines += ["", "## Outputs", "", "| name | description |", "|---|---|"]
+    lines += [f"| `{item.name}` | {' '.join(item.description)} |" for item in items("outputs.tf")]
+    return "\n".join(lines) + "\n"
 
 
-def outputs() -> str:
-    rows = ["| name | description |", "|---|---|"]
-    rows += [f"| `{item.name}` | {' '.join(item.description)} |" for item in items("outputs.tf")]
-    return "\n".join(rows)
-
-
-def rendered(text: str) -> str:
-    """Return the README with both tables written anew."""
-    for name, table in (("inputs", inputs()), ("outputs", outputs())):
-        begin, end = f"<!-- {name}: written by `make docs` -->", f"<!-- end of {name} -->"
-        if begin not in text or end not in text:
-            raise SystemExit(f"README.md has no table of {name}: restore the lines {begin} and {end}.")
-        before, rest = text.split(begin, 1)
-        text = f"{before}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}"
-    return text
-
-
-def main(arguments: list[str], readme: Path = README) -> int:
-    text = readme.read_text(encoding="utf-8")
-    wanted = rendered(text)
+def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
-        if text != wanted:
-            print("The tables of README.md differ from the code: run `make docs` and commit it.", file=sys.stderr)
+        if PAGE.read_text(encoding="utf-8") != page():
+            print("docs/reference.md differs from the code: run `make docs` and commit it.", file=sys.stderr)
             return 1
         return 0
-    readme.write_text(wanted, encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")
     return 0
 
 

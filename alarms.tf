@@ -35,7 +35,7 @@ locals {
     oldest_message = {
       # Blind to messages received three times or more, hence never the only alarm.
       means = [
-        "Object changes have waited in ${var.name} for more than ${var.alarms.oldest_message_seconds} seconds:",
+        "${var.name} has not purged an object change for more than ${var.alarms.oldest_message_seconds} seconds:",
         "purges are late.",
       ]
       command = local.log_command
@@ -54,7 +54,7 @@ locals {
     }
     errors = {
       means = local.queued ? [
-        "An invocation of ${var.name} failed:",
+        "${var.name} had a failed invocation:",
         "a time-out, a crash, an invalid configuration, or a manual purge that was refused.",
         ] : [
         "${var.name} did not purge a change at the first try, for any reason,",

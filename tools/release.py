@@ -1,4 +1,4 @@
-"""Check a release and write its notes: `python -m tools.release v1.2.3 [--notes FILE] [--checksums FILE]`.
+"""Check a release and write its notes: `python -m tools.release v1.2.3 [--notes F] [--checksums F] [--sbom F]`.
 
 The version must be the newest in the changelog, and the committed zip must be built from the source.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from tools.problems import ROOT, Problem
 
 _ZIP = "lambda/cf_purge.zip"
+_RUNTIME = ("botocore", "urllib3")  # of Lambda's Python runtime, not in the zip
 
 
 def notes(tag: str, changelog: str) -> str:
@@ -41,11 +43,26 @@ def checksums(content: bytes) -> tuple[str, str]:
     return digest.hexdigest(), base64.b64encode(digest.digest()).decode()
 
 
+def sbom(version: str, digest: str) -> str:
+    """Return a CycloneDX document of the zip: only the project's code is in it; the runtime has the rest."""
+    runtime = [{"type": "library", "name": name, "purl": f"pkg:pypi/{name}", "scope": "excluded"} for name in _RUNTIME]
+    zipped = {
+        "type": "file",
+        "name": Path(_ZIP).name,
+        "version": version,
+        "hashes": [{"alg": "SHA-256", "content": digest}],
+        "licenses": [{"license": {"id": "Apache-2.0"}}],
+    }
+    document = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "metadata": {"component": zipped}}
+    return json.dumps({**document, "components": runtime}, indent=2) + "\n"
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.release", description=(__doc__ or "").partition(".")[0])
     parser.add_argument("tag")
     parser.add_argument("--notes", type=Path)
     parser.add_argument("--checksums", type=Path)
+    parser.add_argument("--sbom", type=Path)
     asked = parser.parse_args(arguments)
     try:
         said = notes(asked.tag, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
@@ -62,6 +79,8 @@ def main(arguments: list[str]) -> int:
         asked.notes.write_text(f"{said}\n\n{table}", encoding="utf-8")
     if asked.checksums:
         asked.checksums.write_text(f"{hexadecimal}  {Path(_ZIP).name}\n", encoding="utf-8")
+    if asked.sbom:
+        asked.sbom.write_text(sbom(asked.tag[1:], hexadecimal), encoding="utf-8")
     return 0
 
 

@@ -1,8 +1,9 @@
-"""Releases: the notes, the checksums, and which tags are refused."""
+"""Releases: the notes, the checksums, the SBOM, and which tags are refused."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -68,13 +69,15 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_release_writes_its_notes_and_checksums(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert release.main(["v1.2.0", "--notes", "notes.md", "--checksums", "zip.sha256"]) == 0
+    assert release.main(["v1.2.0", "--notes", "notes.md", "--checksums", "zip.sha256", "--sbom", "sbom.json"]) == 0
     digest = hashlib.sha256((root / ZIP).read_bytes()).hexdigest()
     assert (root / "zip.sha256").read_text() == f"{digest}  {Path(ZIP).name}\n"
     notes = (root / "notes.md").read_text()
     assert notes.startswith("### Added\n\n- A thing.\n\n|")
     assert notes.endswith(capsys.readouterr().out)
     assert digest in notes
+    zipped = json.loads((root / "sbom.json").read_text())["metadata"]["component"]
+    assert (zipped["version"], zipped["hashes"][0]["content"]) == ("1.2.0", digest)
 
 
 @pytest.mark.parametrize("wrong", ["zip", "tag"])

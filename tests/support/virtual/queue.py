@@ -181,7 +181,10 @@ class Queue:
         return found[:wanted]
 
     def _pop(self) -> Message | None:
-        """Take out the message that has been visible longest."""
+        """Take out the message that has been visible longest: a returned one is behind those visible before it.
+
+        SQS does so from the third receive on; before that it promises no order.
+        """
         now = self._hub.now
         while self._next_at() <= now:
             stream = min(self._streams, key=lambda stream: stream.head, default=None)

@@ -19,6 +19,16 @@ fields @timestamp, message, reason, `zone_id`, first, @message
 | sort @timestamp desc
 | limit 10000
 EOT
+    "Who changed what?"       = <<-EOT
+      # Who changed it, and when Cloudflare accepted the purge. For one person or one key put, below the filter:
+      #   | filter @message like "alice"
+      # principal: the ID of the role or user, and of a role its session's name. No principal: a purge by hand, or S3
+      #   did not say; through EventBridge it names the account only.
+      fields @timestamp, principal, `zone_id`, @message
+      | filter message = "purged"
+      | sort @timestamp desc
+      | limit 10000
+    EOT
     "Why is this one parked?" = <<-EOT
       # What was parked, what stopped the purges, and how invocations ended that did not end well. Choose the time: a
       # message that was given up after all its tries (no ReasonCode among its attributes) failed for hours before.

@@ -100,6 +100,12 @@ locals {
       Action   = ["sqs:SendMessage"]
       Resource = queue_arn
     } if var.repurge_after_seconds > 0],
+    [for notify in var.notify[*] : {
+      Sid      = "SendNotifications"
+      Effect   = "Allow"
+      Action   = ["events:PutEvents"]
+      Resource = notify.event_bus_arn
+    }],
     # Lambda makes the interfaces with the function's own role (the describe actions know no resources, the others are
     # checked on "*"), so the code is denied what the role must have:
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html

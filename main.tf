@@ -14,7 +14,8 @@ locals {
   function_arn    = startswith(aws_lambda_function.this.arn, "arn:") ? aws_lambda_function.this.arn : local.mocked_arn
   mocked_arn      = "arn:aws:mocked:us-east-1:123456789012:${var.name}"
 
-  # All that the function is told, but for the queues. The token itself is not in it: the function reads the parameter.
+  # All that the function is told, but for the ARNs below. The token itself is not in it: the function reads the
+  # parameter.
   function_config = { for key, value in {
     name                  = var.name
     bucket                = var.bucket
@@ -30,16 +31,18 @@ locals {
     collapse_above        = var.collapse_above
     repurge_after_seconds = var.repurge_after_seconds
     log_level             = var.lambda.log_level
+    log_principals        = var.lambda.log_principals ? null : false
   } : key => value if value != null }
   cloudflare = { for key, value in var.cloudflare : key => value if !contains(keys(local.misspelt.cloudflare), key) }
-  queues_in_config = {
+  # Those of the queues are known after the apply only, as that of the bus may be.
+  arns_in_config = merge({
     queue_arn             = local.queue_arn
     dead_letter_queue_arn = local.dead_letter_arn
-  }
+  }, var.notify)
 
-  config = jsonencode(merge(local.function_config, local.queues_in_config))
-  # Lambda allows 4 KB for the environment. This leaves room for the variable's name and the ARNs of both queues.
-  most_config_bytes    = 3800
+  config = jsonencode(merge(local.function_config, local.arns_in_config))
+  # Lambda allows 4 KB for the environment. This leaves room for the variable's name and those ARNs.
+  most_config_bytes    = var.notify == null ? 3800 : 3450
   config_bytes         = length(base64encode(jsonencode(local.function_config))) * 3 / 4
   config_is_compressed = local.config_bytes > local.most_config_bytes
 

@@ -30,7 +30,8 @@ output "role_policy_json" {
 
 output "config_json" {
   description = <<-EOT
-    Configuration of the function without the ARNs of its queues: known at plan, to compare or to run it elsewhere.
+    Configuration of the function without the ARNs of its queues and of the event bus: known at plan, to compare or
+    to run it elsewhere.
   EOT
   value       = jsonencode(local.function_config)
 }

@@ -900,6 +900,7 @@ variable "lambda" {
     - `memory_size`: (Optional) MB; the share of a CPU grows with it.
     - `timeout`: (Optional) seconds.
     - `log_level`: (Optional) `DEBUG`, `INFO`, `WARN` or `ERROR`.
+    - `log_principals`: (Optional) name who changed an object in the log and in the events of `notify`.
     - `log_retention_days`: (Optional) days the log is kept.
     - `log_kms_key_arn`: (Optional) customer managed key for the log group; CloudWatch Logs must be allowed to use
       it.
@@ -918,6 +919,7 @@ variable "lambda" {
     memory_size        = optional(number, 512)
     timeout            = optional(number, 60)
     log_level          = optional(string, "INFO")
+    log_principals     = optional(bool, true)
     log_retention_days = optional(number, 30)
     log_kms_key_arn    = optional(string)
     tracing            = optional(string, "PassThrough")
@@ -1242,9 +1244,31 @@ variable "alarms" {
   }
 }
 
+variable "notify" {
+  description = <<-EOT
+    Send EventBridge events (source `cf_purge`, detail types `Purged` and `Parked`; docs/operations.md):
+    - `event_bus_arn`: ARN of the event bus. In another account its own policy must allow the function's role.
+  EOT
+  type = object({
+    event_bus_arn = string
+  })
+  default = null
+
+  validation {
+    condition = var.notify == null ? true : can(
+      regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[a-zA-Z0-9/._-]{1,256}$", var.notify.event_bus_arn)
+    )
+    error_message = join(" ", [
+      "notify.event_bus_arn must be the ARN of an event bus, such as",
+      "arn:aws:events:eu-west-1:123456789012:event-bus/default.",
+    ])
+  }
+}
+
 variable "dashboard" {
   description = <<-EOT
-    Create a CloudWatch dashboard and saved log queries: was this key purged, why is this message parked.
+    Create a CloudWatch dashboard and saved log queries: was this key purged, who changed what, why is this message
+    parked.
   EOT
   type        = bool
   default     = false

@@ -155,6 +155,7 @@ run "the_dashboard_shows_the_alarms_and_what_happens_in_its_region" {
   assert {
     condition = [for query in aws_cloudwatch_query_definition.this : concat([query.name], query.log_group_names)] == [
       ["site/Was this key purged?", "/aws/lambda/site"],
+      ["site/Who changed what?", "/aws/lambda/site"],
       ["site/Why is this one parked?", "/aws/lambda/site"],
     ]
     error_message = "A saved query is missing, named differently, or reads another log."

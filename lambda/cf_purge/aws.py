@@ -1,4 +1,4 @@
-"""Signed JSON calls to SSM and SQS.
+"""Signed JSON calls to SSM, SQS and EventBridge.
 
 urllib3 sends and botocore signs. No SDK client: creating one takes longer than the rest of a cold start.
 """
@@ -18,10 +18,10 @@ from cf_purge.http_client import Answer, HttpClient, json_object
 
 T = TypeVar("T")
 
-TIMEOUT = 3.0  # seconds; both services answer in milliseconds
+TIMEOUT = 3.0  # seconds; these services answer in milliseconds
 _MIN_TIMEOUT = 0.2  # seconds; with less left no call is made
 # X-Amz-Target prefix and JSON version, from botocore's service models.
-_PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0")}
+_PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0"), "events": ("AWSEvents", "1.1")}
 # By the beginning of the Region: China and the European Sovereign Cloud. The isolated partitions reach no Cloudflare.
 _SUFFIXES = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
 _THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "LimitExceeded")
@@ -54,7 +54,7 @@ class Aws:
     def call(
         self, service: str, operation: str, payload: dict[str, Any], region: str | None = None, timeout: float = TIMEOUT
     ) -> dict[str, Any]:
-        """Call one operation of "ssm" or "sqs" and return its result; it takes `timeout` seconds, or TIMEOUT, at most.
+        """Call an operation of a service in _PROTOCOLS and return its result, in at most `timeout` seconds, or TIMEOUT.
 
         Raises:
             NotTried: `timeout` is too short.

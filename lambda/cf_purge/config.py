@@ -22,6 +22,7 @@ MAX_SLASHES = 31  # in a prefix purge
 SHARE = 0.8  # of the plan's limits; the rest is left to others who purge in the account
 # A hostname in lower case; underscores are allowed because they occur.
 HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+EVENT_BUS_ARN = re.compile(r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]{1,256}")
 QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 _Check = Callable[[Any], bool]
@@ -100,7 +101,9 @@ class Config(NamedTuple):
     drain: int = 0  # messages of one invocation at most, when it receives more itself; 0: it does not
     max_receive_count: int | None = None  # receives after which SQS gives a message up
     dead_letter_queue_arn: str | None = None
+    event_bus_arn: str | None = None  # where `notify` sends events; None: nowhere
     log_level: str = "INFO"
+    log_principals: bool = True
 
     @property
     def urls_per_request(self) -> int:
@@ -335,5 +338,7 @@ _FIELDS: _Rules = {
     "edge_url": (_text(_EDGE_URL), "a URL on loopback such as https://127.0.0.1:8443"),
     "operation": (_one_of(*ENDPOINTS), f"one of {', '.join(ENDPOINTS)}"),
     "plan": (_one_of(*PLANS), f"one of {', '.join(PLANS)}"),
+    "event_bus_arn": (_text(EVENT_BUS_ARN), "the ARN of an event bus"),
+    "log_principals": (lambda value: isinstance(value, bool), "true or false"),
     "log_level": (_one_of(*LEVELS), f"one of {', '.join(LEVELS)}"),
 }

@@ -104,11 +104,11 @@ class Function:
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
         metrics = Metrics()
+        left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
+        end = self._clock.now() + left
+        run = _Run(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
         try:
             messages = messages_in(event)
-            left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
-            end = self._clock.now() + left
-            run = _Run(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
             if messages is not None:
                 return self._consume(messages, run)
             if isinstance(event, dict) and any(name in event for name in DIRECT):
@@ -116,6 +116,10 @@ class Function:
             return self._answer(event, run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
+            if metrics.news and (arn := self._config.event_bus_arn):
+                from cf_purge import notify
+
+                notify.send(metrics.news, self._config.name, arn, self._aws, run.settle_until - self._clock.now())
 
     def _consume(self, batch: Sequence[Message], run: _Run) -> dict[str, Any]:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
@@ -161,7 +165,7 @@ class Function:
         try:
             if checks:
                 self._doctor.read_token(run.purge_until)
-            outcomes = self._purger.send(plan.requests, run.purge_until, run.metrics)
+            outcomes = self._purger.send(plan.requests, run.purge_until, run.metrics, plan.principals)
             if checks:
                 outcomes = self._doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
@@ -173,6 +177,10 @@ class Function:
                 accepted = max(outcomes.accepted.get(purge, inf) for purge in job.purges)
                 lags[job.change] = max(lags.get(job.change, 0.0), accepted - job.change.at)
         run.metrics.lags += [lag for lag in lags.values() if lag < inf]
+        if self._config.event_bus_arn:
+            from cf_purge import notify
+
+            run.metrics.news += notify.purged(plan, outcomes.accepted, self._done)
         return outcomes
 
     def _settle(

@@ -13,8 +13,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from cf_purge.errors import Transient
+
+if TYPE_CHECKING:
+    from cf_purge.notify import News
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 NAMESPACE = "CfPurge"
@@ -39,11 +43,12 @@ COUNTS = (
 
 
 class Metrics:
-    """Counts of one invocation."""
+    """What happened in one invocation."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(COUNTS, 0)
         self.lags: list[float] = []  # seconds from the change to the accepted purge
+        self.news: list[News] = []  # only with `notify`
 
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch, Lag in ms.

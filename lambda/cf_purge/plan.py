@@ -21,6 +21,7 @@ MAX_PURGES = 10_000  # of one message
 _ITEMS_PER_REQUEST = 100
 # Of one invocation, so that its memory is bounded: the messages behind them are left for the next one.
 _MAX_JOBS, _MAX_BYTES = 20_000, 16_000_000
+_MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
 _JOB_BYTES = 300  # of a purge, beside its text
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
@@ -126,6 +127,16 @@ class Plan(NamedTuple):
     tasks: tuple[Task, ...] = ()
     requests: tuple[Request, ...] = ()
 
+    @property
+    def principals(self) -> dict[Purge, dict[str, None]]:
+        """Who made the changes that a purge is for, as far as S3 says it."""
+        found: dict[Purge, dict[str, None]] = {}
+        for job in (job for task in self.tasks for job in task.jobs):
+            if job.change is not None and job.change.principal:
+                for purge in job.purges:
+                    found.setdefault(purge, {})[job.change.principal[:_MAX_PRINCIPAL]] = None
+        return found
+
 
 def make_task(task_id: str, document: object, config: Config, most: Cost) -> Task:
     """Plan one message or event; what is wrong with it becomes its `error`.
@@ -135,6 +146,8 @@ def make_task(task_id: str, document: object, config: Config, most: Cost) -> Tas
     event = Event()
     try:
         event = parse(document)
+        if not config.log_principals:
+            event = event._replace(changes=tuple(change._replace(principal=None) for change in event.changes))
         return _task(task_id, event, config, most)
     except Exception as error:
         expected = error if isinstance(error, Rejected) else observe.unexpected(error)

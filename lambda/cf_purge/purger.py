@@ -8,7 +8,7 @@ separately.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -90,6 +90,7 @@ class _Run:
         self.deadline = deadline
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
         self.metrics = metrics
+        self.principals: Mapping[Purge, Collection[str]] = {}
         self.has_failed = False
         self.outcomes = Outcomes({}, {})
 
@@ -108,11 +109,21 @@ class Purger:
         self._has_condemned = False  # an item by a probe's word alone
         self._grace_until = 0.0
 
-    def send(self, requests: Sequence[Request], deadline: float, metrics: observe.Metrics) -> Outcomes:
-        """Send requests until each purge is accepted or has a failure; `deadline` is a time of `Clock.now`."""
+    def send(
+        self,
+        requests: Sequence[Request],
+        deadline: float,
+        metrics: observe.Metrics,
+        principals: Mapping[Purge, Collection[str]] | None = None,
+    ) -> Outcomes:
+        """Send requests until each purge is accepted or has a failure; `deadline` is a time of `Clock.now`.
+
+        `principals` are named in the log: those who made the changes that a purge is for.
+        """
         for zone in self._zones.values():
             zone.has_real = zone.has_probe = zone.is_misconfigured = False
         run = _Run(requests, self._clock.now(), deadline, metrics)
+        run.principals = principals or {}
         while self._return_what_must_wait(run):
             now = self._clock.now()
             # Fresh messages before suspects, and requests of one size before smaller ones.
@@ -163,8 +174,14 @@ class Purger:
             run.pending.remove(request)
             run.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
             kind = "urls" if request.kind == FILES else request.kind
-            for part in observe.parts([purge.shown for purge in request.purges]):
-                observe.info("purged", zone_id=str(request.zone), **{kind: part})
+            by_principal: dict[str, list[object]] = {}
+            for purge in request.purges:
+                for principal in run.principals.get(purge, ("",)):
+                    by_principal.setdefault(principal, []).append(purge.shown)
+            for principal, items in by_principal.items():
+                who = {"principal": principal} if principal else {}
+                for part in observe.parts(items):
+                    observe.info("purged", zone_id=str(request.zone), **who, **{kind: part})
         elif isinstance(error, errors.NotTried):
             self._fail([request], Failure(Why.TIME, error), run)
         elif isinstance(error, errors.Rejected):

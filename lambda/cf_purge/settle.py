@@ -67,7 +67,7 @@ class Settler(NamedTuple):
         self.sqs.delete([message for message in ready if message.id not in own], self.deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
-        parked = []
+        parked: dict[Message, Rejected] = {}
         for message, error, result in self.sqs.park(to_park, park_until):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, Exception):
@@ -76,10 +76,15 @@ class Settler(NamedTuple):
                 returned.append((message, self._delay(message)))
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
-                parked.append(message)
+                parked[message] = error
         self.sqs.delete([message for message in parked if message.id not in own], self.deadline)
         self.sqs.give_back(returned, self.deadline)
         self.metrics.counts["Parked"] += len(parked)
+        if parked and self.config.event_bus_arn:
+            from cf_purge import notify
+
+            reasons = {message.id: str(error) for message, error in parked.items()}
+            self.metrics.news += notify.parked(plan, outcomes.accepted, done, reasons)
         self.metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 

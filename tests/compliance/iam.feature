@@ -28,7 +28,7 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     Then it must have Action
-    And its value must match the "^(logs:${log}|sqs:${queue}|${token}|ec2:${network}|xray:${traces})$" regex
+    And its value must match the "^(logs:${log}|sqs:${queue}|${token}|events:PutEvents|ec2:${network}|xray:${traces})$" regex
 
   @noskip
   Scenario: Each statement allows one resource by its exact ARN, but for network interfaces and traces
@@ -69,6 +69,16 @@ Feature: The function's role may do what the function does, and nothing else
     When its Effect is Allow
     And its Action contains "^(kms:|ssm:GetParameter$)" regex
     Then its (Resource|kms:(ViaService|.+ARN))$ key must be (arn:[\w-]+:(ssm|secretsmanager):[^*?]+(-[?]{6})?|sqs[.].+)
+
+  @noskip
+  Scenario: Events are sent to an event bus
+    When its type metadata is aws_iam_role_policy
+    Then it must have policy
+    And it must have Statement
+    When its Effect is Allow
+    # With the statement that reads the parameter there is one in every mode.
+    And its Action contains "^(events:|ssm:GetParameter$)" regex
+    Then its Resource$ key must be arn:[\w-]+:(ssm:[^*?]+|events:[\w-]+:\d{12}:event-bus/[^*?]+)
 
   @noskip
   Scenario: Whoever may make network interfaces is denied them in the code

@@ -295,6 +295,11 @@ BREAKING = [
         ),
     ),
     *breaking(
+        "Events are sent to an event bus",
+        "complete",
+        to_a_rule=statement(ROLE_POLICY, "SendNotifications", Resource=RULE_ARN),
+    ),
+    *breaking(
         "Whoever may make network interfaces is denied them in the code",
         "complete",
         nothing_is_denied=without_statement(ROLE_POLICY, DENIAL),

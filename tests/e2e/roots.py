@@ -35,6 +35,7 @@ SITES = (
         ("corporate.example.com",),
         "corporate.example.com/public",
     ),
+    Site("2f000000000000000000000000000006", "news.example.com", ("news.example.com",), "news.example.com"),
     Site("3a000000000000000000000000000006", "direct.example.com", ("direct.example.com",), "direct.example.com"),
     Site("3b000000000000000000000000000007", "rule.example.com", ("rule.example.com",), "rule.example.com", EMAIL),
 )
@@ -65,6 +66,7 @@ DEPLOYMENTS = {
         Deployment(EXAMPLES / "multi-zone", "media-purge", "media.example.com", "/prod/cloudflare/media-token"),
         Deployment(EXAMPLES / "eventbridge", "docs-purge", "docs.example.com", "/prod/cloudflare/docs-token"),
         Deployment(EXAMPLES / "external-notification", "shop-purge", "shop.example.com", "/prod/cloudflare/shop-token"),
+        Deployment(EXAMPLES / "notify", "news-purge", "news.example.com", "/prod/cloudflare/news-token"),
         Deployment(_MODES / "direct", "direct-purge", "direct.example.com", "/test/direct-token"),
         Deployment(_MODES / "rule", "rule-purge", "rule.example.com", "/test/global-key"),
     )

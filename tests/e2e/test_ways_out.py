@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from tests.e2e.conftest import Site
+from tests.simulation.aws import ACCOUNT
 from tests.simulation.hurry import in_a_hurry
 from tests.simulation.world import wait_for
 
@@ -139,6 +141,23 @@ def test_a_change_is_purged_once_more_and_never_a_third_time(deployed: Deployed)
         assert len(_purges_of(site, "forged.html")) == 1
     finally:
         restore()
+
+
+def test_editors_get_an_e_mail_when_a_file_is_live(deployed: Deployed) -> None:
+    site = deployed("notify")
+    mailbox = site.sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+    site.world.client("sns").subscribe(
+        TopicArn=f"arn:aws:sns:us-east-1:{ACCOUNT}:news-editors",
+        Protocol="sqs",
+        Endpoint=f"arn:aws:sqs:us-east-1:{ACCOUNT}:mailbox",
+        Attributes={"RawMessageDelivery": "true"},
+    )
+
+    site.put("news.html")
+
+    [mail] = wait_for(lambda: site.sqs.receive_message(QueueUrl=mailbox).get("Messages"), 30, "there was no mail")
+    text = r'"news\.html is live, \d+ ms after \S+ changed it\. Files in this event: 1\."'
+    assert re.fullmatch(text, mail["Body"]), mail["Body"]
 
 
 def _purges_of(site: Site, page: str) -> list[float]:

@@ -29,7 +29,7 @@ RULE = Counter({"aws_cloudwatch_event_rule": 1, "aws_cloudwatch_event_target": 1
 DIRECT = Counter(
     {"aws_lambda_permission": 1, "aws_lambda_function_event_invoke_config": 1, "aws_cloudwatch_metric_alarm": 1}
 )
-DASHBOARD = Counter({"aws_cloudwatch_dashboard": 1, "aws_cloudwatch_query_definition": 2})
+DASHBOARD = Counter({"aws_cloudwatch_dashboard": 1, "aws_cloudwatch_query_definition": 3})
 ROLE = Counter({"aws_iam_role": 1, "aws_iam_role_policy": 1})
 ALARMS = Counter({"aws_cloudwatch_metric_alarm": 6})
 BASIC = ALWAYS + NOTIFICATION
@@ -45,6 +45,7 @@ class Use(NamedTuple):
 
 ZONE_ID = "0123456789abcdef0123456789abcdef"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+BUS = "arn:aws:events:us-east-1:210987654321:event-bus/partners/site.news_1"
 HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 KINDS: list[dict[str, Any]] = [
     {"clean_urls": True, "header_variants": [{"Origin": "https://www.example.com"}, {"Accept": 'a, "b"'}]},
@@ -85,6 +86,7 @@ MODES: dict[str, Use] = {
             api_token_kms_key_arn=KEY,
             queue={"kms_key_arn": KEY, "batch_size": 5},
             repurge_after_seconds=900,
+            notify={"event_bus_arn": BUS},
             collapse_above=1_000_000,
             targets=[{"zone_id": ZONE_ID, **kind} for kind in KINDS],
             cloudflare={"operation": "invalidate", "plan": "enterprise"},
@@ -93,6 +95,7 @@ MODES: dict[str, Use] = {
                 "lambda": {
                     "architecture": "x86_64",
                     "log_kms_key_arn": KEY,
+                    "log_principals": False,
                     "tracing": "Active",
                     "vpc": {"subnet_ids": ["subnet-01234567"], "security_group_ids": ["sg-01234567"]},
                     "package": {"s3_bucket": "packages", "s3_key": "cf_purge.zip", "s3_object_version": "1"},
@@ -137,6 +140,18 @@ EXAMPLES: dict[str, Use] = {
         },
     ),
     "multi-zone": Use(Case(example="multi-zone"), BASIC),
+    "notify": Use(
+        Case(example="notify"),
+        BASIC,
+        {
+            "aws_cloudwatch_event_bus.site",
+            "aws_cloudwatch_event_rule.purged",
+            "aws_cloudwatch_event_target.editors",
+            "aws_sns_topic.editors",
+            "aws_sns_topic_policy.editors",
+            "aws_sns_topic_subscription.editors",
+        },
+    ),
     "eventbridge": Use(Case(example="eventbridge"), ALWAYS + RULE, {"aws_s3_bucket_notification.docs"}),
     "external-notification": Use(
         Case(example="external-notification"),

@@ -12,10 +12,10 @@ from cf_purge.spelling import spellings
 from tests.plans import insights
 from tests.plans.cases import RULED
 from tests.plans.planning import Plan
-from tests.support.factories import HOST, ZONE, document, s3_event, sqs_event, target
+from tests.support.factories import HOST, PRINCIPAL, ZONE, document, s3_event, sqs_event, target
 from tests.support.fakes import World, refusal
 
-PURGED, PARKED = "Was this key purged?", "Why is this one parked?"
+PURGED, WHO, PARKED = "Was this key purged?", "Who changed what?", "Why is this one parked?"
 PLACE = "css/site.css"
 # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 REPORTS = [
@@ -63,7 +63,7 @@ def messages(known: Plan, title: str, lines: list[str], wanted: str = PLACE) -> 
     return [message for message, _ in asked(known, title, lines, wanted)]
 
 
-@pytest.mark.parametrize("title", [PURGED, PARKED])
+@pytest.mark.parametrize("title", [PURGED, WHO, PARKED])
 def test_a_query_asks_for_fields_that_the_lines_have(known: Plan, title: str) -> None:
     lines = [
         *after(upload("a.css", "bad.css"), cloudflare=REFUSING),
@@ -74,7 +74,7 @@ def test_a_query_asks_for_fields_that_the_lines_have(known: Plan, title: str) ->
     assert insights.read(query(known, title)).used - BY_CLOUDWATCH <= names
 
 
-@pytest.mark.parametrize("title", [PURGED, PARKED])
+@pytest.mark.parametrize("title", [PURGED, WHO, PARKED])
 def test_a_query_is_as_long_as_cloudwatch_takes(known: Plan, title: str) -> None:
     assert len(query(known, title)) <= 10_000
 
@@ -135,6 +135,14 @@ def test_a_dry_run_is_no_purge(known: Plan) -> None:
     lines = after(sqs_event({"keys": [PLACE], "dry_run": True}))
     assert any(PLACE in line for line in lines)
     assert messages(known, PURGED, lines) == []
+
+
+# ---- Who changed what? ----
+
+
+def test_each_purge_names_who_made_the_change(known: Plan) -> None:
+    rows = asked(known, WHO, after(upload(PLACE), {"keys": [PLACE]}))
+    assert sorted(row.get("principal", "") for _, row in rows) == ["", PRINCIPAL]
 
 
 # ---- Why is this one parked? ----

@@ -26,6 +26,7 @@ REQUIRED: Inputs = {
 HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/mine"
+BUS = "arn:aws:events:us-east-1:210987654321:event-bus/partners/site.news_1"
 ROLE = "arn:aws:iam::123456789012:role/mine"
 BOUNDARY = "arn:aws:iam::123456789012:policy/bound"
 ORIGIN = {"Origin": "https://www.example.com"}
@@ -284,6 +285,12 @@ REFUSED: dict[str, list[Inputs]] = {
         {"alarms": {"actions_by_alarm": {"all": []}}},
     ],
     "alarms.oldest_message_seconds must be": [{"alarms": {"lag_milliseconds": 1}}],
+    "notify.event_bus_arn must be the ARN of an event bus": [
+        {"notify": {"event_bus_arn": "default"}},
+        {"notify": {"event_bus_arn": None}},
+        {"notify": {"event_bus_arn": "arn:aws:events:eu-west-1:123456789012:rule/site"}},
+    ],
+    'attribute "event_bus_arn" is required': [{"notify": {}}, {"notify": {"event_bus": BUS}}],
 }
 
 ACCEPTED: list[Inputs] = [
@@ -324,6 +331,8 @@ ACCEPTED: list[Inputs] = [
     {"lambda": {"runtime": "python3.15"}},
     {"alarms": {"disabled": ["lag"], "actions_by_alarm": {"dead_letters": [TOPICS[0]]}}},
     {"api_token_kms_key_arn": KEY},
+    {"notify": {"event_bus_arn": BUS}},
+    {"notify": {"event_bus_arn": "arn:aws-cn:events:cn-north-1:123456789012:event-bus/default"}},
 ]
 
 CASES = [(sentence, inputs) for sentence, all_ in REFUSED.items() for inputs in all_]

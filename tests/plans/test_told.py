@@ -11,7 +11,7 @@ import pytest
 from cf_purge.config import VARIABLE, Config, Target, Zone, load
 from cf_purge.globs import Glob
 from cf_purge.preview import config_in
-from tests.plans.cases import EVERYTHING, KINDS, MANY, S3, ZONE_ID
+from tests.plans.cases import BUS, EVERYTHING, KINDS, MANY, S3, ZONE_ID
 from tests.plans.planning import Plan, label
 
 HOST = "www.example.com"
@@ -74,5 +74,6 @@ def test_the_function_is_told_of_its_queues_and_how_to_use_them(known: Plan) -> 
     assert (config.queue_arn, config.dead_letter_queue_arn) == tuple(
         f"arn:aws:sqs:eu-west-1:123456789012:site-purge{ending}" for ending in ("", "-dlq")
     )
+    assert (config.event_bus_arn, config.log_principals) == (BUS, False)
     assert (config.repurge_after_seconds, config.batch_size, config.drain) == (900, 5, 1000)
     assert (config.max_concurrency, config.collapse_above, config.max_receive_count) == (2, 1_000_000, 30)

@@ -14,10 +14,12 @@ REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:cf-purge"
 DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:cf-purge-dlq"
+BUS_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/site-news"
 PARAMETER = "/cf-purge/token"
 TOKEN = "cfut" + "_Qm9ndXMtY2FuYXJ5LXRva2VuLTAxMjM0NTY3ODk5"  # apart, or whoever scans for secrets finds one
 TIME = "2026-11-23T06:00:00.000Z"
 AT = 1795413600.0  # TIME in seconds since the epoch
+PRINCIPAL = "AWS:AROAEXAMPLE:deploy"
 
 
 def encode_key(key: str) -> str:
@@ -41,7 +43,7 @@ def s3_record(
         "awsRegion": REGION,
         "eventTime": time,
         "eventName": event,
-        "userIdentity": {"principalId": "AWS:AROAEXAMPLE:deploy"},
+        "userIdentity": {"principalId": PRINCIPAL},
         "requestParameters": {"sourceIPAddress": "203.0.113.7"},
         "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810", "x-amz-id-2": "FMyUVURIY8"},
         "s3": {

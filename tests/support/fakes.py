@@ -221,10 +221,10 @@ class FakeCloudflare:
 
 @dataclass
 class FakeAws:
-    """SSM and SQS; `script` answers the next calls of an operation, None in it meaning "as always".
+    """SSM, SQS and EventBridge; `script` answers the next calls of an operation, None in it meaning "as always".
 
     What is sent to the function's own queue is `delayed`, to the dead-letter queue `parked`. What waits in the own
-    queue to be received is `waiting`, as (id, body).
+    queue to be received is `waiting`, as (id, body). `events` are the entries that a bus was sent.
     """
 
     token: str = TOKEN
@@ -235,6 +235,7 @@ class FakeAws:
     delays: dict[str, int] = field(default_factory=dict)  # seconds, by receipt handle
     waiting: list[tuple[str, str]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)  # receipt handles
+    events: list[dict[str, Any]] = field(default_factory=list)
     on_long_poll: Callable[[int], None] = lambda _: None  # is told the seconds when nothing waits
 
     def fetches(self) -> int:
@@ -263,6 +264,9 @@ class FakeAws:
             return self._receive(sent)
         entries = sent.body["Entries"]
         assert 1 <= len(entries) <= 10
+        if operation == "PutEvents":
+            self.events += entries
+            return answer(200, {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in entries]})
         assert len({entry["Id"] for entry in entries}) == len(entries)
         if operation == "DeleteMessageBatch":
             assert sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}")

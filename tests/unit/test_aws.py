@@ -64,6 +64,7 @@ def signature_of(received: Received, service: str) -> str:
     ("service", "operation", "method", "payload"),
     [
         ("ssm", "GetParameter", "get_parameter", {"Name": "/cf/ünï", "WithDecryption": True}),
+        ("events", "PutEvents", "put_events", {"Entries": [{"EventBusName": "a/b", "Detail": '{"key": "ünï"}'}]}),
         ("sqs", "SendMessage", "send_message", {"QueueUrl": "https://q/1/dlq", "MessageBody": "ünï"}),
         (
             "sqs",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import PurgeError
 from tests.support.factories import (
+    BUS_ARN,
     HOST,
     OTHER_ZONE,
     QUEUE_ARN,
@@ -54,6 +55,7 @@ MODES: dict[str, dict[str, str]] = {
     "collapsed": mode(collapse_above=1, log_level="DEBUG"),
     "two zones": mode(targets=[target(), target(zone_id=OTHER_ZONE, hosts=["b.example"])]),
     "last receive": mode(max_receive_count=1),
+    "notify": mode(event_bus_arn=BUS_ARN),
     "Global API key": mode(cloudflare={"email": "ops@example.com"}),
     "flat": flat_environment(),
     "flat, Global API key": flat_environment(CLOUDFLARE_API_EMAIL="ops@example.com"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cf_purge import observe
 from tests.support.factories import (
+    ACCOUNT,
     AT,
     HOST,
     document,
@@ -97,6 +98,36 @@ def test_nothing_that_cloudflare_answers_forges_a_line(world: World, text: str) 
     world.returned(sqs_event(s3_event("a")))
     assert set(world.output) <= {"\n", *map(chr, range(0x20, 0x7F))}
     assert [line.get("message") for line in world.lines] == ["not purged", "parked", None]
+
+
+# ---- Who changed it ----
+
+
+def changed(key: str, principal: object) -> dict[str, Any]:
+    event = s3_event(key)
+    event["Records"][0]["userIdentity"] = {"principalId": principal}
+    return event
+
+
+@pytest.mark.parametrize(
+    ("bodies", "config", "expected"),
+    [
+        ([changed("a", "A")], {}, [("A", ["a"])]),
+        ([changed("a", "A"), changed("b", "B"), changed("c", "A")], {}, [("A", ["a", "c"]), ("B", ["b"])]),
+        ([changed("a", "A"), changed("a", "B")], {}, [("A", ["a"]), ("B", ["a"])]),
+        ([changed("a", None), {"keys": ["b"]}], {}, [(None, ["a", "b"])]),
+        ([changed("a", ["A"])], {}, [(None, ["a"])]),
+        ([eventbridge_event("a")], {}, [(ACCOUNT, ["a"])]),
+        ([changed("a", "A")], {"log_principals": False}, [(None, ["a"])]),
+    ],
+)
+def test_a_purge_names_who_made_the_change(
+    bodies: list[Any], config: dict[str, Any], expected: list[tuple[str | None, list[str]]]
+) -> None:
+    world = World(document(**config))
+    world.returned(sqs_event(*bodies))
+    lines = [(line.get("principal"), line["urls"]) for line in world.logged("purged")]
+    assert lines == [(who, [f"https://{HOST}/{key}" for key in keys]) for who, keys in expected]
 
 
 # ---- Lists ----

@@ -11,6 +11,7 @@ _REPLACED = (
     (ssm, "handle_request", decryption.deciphering),
     (s3, "_validate_notification_configs", delivery.checking_functions),
     (eventbridge, "_invoke_target", delivery.sending_with_permission),
+    (eventbridge, "_apply_input_transformer", delivery.knowing_places),
     (sqs, "_queues_lock", exclusion.reentrant),
     (sqs, "_dlq_sweep", exclusion.alone),
     (sqs, "_collect_msgs", exclusion.alone),

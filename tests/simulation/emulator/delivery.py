@@ -8,12 +8,14 @@ queue, and delivers the others without asking.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from tests.simulation.emulator.ministack import iam_evaluator, responses, s3
 
-_ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}
+_ACTIONS = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish", "sqs": "sqs:SendMessage"}
 _logger = logging.getLogger(__name__)
 
 
@@ -46,6 +48,25 @@ def sending_with_permission(invoke: Callable[..., None]) -> Callable[..., None]:
             _logger.warning("%s may not deliver to %s", rule["Arn"], target["Arn"])
 
     return invoke_target
+
+
+def knowing_places(apply: Callable[..., str]) -> Callable[..., str]:
+    """Return EventBridge's input transformer with paths into lists, such as `$.detail.items[0].key`."""
+
+    def apply_input_transformer(transformer: Mapping[str, Any], rule: Mapping[str, Any], view: Any) -> str:
+        paths = {name: re.sub(r"\[(\d+)\]", r".\1", path) for name, path in transformer["InputPathsMap"].items()}
+        event = _by_place(view.event_with_detail())
+        seen = SimpleNamespace(envelope=view.envelope, event_with_detail=lambda: event)
+        return apply({**transformer, "InputPathsMap": paths}, rule, seen)
+
+    return apply_input_transformer
+
+
+def _by_place(value: Any) -> Any:
+    """Return lists as objects with their places as names."""
+    if isinstance(value, list):
+        value = {str(place): each for place, each in enumerate(value)}
+    return {name: _by_place(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _may_deliver(service: str, target: str, source: str, account: str) -> bool:

@@ -1,0 +1,68 @@
+# The function sends events about its purges; a rule makes an e-mail of each.
+
+resource "aws_cloudwatch_event_bus" "site" {
+  name = "site-events"
+}
+
+module "cf_purge" {
+  source = "../.."
+
+  name                = "news-purge"
+  bucket              = "news.example.com"
+  api_token_parameter = "/prod/cloudflare/news-token"
+  targets             = [{ zone_id = "2f000000000000000000000000000006" }]
+
+  notify = { event_bus_arn = aws_cloudwatch_event_bus.site.arn }
+
+  alarms = { actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
+  tags   = { service = "news" }
+}
+
+# ---- From event to e-mail ----
+
+resource "aws_cloudwatch_event_rule" "purged" {
+  name           = "news-purged"
+  event_bus_name = aws_cloudwatch_event_bus.site.name
+  event_pattern  = jsonencode({ source = ["cf_purge"], detail-type = ["Purged"] })
+}
+
+resource "aws_cloudwatch_event_target" "editors" {
+  rule           = aws_cloudwatch_event_rule.purged.name
+  event_bus_name = aws_cloudwatch_event_bus.site.name
+  arn            = aws_sns_topic.editors.arn
+
+  input_transformer {
+    input_paths = {
+      count = "$.detail.count"
+      key   = "$.detail.items[0].key"
+      ms    = "$.detail.items[0].lag_ms"
+      who   = "$.detail.items[0].principal"
+    }
+    input_template = "\"<key> is live, <ms> ms after <who> changed it. Files in this event: <count>.\""
+  }
+}
+
+resource "aws_sns_topic" "editors" {
+  name = "news-editors"
+}
+
+resource "aws_sns_topic_subscription" "editors" {
+  topic_arn = aws_sns_topic.editors.arn
+  protocol  = "email"
+  endpoint  = "editors@example.com"
+}
+
+resource "aws_sns_topic_policy" "editors" {
+  arn = aws_sns_topic.editors.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "RuleSendsEvents"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sns:Publish"
+      Resource  = aws_sns_topic.editors.arn
+      Condition = { ArnEquals = { "aws:SourceArn" = aws_cloudwatch_event_rule.purged.arn } }
+    }]
+  })
+}

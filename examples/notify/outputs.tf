@@ -1,0 +1,4 @@
+output "queue_url" {
+  description = "Takes manual events as messages."
+  value       = module.cf_purge.queue_url
+}

@@ -1,0 +1,1 @@
+# No inputs: replace the values in main.tf.

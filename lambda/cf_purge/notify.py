@@ -1,0 +1,115 @@
+"""What an invocation did → events on an EventBridge bus, for people who wait for it.
+
+Sent last, in one call of a second at most that is not repeated: a bus that refuses costs one log line and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cf_purge import observe
+from cf_purge.aws import Aws
+from cf_purge.errors import Transient, describe
+from cf_purge.events import Change
+from cf_purge.http_client import objects_in
+from cf_purge.plan import Done, Job, Plan, Task
+from cf_purge.targets import Purge
+
+MAX_ITEMS = 100  # of one event
+MAX_BYTES = 200_000  # of all events of an invocation: they share a call, which holds 256 KB
+_MAX_TEXT = 1_000  # characters
+_TIMEOUT = 1.0  # seconds
+
+
+class News(NamedTuple):
+    """One object that an event tells of; times in seconds from the change."""
+
+    kind: str  # the event's detail type
+    key: str | None = None
+    zones: frozenset[str] = frozenset()
+    lag: float | None = None  # to the accepted purge
+    fresh: float | None = None  # to the proof that a visitor sees it
+    principal: str | None = None
+    reason: str | None = None
+
+
+def purged(plan: Plan, accepted: Mapping[Purge, float], done: Done) -> Iterator[News]:
+    """Yield the changes and manual items whose last purge was accepted now. Pure."""
+    for task in plan.tasks:
+        for wish, purges, is_done in (
+            () if task.dry_run or task.is_check or task.is_second else _wishes(task, accepted, done)
+        ):
+            times = [accepted[purge] for purge in purges if purge in accepted]
+            if is_done and times:
+                at = wish.at if isinstance(wish, Change) else None
+                yield _news("Purged", wish, purges)._replace(lag=None if at is None else max(0.0, max(times) - at))
+
+
+def parked(plan: Plan, accepted: Container[Purge], done: Done, reasons: Mapping[str, str]) -> Iterator[News]:
+    """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
+    for task in plan.tasks:
+        if reason := reasons.get(task.id):
+            left = [
+                _news("Parked", wish, purges) for wish, purges, is_done in _wishes(task, accepted, done) if not is_done
+            ]
+            yield from [news._replace(reason=reason) for news in left or [News("Parked")]]
+
+
+def details(news: Sequence[News], name: str) -> dict[str, str]:
+    """Return the detail of each event by its type, with as many items as fit. Pure."""
+    by_kind: dict[str, list[News]] = {}
+    for each in news:
+        by_kind.setdefault(each.kind, []).append(each)
+    return {kind: _detail(own, name, MAX_BYTES // len(by_kind)) for kind, own in by_kind.items()}
+
+
+def send(news: Sequence[News], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
+    """Tell the bus; it takes `timeout` seconds, or one, at most, and raises nothing."""
+    try:
+        always = {"EventBusName": event_bus_arn, "Source": "cf_purge"}
+        entries = [{**always, "DetailType": kind, "Detail": text} for kind, text in details(news, name).items()]
+        region = event_bus_arn.split(":")[3]
+        answer = aws.call("events", "PutEvents", {"Entries": entries}, region, min(_TIMEOUT, timeout))
+        for each in objects_in(answer.get("Entries")):
+            if code := each.get("ErrorCode"):
+                raise Transient(f"{code} from events:PutEvents: {str(each.get('ErrorMessage'))[:_MAX_TEXT]}")
+    except Exception as error:
+        observe.warn("not notified", event_bus=event_bus_arn, reason=describe(error))
+
+
+def _wishes(task: Task, accepted: Container[Purge], done: Done) -> Iterator[tuple[Change | Job, list[Purge], bool]]:
+    """Yield the changes and manual items of a task with their purges, and whether all of these are done."""
+    undone = set(task.undone(accepted, done.get(task.id, ())))
+    wishes: dict[Change | Job, list[Purge]] = {}
+    for job in task.jobs:
+        wishes.setdefault(job.change or job, []).extend(job.purges)
+    for wish, purges in wishes.items():
+        yield wish, purges, undone.isdisjoint(purges)
+
+
+def _news(kind: str, wish: Change | Job, purges: Sequence[Purge]) -> News:
+    zones = frozenset(purge.zone.id for purge in purges)
+    if isinstance(wish, Change):
+        return News(kind, wish.key, zones, principal=wish.principal)
+    return News(kind, purges[0].item or purges[0].kind, zones)
+
+
+def _detail(news: Sequence[News], name: str, most: int) -> str:
+    zones = sorted(frozenset().union(*(each.zones for each in news)))
+    detail: dict[str, Any] = {"name": name, "zones": zones, "count": len(news), "items": []}
+    size = len(json.dumps(detail))
+    for each in news[:MAX_ITEMS]:
+        item = {
+            "key": each.key,
+            "lag_ms": None if each.lag is None else round(each.lag * 1000),
+            "fresh_ms": None if each.fresh is None else round(each.fresh * 1000),
+            "principal": each.principal and each.principal[:_MAX_TEXT],
+            "reason": each.reason and each.reason[:_MAX_TEXT],
+        }
+        size += len(json.dumps(item)) + 2
+        if size > most:
+            break
+        detail["items"].append(item)
+    return json.dumps(detail)

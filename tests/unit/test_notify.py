@@ -1,0 +1,188 @@
+"""Events on a bus about what was purged and what was parked; and what a bus cannot do to a purge."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cf_purge.errors import PurgeError, TimedOut
+from cf_purge.notify import News, details
+from tests.support.factories import (
+    ACCOUNT,
+    AT,
+    BUS_ARN,
+    HOST,
+    OTHER_ZONE,
+    PRINCIPAL,
+    ZONE,
+    document,
+    eventbridge_event,
+    s3_event,
+    sqs_event,
+    target,
+)
+from tests.support.fakes import Reply, World, answer, aws_error, outage
+
+TWO_ZONES = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"])]
+
+
+def notifying(**changes: Any) -> World:
+    """A world in which all that is called bad is refused, and zone b is down."""
+    world = World(document(event_bus_arn=BUS_ARN, **changes))
+    world.cloudflare.bad = lambda url: "bad" in url
+    world.cloudflare.zones = {OTHER_ZONE: outage()}
+    return world
+
+
+def told(world: World) -> dict[str, Any]:
+    """Return the details of the events by their type."""
+    assert all(entry["EventBusName"] == BUS_ARN and entry["Source"] == "cf_purge" for entry in world.aws.events)
+    found = {entry["DetailType"]: json.loads(entry["Detail"]) for entry in world.aws.events}
+    assert len(found) == len(world.aws.events)
+    return found
+
+
+def item(key: str | None, lag: int | None = None, principal: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"key": key, "lag_ms": lag, "fresh_ms": None, "principal": principal, "reason": None, **more}
+
+
+def detail(*items: dict[str, Any], zones: tuple[str, ...] = (ZONE,)) -> dict[str, Any]:
+    return {"name": "site", "zones": [*zones], "count": len(items), "items": [*items]}
+
+
+REFUSED = f"Cloudflare answered 400 for zone {ZONE} (1016 no)."
+UPLOADED = item("a b.css", 1000, PRINCIPAL)
+
+
+@pytest.mark.parametrize(
+    ("event", "config", "expected"),
+    [
+        (sqs_event(s3_event("a b.css")), {}, {"Purged": detail(UPLOADED)}),
+        (s3_event("a b.css"), {}, {"Purged": detail(UPLOADED)}),
+        (s3_event("a b.css"), {"log_principals": False}, {"Purged": detail(item("a b.css", 1000))}),
+        (eventbridge_event("a b.css"), {}, {"Purged": detail(item("a b.css", 1000, ACCOUNT))}),
+        (s3_event("a b.css", time="soon"), {}, {"Purged": detail(item("a b.css", None, PRINCIPAL))}),
+        ({"urls": [f"https://{HOST}/x"]}, {}, {"Purged": detail(item(f"https://{HOST}/x"))}),
+        ({"keys": ["x"], "tags": ["t"]}, {}, {"Purged": detail(item("x"), item("t"))}),
+        ({"everything": True, "zone_id": ZONE}, {}, {"Purged": detail(item("purge_everything"))}),
+        (
+            sqs_event(s3_event("a b.css", "bad.css")),
+            {},
+            {"Purged": detail(UPLOADED), "Parked": detail(item("bad.css", None, PRINCIPAL, reason=REFUSED))},
+        ),
+        (
+            sqs_event("[]"),
+            {},
+            {"Parked": detail(item(None, reason="The event is not a JSON object."), zones=())},
+        ),
+        (sqs_event(s3_event("a")), {"targets": TWO_ZONES}, {}),  # not purged yet
+        (sqs_event(s3_event("a.css")), {"exclude": ["*.css"]}, {}),
+        (sqs_event({"keys": ["a"], "dry_run": True}), {}, {}),
+        ({"check": True}, {}, {}),
+    ],
+)
+def test_an_event_tells_what_was_purged_and_what_was_parked(
+    event: dict[str, Any], config: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    world = notifying(**config)
+    world.invoke(event)
+    assert told(world) == expected
+
+
+def test_what_a_failed_invocation_purged_is_told() -> None:
+    world = notifying()
+    with pytest.raises(PurgeError):
+        world.invoke({"keys": ["good.css", "bad.css"]})
+    assert told(world) == {"Purged": detail(item("good.css"))}
+
+
+def test_a_change_is_told_once_both_its_zones_are_purged() -> None:
+    world = notifying(targets=TWO_ZONES)
+    event = sqs_event(s3_event("a"))
+    assert world.returned(event) == ["m0"]
+    world.cloudflare.zones = {}
+    world.clock.pass_(60)
+    assert world.returned(event) == []
+    lag = round((world.clock.time - AT) * 1000)
+    assert told(world) == {"Purged": detail(item("a", lag, PRINCIPAL), zones=(ZONE, OTHER_ZONE))}
+
+
+# ---- The bus ----
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (
+            aws_error(400, "AccessDeniedException", "not yours"),
+            "AccessDeniedException from events:PutEvents: not yours",
+        ),
+        (aws_error(500, "InternalFailure"), "InternalFailure from events:PutEvents: no"),
+        (TimedOut("No answer within 1 s."), "No answer within 1 s."),
+        (RuntimeError("a secret"), "RuntimeError"),
+        (
+            answer(200, {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "NoSuchBus", "ErrorMessage": "none"}]}),
+            "NoSuchBus from events:PutEvents: none",
+        ),
+    ],
+)
+def test_a_bus_that_refuses_is_one_line_and_the_purge_is_done(reply: Reply, reason: str) -> None:
+    world = notifying()
+    world.aws.script = {"PutEvents": [reply]}
+    assert world.returned(sqs_event(s3_event("a"))) == []
+    [line] = world.logged("not notified")
+    assert (line["event_bus"], line["reason"]) == (BUS_ARN, reason)
+    assert [operation for operation, _ in world.aws.calls].count("PutEvents") == 1
+
+
+def test_the_bus_comes_last_and_has_a_second_or_what_is_left_of_the_time() -> None:
+    world = notifying()
+    world.returned(sqs_event(s3_event("a"), s3_event("bad"), {"nonsense": True}))
+    assert "PutEvents" in world.transport.sent[-1].headers["X-Amz-Target"]
+    assert world.transport.sent[-1].timeout == 1
+    late = notifying()
+    late.transport.on_post = lambda sent: late.clock.pass_(2.9) if sent.url.endswith("purge_cache") else None
+    assert late.returned(sqs_event(s3_event("a")), seconds=3) == []
+    assert [line["reason"] for line in late.logged("not notified")] == ["No time was left."]
+
+
+def test_a_bus_elsewhere_is_asked_in_its_own_region() -> None:
+    arn = "arn:aws-cn:events:cn-north-1:210987654321:event-bus/partner/news"
+    world = World(document(event_bus_arn=arn))
+    world.invoke(s3_event("a"))
+    [entry], sent = world.aws.events, world.transport.sent[-1]
+    assert entry["EventBusName"] == arn
+    assert sent.url == "https://events.cn-north-1.amazonaws.com.cn/"
+    assert "/cn-north-1/events/aws4_request" in sent.headers["Authorization"]
+
+
+TEXTS = st.none() | st.text(max_size=40) | st.text('ü\U0001f4a9\x00"', min_size=400, max_size=1024)
+NEWS = st.builds(
+    News,
+    st.sampled_from(["Purged", "Verified", "Parked"]),
+    TEXTS,
+    st.frozensets(st.sampled_from([ZONE, OTHER_ZONE])),
+    st.none() | st.floats(0, 1e6),
+    st.none() | st.floats(0, 1e6),
+    TEXTS,
+    TEXTS,
+)
+
+
+@given(st.lists(NEWS, max_size=10), st.integers(1, 40))
+def test_an_event_has_all_types_and_never_more_than_a_call_takes(news: list[News], times: int) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
+    news = news * times
+    found = details(news, "site")
+    assert sum(len(text.encode()) for text in found.values()) <= 200_000
+    assert set(found) == {each.kind for each in news}
+    for kind, text in found.items():
+        own, said = [each for each in news if each.kind == kind], json.loads(text)
+        assert said["count"] == len(own)
+        assert 1 <= len(said["items"]) <= min(100, len(own))
+        assert [each["key"] for each in said["items"]] == [each.key for each in own[: len(said["items"])]]
+        assert len(said["items"]) in (100, len(own)) or len(text) > 200_000 // len(found) - 30_000

@@ -73,6 +73,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
         requests_per_second = 4
         email               = null
         api_url             = "https://api.cloudflare.com/client/v4"
+        edge_url            = null
       }
       max_concurrency       = 2
       batch_size            = 10
@@ -254,6 +255,7 @@ run "the_function_is_told_what_is_not_the_default" {
         requests_per_second = 4
         email               = "me@example.com"
         api_url             = "https://api.cloudflare.com/client/v4"
+        edge_url            = null
       }
       max_concurrency       = 3
       batch_size            = 5

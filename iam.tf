@@ -95,11 +95,11 @@ locals {
       } }
     }],
     [for queue_arn in [local.queue_arn] : {
-      Sid      = "SendSecondPurges"
+      Sid      = "SendForLater"
       Effect   = "Allow"
       Action   = ["sqs:SendMessage"]
       Resource = queue_arn
-    } if var.repurge_after_seconds > 0],
+    } if var.repurge_after_seconds > 0 || anytrue([for target in var.targets : target.delay_seconds > 0])],
     [for notify in var.notify[*] : {
       Sid      = "SendNotifications"
       Effect   = "Allow"

@@ -62,6 +62,7 @@ locals {
     tags            = []
     keys            = []
     related         = []
+    delay_seconds   = 0
   }
 
   # Hashed here only where the file is: a hash may be given for one that is made in the same apply.

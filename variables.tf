@@ -141,6 +141,9 @@ variable "targets" {
       URL, whatever `purge_by` is. A `*` at the end purges every path with that beginning (`"/tags/{dir}/*"`); on
       the Free plan Cloudflare allows 5 such requests a minute, with 100 paths each. A template with an empty
       placeholder is omitted for that key. They are not verified.
+    - `delay_seconds`: (Optional) seconds from a change to its purge by this entry, at most 900: for the pages of a
+      deploy, so that the assets that they name are there first. Keys in a manual event are purged at once. No entry
+      that shares paths with a delayed one is collapsed.
     - `environment_id`: (Optional) with zone versioning: ID of the environment to purge. Leave it out for
       Production, whose endpoint is the zone's (`everything` there empties all environments).
   EOT
@@ -157,6 +160,7 @@ variable "targets" {
     tags            = optional(list(string), [])
     keys            = optional(list(string), [])
     related         = optional(list(string), [])
+    delay_seconds   = optional(number, 0)
     environment_id  = optional(string)
 
     host           = optional(any)
@@ -361,6 +365,14 @@ variable "targets" {
       "targets[*].related must lie below the target's path_prefix: put it first, such as \"/blog/feed.xml\" for",
       "path_prefix = \"blog\", or add a target without one.",
     ])
+  }
+
+  validation {
+    condition = (
+      alltrue([for target in var.targets : target.delay_seconds >= 0 && target.delay_seconds <= 900
+      && floor(target.delay_seconds) == target.delay_seconds if target != null])
+    )
+    error_message = "targets[*].delay_seconds must be a whole number from 0 to 900: SQS delays no message longer."
   }
 
   validation {

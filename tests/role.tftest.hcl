@@ -79,6 +79,19 @@ run "the_role_may_do_four_things_each_on_one_arn" {
   }
 }
 
+run "a_role_whose_function_delays_changes_may_send_to_its_queue" {
+  command = apply
+
+  variables {
+    targets = [{ zone_id = "0123456789abcdef0123456789abcdef", delay_seconds = 60 }]
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[4].Sid == "SendForLater"
+    error_message = "The function cannot send what is delayed."
+  }
+}
+
 run "every_mode_adds_its_own_statements_and_no_others" {
   command = apply
 
@@ -150,7 +163,7 @@ run "every_mode_adds_its_own_statements_and_no_others" {
         Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } }
       },
       {
-        Sid      = "SendSecondPurges"
+        Sid      = "SendForLater"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
         Resource = "arn:aws:sqs:eu-west-1:123456789012:site"

@@ -54,14 +54,29 @@ def probe_for(request: Request, config: Config) -> Request:
     return Request(request.zone, probe.kind, (Part("", (probe,)),))
 
 
-def summary_of(purges: Collection[Purge]) -> list[str]:
-    """Return what accepted purges of a check have shown, a sentence for each zone. Pure."""
+def summary_of(purges: Collection[Purge], config: Config) -> list[str]:
+    """Return what accepted purges of a check have shown, a sentence for each zone and each target with rules. Pure."""
     sentences = []
     for zone in dict.fromkeys(purge.zone for purge in purges):
         hosts = dict.fromkeys(purge.host for purge in purges if purge.zone == zone and purge.host)
         belong = f", and {', '.join(hosts)} belong{'s' if len(hosts) == 1 else ''} to it" if hosts else ""
         sentences.append(f"The token may purge zone {zone}{belong}.")
+        sentences += [
+            rules for target in config.targets if target.zone == zone and (rules := _rules_of(target, config))
+        ]
     return sentences
+
+
+def _rules_of(target: Target, config: Config) -> str:
+    """Return which changes a target is about, and what else they purge and when; "" for all, nothing and at once."""
+    rules = [f"only keys that match {', '.join(glob.text for glob in target.keys)}"] if target.keys else []
+    if target.related:
+        rate = f" (100 prefixes in a request, {60 * config.plan.requests_per_second:g} requests a minute)"
+        has_prefix = any(path.endswith("*") for path in target.related)
+        rules.append(f"also the related pages {', '.join(target.related)}{rate if has_prefix else ''}")
+    if target.delay_seconds:
+        rules.append(f"{target.delay_seconds} seconds after the change")
+    return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(rules)}." if rules else ""
 
 
 class Doctor:

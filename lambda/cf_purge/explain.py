@@ -215,7 +215,7 @@ def questions_for(jobs: Iterable[Job]) -> list[Question]:
         Rejected: nothing, or too much.
     """
     found: dict[Question, None] = {}
-    for purges, change, target in jobs:
+    for purges, change, target, _ in jobs:
         if change is None or target is None:
             found.update((Question(purge.item), None) for purge in purges)
             continue

@@ -48,8 +48,8 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     Returns:
         For SQS `{"batchItemFailures": [...]}`. Otherwise a summary: `success` (true), `invalidations` (what was purged:
         URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects), `skipped` (keys that
-        need no purge), `requests` (sent to Cloudflare); `dry_run` if set; `check`, what a check has shown. `explain`
-        and `wait` have answers of their own (`cf_purge.explain`).
+        need no purge), `requests` (sent to Cloudflare); `delayed`, keys that a target purges later; `dry_run` if set;
+        `check`, what a check has shown. `explain` and `wait` have answers of their own (`cf_purge.explain`).
 
     Raises:
         PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
@@ -146,7 +146,7 @@ class Function:
         now = self._clock.now()
         available = self._budget.available(now, deadline - now)
         available = available._replace(requests=min(available.requests, (deadline - now) / USUAL_LATENCY))
-        return make_plan(messages, self._config, self._done, available, self._most(deadline))
+        return make_plan(messages, self._config, self._done, available, self._most(deadline), self._clock.wall())
 
     def _most(self, deadline: float) -> Cost:
         """Return what one message may take: an invocation must be able to finish it."""
@@ -175,7 +175,7 @@ class Function:
         for job in (job for task in plan.tasks for job in task.jobs):
             if job.change is not None and job.change.at is not None:
                 accepted = max(outcomes.accepted.get(purge, inf) for purge in job.purges)
-                lags[job.change] = max(lags.get(job.change, 0.0), accepted - job.change.at)
+                lags[job.change] = max(lags.get(job.change, 0.0), accepted - job.change.at - job.delay)
         run.metrics.lags += [lag for lag in lags.values() if lag < inf]
         if self._config.event_bus_arn:
             from cf_purge import notify
@@ -188,13 +188,16 @@ class Function:
     ) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
         is_done = not any(task.error or task.undone(outcomes.accepted) for task in plan.tasks)
-        if is_done and len(plan.tasks) == len(batch) == len(messages) and not self._config.repurge_after_seconds:
+        sends = self._config.repurge_after_seconds or any(task.delayed for task in plan.tasks)
+        if is_done and len(plan.tasks) == len(batch) == len(messages) and not sends:
             return set()  # the event source mapping deletes the batch
         returned = self._settler(run).settle(messages, batch, plan, outcomes, self._done)
         for task in plan.tasks:
             before = self._done.pop(task.id, frozenset())
             undone = {group_of(purge) for purge in task.undone(outcomes.accepted, before)}
-            if task.id in returned and (done := {group_of(purge) for purge in task.purges} - undone):
+            done = {group_of(purge) for purge in task.purges} - undone
+            # Of what is delayed the same zone and kind may have more to purge at the next receive.
+            if task.id in returned and done and not task.delayed:
                 self._done[task.id] = frozenset(done)
         while len(self._done) > _MAX_REMEMBERED:
             del self._done[next(iter(self._done))]
@@ -207,22 +210,26 @@ class Function:
         if "explain" in event:
             return explain(event, self._config, self._visitor, self._clock.wall())
         event, asked = wait_in(event, left)
-        task = make_task("", event, self._config, self._most(run.purge_until))
+        task = make_task("", event, self._config, self._most(run.purge_until), self._clock.wall())
         questions = [] if task.error else questions_for(task.jobs)
         self._answer(event, run)
         return wait(questions, asked, self._visitor, self._clock, self._clock.wall())
 
     def _answer(self, event: Any, run: _Run) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
-        plan = plan_event(make_task("", event, self._config, self._most(run.purge_until)), self._config)
+        now = self._clock.wall()
+        plan = plan_event(make_task("", event, self._config, self._most(run.purge_until), now), self._config)
         outcomes = self._send(plan, run)
         [task] = plan.tasks
+        unsent = self._settler(run).send_delayed([task]) if task.delayed else {}
         if task.error is not None or task.undone(outcomes.accepted):
             from cf_purge.settle import failures_of
 
             errors = [failure.error for failure in failures_of(task, outcomes)]
             error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
             raise error.with_traceback(None)  # some are raised more than once
+        for problem in unsent.values():
+            raise problem
         if self._config.repurge_after_seconds and not task.dry_run:
             for error in self._settler(run).send_second_purges([task]).values():
                 raise error
@@ -232,13 +239,16 @@ class Function:
             "skipped": list(task.skipped),
             "requests": run.metrics.counts["Requests"],
         }
+        if task.delayed:
+            summary["delayed"] = [delayed.change.key for delayed in task.delayed]
         if task.dry_run:
             summary["dry_run"] = True
         elif task.is_check:
             from cf_purge.doctor import summary_of
             from cf_purge.explain import hosts_seen
 
-            summary["check"] = [*summary_of(task.purges), *hosts_seen(task.purges, self._config, self._visitor)]
+            rules = summary_of(task.purges, self._config)
+            summary["check"] = [*rules, *hosts_seen(task.purges, self._config, self._visitor)]
         return summary
 
     # What few invocations need is made by them.

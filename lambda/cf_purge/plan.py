@@ -35,6 +35,15 @@ class Job(NamedTuple):
     purges: tuple[Purge, ...]
     change: Change | None = None
     target: Target | None = None  # None: it must not be collapsed
+    delay: int = 0  # seconds from the change until it was due
+
+
+class Delayed(NamedTuple):
+    """A change that some target is to purge later."""
+
+    change: Change  # with the time of the change
+    seconds: int  # until the next target is to purge it
+    purges: int  # in all targets
 
 
 class Task(NamedTuple):
@@ -48,6 +57,7 @@ class Task(NamedTuple):
     dry_run: bool = False
     is_check: bool = False
     is_second: bool = False
+    delayed: Sequence[Delayed] = ()
 
     @property
     def purges(self) -> dict[Purge, None]:
@@ -138,24 +148,24 @@ class Plan(NamedTuple):
         return found
 
 
-def make_task(task_id: str, document: object, config: Config, most: Cost) -> Task:
+def make_task(task_id: str, document: object, config: Config, most: Cost, now: float) -> Task:
     """Plan one message or event; what is wrong with it becomes its `error`.
 
-    `most` is what a single message may take.
+    `most` is what a single message may take, `now` in seconds since the epoch.
     """
     event = Event()
     try:
         event = parse(document)
         if not config.log_principals:
             event = event._replace(changes=tuple(change._replace(principal=None) for change in event.changes))
-        return _task(task_id, event, config, most)
+        return _task(task_id, event, config, most, now)
     except Exception as error:
         expected = error if isinstance(error, Rejected) else observe.unexpected(error)
         # Without the traceback, which would keep every purge that was planned before the error in memory.
         return Task(task_id, error=expected.with_traceback(None), changes=event.size, dry_run=event.dry_run)
 
 
-def make_plan(messages: Sequence[Message], config: Config, done: Done, available: Cost, most: Cost) -> Plan:
+def make_plan(messages: Sequence[Message], config: Config, done: Done, available: Cost, most: Cost, now: float) -> Plan:
     """Plan as many messages as fit into `available`: those received for the first time first."""
     ordered = sorted(messages, key=lambda message: message.receives > 1)
     tasks: list[Task] = []
@@ -163,7 +173,7 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, available
     for message in ordered:
         if jobs > _MAX_JOBS or size > _MAX_BYTES:
             break
-        task = make_task(message.id, message.body, config, most)
+        task = make_task(message.id, message.body, config, most, now)
         tasks.append(task)
         jobs += task.changes
         size += sum(_JOB_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
@@ -227,8 +237,9 @@ def _cost(purges: Iterable[Purge], config: Config, round_up: Callable[[float], f
     return Cost(requests, urls, others)
 
 
-def _task(task_id: str, event: Event, config: Config, most: Cost) -> Task:
+def _task(task_id: str, event: Event, config: Config, most: Cost, now: float) -> Task:
     jobs: list[Job] = []
+    delayed: list[Delayed] = []
     ends: list[int] = []  # by item that needs a purge: the number of jobs up to it
     skipped: list[str] = []
     error, errors, room = event.error, event.errors, MAX_PURGES
@@ -244,7 +255,9 @@ def _task(task_id: str, event: Event, config: Config, most: Cost) -> Task:
         if room < 0:
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
         if own:
-            jobs += own
+            due, later = _due(own, event.look.purged if event.look else now)
+            jobs += own if event.dry_run else due
+            delayed += [later] if later and not event.look and not event.dry_run else []
             ends.append(len(jobs))
         else:
             skipped.append(wish.key if isinstance(wish, Change) else wish.text or wish.kind)
@@ -252,7 +265,7 @@ def _task(task_id: str, event: Event, config: Config, most: Cost) -> Task:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
     is_check = any(item.kind == "check" for item in event.items)
     is_second = event.look is not None
-    task = Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, is_second)
+    task = Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, is_second, delayed)
     if not (cost := _whole_cost(jobs, config)).fits(most):
         fits = bisect_left(ends, True, key=lambda end: not _whole_cost(jobs[:end], config).fits(most))
         raise _too_large(cost, most, fits)
@@ -275,6 +288,20 @@ def _jobs_of(wish: Change | Item, config: Config, room: int) -> Iterator[Job]:
         from cf_purge.manual import purges_for_item
 
         yield Job(tuple(purges_for_item(wish, config)[:room]))
+
+
+def _due(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
+    """Return the jobs of a change or item that are due, and the change if others are not. Manual items always are."""
+    change = jobs[0].change
+    delays = [job.target.delay_seconds if job.target else 0 for job in jobs]
+    if change is None or not any(delays) or (change.at is None and change.kind is None):
+        return jobs, None
+    at = now if change.at is None else min(change.at, now)
+    waits = [at + delay - now for delay in delays if at + delay > now]
+    passed = max((delay for delay in delays if at + delay <= now), default=0)
+    due = [job._replace(delay=passed) for job, delay in zip(jobs, delays, strict=True) if at + delay <= now]
+    purges = sum(len(job.purges) for job in jobs)
+    return due, Delayed(change._replace(at=at), max(1, ceil(min(waits))), purges) if waits else None
 
 
 def _whole_cost(jobs: Sequence[Job], config: Config) -> Cost:
@@ -301,9 +328,10 @@ def _collapsed(jobs: Sequence[Sequence[Job]], config: Config) -> Sequence[Sequen
     if config.collapse_above is None:
         return jobs
     urls: dict[Target | None, set[str]] = {}
-    for job in (job for own in jobs for job in own if job.target and not job.target.keys):
+    for job in (job for own in jobs for job in own):
         urls.setdefault(job.target, set()).update(purge.item for purge in job.purges if purge.kind == FILES)
-    many = {target: whole_of(target) for target, items in urls.items() if target and len(items) > config.collapse_above}
+    above = [target for target, items in urls.items() if target and len(items) > config.collapse_above]
+    many = {target: whole_of(target) for target in above if _may_collapse(target, config)}
 
     def collapsed(job: Job) -> Job:
         if job.target not in many:
@@ -311,6 +339,17 @@ def _collapsed(jobs: Sequence[Sequence[Job]], config: Config) -> Sequence[Sequen
         return job._replace(purges=(*many[job.target], *(purge for purge in job.purges if purge.kind != FILES)))
 
     return [tuple(map(collapsed, own)) for own in jobs]
+
+
+def _may_collapse(target: Target, config: Config) -> bool:
+    """Tell whether the prefixes of a target purge neither keys that it is not about, nor anything too early."""
+    return not target.keys and not any(
+        other.delay_seconds
+        and other.zone == target.zone
+        and not set(other.hosts).isdisjoint(target.hosts)
+        and (other.path_prefix.startswith(target.path_prefix) or target.path_prefix.startswith(other.path_prefix))
+        for other in config.targets
+    )
 
 
 def group_of(purge: Purge) -> Group:

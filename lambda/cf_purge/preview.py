@@ -70,7 +70,7 @@ def config_in(text: bytes, name: str | None = None) -> Config:
 
 def lines_of(key: str, config: Config) -> list[str]:
     """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
-    [task] = plan_event(make_task("", {"keys": [key]}, config, Cost(inf, inf, inf)), config).tasks
+    [task] = plan_event(make_task("", {"keys": [key]}, config, Cost(inf, inf, inf), 0.0), config).tasks
     if task.error is not None:
         return [f"refused: {task.error}"]
     purges = {_line_of(purge, job.target) for job in task.jobs for purge in job.purges}
@@ -79,7 +79,8 @@ def lines_of(key: str, config: Config) -> list[str]:
 
 def _line_of(purge: Purge, target: Target | None) -> str:
     headers = "".join(f", {name}: {value}" for name, value in purge.headers)
-    return f"zone {purge.zone} {_KINDS[purge.kind]} {purge.item}{headers}".rstrip()
+    delay = f", {target.delay_seconds} seconds later" if target and target.delay_seconds else ""
+    return f"zone {purge.zone} {_KINDS[purge.kind]} {purge.item}".rstrip() + headers + delay
 
 
 def _reasons(key: str, config: Config) -> list[str]:

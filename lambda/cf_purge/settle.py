@@ -64,6 +64,12 @@ class Settler(NamedTuple):
             unsent = self.send_second_purges([task for task in plan.tasks if task.id in ids])
             returned += [(message, self._delay(message)) for message in ready if message.id in unsent]
             ready = [message for message in ready if message.id not in unsent]
+        if any(task.delayed for task in plan.tasks):  # what is parked has targets that can work, too
+            ids = {message.id for message in (*ready, *(message for message, _ in to_park))}
+            failed = self.send_delayed([task for task in plan.tasks if task.id in ids])
+            returned += [(message, self._delay(message)) for message in messages if message.id in failed]
+            ready = [message for message in ready if message.id not in failed]
+            to_park = [(message, error) for message, error in to_park if message.id not in failed]
         self.sqs.delete([message for message in ready if message.id not in own], self.deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
@@ -96,6 +102,17 @@ class Settler(NamedTuple):
                 self.sqs.send(body, self.config.repurge_after_seconds, self.deadline)
             except PurgeError as error:
                 observe.error("second purge not sent", reason=str(error))
+                unsent.update(dict.fromkeys(ids, error))
+        return unsent
+
+    def send_delayed(self, tasks: Sequence[Task]) -> dict[str, Exception]:
+        """Ask the queue for the changes that are not due everywhere; return the tasks for which it failed, and why."""
+        letters = list(delayed_messages(tasks, self.config.urls_per_request))
+        results = self.sqs.send_all([(body, delay) for body, delay, _ in letters], self.deadline)
+        unsent: dict[str, Exception] = {}
+        for (_, delay, ids), error in zip(letters, results, strict=True):
+            if error is not None:
+                observe.error("delayed changes not sent", seconds=delay, reason=describe(error))
                 unsent.update(dict.fromkeys(ids, error))
         return unsent
 
@@ -156,6 +173,24 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
         return min(_MAX_TIME_DELAY, backoff)
     # What failed together does not come back together, so that the next time other messages share its request.
     return max(1, math.ceil(backoff * (1 - _JITTER * chance())))
+
+
+def delayed_messages(tasks: Sequence[Task], max_purges: int) -> Iterator[tuple[str, int, set[str]]]:
+    """Yield the messages for the changes of the tasks that are not due everywhere: body, delay, IDs of their tasks.
+
+    One message has about `max_purges` at most, unless a single change has more.
+    """
+    from cf_purge.deferred import messages
+
+    owners: dict[int, dict[Change, set[str]]] = {}
+    most = 1
+    for task in tasks:
+        for delayed in task.delayed:
+            owners.setdefault(delayed.seconds, {}).setdefault(delayed.change, set()).add(task.id)
+            most = max(most, delayed.purges)
+    for seconds, own in owners.items():
+        for body, changes in messages(own, max(1, max_purges // most)):
+            yield body, seconds, set().union(*(own[change] for change in changes))
 
 
 def second_purges(tasks: Sequence[Task], max_purges: int, now: float) -> Iterator[tuple[str, set[str]]]:

@@ -113,6 +113,10 @@ class Sqs:
         """
         self._call("SendMessage", self._own, {"MessageBody": body, "DelaySeconds": delay}, deadline)
 
+    def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[Exception | None]:
+        """Send messages with their delays at the same time; return for each why it is not there."""
+        return self._aws.together([partial(self.send, body, delay, deadline) for body, delay in messages])
+
     def _receive(self, count: int, wait: int, deadline: float) -> list[Message] | None:
         """Receive up to so many messages; None when SQS fails."""
         more = {"WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}

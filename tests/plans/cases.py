@@ -51,7 +51,12 @@ KINDS: list[dict[str, Any]] = [
     {"clean_urls": True, "header_variants": [{"Origin": "https://www.example.com"}, {"Accept": 'a, "b"'}]},
     {"purge_by": "prefix", "environment_id": "staging", "index_documents": ["index.html", ""]},
     {"purge_by": "tag", "tags": ["{bucket}/{key}", "{dir}{name}:{ext}", "site!$%&()*+-./;<=>?@[]^_`|~"]},
-    {"purge_by": "host", "hosts": ["example.com", "www.example.com"], "schemes": ["https", "http"]},
+    {
+        "purge_by": "host",
+        "hosts": ["example.com", "www.example.com"],
+        "schemes": ["https", "http"],
+        "delay_seconds": 60,
+    },
     {"purge_by": "everything", "key_prefix": "a/", "path_prefix": "b", "keys": ["*.html"], "related": ["/b/{stem}*"]},
     {"path_prefix": "/".join("x" * 30)},
 ]

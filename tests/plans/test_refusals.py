@@ -142,6 +142,7 @@ REFUSED: dict[str, list[Inputs]] = {
         target(path_prefix="blog/", related=["/blog/", path])
         for path in ("/feed.xml", "/blog", "/blog*", "/blogger/{key}", "/a{key}")
     ],
+    "targets[*].delay_seconds must be a whole number": [target(delay_seconds=delay) for delay in (-1, 0.5, 901)],
     "targets[*].header_variants belong to URLs": [
         target(purge_by="tag", tags=["{key}"], header_variants=[ORIGIN]),
         target(purge_by="host", header_variants=[ORIGIN]),
@@ -311,7 +312,8 @@ ACCEPTED: list[Inputs] = [
     target(keys=["index.html", "[!0-9]*", "img/**"], related=["/", "/*", "/tags/{dir}/*", "/.a/b..c/ü é.{ext}"]),
     target(path_prefix="/blog/", related=["/blog/", "/blog/*", "/{dir}/x", "/blo{name}"]),
     target(purge_by="host", header_variants=[ORIGIN], related=["/{bucket}/{key}-{stem}"]),
-    target(keys=None, related=None),
+    target(keys=None, related=None, delay_seconds=None),
+    target(delay_seconds=900),
     {"include": ["[a-z]*.css", "[!0-9]*", "[]x]", "img/**/[.]hidden"]},
     {"events": ["s3:ObjectCreated:*", "s3:ReducedRedundancyLostObject"]},
     filters({"prefix": "img/", "suffix": ".png"}, {"prefix": "img/", "suffix": ".jpg"}),

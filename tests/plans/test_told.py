@@ -55,7 +55,7 @@ def test_every_kind_of_target_arrives(known: Plan) -> None:
         ),
         Target(Zone(ZONE_ID, "staging"), (HOST,), purge_by="prefix", index_documents=("index.html", "")),
         Target(Zone(ZONE_ID), (HOST,), purge_by="tag", tags=tuple(KINDS[2]["tags"])),
-        Target(Zone(ZONE_ID), ("example.com", HOST), purge_by="host", schemes=("https", "http")),
+        Target(Zone(ZONE_ID), ("example.com", HOST), purge_by="host", schemes=("https", "http"), delay_seconds=60),
         Target(
             Zone(ZONE_ID),
             (HOST,),

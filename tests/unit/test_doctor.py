@@ -15,6 +15,7 @@ from tests.support.factories import (
     HOST,
     OTHER_ZONE,
     PARAMETER,
+    QUEUE_ARN,
     TOKEN,
     ZONE,
     document,
@@ -130,14 +131,17 @@ def test_a_check_that_succeeds_says_in_words_what_it_has_shown() -> None:
     targets = [
         target(),
         target(purge_by="prefix", hosts=[B, HOST]),
-        target(zone_id=OTHER_ZONE, hosts=[B], purge_by="tag", tags=["{key}"]),
+        target(zone_id=OTHER_ZONE, hosts=[B], purge_by="tag", tags=["{key}"], keys=["a", "b/**"], delay_seconds=60),
+        target(zone_id=OTHER_ZONE, hosts=[B], related=["/", "/tags/{dir}/*"]),
         target(zone_id="c" * 32, hosts=[B], environment_id="e1", purge_by="host"),
     ]
-    world = World(document(targets=targets))
+    world = World(document(targets=targets, queue_arn=QUEUE_ARN))
     world.transport.edge = lambda _: answer(404, cf_cache_status="MISS")
     assert world.invoke(CHECK)["check"] == [
         f"The token may purge zone {ZONE}, and {HOST}, {B} belong to it.",
-        f"The token may purge zone {OTHER_ZONE}.",
+        f"The token may purge zone {OTHER_ZONE}, and {B} belongs to it.",
+        f"On {B}, by tag: only keys that match a, b/**; 60 seconds after the change.",
+        f"On {B}, by url: also the related pages /, /tags/{{dir}}/* (100 prefixes in a request, 5 requests a minute).",
         f"The token may purge zone {'c' * 32} (environment e1), and {B} belongs to it.",
         f"Visitors of {HOST} reach Cloudflare.",
         f"Visitors of {B} reach Cloudflare.",

@@ -90,7 +90,7 @@ news/index.html
 TARGETS = [
     target(key_prefix="img", header_variants=[{"Origin": "https://a.example"}]),
     target(zone_id=OTHER_ZONE, environment_id="staging", purge_by="tag", tags=["{ext}", "{bucket}{dir}/{name}"]),
-    target(zone_id=OTHER_ZONE, purge_by="prefix", key_prefix="css"),
+    target(zone_id=OTHER_ZONE, purge_by="prefix", key_prefix="css", related=["/{stem}"], delay_seconds=60),
     target(zone_id=OTHER_ZONE, purge_by="host", key_prefix="css"),
     target(zone_id=OTHER_ZONE, purge_by="everything", key_prefix="css"),
 ]
@@ -112,7 +112,8 @@ css/a.css
   zone {OTHER_ZONE} (environment staging) tag {BUCKET}css/a.css
   zone {OTHER_ZONE} everything
   zone {OTHER_ZONE} host {HOST}
-  zone {OTHER_ZONE} prefix {HOST}/a.css
+  zone {OTHER_ZONE} prefix {HOST}/a.css, 60 seconds later
+  zone {OTHER_ZONE} url https://{HOST}/a, 60 seconds later
 """
     )
 

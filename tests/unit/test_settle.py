@@ -109,7 +109,7 @@ def settlement(receives: int, *, purges: dict[str, Failure | None], error: bool 
     config = load(environment(document()))
     records = [*s3_event(*purges)["Records"], *([{"bad": True}] if error else [])]
     body = json.dumps({"Records": records})
-    task = make_task("m0", body, config, Cost(math.inf, math.inf, math.inf))
+    task = make_task("m0", body, config, Cost(math.inf, math.inf, math.inf), AT)
     assert not isinstance(task.error, Transient)
     by_name = {name: Purge(Zone(ZONE), FILES, f"{SITE}/{name}") for name in purges}
     outcomes = Outcomes(

@@ -1,0 +1,202 @@
+"""A target with `delay_seconds`: its changes go through the queue again and are purged in their own time."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cf_purge.errors import PurgeError, Transient
+from tests.support.factories import (
+    AT,
+    HOST,
+    OTHER_ZONE,
+    QUEUE_ARN,
+    document,
+    eventbridge_event,
+    s3_event,
+    s3_record,
+    sqs_event,
+    target,
+)
+from tests.support.fakes import World, answer, aws_error
+
+PAGES, ALL = target(keys=["*.html"], delay_seconds=60, path_prefix="late"), target()
+OTHER = target(zone_id=OTHER_ZONE, hosts=["www.example.net"])
+
+
+def world_of(*targets: dict[str, Any], **changes: Any) -> World:
+    return World(document(targets=list(targets), queue_arn=QUEUE_ARN, **changes))
+
+
+def purged(world: World) -> list[str]:
+    """The paths that were purged since the last look."""
+    found = [str(item).removeprefix(f"https://{HOST}") for _, _, item in world.cloudflare.accepted]
+    world.cloudflare.accepted.clear()
+    return found
+
+
+def deliver(world: World, then: World | None = None) -> list[str]:
+    """Let the first of the delayed messages come when it is due, and return what is purged then."""
+    message = min(world.aws.delayed, key=lambda each: int(each["DelaySeconds"]))
+    world.aws.delayed.remove(message)
+    then = then or world
+    then.clock.time = world.clock.time + message["DelaySeconds"]
+    assert then.returned(sqs_event(message["MessageBody"])) == []
+    return purged(then)
+
+
+def test_a_delayed_target_is_purged_later_and_the_others_at_once_and_then_again() -> None:
+    world = world_of(PAGES, ALL)
+    assert world.returned(sqs_event(s3_event("a.html", "b.css"))) == []
+    assert purged(world) == ["/a.html", "/b.css"]
+    assert world.metrics["Lag"] == [1000, 1000]
+    [sent] = world.aws.delayed
+    assert sent["DelaySeconds"] == 59  # the change is a second old
+    [change] = json.loads(sent["MessageBody"])["changes"]
+    assert (change["key"], change["at"], change["kind"]) == ("a.html", AT, "put")
+    world.clock.time += 0.7
+    assert sorted(deliver(world)) == ["/a.html", "/late/a.html"]
+    assert world.metrics["Lag"] == [700]
+    assert world.aws.delayed == []
+
+
+def test_keys_by_hand_are_purged_at_once_and_a_dry_run_shows_them() -> None:
+    world = world_of(PAGES, ALL)
+    everywhere = [f"https://{HOST}/late/a.html", f"https://{HOST}/a.html"]
+    assert world.invoke({"keys": ["a.html"], "dry_run": True})["invalidations"] == everywhere
+    assert world.invoke({"keys": ["a.html"]})["invalidations"] == everywhere
+    assert world.aws.delayed == []
+
+
+def test_an_invocation_says_which_keys_are_delayed() -> None:
+    summary = world_of(PAGES).invoke(s3_event("a.html", "b.css"))
+    assert (summary["invalidations"], summary["skipped"], summary["delayed"]) == ([], ["b.css"], ["a.html"])
+
+
+def test_many_changes_share_a_message_that_fits_into_one_request() -> None:
+    world = world_of(PAGES, ALL)
+    late = [s3_event(f"{number}.html", time="2026-11-23T06:00:00.500Z") for number in range(40)]
+    assert world.returned(sqs_event(s3_event(*(f"{number}.html" for number in range(120))), *late)) == []
+    sizes = [(sent["DelaySeconds"], len(json.loads(sent["MessageBody"])["changes"])) for sent in world.aws.delayed]
+    assert sizes == [(59, 50), (59, 50), (59, 20), (60, 40)]
+
+
+def test_a_delayed_change_is_sent_before_its_message_is_deleted_and_else_it_comes_back() -> None:
+    world = world_of(PAGES, ALL, drain=1000, batch_size=2)
+    batch = sqs_event(s3_event("a.html"), s3_event("b.css"))
+    world.aws.waiting = [("w0", json.dumps(s3_event("b.html")))]
+    world.aws.script["SendMessage"] = [aws_error(500, "InternalError")]
+    assert world.returned(batch) == ["m0"]
+    assert (world.aws.delayed, world.aws.deleted) == ([], [])
+    assert set(world.aws.delays) == {"receipt-m0", "receipt-w0"}
+    world.aws.waiting = [("w0", json.dumps(s3_event("b.html")))]
+    assert world.returned(batch) == []
+    assert [name for name, _ in world.aws.calls if name != "ReceiveMessage"][-2:] == [
+        "SendMessage",
+        "DeleteMessageBatch",
+    ]
+    assert len(world.aws.delayed) == 1
+    direct = world_of(PAGES)
+    direct.aws.script["SendMessage"] = [aws_error(500, "InternalError")]
+    with pytest.raises(Transient):
+        direct.invoke(s3_event("a.html"))
+
+
+@pytest.mark.parametrize("event", [s3_event("refused.html"), {"Records": [s3_record("a.html"), {"bad": True}]}])
+def test_what_is_parked_for_one_target_is_still_purged_later_in_another(event: dict[str, Any]) -> None:
+    world, direct = world_of(OTHER, PAGES), world_of(OTHER, PAGES)
+    for each in (world, direct):
+        each.cloudflare.bad = lambda item: "refused" in item and "late" not in item
+    assert world.returned(sqs_event(event)) == []
+    assert len(world.aws.parked) == 1
+    with pytest.raises(PurgeError):
+        direct.invoke(event)
+    assert world.aws.delayed == direct.aws.delayed
+    purged(world)
+    world.cloudflare.bad = lambda _: False
+    assert [path for path in deliver(world) if path.startswith("/late")]
+
+
+def test_what_was_done_before_a_target_was_due_does_not_count_for_it() -> None:
+    world = world_of(PAGES, ALL, OTHER)
+    world.cloudflare.zones[OTHER_ZONE] = answer(503)
+    assert world.returned(sqs_event(s3_event("a.html"))) == ["m0"]
+    assert purged(world) == ["/a.html"]
+    world.clock.time += 60
+    assert world.returned(sqs_event(s3_event("a.html"), receives=2)) == ["m0"]
+    assert sorted(purged(world)) == ["/a.html", "/late/a.html"]
+    world.cloudflare.zones.clear()
+    world.clock.time += 60
+    assert world.returned(sqs_event(s3_event("a.html"), receives=3)) == []
+    assert purged(world)[-1] == "https://www.example.net/a.html"
+    assert world.aws.delayed == []
+
+
+def test_a_second_purge_is_only_of_what_was_due() -> None:
+    world = world_of(PAGES, ALL, repurge_after_seconds=5)
+    assert world.returned(sqs_event(s3_event("a.html"))) == []
+    assert len(world.aws.delayed) == 2
+    purged(world)
+    assert deliver(world) == ["/a.html"]
+    assert len(world.aws.delayed) == 1
+
+
+@pytest.mark.parametrize(
+    ("targets", "collapses"),
+    [
+        ([target()], True),
+        ([target(delay_seconds=60, key_prefix="x")], False),
+        ([target(), target(delay_seconds=60, key_prefix="x", path_prefix="x")], False),
+        ([target(path_prefix="a"), target(delay_seconds=60, key_prefix="x")], False),
+        ([target(path_prefix="a"), target(delay_seconds=60, key_prefix="x", path_prefix="ab")], True),
+        ([target(), target(delay_seconds=60, key_prefix="x", environment_id="staging")], True),
+        ([target(), target(delay_seconds=60, zone_id=OTHER_ZONE, hosts=["www.example.net"], key_prefix="x")], True),
+    ],
+)
+def test_no_prefix_purges_what_is_delayed(targets: list[dict[str, Any]], collapses: bool) -> None:
+    for ordered in (targets, targets[::-1]):
+        world = world_of(*ordered, collapse_above=1)
+        world.invoke({"keys": ["a.css", "b.css", "x/c.css", "x/d.css"]})
+        assert any(kind == "prefixes" for _, kind, _ in world.cloudflare.accepted) == collapses
+
+
+DELAYS = st.lists(st.sampled_from([0, 1, 30, 31, 900]), min_size=1, max_size=4)
+EVENTS = [s3_event("a.html"), eventbridge_event("a.html"), s3_event("a.html", time="")]
+
+
+@given(DELAYS, DELAYS, st.integers(0, 3), st.floats(-1e6, 1200), st.sampled_from(EVENTS))
+def test_each_target_is_purged_in_its_own_time_whatever_is_applied_in_between(
+    before: list[int], after: list[int], applied: int, age: float, event: dict[str, Any]
+) -> None:
+    """From hop `applied` on the function has the second configuration; the last one finds every target purged."""
+    old, new = (
+        world_of(*(target(path_prefix=str(number), delay_seconds=delay) for number, delay in enumerate(delays)))
+        for delays in (before, after)
+    )
+    start = AT + age
+    at = min(AT, start) if event is not EVENTS[2] else start  # no time, or one in the future, means now
+    world = old if applied else new
+    world.clock.time = start
+    assert world.returned(sqs_event(event)) == []
+    times: dict[str, list[float]] = defaultdict(list)
+    found, hop = purged(world), 0
+    while True:
+        for path in found:
+            times[path].append(world.clock.time)
+        assert len(world.aws.delayed) <= 1
+        if not world.aws.delayed:
+            break
+        hop += 1
+        assert hop <= len({*before, *after})
+        following = new if hop >= applied else old
+        found, world = deliver(world, following), following
+    for number, delay in enumerate(before if world is old else after):
+        found_at = times[f"/{number}/a.html"]
+        assert found_at[-1] >= at + delay
+        if hop < applied or not applied:
+            assert at + delay <= found_at[0] < max(start, at + delay) + 2

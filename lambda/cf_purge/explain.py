@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from cf_purge.budget import Clock
@@ -20,13 +21,14 @@ from cf_purge.errors import NotFresh, Rejected, TooLarge, UnknownEvent
 from cf_purge.events import Change, epoch
 from cf_purge.manual import url_parts
 from cf_purge.plan import Job
-from cf_purge.targets import FILES, Purge, hosts_of, pages_of, path_of, spellings_of
+from cf_purge.targets import FILES, PLACEHOLDER, Purge, hosts_of, pages_of, path_of, spellings_of
 from cf_purge.visitor import FRESH, RENEWED, STALE, UNVERIFIABLE, Question, Seen, Visitor, judge
 
 _MAX_URLS = 100  # of one wait
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
 _INTERVAL = 1.0  # seconds from look to look
 _TIMEOUT = 5.0  # seconds of one look, all its questions together
+_MAX_PATH = 2_000  # characters that are compared with a template
 _GONE = (403, 404, 410)  # S3 answers 403 for a missing object to those who may not list the bucket
 # CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
 _FETCHED = ("MISS", "EXPIRED", "REVALIDATED")  # from the origin, for this visitor
@@ -46,11 +48,6 @@ _SENTENCES = {
     "NO_CLOUDFLARE": "{host} does not answer from Cloudflare's cache: {missing}.",
     "NOT_COVERED": "No change in the bucket purges this URL: {line}.",
 }
-
-
-class Wait(NamedTuple):
-    seconds: int
-    since: float | None  # what is fresh is not older, in seconds since the epoch
 
 
 # ---- explain ----
@@ -81,7 +78,7 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     if mark and any(each["purge_by"] == "url" for each in covered):
         questions["without_query"] = Question(bare)
     seen = dict(zip(questions, visitor.ask(list(questions.values()), 2 * _TIMEOUT), strict=True))
-    is_page = any(str(each["key"]).endswith(".html") for each in covered)
+    is_page = "." in path.rpartition("/")[2] or any(str(each["key"]).endswith(".html") for each in covered)
     hint = "" if is_page else ", or clean_urls = true if this is an .html object"
     code, conclusion = conclude(host, seen, "" if covered else _missing_line(bare, config), hint)
     evidence = {name: each.reported for name, each in seen.items()}
@@ -129,7 +126,7 @@ def conclude(host: str, seen: Mapping[str, Seen], line: str = "", hint: str = ""
         if is_proven
         else "one version everywhere, though the origin may have a newer one",
         why=f"{status}, {kept}, Cache-Control: {said.get('cache-control', 'none')}",
-        missing=said.get("error", proxied),
+        missing=str(said.get("error", proxied)).rstrip("."),
         line=line,
         hint=hint,
     )
@@ -140,23 +137,14 @@ def compared(plain: Seen, other: Seen) -> str:
     if other.is_challenge or not other.cache_status or other.status not in (200, *_GONE):
         return ""
     gone = [each.status in _GONE for each in (plain, other)]
-    if any(gone):
-        is_same = all(gone)
-    elif plain.etag is not None and other.etag is not None:
-        is_same = plain.etag == other.etag
-    elif plain.last_modified is not None and other.last_modified is not None:
-        is_same = plain.last_modified == other.last_modified
-    else:
-        return ""
-    if is_same:
-        return "same"
+    pairs = [gone] if any(gone) else [(plain.etag, other.etag), (plain.last_modified, other.last_modified)]
+    is_same = next((one == two for one, two in pairs if None not in (one, two)), None)
+    is_fetched = [each.cache_status in _FETCHED for each in (plain, other)]
+    if is_same or is_same is None or all(is_fetched):  # of two just fetched the origin has an answer for each
+        return "same" if is_same else ""
     # What was just fetched is what the origin has, even if an older object was restored.
-    is_fetched, other_is_fetched = (each.cache_status in _FETCHED for each in (plain, other))
-    if is_fetched == other_is_fetched:
-        if is_fetched:  # the origin has an answer for each
-            return ""
-        return "newer" if (other.last_modified or 0) > (plain.last_modified or 0) else "older"
-    return "newer" if other_is_fetched else "older"
+    is_newer = is_fetched[1] if any(is_fetched) else (other.last_modified or 0) > (plain.last_modified or 0)
+    return "newer" if is_newer else "older"
 
 
 def covering(url: str, config: Config) -> Iterator[dict[str, str | None]]:
@@ -165,15 +153,20 @@ def covering(url: str, config: Config) -> Iterator[dict[str, str | None]]:
     host, _, encoded = address.partition("/")
     paths = dict.fromkeys((unquote(encoded), unquote_plus(encoded)))  # S3 reads a plus as a space
     for place, target in enumerate(config.targets):
-        is_by_scheme = target.purge_by == "url" and scheme not in target.schemes
-        for path in paths if host in hosts_of(target, config.bucket) and not is_by_scheme else ():
+        where = {"target": f"targets[{place}]", "zone_id": target.zone.id, "purge_by": target.purge_by}
+        if host not in hosts_of(target, config.bucket):
+            continue
+        for path in paths if scheme in target.schemes or target.purge_by != "url" else ():
             for key in dict.fromkeys(_keys_at(path, target)):
                 served = path_of(key, target)
-                if served is None or path not in (served, *pages_of(served, target)) or not config.takes(key):
-                    continue
-                glob = next((glob.text for glob in config.include if glob.matches(key)), None)
-                where = {"target": f"targets[{place}]", "zone_id": target.zone.id, "purge_by": target.purge_by}
-                yield {**where, "key": key, "filter": glob}
+                if served is not None and path in (served, *pages_of(served, target)) and config.takes(key):
+                    glob = next((glob.text for glob in config.include if glob.matches(key)), None)
+                    yield {**where, "key": key, "filter": glob}
+        for template in target.related:
+            parts = map(re.escape, PLACEHOLDER.split(template.removesuffix("*"))[::2])
+            pattern = ".+".join(parts) + (".*" if template.endswith("*") else "")
+            if any(re.fullmatch(pattern, f"/{path}"[:_MAX_PATH], re.DOTALL) for path in paths):
+                yield {**where, "key": None, "filter": None, "related": template}
 
 
 def _keys_at(path: str, target: Target) -> Iterator[str]:
@@ -215,9 +208,10 @@ def questions_for(jobs: Iterable[Job]) -> list[Question]:
         Rejected: nothing, or too much.
     """
     found: dict[Question, None] = {}
-    for purges, change, target, _ in jobs:
+    for job in jobs:
+        change, target = job.change, job.target
         if change is None or target is None:
-            found.update((Question(purge.item), None) for purge in purges)
+            found.update((Question(purge.item), None) for purge in job.purges)
             continue
         scheme = "https" if "https" in target.schemes else "http"
         path = path_of(change.key, target) or ""
@@ -231,8 +225,8 @@ def questions_for(jobs: Iterable[Job]) -> list[Question]:
     return list(found)
 
 
-def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], Wait]:
-    """Take `wait` and `since` out of an event; `left` is the function's time in seconds.
+def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], int, float | None]:
+    """Return an event without `wait` and `since`, and these two; `left` is the function's time in seconds.
 
     Raises:
         UnknownEvent: they are invalid, or beside something that cannot be looked at.
@@ -249,20 +243,24 @@ def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], Wait
     at = epoch(since)
     if since is not None and at is None:
         raise UnknownEvent('"since" must be a time such as "2026-11-28T23:00:00Z".')
-    return rest, Wait(seconds, at)
+    return rest, seconds, at
 
 
-def wait(questions: Sequence[Question], wait: Wait, visitor: Visitor, clock: Clock, purged: float) -> dict[str, Any]:
-    """Look every second until all is fresh or renewed, and answer what is; `purged` in seconds since the epoch.
+def wait(
+    questions: Sequence[Question], until: float, since: float | None, visitor: Visitor, clock: Clock
+) -> dict[str, Any]:
+    """Look every second until all that was purged is fresh or renewed, and answer what is.
+
+    `until` is a time of `Clock.now`, `since` in seconds since the epoch.
 
     Raises:
         NotFresh: something is still stale; the text is the answer as JSON.
     """
-    until, verdicts, pending = clock.now() + wait.seconds, dict[Question, str](), list(questions)
+    purged, verdicts, pending = clock.wall(), dict[Question, str](), list(questions)
     while True:
         next_look = clock.now() + _INTERVAL
         for question, seen in zip(pending, visitor.ask(pending, _TIMEOUT), strict=True):
-            verdicts[question] = verdict_on(seen, wait.since, clock.wall(), purged)
+            verdicts[question] = verdict_on(seen, since, clock.wall(), purged)
         pending = [question for question in pending if verdicts[question] not in (FRESH, RENEWED)]
         if not pending or clock.now() >= until:
             break

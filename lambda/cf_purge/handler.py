@@ -209,11 +209,12 @@ class Function:
 
         if "explain" in event:
             return explain(event, self._config, self._visitor, self._clock.wall())
-        event, asked = wait_in(event, left)
+        event, seconds, since = wait_in(event, left)
         task = make_task("", event, self._config, self._most(run.purge_until), self._clock.wall())
         questions = [] if task.error else questions_for(task.jobs)
         self._answer(event, run)
-        return wait(questions, asked, self._visitor, self._clock, self._clock.wall())
+        until = min(self._clock.now() + seconds, run.purge_until)
+        return wait(questions, until, since, self._visitor, self._clock)
 
     def _answer(self, event: Any, run: _Run) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""

@@ -16,7 +16,7 @@ MAX_TAG = 1024  # characters
 
 _DOT_SEGMENTS = frozenset((".", ".."))
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-~]+(/[A-Za-z0-9_.\-~]+)*/?")  # with one spelling
-_PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|stem|ext)\}")
+PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|stem|ext)\}")
 # A tag is printable ASCII without spaces, and a comma ends it in the header that sets it.
 _IN_TAGS = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
 
@@ -85,10 +85,10 @@ def related_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     hosts, values = hosts_of(target, bucket), _values_of(key.removeprefix(target.key_prefix), bucket)
     for template in target.related:
         # URL normalization leaves nothing of slashes alone: "/tags/{dir}/*" of "//a" would be all of /tags/.
-        if not all(values[name].strip("/") for name in _PLACEHOLDER.findall(template)):
+        if not all(values[name].strip("/") for name in PLACEHOLDER.findall(template)):
             continue
         text = template.removesuffix("*")  # a star in a key is a character like any other
-        path = _PLACEHOLDER.sub(lambda match: values[match[1]], text)[1:]
+        path = PLACEHOLDER.sub(lambda match: values[match[1]], text)[1:]
         if path.startswith(target.path_prefix) and not has_dots(path):
             yield from _urls(target, hosts, [path]) if text == template else _prefixes(target, hosts, path)
 
@@ -193,7 +193,7 @@ def pages_of(path: str, target: Target) -> list[str]:
 def _tag_of(template: str, key: str, bucket: str) -> str:
     """Fill a tag template from a decoded key; characters that a tag cannot have are percent-encoded."""
     values = _values_of(key, bucket)
-    tag = _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=_IN_TAGS), template)
+    tag = PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=_IN_TAGS), template)
     if len(tag) > MAX_TAG:
         fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template, such as {{dir}}"
         raise Rejected(f"The tag {template!r} of {key[:256]!r} {fault}.", "MalformedTag")

@@ -27,7 +27,7 @@ NEEDED = {
 }
 # What a reader has already.
 HAD = {"aws_sns_topic.on_call": 'resource "aws_sns_topic" "on_call" {\n  name = "on-call"\n}\n'}
-_BLOCK = re.compile(r"^#+ ([^\n]+)$|^```(?:hcl|terraform|tf)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^#+ ([^\n]+)$|^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SOURCE = re.compile(
     r'^(  source +=) "(?:cf-purge/cf-purge/aws|\./modules/cf_purge)".*\n(?:  version +=.*\n)?', re.MULTILINE
 )
@@ -38,13 +38,20 @@ _OUTPUT = (
 
 
 def blocks() -> Iterator[tuple[str, str]]:
-    """Yield each block with the name of its document, the heading above it, and its number."""
+    """Yield each block with the name of its document and the heading above it."""
     for document in DOCUMENTS:
-        heading = ""
-        for number, (title, block) in enumerate(_BLOCK.findall(document.read_text(encoding="utf-8"))):
-            heading = title or heading
-            if block:
-                yield label(f"{document.relative_to(ROOT)} {number} {heading}".lower()), block
+        heading, count = "", 0
+        for title, language, block in _BLOCK.findall(document.read_text(encoding="utf-8")):
+            if title:
+                heading, count = title, 0
+            elif language in ("hcl", "terraform", "tf"):
+                count += 1
+                yield (
+                    label(
+                        f"{document.relative_to(ROOT)} {heading} {count}".lower().replace("`", "").removesuffix(" 1")
+                    ),
+                    block,
+                )
 
 
 BLOCKS = dict(blocks())
@@ -54,7 +61,7 @@ def completed(name: str, block: str) -> str:
     """Return a block as the main file of a module."""
     block = _SOURCE.sub(rf"\1 {NEEDED['source']}\n", _IMPORT.sub("", block)).strip()
     if not re.search(r'^\w+ ("[^"]+" )*\{$', block, re.MULTILINE):
-        needed = {"name": json.dumps(name.rpartition("_md_")[2].lstrip("0123456789_")[:50]), **NEEDED}
+        needed = {"name": json.dumps(name.rpartition("_md_")[2][:50]), **NEEDED}
         missing = [
             f"  {key} = {value}" for key, value in needed.items() if not re.search(rf"^{key} ", block, re.MULTILINE)
         ]
@@ -111,6 +118,10 @@ SITE = "https://www.example.com"
         ),
         ("single_page_application", "index.html", ["host www.example.com", f"url {SITE}/", f"url {SITE}/index.html"]),
         ("single_page_application", "app.js", [f"url {SITE}/app.js"]),
+        ("deploy_with_aws_s3_sync", "a.html", [f"url {SITE}/a.html, 60 seconds later"]),
+        ("deploy_with_aws_s3_sync", "assets/app.3f2a.js", [f"url {SITE}/assets/app.3f2a.js"]),
+        ("deploy_with_aws_s3_sync_2", "_released", ["host www.example.com", f"url {SITE}/_released"]),
+        ("deploy_with_aws_s3_sync_2", "a.html", ["skipped: exclude has *.html"]),
         ("assets_with_hashes", "assets/app.3f2a.js", ["skipped: include has no glob for it"]),
         (
             "blog_with_feed_and_lists",
@@ -120,6 +131,7 @@ SITE = "https://www.example.com"
         ),
         ("images_with_resizing", "img/a.jpg", ["prefix www.example.com/img/a.jpg", f"url {SITE}/img/a.jpg"]),
         ("two_hosts_and_a_redirect", "a.css", ["url https://static.example.com/a.css", f"url {SITE}/a.css"]),
+        ("bucket_behind_cloudfront_behind_cloudflare", "a.css", [f"url {SITE}/a.css, 90 seconds later"]),
         ("docs-purge", "docs/a.html", ["url https://docs.example.com/a.html"]),
         ("docs-purge", "shop/a.html", ["skipped: not in the key_prefix docs/"]),
     ],

@@ -36,7 +36,7 @@ _NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
 
 
 _SENTENCES = {
-    "FRESH": "Cloudflare serves {version}: an older one comes from the browser, or another cookie, device or edge.",
+    "FRESH": "Cloudflare serves {version} ({status}): an older one comes from the browser, another cookie or edge.",
     "STALE": 'Cloudflare serves an old copy{age}: purge it, and if it stays old set purge_by = "prefix"{hint}.',
     "OTHER_COPY": "The copy {others} is another version: set header_variants for every Origin that visitors send, or"
     ' purge_by = "prefix" for all queries and Origins.',
@@ -99,10 +99,10 @@ def conclude(host: str, seen: Mapping[str, Seen], line: str = "", hint: str = ""
     others = [name for name, each in found.items() if each in ("newer", "older")]
     is_proven = kept in _FETCHED or any(found[name] == "same" and seen[name].cache_status in _FETCHED for name in found)
     rows = (
+        ("REDIRECT", status in (301, 302, 303, 307, 308)),
         ("NOT_COVERED", line),
         ("NO_CLOUDFLARE", not status),
         ("CHALLENGE", plain.is_challenge or status in (401, 429) or (status == 403 and is_cloudflare and not kept)),
-        ("REDIRECT", status in (301, 302, 303, 307, 308)),
         ("NO_CLOUDFLARE", not kept),
         ("BEHIND_ANOTHER_CACHE", caches and (is_fetched or "hit" in str(said.get("x-cache")).lower())),
         ("CACHED_404", status in _GONE and not is_fetched),
@@ -122,9 +122,7 @@ def conclude(host: str, seen: Mapping[str, Seen], line: str = "", hint: str = ""
         caches=", ".join(caches),
         location=said.get("location_host") or "another path",
         others=" and ".join(others).replace("_", " "),
-        version="the origin's version"
-        if is_proven
-        else "one version everywhere, though the origin may have a newer one",
+        version="the origin's version" if is_proven else "one version, though the origin may have a newer one",
         why=f"{status}, {kept}, Cache-Control: {said.get('cache-control', 'none')}",
         missing=str(said.get("error", proxied)).rstrip("."),
         line=line,

@@ -37,6 +37,7 @@ EVENTS: list[dict[str, Any]] = [
     {"everything": True, "zone_id": ZONE},
     {"check": True, "bucket": HOST},
     {"check": True, "keys": ["a"], "dry_run": True, "bucket": HOST},
+    {"keys": ["a"], "wait": 2, "bucket": HOST},
     {"changes": [{"key": "a"}], "hop": 1, "purged": 1.0, "bucket": HOST},
 ]
 

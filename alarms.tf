@@ -6,8 +6,8 @@ locals {
   ])
   queued = var.delivery == "queue"
 
-  # One entry per alarm, for the person on call: what it means, the first command to run, what to do next. Each line is a
-  # sentence or a part of one, so that grep finds the text of an alarm.
+  # One entry per alarm, for the person on call: what it means, the first command to run, what to do next. Each line is
+  # a sentence or a part of one, so that grep finds the text of an alarm.
   alarms = {
     dead_letters = {
       means = [
@@ -33,7 +33,7 @@ locals {
       periods     = 1
     }
     oldest_message = {
-      # Blind to messages received three times or more, hence never the only alarm.
+      # Ignores messages received three times or more, so it is never the only alarm.
       means = [
         "${var.name} has not purged an object change for more than ${var.alarms.oldest_message_seconds} seconds:",
         "purges are late.",
@@ -106,7 +106,7 @@ locals {
       dimensions  = { Name = var.name }
       statistic   = "Sum"
       threshold   = 1
-      periods     = 4 # 20 minutes: tries come every 15, and the alarm must not come and go with them
+      periods     = 4 # 20 minutes: tries are 15 minutes apart, and the alarm must not flap with them
     }
     undelivered = {
       means = [
@@ -148,7 +148,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  # By name, not by what is in it: a bucket's name may be sensitive, which for_each refuses.
+  # Only the keys: the values contain the bucket's name, which may be sensitive, and for_each refuses that.
   for_each = setsubtract(
     var.alarms.enabled ? keys(local.alarms) : [],
     concat(var.alarms.disabled, local.queued ? ["undelivered"] : []),

@@ -1,17 +1,15 @@
-# Beside alarms.tf, not in it: together they would not fit on two screens.
-
 # ---- Saved queries ----
 
 locals {
-  # The lines are those of lambda/cf_purge; tests/plans holds the queries against what it prints.
+  # For the log lines of lambda/cf_purge; tests/plans runs the queries on what it prints.
   log_queries = {
     "Was this key purged?"    = <<-EOT
-# Put the key in the place of css/site.css, as it stands in URLs: percent-encoded as UTF-8, slashes left alone
-# ("a b/ü.css" is a%20b/%C3%BC.css), without the target's key_prefix. A part of it will do. Then choose the time.
-# purged: Cloudflare has accepted it. Rows without URLs are purges by tag, host, folder or of everything: look
-#   whether the key is among what they name. They are always shown.
-# not purged: it comes again, or is parked. Such a row names only the first of several items, so it is always shown.
-# skipped: include, exclude or the targets leave it out. The key stands there as it is: search for that, too.
+# Replace css/site.css by the key as in URLs: percent-encoded as UTF-8, slashes unencoded
+# ("a b/ü.css" is a%20b/%C3%BC.css), without the target's key_prefix. A part of it is enough. Then choose the time.
+# purged: Cloudflare has accepted it. Rows without URLs are purges by tag, host, folder or of everything: check
+#   whether they include the key. They are always shown.
+# not purged: it is retried or parked. Such a row names only the first of several items, so it is always shown.
+# skipped: include, exclude or the targets exclude it. The key is not encoded there: search for that form too.
 # No row: no such change has reached the function in that time, or lambda.log_level is WARN or ERROR.
 fields @timestamp, message, reason, `zone_id`, first, @message
 | filter message in ["purged", "not purged", "skipped"]
@@ -22,7 +20,7 @@ EOT
     "Who changed what?"       = <<-EOT
       # Who changed it, and when Cloudflare accepted the purge. For one person or one key put, below the filter:
       #   | filter @message like "alice"
-      # principal: the ID of the role or user, and of a role its session's name. No principal: a purge by hand, or S3
+      # principal: the ID of the role or user, and of a role its session's name. No principal: a manual purge, or S3
       #   did not say; through EventBridge it names the account only.
       fields @timestamp, principal, `zone_id`, @message
       | filter message = "purged"
@@ -30,12 +28,12 @@ EOT
       | limit 10000
     EOT
     "Why is this one parked?" = <<-EOT
-      # What was parked, what stopped the purges, and how invocations ended that did not end well. Choose the time: a
-      # message that was given up after all its tries (no ReasonCode among its attributes) failed for hours before.
-      # parked: code and reason are what the dead letter has as ReasonCode and Reason. What it is about is named by
-      #   first in the row "not purged" with the same reason just before it. The message has dead_letter_id where it is
-      #   now and had message_id in the queue. For one kind, put below: | filter code = "RejectedByCloudflare"
-      # not purged: kind says whether it may work later (Transient), waits for a person (Misconfigured) or never will.
+      # Parked messages, their causes, and failed invocations. Choose the time: a message that was given up after all
+      # its tries (no ReasonCode among its attributes) failed for hours before.
+      # parked: code and reason are the dead letter's ReasonCode and Reason. Its item is "first" in the row "not purged"
+      #   with the same reason just before it. Its ID is dead_letter_id in the dead-letter queue, message_id in the
+      #   queue. For one kind, add below: | filter code = "RejectedByCloudflare"
+      # not purged: kind says whether it may work later (Transient), needs a person (Misconfigured) or never works.
       fields @timestamp, level, message, code, reason, kind, first, `dead_letter_id`, `message_id`, record.status
       | filter message = "parked" or level = "ERROR" or (type = "platform.report" and record.status != "success")
       | sort @timestamp desc
@@ -55,13 +53,13 @@ resource "aws_cloudwatch_query_definition" "this" {
 # ---- Dashboard ----
 
 locals {
-  # In a partition that is not here the names stand without links.
+  # In other partitions the names have no links.
   console = lookup({
     aws        = "console.aws.amazon.com"
     aws-cn     = "console.amazonaws.cn"
     aws-us-gov = "console.amazonaws-us-gov.com"
   }, local.partition, null)
-  # In small letters: with %2F in front some names look like a token to what searches plans for secrets.
+  # %2f in lower case: after %2F some names look like a token to secret scanners.
   places = {
     "log" = join("", [
       "cloudwatch/home?region=${local.region}#logsV2:log-groups/log-group/",
@@ -77,11 +75,11 @@ locals {
     name => local.console == null ? name : "[${name}](https://${local.console}/${path})"
   }
 
-  own         = ["Name", var.name] # as lambda/cf_purge/metrics.py writes it
+  own         = ["Name", var.name] # as lambda/cf_purge/observe.py writes it
   of_function = ["FunctionName", aws_lambda_function.this.function_name]
   of_queue    = ["QueueName", aws_sqs_queue.this.name]
 
-  # On 24 columns, three to a row but for the first: what comes and goes, what goes wrong, what waits, what runs.
+  # 24 columns, three graphs in a row except the first: changes, failures, queues, function.
   graphs = [
     {
       title = "Changes and purges", x = 0, y = 6, width = 12, limits = []
@@ -96,11 +94,11 @@ locals {
       metrics = [for stat in ["p50", "p99"] : concat(["CfPurge", "Lag"], local.own, [{ stat = stat, label = stat }])]
     },
     {
-      title   = "Given back, and parked", x = 0, y = 12, width = 8, limits = []
+      title   = "Returned, and parked", x = 0, y = 12, width = 8, limits = []
       metrics = [for name in ["Retried", "Parked"] : concat(["CfPurge", name], local.own, [{ stat = "Sum" }])]
     },
     {
-      title   = "Cloudflare says: slower (429)", x = 8, y = 12, width = 8, limits = []
+      title   = "Rate limited by Cloudflare (429)", x = 8, y = 12, width = 8, limits = []
       metrics = [concat(["CfPurge", "RateLimited"], local.own, [{ stat = "Sum" }])]
     },
     {

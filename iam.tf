@@ -1,7 +1,7 @@
 # ---- The function's role ----
 
 locals {
-  # Asks for role.arn only when nothing is said: a count must be known at plan, and that ARN need not be.
+  # Depends on role.arn only if role.create is unset: a count must be known at plan, and the ARN may not be.
   create_role      = var.role.create != null ? var.role.create : var.role.arn == null
   role_arn         = local.create_role ? local.created_role_arn : var.role.arn
   created_role_arn = one([for role in aws_iam_role.this : startswith(role.arn, "arn:") ? role.arn : local.mocked_arn])
@@ -15,7 +15,7 @@ locals {
 
   api_token_region = split(":", local.api_token_parameter_arn)[3]
 
-  # SSM hands out secrets of Secrets Manager under this name. The role reads them itself then, and a key is used there.
+  # SSM returns Secrets Manager secrets under this name. The role then reads the secret and uses its key.
   # https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
   secret_names = flatten(regexall(":parameter/aws/reference/secretsmanager/(.+)$", local.api_token_parameter_arn))
   secret_arns = [for name in local.secret_names : join(":", concat(
@@ -24,8 +24,8 @@ locals {
     ["secret", "${name}-??????"],
   ))]
 
-  # A key may be used through one service alone. What AWS calls it in China and in the European Sovereign Cloud its
-  # sources do not agree on: there both names are taken.
+  # The key may only be used through one service. Sources disagree on the service's name in China and in the European
+  # Sovereign Cloud, so both names are allowed there.
   token_services = [for suffix in local.service_suffixes :
     "${length(local.secret_names) > 0 ? "secretsmanager" : "ssm"}.${local.api_token_region}.${suffix}"
   ]
@@ -45,7 +45,7 @@ locals {
         Sid      = "WriteLog"
         Effect   = "Allow"
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = "${aws_cloudwatch_log_group.this.arn}:*" # its streams, whose names Lambda makes up
+        Resource = "${aws_cloudwatch_log_group.this.arn}:*" # its streams, which Lambda names
       },
       {
         Sid      = "ConsumeQueue"
@@ -70,7 +70,7 @@ locals {
       Sid      = "ReadApiTokenSecret"
       Effect   = "Allow"
       Action   = ["secretsmanager:GetSecretValue"]
-      Resource = secret_arn # with the six characters that every secret's ARN ends with
+      Resource = secret_arn # every secret's ARN ends with six random characters
     }],
     [for key_arn in var.api_token_kms_key_arn[*] : {
       Sid      = "DecryptApiToken"
@@ -88,7 +88,7 @@ locals {
     [for key_arn in var.queue.kms_key_arn[*] : {
       Sid      = "UseQueueKey"
       Effect   = "Allow"
-      Action   = ["kms:Decrypt", "kms:GenerateDataKey"] # the second to send
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"] # GenerateDataKey: to send
       Resource = key_arn
       Condition = { StringEquals = {
         "kms:ViaService" = try(one(local.queue_services), local.queue_services)
@@ -106,8 +106,8 @@ locals {
       Action   = ["events:PutEvents"]
       Resource = notify.event_bus_arn
     }],
-    # Lambda makes the interfaces with the function's own role (the describe actions know no resources, the others are
-    # checked on "*"), so the code is denied what the role must have:
+    # Lambda creates the interfaces with the function's role (the describe actions have no resource types, the others
+    # are checked on "*"), so the code is denied what the role needs:
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     [for vpc in var.lambda.vpc[*] : {
       Sid      = "ManageNetworkInterfaces"
@@ -126,7 +126,7 @@ locals {
       Sid      = "SendTraces"
       Effect   = "Allow"
       Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-      Resource = "*" # X-Ray knows no resources for them
+      Resource = "*" # X-Ray has no resource types
     } if mode == "Active"],
   )
   network_interface_actions = [
@@ -138,7 +138,7 @@ locals {
     "ec2:UnassignPrivateIpAddresses",
   ]
 
-  # Not the function's attribute: the function waits for the policy.
+  # Not the function's attribute, because the function waits for the policy.
   own_function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
 
   role_policy_json = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })

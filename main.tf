@@ -1,14 +1,14 @@
-# An event's way: the bucket (triggers.tf) → the queue (queue.tf), or directly → the function (here) → Cloudflare.
+# The path of an event: bucket (triggers.tf) → queue (queue.tf), or directly → function (here) → Cloudflare.
 
 locals {
-  # Not from data sources: with `depends_on` on the module they are read during apply, and what is derived from them,
-  # such as who may invoke the function, is unknown in every plan and replaced.
+  # No data sources: with `depends_on` on the module they are read during apply, and everything derived from them, such
+  # as the Lambda permission, is unknown in every plan and replaced.
   queue_arn_parts = split(":", local.queue_arn)
   partition       = local.queue_arn_parts[1]
   region          = local.queue_arn_parts[3]
   account_id      = local.queue_arn_parts[4]
 
-  # With `mock_provider "aws" {}` an ARN is eight random letters, which the provider then refuses where it takes an ARN.
+  # With `mock_provider "aws" {}` an ARN is eight random letters, which the provider refuses as an ARN.
   queue_arn       = startswith(aws_sqs_queue.this.arn, "arn:") ? aws_sqs_queue.this.arn : local.mocked_arn
   dead_letter_arn = startswith(aws_sqs_queue.dead_letter.arn, "arn:") ? aws_sqs_queue.dead_letter.arn : local.mocked_arn
   function_arn    = startswith(aws_lambda_function.this.arn, "arn:") ? aws_lambda_function.this.arn : local.mocked_arn
@@ -34,14 +34,14 @@ locals {
     log_principals        = var.lambda.log_principals ? null : false
   } : key => value if value != null }
   cloudflare = { for key, value in var.cloudflare : key => value if !contains(keys(local.misspelt.cloudflare), key) }
-  # Those of the queues are known after the apply only, as that of the bus may be.
+  # These ARNs are known only after the apply (that of the bus possibly too).
   arns_in_config = merge({
     queue_arn             = local.queue_arn
     dead_letter_queue_arn = local.dead_letter_arn
   }, var.notify)
 
   config = jsonencode(merge(local.function_config, local.arns_in_config))
-  # Lambda allows 4 KB for the environment. This leaves room for the variable's name and those ARNs.
+  # Lambda allows 4 KB for the environment. This leaves room for the variable's name and these ARNs.
   most_config_bytes    = var.notify == null ? 3800 : 3450
   config_bytes         = length(base64encode(jsonencode(local.function_config))) * 3 / 4
   config_is_compressed = local.config_bytes > local.most_config_bytes
@@ -50,7 +50,7 @@ locals {
     for key, value in merge(target, { hosts = coalesce(target.hosts, [var.bucket]) }) :
     key => value if jsonencode(value) != jsonencode(lookup(local.target_defaults, key, null))
   }]
-  # The function has the same defaults. What equals them is left out, so that many targets fit into 4 KB.
+  # The function has the same defaults. Equal values are left out, so that many targets fit into 4 KB.
   target_defaults = {
     purge_by        = "url"
     key_prefix      = ""
@@ -65,7 +65,7 @@ locals {
     delay_seconds   = 0
   }
 
-  # Hashed here only where the file is: a hash may be given for one that is made in the same apply.
+  # Only hashed here if no hash is given: the file may be created in the same apply.
   package = var.lambda.package != null ? var.lambda.package : {
     filename          = "${path.module}/lambda/cf_purge.zip"
     s3_bucket         = null
@@ -78,8 +78,8 @@ locals {
 
 # ---- Log ----
 
-# Before the function: Lambda would create it without retention, and again after a destroy. And before the queues: where
-# the name is taken already, this fails, while SQS would give the queues of that name to a second owner.
+# Before the function: Lambda would create it without retention, and again after a destroy. And before the queues: if
+# the name is already taken, this fails, while SQS would give the existing queues to a second owner.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.lambda.log_retention_days
@@ -165,7 +165,7 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      # Not a validation of the variable: one would fail at destroy, too, where the bucket is made by bucket_prefix.
+      # Not a validation of the variable: that would also fail at destroy if bucket_prefix names the bucket.
       condition = alltrue([for target in var.targets : target.hosts != null]) || can(
         regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.bucket)
       )

@@ -4,7 +4,7 @@ resource "aws_sqs_queue" "this" {
   name                      = var.name
   message_retention_seconds = var.queue.retention_seconds
   max_message_size          = 262144
-  # AWS's advice for a mapping; less hands a message out twice.
+  # AWS's recommendation for a mapping; less delivers a message twice.
   visibility_timeout_seconds = 6 * var.lambda.timeout + var.queue.batch_window_seconds
   kms_master_key_id          = var.queue.kms_key_arn
   sqs_managed_sse_enabled    = var.queue.kms_key_arn == null ? true : null
@@ -16,14 +16,14 @@ resource "aws_sqs_queue" "this" {
 
   tags = var.tags
 
-  depends_on = [aws_cloudwatch_log_group.this] # which fails where the name is taken
+  depends_on = [aws_cloudwatch_log_group.this] # fails if the name is taken
 }
 
 resource "aws_sqs_queue_policy" "this" {
   queue_url = aws_sqs_queue.this.url
 
   policy = jsonencode({
-    Version = "2012-10-17" # any other makes the provider wait for ever, terraform-provider-aws#24046
+    Version = "2012-10-17" # with any other the provider waits forever, terraform-provider-aws#24046
     Statement = concat(
       [for bucket_arn in [local.bucket_arn] : {
         Sid       = "BucketSendsEvents"
@@ -33,7 +33,7 @@ resource "aws_sqs_queue_policy" "this" {
         Resource  = local.queue_arn
         Condition = {
           ArnLike      = { "aws:SourceArn" = bucket_arn }
-          StringEquals = { "aws:SourceAccount" = local.account_id } # a bucket of that name may change hands
+          StringEquals = { "aws:SourceAccount" = local.account_id } # a bucket's name may change owners
         }
       } if var.delivery == "queue" && var.event_source != "eventbridge"],
       [for rule_arn in local.rule_arns : {
@@ -81,7 +81,7 @@ resource "aws_sqs_queue_policy" "dead_letter" {
   })
 }
 
-# On its own: within the queue it would need the ARN of the queue that needs its ARN.
+# A separate resource: each of the two queues would need the other's ARN.
 resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
   queue_url = aws_sqs_queue.dead_letter.url
 

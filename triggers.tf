@@ -3,7 +3,7 @@
 locals {
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
 
-  # What the bucket's notification must hold, whoever owns it.
+  # Contents of the bucket's notification, whoever owns it.
   notification = {
     queue = [for filter in local.s3_filters :
       merge(filter, { queue_arn = local.queue_arn }) if var.delivery == "queue"
@@ -16,9 +16,9 @@ locals {
   s3_filters = [for i, filter in var.event_filters : {
     id     = "${var.name}-${i}"
     events = var.events
-    # S3 compares with the encoded key: a space is "+", and all but its safe characters are percent-encoded, "~" too,
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html. Of ! ' ( ) it is not
-    # known for sure: they are listed as safe, and encoded in events, so they are encoded here. null is no filter.
+    # S3 compares with the encoded key: a space is "+", and all except safe characters are percent-encoded, also "~",
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html. For ! ' ( )
+    # sources disagree: they are listed as safe, but encoded in events, so they are encoded here. null is no filter.
     filter_prefix = filter.prefix == "" ? null : replace(replace(urlencode(filter.prefix), "%2F", "/"), "~", "%7E")
     filter_suffix = filter.suffix == "" ? null : replace(replace(urlencode(filter.suffix), "%2F", "/"), "~", "%7E")
   } if var.event_source != "eventbridge"]
@@ -55,7 +55,7 @@ resource "aws_s3_bucket_notification" "this" {
     }
   }
 
-  # S3 sends a test message at once, or looks for its permission, and refuses the configuration when it may not.
+  # S3 sends a test message, or checks its permission, and refuses the configuration if it is denied.
   depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.this]
 }
 
@@ -72,8 +72,8 @@ locals {
     ObjectAcl           = ["Object ACL Updated"]
   }
 
-  # EventBridge compares with the key as it is. In a wildcard a backslash escapes, and prefix and suffix share no
-  # characters as they may in S3 ("a/logo" and "logo.png" in a/logo.png): such keys are patterns of their own.
+  # EventBridge compares with the unencoded key. In a wildcard a backslash escapes, and prefix and suffix cannot overlap
+  # as in S3 ("a/logo" and "logo.png" in a/logo.png): overlapping keys get a separate pattern.
   key_patterns = concat(
     [for filter in var.event_filters : { prefix = filter.prefix } if filter.suffix == ""],
     [for filter in var.event_filters : { suffix = filter.suffix } if filter.prefix == "" && filter.suffix != ""],
@@ -128,7 +128,7 @@ resource "aws_cloudwatch_event_target" "this" {
   target_id = "cf-purge"
   arn       = var.delivery == "queue" ? local.queue_arn : local.function_arn
 
-  # EventBridge gives up after a day, and at once where it may not deliver.
+  # EventBridge gives up after a day, or immediately if it may not deliver.
   dead_letter_config {
     arn = local.dead_letter_arn
   }
@@ -138,7 +138,7 @@ resource "aws_cloudwatch_event_target" "this" {
 
 # ---- Direct delivery ----
 
-# The queue stays: dead letters are moved back into it, and manual messages and second purges come through it.
+# The queue remains: dead letters are moved back into it, and manual messages and the function's own ones use it.
 resource "aws_lambda_permission" "this" {
   count = var.delivery == "direct" ? 1 : 0
 
@@ -147,8 +147,8 @@ resource "aws_lambda_permission" "this" {
   function_name = aws_lambda_function.this.function_name
   principal     = var.event_source == "eventbridge" ? "events.amazonaws.com" : "s3.amazonaws.com"
   source_arn    = var.event_source == "eventbridge" ? one(local.rule_arns) : local.bucket_arn
-  # A bucket of that name may change hands. A rule's ARN has the account, and beside it SourceAccount would keep
-  # EventBridge out: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+  # A bucket's name may change owners. A rule's ARN contains the account, and with SourceAccount EventBridge would be
+  # denied: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
   source_account = var.event_source == "eventbridge" ? null : local.account_id
 }
 
@@ -157,7 +157,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 
   function_name                = aws_lambda_function.this.function_name
   maximum_retry_attempts       = 2
-  maximum_event_age_in_seconds = 21600 # AWS's default, which unset would show as drift
+  maximum_event_age_in_seconds = 21600 # AWS's default; unset, it would show as drift
 
   destination_config {
     on_failure {

@@ -1181,7 +1181,7 @@ variable "api_token_kms_key_arn" {
   }
 }
 
-# ---- Who is told ----
+# ---- Alarms, dashboard, tags ----
 
 variable "alarms" {
   description = <<-EOT

@@ -1,4 +1,4 @@
-# The smallest use: one bucket, one zone, everything that changes is purged.
+# One bucket, one zone: every change is purged.
 
 module "cf_purge" {
   source = "../.."

@@ -1,4 +1,4 @@
-# ---- What the function's role can at most be allowed ----
+# ---- Permissions boundary of the function's role ----
 
 resource "aws_iam_policy" "boundary" {
   #checkov:skip=CKV_AWS_288:a boundary grants nothing: it says what may be granted
@@ -28,13 +28,13 @@ resource "aws_iam_policy" "boundary" {
   })
 }
 
-# ---- Who may purge by hand ----
+# ---- Manual purges ----
 
 resource "aws_iam_role" "marketing" {
   #checkov:skip=CKV_AWS_61:it trusts one account, whose IAM says who may take the role; no service is trusted
 
   name        = "marketing-purge"
-  description = "May purge corporate-purge's site by hand, and nothing else"
+  description = "Manual purges by corporate-purge, nothing else"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

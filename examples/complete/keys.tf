@@ -1,7 +1,7 @@
-# ---- The key of messages and logs ----
+# ---- Key of messages and logs ----
 
-# A customer key on the queue must let S3 use it. Without the second statement S3 refuses the notification:
-# "Unable to validate the following destination configurations". The alias alias/aws/sqs cannot be allowed to it.
+# The queue's key must allow S3 to use it. Without the second statement S3 refuses the notification:
+# "Unable to validate the following destination configurations". alias/aws/sqs cannot allow that.
 resource "aws_kms_key" "messages_and_logs" {
   description         = "Object changes and log of corporate-purge"
   enable_key_rotation = true

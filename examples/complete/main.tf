@@ -1,4 +1,4 @@
-# What a strict company asks for: customer keys, a boundary, a VPC, and somebody who may purge by hand and nothing else.
+# What a security team asks for: customer managed keys, a boundary, a VPC, and a role that can only purge.
 
 module "cf_purge" {
   source = "../.."
@@ -12,7 +12,7 @@ module "cf_purge" {
     hosts           = var.hosts
     key_prefix      = "public"
     clean_urls      = true
-    header_variants = [{ Origin = "https://app.example.org" }] # fonts and data that the application embeds
+    header_variants = [{ Origin = "https://app.example.org" }] # fonts and data that another site embeds
   }]
 
   include       = ["**/*.html", "**/*.css", "**/*.js", "**/*.woff2", "**/*.json"]
@@ -20,8 +20,8 @@ module "cf_purge" {
   event_filters = [{ prefix = "public/" }]
 
   cloudflare            = { plan = "business", requests_per_second = 2, api_url = var.cloudflare_api_url }
-  collapse_above        = 500 # URLs in one event, a list by hand: beyond that one purge of the folder instead
-  repurge_after_seconds = 60  # for an edge that was still filling when the first one came
+  collapse_above        = 500 # more URLs in one invocation become one purge of the host
+  repurge_after_seconds = 60  # for an edge that was caching the old copy during the first purge
 
   queue                 = { max_concurrency = 3, kms_key_arn = aws_kms_key.messages_and_logs.arn }
   api_token_kms_key_arn = var.api_token_kms_key_arn

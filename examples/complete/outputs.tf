@@ -1,19 +1,19 @@
 output "function_name" {
-  description = "What to invoke to purge by hand."
+  description = "Function to invoke for manual purges."
   value       = module.cf_purge.function_name
 }
 
 output "marketing_role_arn" {
-  description = "The role that may purge by hand."
+  description = "Role that may purge manually."
   value       = aws_iam_role.marketing.arn
 }
 
 output "queue_url" {
-  description = "Takes manual events as messages."
+  description = "Queue, which accepts manual events as messages."
   value       = module.cf_purge.queue_url
 }
 
 output "dlq_url" {
-  description = "Where changes are that could not be purged."
+  description = "Dead-letter queue with changes that could not be purged."
   value       = module.cf_purge.dlq_url
 }

@@ -1,4 +1,4 @@
-# Somebody else owns the bucket's notification, and there is a second consumer of its events.
+# The bucket's notification has another owner, and its events have a second consumer.
 
 module "cf_purge" {
   source = "../.."
@@ -15,13 +15,13 @@ module "cf_purge" {
   tags   = { service = "shop" }
 }
 
-# ---- The owner of the notification ----
+# ---- Owner of the notification ----
 
 resource "aws_s3_bucket_notification" "shop" {
   bucket = "shop.example.com"
 
-  # What the module asks for. No depends_on: the output waits for the queue's policy. (With the notification module of
-  # terraform-aws-modules: create_sqs_policy = false, or its policy of the queue and this module's replace each other.)
+  # The module's entries. No depends_on: the output waits for the queue's policy. (With the notification module of
+  # terraform-aws-modules: create_sqs_policy = false, otherwise both modules overwrite each other's queue policy.)
   dynamic "queue" {
     for_each = module.cf_purge.notification.queue
 
@@ -34,7 +34,7 @@ resource "aws_s3_bucket_notification" "shop" {
     }
   }
 
-  # What was there before. The same event may go to two places only where the filters keep them apart.
+  # The existing entry. One event may go to two destinations only if the filters separate them.
   queue {
     id            = "thumbnails"
     queue_arn     = aws_sqs_queue.thumbnails.arn
@@ -45,7 +45,7 @@ resource "aws_s3_bucket_notification" "shop" {
   depends_on = [aws_sqs_queue_policy.thumbnails]
 }
 
-# ---- The other consumer ----
+# ---- Other consumer ----
 
 resource "aws_sqs_queue" "thumbnails" {
   name                    = "shop-thumbnails"

@@ -90,8 +90,8 @@ module "cf_purge" {
   tags       = { project = "cf_purge", environment = "local" }
 }
 
-# The emulator authorizes SQS's batch calls as actions of their own. AWS knows no such actions: there
-# sqs:ChangeMessageVisibility and sqs:DeleteMessage cover the batch calls too, and the module grants what exists.
+# The emulator authorizes SQS's batch calls as separate actions, which AWS does not have: there
+# sqs:ChangeMessageVisibility and sqs:DeleteMessage cover the batch calls too, and the module grants only real actions.
 resource "aws_iam_role_policy" "emulator" {
   name = "emulator-only"
   role = module.cf_purge.role_name

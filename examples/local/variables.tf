@@ -20,7 +20,7 @@ variable "zone_id" {
 }
 
 variable "api_token_parameter" {
-  description = "SSM parameter with the API token; made by whoever starts the local world, never by Terraform."
+  description = "SSM parameter with the API token; created before the apply, never by Terraform."
   type        = string
   default     = "/local/cloudflare/api-token"
 }

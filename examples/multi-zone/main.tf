@@ -1,4 +1,4 @@
-# One bucket behind two zones, each part of it purged in the way that fits.
+# One bucket behind two zones; each folder is purged in its own way.
 
 module "cf_purge" {
   source = "../.."
@@ -15,7 +15,7 @@ module "cf_purge" {
       key_prefix = "pages"
       clean_urls = true
     },
-    # Scripts are asked for as app.js?v=7: a prefix takes every query string.
+    # Scripts are requested as app.js?v=7: a prefix purges every query string.
     {
       zone_id     = "2a000000000000000000000000000001"
       hosts       = ["www.example.org"]
@@ -31,7 +31,7 @@ module "cf_purge" {
       purge_by   = "tag"
       tags       = ["img-{dir}"]
     },
-    # Feeds are read from everywhere: https and http, and with the Origin of the site that embeds them.
+    # Feeds are requested by https and http, and with the Origin of the site that embeds them.
     {
       zone_id         = "2b000000000000000000000000000002"
       hosts           = ["feeds.example.net"]

@@ -1,4 +1,4 @@
 output "queue_url" {
-  description = "Takes manual events as messages."
+  description = "URL of the queue, which accepts manual events as messages."
   value       = module.cf_purge.queue_url
 }

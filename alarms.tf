@@ -144,14 +144,50 @@ locals {
       threshold   = var.alarms.lag_milliseconds
       periods     = 1
     }
+    stale = {
+      means = [
+        "${var.name} purged what visitors still see an old version of, after the last look of verify.",
+      ]
+      command     = "${local.log_command} --filter-pattern stale"
+      then        = ["Its lines have the URL; ask for it with `explain`, which says why."]
+      namespace   = "CfPurge"
+      metric_name = "Stale"
+      dimensions  = { Name = var.name }
+      statistic   = "Sum"
+      threshold   = 1
+      periods     = 1
+    }
+    unverifiable = {
+      means = [
+        "${var.name} could verify nothing that it purged for an hour:",
+        "every answer was a challenge, an error, or had nothing to compare.",
+      ]
+      command = "${local.log_command} --filter-pattern unverifiable"
+      then = [
+        "The lines have the status. Let bot protection skip the function's requests (User-Agent cf_purge),",
+        "or turn verify off.",
+      ]
+      namespace   = null
+      metric_name = null
+      dimensions  = null
+      statistic   = null
+      threshold   = 1
+      periods     = 1
+    }
   }
+  # Of the alarm `unverifiable`: something was looked at, and nothing could be said of any of it.
+  hourly = { Unverifiable = "Sum", Stale = "Sum", Superseded = "Sum", Fresh = "SampleCount" }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
   # Only the keys: the values contain the bucket's name, which may be sensitive, and for_each refuses that.
   for_each = setsubtract(
     var.alarms.enabled ? keys(local.alarms) : [],
-    concat(var.alarms.disabled, local.queued ? ["undelivered"] : []),
+    concat(
+      var.alarms.disabled,
+      local.queued ? ["undelivered"] : [],
+      var.verify == null ? ["stale", "unverifiable"] : [],
+    ),
   )
 
   alarm_name = "${var.name}-${replace(each.key, "_", "-")}"
@@ -167,11 +203,39 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   statistic           = local.alarms[each.key].statistic
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = local.alarms[each.key].threshold
-  period              = 300
+  period              = local.alarms[each.key].metric_name == null ? null : 300
   evaluation_periods  = local.alarms[each.key].periods
   datapoints_to_alarm = 1
   treat_missing_data  = "notBreaching" # a quiet site sends no data
   alarm_actions       = lookup(var.alarms.actions_by_alarm, each.key, var.alarms.actions)
   ok_actions          = var.alarms.ok_actions
-  tags                = var.tags
+
+  dynamic "metric_query" {
+    for_each = local.alarms[each.key].metric_name == null ? local.hourly : {}
+
+    content {
+      id = lower(metric_query.key)
+
+      metric {
+        namespace   = "CfPurge"
+        metric_name = metric_query.key
+        dimensions  = { Name = var.name }
+        stat        = metric_query.value
+        period      = 3600
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = local.alarms[each.key].metric_name == null ? ["everything"] : []
+
+    content {
+      id          = metric_query.value
+      label       = "Nothing could be verified"
+      expression  = "IF(unverifiable > 0 AND stale + superseded + FILL(fresh, 0) == 0, 1, 0)"
+      return_data = true
+    }
+  }
+
+  tags = var.tags
 }

@@ -2,7 +2,27 @@
 
 locals {
   # For the log lines of lambda/cf_purge; tests/plans runs the queries on what it prints.
-  log_queries = {
+  log_queries = merge(local.purge_queries, var.verify == null ? {} : local.visitor_queries)
+  visitor_queries = {
+    "When was this key seen fresh?"    = <<-EOT
+      # Put the key in the place of css/site.css, as it is. Then choose the time. One row for each copy and look.
+      # verdict: fresh is the new version, stale an old one; superseded: a later change came first; unverifiable: the
+      #   answer proves nothing. fresh_ms: milliseconds from the change to the proof. It is the edge near the Region.
+      fields @timestamp, verdict, url, look, `fresh_ms`, helped, status, etag, age, error
+      | filter message = "seen" and key = "css/site.css"
+      | sort @timestamp desc
+      | limit 10000
+    EOT
+    "Where did the second purge help?" = <<-EOT
+      # Copies that were stale after the first purge, and fresh after the second one. If it was by prefixes, the first
+      # one by URL misses them, as with custom cache keys: set purge_by = "prefix" for their target.
+      fields @timestamp, url, helped, look, `fresh_ms`
+      | filter message = "seen" and verdict = "fresh" and helped != "first purge"
+      | sort @timestamp desc
+      | limit 10000
+    EOT
+  }
+  purge_queries = {
     "Was this key purged?"    = <<-EOT
 # Replace css/site.css by the key as in URLs: percent-encoded as UTF-8, slashes unencoded
 # ("a b/ü.css" is a%20b/%C3%BC.css), without the target's key_prefix. A part of it is enough. Then choose the time.
@@ -18,12 +38,13 @@ fields @timestamp, message, reason, `zone_id`, first, @message
 | limit 10000
 EOT
     "Who changed what?"       = <<-EOT
-      # Who changed it, and when Cloudflare accepted the purge. For one person or one key put, below the filter:
+      # Who changed it, when Cloudflare accepted the purge, and with verify when it was seen. For one person or one key
+      # put, below the filter:
       #   | filter @message like "alice"
       # principal: the ID of the role or user, and of a role its session's name. No principal: a manual purge, or S3
       #   did not say; through EventBridge it names the account only.
-      fields @timestamp, principal, `zone_id`, @message
-      | filter message = "purged"
+      fields @timestamp, message, principal, `zone_id`, @message
+      | filter message in ["purged", "seen"]
       | sort @timestamp desc
       | limit 10000
     EOT
@@ -79,8 +100,20 @@ locals {
   of_function = ["FunctionName", aws_lambda_function.this.function_name]
   of_queue    = ["QueueName", aws_sqs_queue.this.name]
 
-  # 24 columns, three graphs in a row except the first: changes, failures, queues, function.
-  graphs = [
+  # On 24 columns, three to a row but for the first: what comes and goes, what goes wrong, what waits, what runs.
+  graphs = concat(local.purge_graphs, var.verify == null ? [] : local.visitor_graphs)
+  visitor_graphs = [
+    {
+      title   = "From the change to the proof that visitors see it (ms)", x = 0, y = 30, width = 12, limits = []
+      metrics = [for stat in ["p50", "p99"] : concat(["CfPurge", "Fresh"], local.own, [{ stat = stat, label = stat }])]
+    },
+    {
+      title = "Not seen fresh", x = 12, y = 30, width = 12, limits = []
+      metrics = [for name in ["Stale", "Unverifiable", "Superseded", "Repurged", "NotSampled"] :
+      concat(["CfPurge", name], local.own, [{ stat = "Sum" }])]
+    },
+  ]
+  purge_graphs = [
     {
       title = "Changes and purges", x = 0, y = 6, width = 12, limits = []
       metrics = [for name in ["Changes", "Purged", "Skipped", "Requests"] :
@@ -106,12 +139,12 @@ locals {
       metrics = [concat(["CfPurge", "Misconfigured"], local.own, [{ stat = "Sum" }])]
     },
     {
-      title = "Queue: messages${var.delivery == "queue" ? "" : " (moved back, manual, second purges)"}"
+      title = "Queue: messages${var.delivery == "queue" ? "" : " (moved back, manual, looks)"}"
       x     = 0, y = 18, width = 8, limits = []
       metrics = [for name, label in {
         ApproximateNumberOfMessagesVisible    = "waiting"
         ApproximateNumberOfMessagesNotVisible = "in flight, or returned for later"
-        ApproximateNumberOfMessagesDelayed    = "second purges to come"
+        ApproximateNumberOfMessagesDelayed    = "looks and delayed purges to come"
       } : concat(["AWS/SQS", name], local.of_queue, [{ stat = "Maximum", label = label }])]
     },
     {

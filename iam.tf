@@ -99,7 +99,7 @@ locals {
       Effect   = "Allow"
       Action   = ["sqs:SendMessage"]
       Resource = queue_arn
-    } if var.repurge_after_seconds > 0 || anytrue([for target in var.targets : target.delay_seconds > 0])],
+    } if var.verify != null || anytrue([for target in var.targets : target.delay_seconds > 0])],
     [for notify in var.notify[*] : {
       Sid      = "SendNotifications"
       Effect   = "Allow"

@@ -17,22 +17,25 @@ locals {
   # All that the function is told, but for the ARNs below. The token itself is not in it: the function reads the
   # parameter.
   function_config = { for key, value in {
-    name                  = var.name
-    bucket                = var.bucket
-    api_token_parameter   = var.api_token_parameter
-    targets               = local.targets
-    include               = var.include
-    exclude               = var.exclude
-    cloudflare            = local.cloudflare
-    max_concurrency       = var.queue.max_concurrency
-    batch_size            = var.queue.batch_size
-    drain                 = var.queue.drain
-    max_receive_count     = var.queue.max_receive_count
-    collapse_above        = var.collapse_above
-    repurge_after_seconds = var.repurge_after_seconds
-    log_level             = var.lambda.log_level
-    log_principals        = var.lambda.log_principals ? null : false
+    name                = var.name
+    bucket              = var.bucket
+    api_token_parameter = var.api_token_parameter
+    targets             = local.targets
+    include             = var.include
+    exclude             = var.exclude
+    cloudflare          = local.cloudflare
+    max_concurrency     = var.queue.max_concurrency
+    batch_size          = var.queue.batch_size
+    drain               = var.queue.drain
+    max_receive_count   = var.queue.max_receive_count
+    collapse_above      = var.collapse_above
+    verify              = local.verify
+    log_level           = var.lambda.log_level
+    log_principals      = var.lambda.log_principals ? null : false
   } : key => value if value != null }
+  verify = var.verify == null ? null : {
+    for key, value in var.verify : key => value if !contains(keys(local.misspelt.verify), key)
+  }
   cloudflare = { for key, value in var.cloudflare : key => value if !contains(keys(local.misspelt.cloudflare), key) }
   # These ARNs are known only after the apply (that of the bus possibly too).
   arns_in_config = merge({

@@ -16,6 +16,7 @@ locals {
     }
     event_filters = { filter_prefix = "prefix", filter_suffix = "suffix" }
     cloudflare    = { rate = "requests_per_second", api_base_url = "api_url" }
+    verify        = { after = "after_seconds", attempt = "attempts", samples = "sample" }
     queue = {
       kms_key_id        = "kms_key_arn"
       kms_master_key_id = "kms_key_arn"
@@ -641,7 +642,7 @@ variable "keep_eventbridge" {
 variable "delivery" {
   description = <<-EOT
     How events reach the function. `queue`: in batches through the queue. `direct`: each event invokes the function,
-    up to three times; an event that still fails goes to the dead-letter queue. Manual messages, second purges and
+    up to three times; an event that still fails goes to the dead-letter queue. Manual messages, looks of `verify` and
     messages moved back from the dead-letter queue use the queue in both cases.
   EOT
   type        = string
@@ -654,21 +655,47 @@ variable "delivery" {
   }
 }
 
-variable "repurge_after_seconds" {
+variable "verify" {
   description = <<-EOT
-    Seconds after which each change is purged a second time, for an edge that was caching the old copy during the
-    first; `0` disables it.
+    Ask for what was purged as a visitor would, and purge again what is stale; `{}` turns it on, `null` off:
+    - `after_seconds`: (Optional) seconds from the purge to the first look, 0 to 900; each further one waits twice as
+      long, at most 900 seconds.
+    - `attempts`: (Optional) looks, 1 to 5; the last one only reports.
+    - `sample`: (Optional) how many changes of an invocation are looked at, the newest ones, 0 to 100; `0` looks at none
+      and purges every change once more.
   EOT
-  type        = number
-  default     = 0
-  nullable    = false
+  type = object({
+    after_seconds = optional(number, 5)
+    attempts      = optional(number, 3)
+    sample        = optional(number, 20)
+
+    after   = optional(any)
+    attempt = optional(any)
+    samples = optional(any)
+  })
+  default = null
 
   validation {
-    condition = (
-      var.repurge_after_seconds >= 0 && var.repurge_after_seconds <= 900
-      && floor(var.repurge_after_seconds) == var.repurge_after_seconds
-    )
-    error_message = "repurge_after_seconds must be a whole number from 0 to 900, the longest SQS delays a message."
+    condition = alltrue([
+      for wrong, right in local.misspelt.verify : var.verify == null ? true : var.verify[wrong] == null
+    ])
+    error_message = "verify: ${join(", ", [
+      for wrong, right in local.misspelt.verify : "instead of ${wrong} did you mean ${right}"
+      if var.verify == null ? false : var.verify[wrong] != null
+    ])}?"
+  }
+
+  validation {
+    condition = alltrue([
+      for name, limits in { after_seconds = [0, 900], attempts = [1, 5], sample = [0, 100] } :
+      var.verify == null ? true : (
+        var.verify[name] >= limits[0] && var.verify[name] <= limits[1] && floor(var.verify[name]) == var.verify[name]
+      )
+    ])
+    error_message = join(" ", [
+      "verify.after_seconds must be a whole number from 0 to 900, verify.attempts one from 1 to 5, verify.sample one",
+      "from 0 to 100.",
+    ])
   }
 }
 
@@ -1239,11 +1266,11 @@ variable "alarms" {
   validation {
     condition = length(setsubtract(
       concat(try(keys(var.alarms.actions_by_alarm), []), var.alarms.disabled),
-      ["dead_letters", "oldest_message", "errors", "throttles", "misconfigured", "undelivered", "lag"],
+      split(" ", "dead_letters oldest_message errors throttles misconfigured undelivered lag stale unverifiable"),
     )) == 0
     error_message = join(" ", [
       "alarms.disabled and the keys of alarms.actions_by_alarm must be dead_letters, oldest_message, errors,",
-      "throttles, misconfigured, undelivered or lag.",
+      "throttles, misconfigured, undelivered, lag, stale or unverifiable.",
     ])
   }
 

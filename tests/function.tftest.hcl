@@ -79,7 +79,6 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       batch_size            = 10
       drain                 = 1000
       max_receive_count     = 30
-      repurge_after_seconds = 0
       log_level             = "INFO"
       queue_arn             = "arn:aws:sqs:eu-west-1:123456789012:site"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
@@ -203,13 +202,13 @@ run "the_function_is_told_what_is_not_the_default" {
       { zone_id = "0123456789abcdef0123456789abcdef", purge_by = "tag", tags = ["{bucket}/{key}", "{dir}"] },
       { zone_id = "0123456789abcdef0123456789abcdef", purge_by = "host", schemes = ["http"], index_documents = [] },
     ]
-    cloudflare            = { operation = "invalidate", plan = "enterprise", email = "me@example.com" }
-    queue                 = { batch_size = 5, drain = 0, max_concurrency = 3 }
-    collapse_above        = 30
-    repurge_after_seconds = 60
-    include               = ["*.css"]
-    exclude               = ["drafts/**"]
-    lambda                = { log_level = "DEBUG" }
+    cloudflare     = { operation = "invalidate", plan = "enterprise", email = "me@example.com" }
+    queue          = { batch_size = 5, drain = 0, max_concurrency = 3 }
+    collapse_above = 30
+    verify         = { attempts = 2 }
+    include        = ["*.css"]
+    exclude        = ["drafts/**"]
+    lambda         = { log_level = "DEBUG" }
   }
 
   assert {
@@ -262,7 +261,7 @@ run "the_function_is_told_what_is_not_the_default" {
       drain                 = 0
       max_receive_count     = 30
       collapse_above        = 30
-      repurge_after_seconds = 60
+      verify                = { after_seconds = 5, attempts = 2, sample = 20 }
       log_level             = "DEBUG"
       queue_arn             = "arn:aws:sqs:eu-west-1:123456789012:site"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"

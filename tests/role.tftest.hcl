@@ -100,8 +100,8 @@ run "every_mode_adds_its_own_statements_and_no_others" {
     queue = {
       kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/66666666-7777-8888-9999-000000000000"
     }
-    repurge_after_seconds = 60
-    notify                = { event_bus_arn = "arn:aws:events:us-east-1:210987654321:event-bus/news" }
+    verify = {}
+    notify = { event_bus_arn = "arn:aws:events:us-east-1:210987654321:event-bus/news" }
     lambda = {
       tracing = "Active"
       vpc = {

@@ -19,9 +19,9 @@ module "cf_purge" {
   exclude       = ["**/drafts/**"]
   event_filters = [{ prefix = "public/" }]
 
-  cloudflare            = { plan = "business", requests_per_second = 2, api_url = var.cloudflare_api_url }
-  collapse_above        = 500 # more URLs in one invocation become one purge of the host
-  repurge_after_seconds = 60  # for an edge that was caching the old copy during the first purge
+  cloudflare     = { plan = "business", requests_per_second = 2, api_url = var.cloudflare_api_url }
+  collapse_above = 500                    # more URLs in one invocation become one purge of the host
+  verify         = { after_seconds = 60 } # look at the site as a visitor, and purge again what is stale
 
   queue                 = { max_concurrency = 3, kms_key_arn = aws_kms_key.messages_and_logs.arn }
   api_token_kms_key_arn = var.api_token_kms_key_arn

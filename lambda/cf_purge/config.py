@@ -77,6 +77,14 @@ class Target(NamedTuple):
     delay_seconds: int = 0  # from a change to its purge
 
 
+class Verify(NamedTuple):
+    """How it is verified that visitors see what was purged."""
+
+    after_seconds: int = 5  # to the first look; then twice as long each time
+    attempts: int = 3  # looks
+    sample: int = 20  # changes of an invocation that are looked at; 0: all are purged once more, none is looked at
+
+
 class Config(NamedTuple):
     """The function's whole configuration."""
 
@@ -95,7 +103,7 @@ class Config(NamedTuple):
     requests_per_second: float = 4.0  # of all environments together
     max_concurrency: float = 1.0  # environments that share every limit
     collapse_above: int | None = None  # URLs of one target in one invocation
-    repurge_after_seconds: int = 0
+    verify: Verify | None = None
     queue_arn: str | None = None  # the function's own queue
     batch_size: int = 10  # messages that make a batch a full one
     drain: int = 0  # messages of one invocation at most, when it receives more itself; 0: it does not
@@ -160,9 +168,11 @@ def _from_document(text: str) -> Config:
         fields = _checked(document, _FIELDS, ("name", "bucket", "api_token_parameter", "targets"))
         fields["targets"] = tuple(_target(each, f"targets[{place}].") for place, each in enumerate(fields["targets"]))
         is_delayed = any(target.delay_seconds for target in fields["targets"])
-        needs_queue = is_delayed or fields.get("repurge_after_seconds") or fields.get("drain")
+        needs_queue = is_delayed or "verify" in fields or fields.get("drain")
         if needs_queue and "queue_arn" not in fields:
-            raise ValueError("queue_arn must be set for delay_seconds, repurge_after_seconds and drain")
+            raise ValueError("queue_arn must be set for delay_seconds, verify and drain")
+        if "verify" in fields:
+            fields["verify"] = Verify(**_checked(fields["verify"], _VERIFY_FIELDS, (), "verify."))
         fields["endpoint"] = ENDPOINTS[fields.pop("operation", "purge")]
         fields["plan"] = PLANS[fields.get("plan", "free")]
         for name in ("include", "exclude"):
@@ -325,13 +335,19 @@ _TARGET_FIELDS: _Rules = {
     "related": (_list_of(_text(_PATH)), 'paths such as "/amp/{key}" or "/tags/{dir}/*"'),
     "delay_seconds": (_whole(0, 900), "a whole number of at most 900"),
 }
+_VERIFY_FIELDS: _Rules = {
+    "after_seconds": (_whole(0, 900), "a whole number of at most 900"),
+    "attempts": (_whole(1, 5), "a whole number from 1 to 5"),
+    "sample": (_whole(0, 100), "a whole number of at most 100"),
+}
 _FIELDS: _Rules = {
     **dict.fromkeys(("name", "bucket", "api_token_parameter"), (_text(r"(?s:.+)"), "a non-empty string")),
     **dict.fromkeys(("queue_arn", "dead_letter_queue_arn"), (_text(QUEUE_ARN), "the ARN of a queue")),
     **dict.fromkeys(("include", "exclude"), (_list_of(_is_glob), "a list of globs")),
     **dict.fromkeys(("requests_per_second", "max_concurrency"), (_is_rate, "a number above 0")),
     **dict.fromkeys(("collapse_above", "batch_size", "max_receive_count"), (_whole(1), "a whole number above 0")),
-    **dict.fromkeys(("repurge_after_seconds", "drain"), (_whole(0), "a whole number")),
+    "drain": (_whole(0), "a whole number"),
+    "verify": (lambda value: isinstance(value, dict), "an object"),
     "targets": (_list_of(lambda value: isinstance(value, dict), 1), "a list of at least one target"),
     "email": (_text(r"[!-?A-~]+@[!-?A-~]+"), "an e-mail address"),  # what can be sent as a header
     "api_url": (_text(_API_URL), f"an https URL such as {API_URL} (http on loopback only)"),

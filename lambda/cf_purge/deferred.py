@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cf_purge.errors import UnknownEvent
@@ -12,14 +12,16 @@ from cf_purge.events import DELETE, MAX_ITEMS, PUT, VERSION, Change, Look, check
 
 _MAX_BYTES = 200_000  # of a message; the queue takes 262,144
 _TEXTS = ("etag", "sequencer", "kind", "principal")
-_FIELDS = {"changes", "bucket", "zone_id", "hop", "purged"}
+_FIELDS = {"changes", "bucket", "zone_id", "hop", "purged", "sample", "left"}
 _KINDS = (PUT, DELETE, VERSION, None)
 
 
-def messages(changes: Iterable[Change], most: int = MAX_ITEMS, **head: object) -> Iterator[tuple[str, list[Change]]]:
+def messages(
+    changes: Iterable[Change], most: int = MAX_ITEMS, head: Mapping[str, object] = {}
+) -> Iterator[tuple[str, list[Change]]]:
     """Yield the bodies of messages with at most so many changes each, and the changes of each.
 
-    A message is about one bucket and zone; `head` stands before them in each: `hop` and `purged` of a look.
+    A message is about one bucket and zone; `head` stands before them in each: the fields of a look.
     """
     groups: dict[tuple[str | None, str | None], list[Change]] = {}
     for change in changes:
@@ -60,9 +62,11 @@ def look_of(document: dict[str, Any]) -> Look | None:
     if "hop" not in document:
         return None
     hop, purged = document["hop"], _time(document.get("purged"))
+    sample, left = document.get("sample"), document.get("left")
     if purged is None:
         raise UnknownEvent('A message with "hop" needs the time of the purge in "purged".')
-    return Look(hop if type(hop) is int else 0, purged)
+    is_sample, is_left = type(sample) is int and sample >= 0, isinstance(left, dict)
+    return Look(hop if type(hop) is int else 0, purged, sample if is_sample else None, left if is_left else None)
 
 
 def _written(change: Change) -> dict[str, Any]:

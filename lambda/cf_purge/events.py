@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
@@ -48,6 +49,8 @@ class Look(NamedTuple):
 
     hop: int  # the first is 1; 0 when the message does not say it in a number
     purged: float  # seconds since the epoch
+    sample: int | None = None  # so many of the changes are asked about, the first ones
+    left: Mapping[str, Any] | None = None  # of their copies only these, by number; each with its second purge
 
 
 class Event(NamedTuple):
@@ -73,6 +76,10 @@ class Message(NamedTuple):
     receipt: str = ""  # "" when the event has none; its visibility timeout then stays as it is
     receives: int = 1  # 1 the first time
     queue_arn: str = ""
+
+    @property
+    def is_look(self) -> bool:
+        return '"hop":' in self.body
 
 
 def messages_in(event: object) -> list[Message] | None:

@@ -17,7 +17,7 @@ from cf_purge.errors import Misconfigured, Rejected
 from cf_purge.events import DIRECT, Change, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
-from cf_purge.plan import Group, Plan, group_of, make_plan, make_task, plan_event
+from cf_purge.plan import Done, Group, Plan, Task, group_of, make_plan, make_task, plan_event
 from cf_purge.purger import USUAL_LATENCY, Failure, Outcomes, Purger, Why
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Function:
         return cls(config, Aws(http, environ), http, clock)
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
-        metrics = Metrics()
+        metrics = Metrics(verifies=self._config.verify is not None)
         left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
         end = self._clock.now() + left
         run = _Run(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
@@ -125,17 +125,19 @@ class Function:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
         messages = self._read(batch, run.purge_until)
         plan = self._plan(messages, run.purge_until)
-        outcomes = self._send(plan, run)
+        outcomes, before = self._send(plan, run), dict(self._done)
         returned = self._settle(batch, messages, plan, outcomes, run)
+        self._verify([task for task in plan.tasks if task.id not in returned], outcomes, before, run)
         # The event source mapping deletes the rest of its batch; it does not know of what was drained.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
     def _read(self, batch: Sequence[Message], deadline: float) -> list[Message]:
         """Add what else waits in the queue, if a full batch or the last drain shows a burst, or requests are scarce."""
         limit, arn = self._config.drain - len(batch), self._config.queue_arn
-        now, is_full = self._clock.now(), 1 < self._config.batch_size <= len(batch)
+        first = sum(not message.is_look for message in batch)  # a look is no burst
+        now, is_full = self._clock.now(), 1 < self._config.batch_size <= first
         lingers = now < self._burst_until or self._budget.is_scarce(now)
-        if limit <= 0 or any(message.queue_arn != arn for message in batch) or not (is_full or lingers):
+        if limit <= 0 or any(message.queue_arn != arn for message in batch) or not (is_full or (lingers and first)):
             return list(batch)
         known = {message.id: message for message in batch}
         drained = self._sqs.drain(known, limit, deadline, lingers=lingers)
@@ -188,7 +190,7 @@ class Function:
     ) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
         is_done = not any(task.error or task.undone(outcomes.accepted) for task in plan.tasks)
-        sends = self._config.repurge_after_seconds or any(task.delayed for task in plan.tasks)
+        sends = any(task.delayed for task in plan.tasks)
         if is_done and len(plan.tasks) == len(batch) == len(messages) and not sends:
             return set()  # the event source mapping deletes the batch
         returned = self._settler(run).settle(messages, batch, plan, outcomes, self._done)
@@ -216,6 +218,26 @@ class Function:
         until = min(self._clock.now() + seconds, run.purge_until)
         return wait(questions, until, since, self._visitor, self._clock)
 
+    def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, done: Done, run: _Run) -> None:
+        """Look at what was purged before, and ask for a look at what is purged now."""
+        if self._config.verify is None:
+            return
+        try:
+            from cf_purge.verify import Verifier, accepted_changes
+
+            parts = self._config, self._config.verify, self._visitor, self._purger, self._sqs, self._clock, run.metrics
+            verifier = Verifier(*parts, run.purge_until, run.settle_until)
+            if changes := accepted_changes(tasks, outcomes, done):
+                verifier.announce(changes)
+            if looks := [task.look for task in tasks if task.look]:
+                found = verifier.look(looks)
+                if self._config.event_bus_arn:
+                    from cf_purge import notify
+
+                    run.metrics.news += notify.verified(found)
+        except Exception as error:  # it must not repeat what was purged
+            observe.unexpected(error)
+
     def _answer(self, event: Any, run: _Run) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
         now = self._clock.wall()
@@ -231,9 +253,7 @@ class Function:
             raise error.with_traceback(None)  # some are raised more than once
         for problem in unsent.values():
             raise problem
-        if self._config.repurge_after_seconds and not task.dry_run:
-            for error in self._settler(run).send_second_purges([task]).values():
-                raise error
+        self._verify([task], outcomes, {}, run)
         summary: dict[str, Any] = {
             "success": True,
             "invalidations": task.shown,

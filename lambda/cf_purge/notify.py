@@ -6,8 +6,8 @@ Sent last, in one call of a second at most that is not repeated: a bus that refu
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge import observe
 from cf_purge.aws import Aws
@@ -16,6 +16,9 @@ from cf_purge.events import Change
 from cf_purge.http_client import objects_in
 from cf_purge.plan import Done, Job, Plan, Task
 from cf_purge.targets import Purge
+
+if TYPE_CHECKING:
+    from cf_purge.verify import Finding
 
 MAX_ITEMS = 100  # of one event
 MAX_BYTES = 200_000  # of all events of an invocation: they share a call, which holds 256 KB
@@ -38,9 +41,7 @@ class News(NamedTuple):
 def purged(plan: Plan, accepted: Mapping[Purge, float], done: Done) -> Iterator[News]:
     """Yield the changes and manual items whose last purge was accepted now. Pure."""
     for task in plan.tasks:
-        for wish, purges, is_done in (
-            () if task.dry_run or task.is_check or task.is_second else _wishes(task, accepted, done)
-        ):
+        for wish, purges, is_done in () if task.dry_run or task.is_check else _wishes(task, accepted, done):
             times = [accepted[purge] for purge in purges if purge in accepted]
             if is_done and times:
                 at = wish.at if isinstance(wish, Change) else None
@@ -55,6 +56,17 @@ def parked(plan: Plan, accepted: Container[Purge], done: Done, reasons: Mapping[
                 _news("Parked", wish, purges) for wish, purges, is_done in _wishes(task, accepted, done) if not is_done
             ]
             yield from [news._replace(reason=reason) for news in left or [News("Parked")]]
+
+
+def verified(findings: Iterable[Finding]) -> Iterator[News]:
+    """Yield the changes that a look has just shown to be seen. Pure."""
+    fresh: dict[Change, list[Finding]] = {}
+    for finding in findings:
+        if finding.fresh_ms is not None:
+            fresh.setdefault(finding.change, []).append(finding)
+    for change, own in fresh.items():
+        zones, seen = frozenset(each.zone_id for each in own), max(each.fresh_ms or 0 for each in own) / 1000
+        yield News("Verified", change.key, zones, fresh=seen, principal=change.principal)
 
 
 def details(news: Sequence[News], name: str) -> dict[str, str]:

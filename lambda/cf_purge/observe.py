@@ -42,11 +42,22 @@ COUNTS = (
 )
 
 
+# With `verify`:
+SEEN_COUNTS = (
+    "Stale",  # copies that are stale at their last look
+    "Unverifiable",  # copies that nothing can be said of at their last look
+    "Superseded",  # copies of a later change
+    "Repurged",  # URLs, prefixes and so on that were purged again
+    "NotSampled",  # changes that are not looked at
+)
+
+
 class Metrics:
     """What happened in one invocation."""
 
-    def __init__(self) -> None:
-        self.counts = dict.fromkeys(COUNTS, 0)
+    def __init__(self, *, verifies: bool = False) -> None:
+        self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
+        self.fresh: list[float] = []  # milliseconds from the change to the proof that visitors see it
         self.lags: list[float] = []  # seconds from the change to the accepted purge
         self.news: list[News] = []  # only with `notify`
 
@@ -56,10 +67,11 @@ class Metrics:
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
         """
         values: dict[str, object] = {**self.counts}
-        metrics = [{"Name": metric, "Unit": "Count"} for metric in COUNTS]
-        if self.lags:
-            values["Lag"] = [round(lag * 1000) for lag in _sample(sorted(self.lags))]
-            metrics.append({"Name": "Lag", "Unit": "Milliseconds"})
+        metrics = [{"Name": metric, "Unit": "Count"} for metric in self.counts]
+        for metric, times in (("Lag", [round(lag * 1000) for lag in self.lags]), ("Fresh", self.fresh)):
+            if times:
+                values[metric] = _sample(sorted(times))
+                metrics.append({"Name": metric, "Unit": "Milliseconds"})
         directive = {"Namespace": NAMESPACE, "Dimensions": [["Name"]], "Metrics": metrics}
         return {"_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}, "Name": name, **values}
 
@@ -111,7 +123,7 @@ def unexpected(problem: Exception) -> Transient:
     return Transient(f"Unexpected error ({type(problem).__name__}).")
 
 
-def _sample(ordered: list[float]) -> list[float]:
+def _sample(ordered: Sequence[float]) -> Sequence[float]:
     """Return at most _MAX_VALUES of the values, evenly chosen and with the largest, which the alarm is about."""
     last, steps = len(ordered) - 1, _MAX_VALUES - 1
     return [ordered[step * last // steps] for step in range(_MAX_VALUES)] if last > steps else ordered

@@ -56,7 +56,7 @@ class Task(NamedTuple):
     changes: int = 0  # changes and manual items
     dry_run: bool = False
     is_check: bool = False
-    is_second: bool = False
+    look: Event | None = None  # it purges nothing, but looks at what was purged
     delayed: Sequence[Delayed] = ()
 
     @property
@@ -158,6 +158,8 @@ def make_task(task_id: str, document: object, config: Config, most: Cost, now: f
         event = parse(document)
         if not config.log_principals:
             event = event._replace(changes=tuple(change._replace(principal=None) for change in event.changes))
+        if event.look is not None:
+            return Task(task_id, look=event)
         return _task(task_id, event, config, most, now)
     except Exception as error:
         expected = error if isinstance(error, Rejected) else observe.unexpected(error)
@@ -247,7 +249,7 @@ def _task(task_id: str, event: Event, config: Config, most: Cost, now: float) ->
     for wish in wishes:
         try:
             # One more than there is room for shows that there are too many.
-            own = [job for job in _jobs_of(wish, config, room + 1) if job.purges]
+            own = [job for job in jobs_of(wish, config, room + 1) if job.purges]
         except Rejected as problem:
             error, errors = error or problem.with_traceback(None), errors + 1
             continue
@@ -255,24 +257,23 @@ def _task(task_id: str, event: Event, config: Config, most: Cost, now: float) ->
         if room < 0:
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
         if own:
-            due, later = _due(own, event.look.purged if event.look else now)
+            due, later = due_of(own, now)
             jobs += own if event.dry_run else due
-            delayed += [later] if later and not event.look and not event.dry_run else []
+            delayed += [later] if later and not event.dry_run else []
             ends.append(len(jobs))
         else:
             skipped.append(wish.key if isinstance(wish, Change) else wish.text or wish.kind)
     if error is not None and errors > 1:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
     is_check = any(item.kind == "check" for item in event.items)
-    is_second = event.look is not None
-    task = Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, is_second, delayed)
+    task = Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
     if not (cost := _whole_cost(jobs, config)).fits(most):
         fits = bisect_left(ends, True, key=lambda end: not _whole_cost(jobs[:end], config).fits(most))
         raise _too_large(cost, most, fits)
     return task
 
 
-def _jobs_of(wish: Change | Item, config: Config, room: int) -> Iterator[Job]:
+def jobs_of(wish: Change | Item, config: Config, room: int) -> Iterator[Job]:
     """Yield the jobs of a change or item, each with `room` purges at most."""
     if isinstance(wish, Change):
         bucket, targets = checked_bucket(wish.bucket, config), within(config, wish.zone_id)
@@ -290,7 +291,7 @@ def _jobs_of(wish: Change | Item, config: Config, room: int) -> Iterator[Job]:
         yield Job(tuple(purges_for_item(wish, config)[:room]))
 
 
-def _due(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
+def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
     """Return the jobs of a change or item that are due, and the change if others are not. Manual items always are."""
     change = jobs[0].change
     delays = [job.target.delay_seconds if job.target else 0 for job in jobs]

@@ -8,7 +8,7 @@ separately.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -138,6 +138,26 @@ class Purger:
         metrics.counts["Purged"] += len(run.outcomes.accepted)
         metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
         return run.outcomes
+
+    def send_again(self, requests: Iterable[Request], deadline: float, metrics: observe.Metrics) -> set[Purge]:
+        """Send second purges and return what was accepted.
+
+        Each request once, and only from a budget that is more than half full. What fails has no effect on first ones.
+        """
+        run, accepted = _Run((), self._clock.now(), deadline, metrics), set[Purge]()
+        for request in requests:
+            zone, now = self._zones[request.group], self._clock.now()
+            if zone.needs_probe or zone.held_until > now or not self._budget.is_ample(now, request.cost):
+                continue
+            error = self._ask(request, SHORT_TIMEOUT, run)
+            fields = {"zone_id": str(request.zone), "kind": request.kind}
+            if error is None:
+                accepted.update(request.purges)
+                for part in observe.parts([purge.shown for purge in request.purges]):
+                    observe.info("purged again", **fields, items=part)
+            else:
+                observe.warn("not purged again", **fields, count=request.size, reason=str(error))
+        return accepted
 
     def _held_until(self, request: Request) -> float:
         zone = self._zones[request.group]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cf_purge import observe
 from cf_purge.budget import Clock
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, describe
+from cf_purge.errors import Misconfigured, NotTried, Rejected, describe
 from cf_purge.events import Change, Message
 from cf_purge.observe import Metrics
 from cf_purge.plan import Done, Group, Plan, Task
@@ -59,11 +59,6 @@ class Settler(NamedTuple):
         own = {message.id for message in batch}
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
         ready, to_park, returned = settlement_of(messages, plan, outcomes, done, last, now, chance)
-        if self.config.repurge_after_seconds:  # a change whose second purge is not sent is not done
-            ids = {message.id for message in ready}
-            unsent = self.send_second_purges([task for task in plan.tasks if task.id in ids])
-            returned += [(message, self._delay(message)) for message in ready if message.id in unsent]
-            ready = [message for message in ready if message.id not in unsent]
         if any(task.delayed for task in plan.tasks):  # what is parked has targets that can work, too
             ids = {message.id for message in (*ready, *(message for message, _ in to_park))}
             failed = self.send_delayed([task for task in plan.tasks if task.id in ids])
@@ -93,17 +88,6 @@ class Settler(NamedTuple):
             self.metrics.news += notify.parked(plan, outcomes.accepted, done, reasons)
         self.metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
-
-    def send_second_purges(self, tasks: Sequence[Task]) -> dict[str, PurgeError]:
-        """Ask the queue for the second purges of tasks that are done; return the tasks for which it failed, and why."""
-        unsent: dict[str, PurgeError] = {}
-        for body, ids in second_purges(tasks, self.config.urls_per_request, self.clock.wall()):
-            try:
-                self.sqs.send(body, self.config.repurge_after_seconds, self.deadline)
-            except PurgeError as error:
-                observe.error("second purge not sent", reason=str(error))
-                unsent.update(dict.fromkeys(ids, error))
-        return unsent
 
     def send_delayed(self, tasks: Sequence[Task]) -> dict[str, Exception]:
         """Ask the queue for the changes that are not due everywhere; return the tasks for which it failed, and why."""
@@ -191,24 +175,6 @@ def delayed_messages(tasks: Sequence[Task], max_purges: int) -> Iterator[tuple[s
     for seconds, own in owners.items():
         for body, changes in messages(own, max(1, max_purges // most)):
             yield body, seconds, set().union(*(own[change] for change in changes))
-
-
-def second_purges(tasks: Sequence[Task], max_purges: int, now: float) -> Iterator[tuple[str, set[str]]]:
-    """Yield the messages that ask for all changes of the tasks once more, each with the IDs of their tasks.
-
-    One message has at most `max_purges`, unless a single change has more. `hop` marks a second purge: it has no third.
-    """
-    from cf_purge.deferred import messages
-
-    owners: dict[Change, set[str]] = {}
-    most = 1
-    for task in tasks:
-        for job in task.jobs if not (task.is_second or task.dry_run) else ():
-            if job.change is not None:
-                owners.setdefault(job.change, set()).add(task.id)
-                most = max(most, len(job.purges))
-    for body, changes in messages(owners, max(1, max_purges // most), hop=1, purged=now):
-        yield body, set().union(*(owners[change] for change in changes))
 
 
 def _rejection(failures: Sequence[Failure]) -> Rejected:

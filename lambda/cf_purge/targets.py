@@ -69,10 +69,10 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
                 yield Purge(zone, TAGS, tag)
     # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
     elif target.purge_by == "url" or not path or path.endswith("/"):
-        yield from _urls(target, hosts, [path, *pages])
+        yield from urls_of(target, hosts, [path, *pages])
     else:
         yield from _prefixes(target, hosts, path)
-        yield from _urls(target, hosts, pages)
+        yield from urls_of(target, hosts, pages)
 
 
 def related_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
@@ -90,7 +90,7 @@ def related_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
         text = template.removesuffix("*")  # a star in a key is a character like any other
         path = PLACEHOLDER.sub(lambda match: values[match[1]], text)[1:]
         if path.startswith(target.path_prefix) and not has_dots(path):
-            yield from _urls(target, hosts, [path]) if text == template else _prefixes(target, hosts, path)
+            yield from urls_of(target, hosts, [path]) if text == template else _prefixes(target, hosts, path)
 
 
 def whole_of(target: Target) -> list[Purge]:
@@ -166,7 +166,8 @@ def has_dots(path: str) -> bool:
     return not _DOT_SEGMENTS.isdisjoint(path.split("/"))
 
 
-def _urls(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[Purge]:
+def urls_of(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[Purge]:
+    """Yield the purges of decoded paths by URL: each spelling, scheme and header variant."""
     zone, schemes, variants = target.zone, target.schemes, ((), *target.header_variants)
     for path in paths:
         for spelling in spellings_of(path):

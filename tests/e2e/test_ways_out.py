@@ -124,9 +124,9 @@ def test_invalidated_copies_are_asked_about_and_not_dropped(deployed: Deployed) 
     assert site.reads("same.html")[2] == "REVALIDATED"
 
 
-def test_a_change_is_purged_once_more_and_never_a_third_time(deployed: Deployed) -> None:
+def test_without_looking_a_change_is_purged_once_more_and_never_a_third_time(deployed: Deployed) -> None:
     site = deployed("complete")
-    restore = site.reconfigure(lambda document: document.update(repurge_after_seconds=3))
+    restore = site.reconfigure(lambda document: document.update(verify={"sample": 0, "after_seconds": 3}))
     try:
         site.put("public/twice.html", "text")
         wait_for(lambda: len(_purges_of(site, "twice.html")) == 2, 40, "there was no second purge")

@@ -234,7 +234,7 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
         queue_arn=QUEUE_ARN,
         batch_size=draw(st.sampled_from([1, 3, 10])),
         drain=draw(st.sampled_from([0, 100])),
-        repurge_after_seconds=draw(st.sampled_from([0, 0, 60])),
+        verify=draw(st.sampled_from([None, None, {}, {"sample": 0}])),
         collapse_above=draw(st.sampled_from([None, None, 2])),
         log_level=draw(st.sampled_from(["INFO", "DEBUG"])),
     )

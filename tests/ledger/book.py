@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,6 @@ from tests.support.virtual.queue import Message, Queue
 
 PROBE = ".cf-purge-check"  # at the end of what the function asks only to see whether a zone works
 _OFTEN = 3  # receives; a message of which a part is refused may then be parked though its other part never found time
-_SECOND = '"hop": 1'  # in the messages by which the function asks for second purges
 _LARGE = 100  # purges: what fits into one request is never too large
 
 
@@ -44,19 +42,19 @@ class Book:
     """Everything that was asked for, and everything that Cloudflare accepted."""
 
     layout: Layout
-    repurge_after: float
     # Messages are delivered twice: at the last receive SQS may then give one up while the function parks it.
     has_duplicates: bool = False
     isolates: bool = True  # one invocation has the requests to halve a message by item
     entries: dict[str, Entry] = field(default_factory=dict)  # by the body
     accepted: dict[Item, list[float]] = field(default_factory=dict)
     allowed: set[Item] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)  # URLs that visitors may ask for
     faults: list[str] = field(default_factory=list)
-    second_parked: str = ""  # what the function's own messages ask for that could not be purged once more
 
     def ask(self, letter: Letter, at: float) -> None:
         wants = [want for key in letter.keys for want in self.layout.wants(key)]
         wants += [want for kind, item in letter.named for want in self.layout.wants_named(kind, item)]
+        self.seen.update(url for key in letter.keys for url in self.layout.urls(key))
         entry = Entry(letter, at, wants)
         self.entries[letter.body] = entry
         self.allowed.update(item for want in entry.wants for item in want)
@@ -72,8 +70,13 @@ class Book:
         for each in items:
             item = (zone, kind, text_of(each))
             self.accepted.setdefault(item, []).append(at)
-            if item not in self.allowed and not item[2].endswith(PROBE):
+            if item not in self.allowed and not item[2].endswith(PROBE) and not self._is_second(kind, item[2]):
                 self.faults.append(f"purged, and nobody asked for it: {item}")
+
+    def _is_second(self, kind: str, item: str) -> bool:
+        """Whether it is a page that was looked at: the whole path by prefix, but never a folder."""
+        url = f"https://{item}" if kind == "prefixes" else item.partition(" ")[0].replace("http://", "https://")
+        return url in self.seen and (kind == "files" or (kind == "prefixes" and not item.endswith("/")))
 
     def balance(self, queue: Queue, dead_letters: Queue) -> None:
         """Hold one side against the other.
@@ -94,10 +97,7 @@ class Book:
                 faults.append(f"parked without a reason: {message.body[:200]!r}")
             if message.body in self.entries or message.redriven:
                 continue
-            if _SECOND in message.body and (REFUSED in message.body or PROVOKES in message.body):
-                self.second_parked += message.body
-            else:
-                faults.append(f"parked, and never sent like this: {message.body[:200]!r}")
+            faults.append(f"parked, and never sent like this: {message.body[:200]!r}")
         for body, entry in self.entries.items():
             # The first of each message is enough to read.
             faults += [f"{fault}: {body[:200]!r}" for fault in self._faults_of(entry, parked.get(body))[:1]]
@@ -115,22 +115,15 @@ class Book:
         if entry.provokes and is_parked:
             wants = [want for want in entry.wants if not any(PROVOKES in item for _, _, item in want)]
             wants = wants if self.isolates else []
-            return [fault for want in wants for fault in self._faults_in(want, entry, is_parked)]
+            return [fault for want in wants for fault in self._faults_in(want, entry)]
         # Parked it is accounted for. But while it has not come often, all that can be purged of it has to be.
         if is_parked and (entry.may_be_refused or entry.receives >= _OFTEN):
             return []
-        return [fault for want in entry.wants for fault in self._faults_in(want, entry, is_parked)]
+        return [fault for want in entry.wants for fault in self._faults_in(want, entry)]
 
-    def _faults_in(self, want: Want, entry: Entry, is_parked: bool) -> list[str]:
+    def _faults_in(self, want: Want, entry: Entry) -> list[str]:
         times = sorted(at for item in want for at in self.accepted.get(item, ()) if at >= entry.at)
-        if not times:
-            return [f"lost {sorted(want)}"]
-        # What is parked for its other half comes again by hand, and gets its second purge then.
-        has_second = self.repurge_after > 0 and not is_parked and not entry.letter.named
-        has_second = has_second and not any(json.dumps(key) in self.second_parked for key in entry.letter.keys)
-        if has_second and times[-1] < times[0] + self.repurge_after:
-            return [f"no second purge of {sorted(want)}"]
-        return []
+        return [] if times else [f"lost {sorted(want)}"]
 
 
 def _reason(attributes: Mapping[str, Any], name: str) -> str:

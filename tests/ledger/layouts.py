@@ -39,6 +39,11 @@ class Layout:
         """Return what a change of a plain key has to purge."""
         return [want for place in LAYOUTS[self.name] for want in self._wants_at(place, key)]
 
+    def urls(self, key: str) -> list[str]:
+        """Return where visitors find a plain key."""
+        places = [(place["hosts"], _paths(place, key)) for place in LAYOUTS[self.name]]
+        return [f"https://{host}/{path}" for hosts, paths in places for host in hosts for path in paths]
+
     def wants_named(self, kind: str, item: str) -> list[Want]:
         """Return what has to be purged for what is named by hand, all of it in the first zone or without a place."""
         places = LAYOUTS[self.name]
@@ -61,12 +66,10 @@ class Layout:
 
     def _wants_at(self, place: dict[str, Any], key: str) -> Iterator[Want]:
         zone, by = place["zone_id"], place.get("purge_by", "url")
-        folder = f"{place['key_prefix']}/" if place.get("key_prefix") else ""
-        if not key.startswith(folder):
-            return
         top = f"{place['path_prefix']}/" if place.get("path_prefix") else ""
-        path = top + key.removeprefix(folder)
-        pages = [path.removesuffix("index.html")] if path.endswith("/index.html") else []
+        path, *pages = _paths(place, key) or [""]
+        if not path:
+            return
         if by == "everything":
             yield frozenset({(zone, "purge_everything", "True")})
         elif by == "tag":
@@ -91,6 +94,14 @@ class Layout:
             yield frozenset({(zone, "files", url)}) | instead
             for headers in place.get("header_variants", []):
                 yield frozenset({(zone, "files", text_of({"url": url, "headers": headers}))}) | instead
+
+
+def _paths(place: dict[str, Any], key: str) -> list[str]:
+    """Return the path of a key, then its folder's if it is an index document; none where it is not served."""
+    folder = f"{place['key_prefix']}/" if place.get("key_prefix") else ""
+    path = (f"{place['path_prefix']}/" if place.get("path_prefix") else "") + key.removeprefix(folder)
+    pages = [path.removesuffix("index.html")] if path.endswith("/index.html") else []
+    return [path, *pages] if key.startswith(folder) else []
 
 
 def text_of(item: Any) -> str:

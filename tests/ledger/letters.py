@@ -22,6 +22,7 @@ from tests.support.factories import (
 
 REFUSED = "refused"  # Cloudflare refuses whatever has this in it
 PROVOKES = "provokes-"  # and behind it what a request gets that has this in it, see PROVOKED in weather.py
+DELETES = "ObjectRemoved:DeleteMarkerCreated"
 _PROVOKED = ("page", "forbidden", "unknown", "broken", "hang", "garbage")
 
 
@@ -46,6 +47,11 @@ def _of_change(envelope: Callable[[Any], object]) -> Callable[[int], Letter]:
         return Letter(as_text(envelope(s3_event(key))), (key,))
 
     return letter
+
+
+def _deleted(number: int) -> Letter:
+    [key] = _keys(number)
+    return Letter(json.dumps(s3_event(key, event=DELETES)), (key,))
 
 
 def _several(number: int) -> Letter:
@@ -148,6 +154,7 @@ LETTERS: dict[str, Callable[[int], Letter]] = {
     "change of SNS": _of_change(sns_body),
     "change taken back": _of_change(failed_invocation),
     "change of EventBridge": _eventbridge,
+    "deleted": _deleted,
     "several": _several,
     "by hand": _by_hand,
     "named": _named,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cf_purge import events, plan, settle
+from cf_purge import events, plan, settle, verify, visitor
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.errors import PurgeError, Rejected, TimedOut
+from cf_purge.errors import NotTried, PurgeError, Rejected, TimedOut
 from cf_purge.events import Event, Message
 from cf_purge.handler import Function
 from cf_purge.plan import Plan, Request
@@ -169,8 +169,37 @@ def an_innocent_is_condemned_with_the_guilty(patch: Patch) -> None:
     patch.setattr(Purger, "send", unjust)
 
 
-def the_second_purge_is_forgotten(patch: Patch) -> None:
-    patch.setattr(settle, "second_purges", lambda *_: [])
+def whatever_is_there_is_called_fresh(patch: Patch) -> None:
+    judge = visitor.judge
+    patch.setattr(verify, "judge", lambda change, seen, *rest: "fresh" if seen.etag else judge(change, seen, *rest))
+
+
+def what_is_stale_is_not_purged_again(patch: Patch) -> None:
+    patch.setattr(verify.Copy, "purges", lambda *_: [])
+    patch.setattr(verify.Verifier, "_report", lambda *_, **__: None)
+
+
+def the_first_change_of_a_key_counts(patch: Patch) -> None:
+    newest = verify.newest
+    patch.setattr(verify, "newest", lambda changes: [change._replace(at=0.0) for change in newest(changes)])
+
+
+def a_look_comes_before_the_purges(patch: Patch) -> None:
+    send = Function._send
+
+    def late(self: Function, planned: Plan, run: Any) -> Outcomes:
+        self._verify(planned.tasks, Outcomes({}, {}), {}, run)
+        return send(self, planned, run)
+
+    patch.setattr(Function, "_send", late)
+
+
+def a_look_is_tried_again(patch: Patch) -> None:
+    failures = settle.failures_of
+    again = Failure(Why.OWN, NotTried("Again."))
+    patch.setattr(
+        settle, "failures_of", lambda task, *rest: [again] if task.look is not None else failures(task, *rest)
+    )
 
 
 def a_dry_run_purges(patch: Patch) -> None:
@@ -202,16 +231,20 @@ MISTAKES: dict[Callable[[Patch], None], str] = {
     nothing_is_returned: "lost",
     one_failure_is_dropped: "lost",
     a_purge_is_sent_once_in_an_environment: "lost",
-    what_is_done_of_one_message_counts_for_all: "lost|no second purge",
-    no_answer_counts_as_success: "lost|no second purge",
-    a_status_of_200_counts_as_success: "lost|no second purge",
+    what_is_done_of_one_message_counts_for_all: "lost",
+    no_answer_counts_as_success: "lost",
+    a_status_of_200_counts_as_success: "lost",
     a_rejected_request_counts_as_purged: "lost",
     a_message_that_cannot_be_parked_is_dropped: "not parked|lost",
     a_parked_body_is_changed: "never sent like this",
     a_message_on_hold_is_parked: "nothing was wrong with it",
     a_message_comes_back_at_once: "nothing was wrong with it|given up by the queue",
     an_innocent_is_condemned_with_the_guilty: "nothing was wrong with it|lost",
-    the_second_purge_is_forgotten: "no second purge",
+    whatever_is_there_is_called_fresh: "was called fresh",
+    what_is_stale_is_not_purged_again: "old in silence",
+    the_first_change_of_a_key_counts: "old in silence",
+    a_look_comes_before_the_purges: "waited for a look",
+    a_look_is_tried_again: "a look came back|never sent like this",
     a_dry_run_purges: "nobody asked for it",
     no_deadline_is_kept: "ran into its time-out",
     the_token_is_printed: "the token is in the output",

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
-from cf_purge import observe
+import pytest
+
+from cf_purge import observe, verify, visitor
+from cf_purge.events import Change
+from cf_purge.observe import SEEN_COUNTS
+from cf_purge.purger import Purger
+from cf_purge.verify import Verifier
+from cf_purge.visitor import Seen
 from tests.ledger.book import Book
 from tests.ledger.layouts import LAYOUTS, Layout
-from tests.ledger.letters import LETTERS, PROVOKES, REFUSED, Letter
+from tests.ledger.letters import DELETES, LETTERS, PROVOKES, REFUSED, Letter
 from tests.ledger.schedule import Burst, Schedule, Setting
 from tests.ledger.weather import PROVOKED, WEATHER
 from tests.simulation.cloudflare import refusal
-from tests.support.factories import PARAMETER, QUEUE_ARN, TOKEN, document
+from tests.support.factories import PARAMETER, QUEUE_ARN, TIME, TOKEN, document
+from tests.support.virtual.edge import Edge, Version
 from tests.support.virtual.mapping import Invocation
 from tests.support.virtual.network import Call, Fault
 from tests.support.virtual.world import START, World
 
+_ETAG, _RULE_ETAG = "d41d8cd98f00b204e9800998ecf8427e", "b1946ac92492d2347c6235b4d2611184"  # of the factories
+_SEQUENCER = "0055AED6DCD90281E5"
 _PROVOKED = re.compile(rf"{PROVOKES}([a-z]+)")
 NEW_TOKEN = "Um90YXRlZC1jYW5hcnktdG9rZW4tOTg3NjU0MzIxMDEy"
 # From the end of all faults on. At the slowest limits (tags on the free plan, shared out over many environments) a
@@ -38,16 +51,19 @@ def play(schedule: Schedule) -> World:
     share = setting.requests_per_second / setting.max_concurrency
     is_slow = share < 1 or setting.cloudflare_latency > 1
     is_scarce = is_slow or (setting.plan == "free" and setting.layout in ("by prefix", "by tag"))
-    book = Book(layout, setting.repurge_after, isolates=not is_scarce, has_duplicates=schedule.repeats > 0)
+    book = Book(layout, isolates=not is_scarce, has_duplicates=schedule.repeats > 0)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         game = _Game(schedule, book)
         try:
-            game.world.hub.run(START + schedule.ends + PATIENCE, game.is_over)
+            with pytest.MonkeyPatch.context() as patch:
+                game.watch(patch)
+                game.world.hub.run(START + schedule.ends + PATIENCE, game.is_over)
         finally:
             game.world.close()
             observe.set_level("INFO")
     world = game.world
+    game.close_books(output.getvalue())
     if _tokens_in(output.getvalue()):
         book.faults.append("the token is in the output")
     book.balance(world.queue, world.dead_letters)
@@ -62,7 +78,7 @@ class _Game:
         self._schedule, self._book, self._chance = schedule, book, Random(schedule.seed)
         self.world = world = World(
             document_of(setting),
-            on_accepted=book.accept,
+            on_accepted=self._accept,
             plan=setting.plan,
             seed=schedule.seed,
             is_strict=True,
@@ -76,6 +92,8 @@ class _Game:
         )
         world.cloudflare.refuses = lambda item: refusal.NOTHING if REFUSED in item else None
         world.network.fault = self._fault
+        self._edge = world.network.edge = Edge(world.hub, setting.edge)
+        self._looked: set[int] = set()  # purgers whose invocation has come to its looks
         world.queue.on_received = book.receive
         world.mapping.on_begin, world.mapping.on_end = self._begin, self._end
         if schedule.is_disordered or schedule.repeats:
@@ -95,17 +113,65 @@ class _Game:
         make = LETTERS[burst.letter]
         for number in range(burst.count):
             letter = make(number % burst.spread + self._schedule.seed % 7)
-            # White space makes a body of its own for each message; no reader minds.
-            body = letter.body + " " * (self._to_send + 1)
             self._to_send += 1
-            at = START + burst.at + number * burst.every
-            self.world.hub.at(at, self._send, replace(letter, body=body))
+            at = round(START + burst.at + number * burst.every, 3)
+            etag, time = f"{self._to_send:032x}", datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+            body = letter.body.replace(TIME, time)
+            for constant, own in ((_ETAG, etag), (_RULE_ETAG, etag), (_SEQUENCER, f"{int(at * 1000):016X}")):
+                body = body.replace(constant, own)
+            # White space makes a body of its own for each message; no reader minds.
+            letter = replace(letter, body=body + " " * self._to_send)
+            self.world.hub.at(at, self._send, (letter, Version(at, etag, DELETES in body)))
 
-    def _send(self, letter: Letter) -> None:
+    def _send(self, what: tuple[Letter, Version]) -> None:
+        letter, version = what
         self._to_send -= 1
         self._book.ask(letter, self.world.hub.now)
+        if '"keys"' not in letter.body:
+            self._edge.change([url for key in letter.keys for url in self._book.layout.urls(key)], version)
         for _ in range(2 if self._chance.random() < self._schedule.repeats else 1):
             self.world.queue.send(letter.body)
+
+    def _accept(self, at: float, zone: str, kind: str, items: list[Any]) -> None:
+        self._book.accept(at, zone, kind, items)
+        self._edge.purge(zone, kind, items)
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        """Hold each verdict against what the edge has served, and the order of purges and looks."""
+        judge, look, send = visitor.judge, Verifier.look, Purger.send
+        judge = getattr(verify, "judge", judge)  # a mistake may have changed it
+
+        def judged(change: Change, seen: Seen, now: float, purged: float) -> str:
+            verdict = judge(change, seen, now, purged)
+            served = self._edge.served.get(str(seen.reported.get("cf-ray")))
+            # Dates have whole seconds, and without an ETag five are tolerated.
+            least = (change.at or 0.0) - (1 if seen.etag else 6)
+            is_new = served is not None and (served.at >= least or (served.is_gone and change.kind == "delete"))
+            if verdict == "fresh" and not is_new:
+                self._book.faults.append(f"{served} was called fresh for {change}")
+            return verdict
+
+        def looked(verifier: Verifier, events: Any) -> Any:
+            self._looked.add(id(verifier.purger))
+            return look(verifier, events)
+
+        def sent(purger: Purger, requests: Any, *rest: Any) -> Any:
+            if requests and id(purger) in self._looked:
+                self._book.faults.append("a first purge waited for a look")
+            return send(purger, requests, *rest)
+
+        patch.setattr(verify, "judge", judged)
+        patch.setattr(Verifier, "look", looked)
+        patch.setattr(Purger, "send", sent)
+
+    def close_books(self, output: str) -> None:
+        """Nothing stays old in silence, where everything could be looked at."""
+        counted = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
+        said = sum(line.get(name, 0) for line in counted for name in SEEN_COUNTS if name != "Repurged")
+        setting = self._schedule.setting
+        can_see = setting.verify and setting.verify.sample and setting.edge not in ("no ETag", "hangs", "challenge")
+        if can_see and not said and not self._schedule.kills and not len(self.world.dead_letters):
+            self._book.faults += [f"old in silence: {url}" for url in self._edge.old_copies()]
 
     def _store_token(self, _: object) -> None:
         self.world.aws.parameters[PARAMETER] = NEW_TOKEN
@@ -127,6 +193,7 @@ class _Game:
         return None
 
     def _begin(self, invocation: Invocation) -> None:
+        self._looked.discard(id(getattr(invocation.environment.function, "_purger", None)))
         if invocation.number in self._kills:
             invocation.environment.kill_in = self._kills[invocation.number]
 
@@ -135,6 +202,10 @@ class _Game:
             self._book.faults.append(f"invocation {invocation.number} ran into its time-out")
         elif isinstance(invocation.error, Exception):
             self._book.faults.append(f"invocation {invocation.number} raised {invocation.error!r}")
+        elif not invocation.error and any(
+            '"hop"' in each.body for each in invocation.messages if each.id in invocation.returned
+        ):
+            self._book.faults.append("a look came back")
 
 
 def document_of(setting: Setting) -> dict[str, object]:
@@ -148,7 +219,7 @@ def document_of(setting: Setting) -> dict[str, object]:
         max_receive_count=30,
         drain=setting.drain,
         queue_arn=QUEUE_ARN,
-        repurge_after_seconds=setting.repurge_after,
+        verify=None if setting.verify is None else setting.verify._asdict(),
         **({} if setting.collapse_above is None else {"collapse_above": setting.collapse_above}),
     )
 

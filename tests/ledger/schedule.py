@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cf_purge.config import Verify
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -16,10 +18,11 @@ class Setting:
     batch_size: int
     drain: int
     timeout: float
-    repurge_after: int
+    verify: Verify | None
     collapse_above: int | None
     cloudflare_latency: float
     aws_latency: float
+    edge: str = "none"  # what it does wrong
 
     @property
     def window(self) -> float:

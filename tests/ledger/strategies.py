@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from cf_purge.config import Verify
 from tests.ledger.layouts import LAYOUTS
 from tests.ledger.letters import LETTERS
 from tests.ledger.schedule import Burst, Kill, Rotation, Schedule, Setting, Storm
 from tests.ledger.weather import WEATHER
+from tests.support.virtual.edge import FAULTS
 
 _HOUR = 3600.0
 _LEAST_REQUESTS = 5  # of one function in one invocation: what the module demands
@@ -28,10 +30,11 @@ def _settings(batch_size: list[int], drain: list[int]) -> st.SearchStrategy[Sett
         batch_size=st.sampled_from(batch_size),
         drain=st.sampled_from(drain),
         timeout=st.sampled_from([60.0, 15.0]),
-        repurge_after=st.sampled_from([0, 0, 0, 30, 900]),
+        verify=st.sampled_from([None, None, Verify(), Verify(), Verify(0, 2, 3), Verify(900, 3, 0)]),
         collapse_above=st.sampled_from([None, None, 1, 12]),
         cloudflare_latency=st.sampled_from([0.25, 0.02, 3.0]),
         aws_latency=st.sampled_from([0.01, 0.2]),
+        edge=st.sampled_from(FAULTS),
     ).filter(_is_workable)
 
 

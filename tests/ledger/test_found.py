@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from cf_purge.config import Verify
 from tests.ledger.play import play
 from tests.ledger.schedule import Burst, Kill, Rotation, Schedule, Setting, Storm
 
 FOUND = {
     "no request was left to find the refused tag with": Schedule(
         seed=1456,
-        setting=Setting("by tag", "free", 4.0, 5, 10, 1000, 60.0, 0, None, 0.02, 0.2),
+        setting=Setting("by tag", "free", 4.0, 5, 10, 1000, 60.0, None, None, 0.02, 0.2),
         bursts=(
             Burst(3.0, "change", 40, 1, 0.3),
             Burst(2.3, "refused", 40, 1, 5.0),
@@ -25,7 +26,7 @@ FOUND = {
     ),
     "one half of each message was purged again and again": Schedule(
         seed=523,
-        setting=Setting("by host", "free", 4.0, 5, 3, 1000, 15.0, 900, 1, 0.25, 0.2),
+        setting=Setting("by host", "free", 4.0, 5, 3, 1000, 15.0, Verify(900, 3, 0), 1, 0.25, 0.2),
         bursts=(
             Burst(0.0, "change", 12, 3, 0.3),
             Burst(2.8, "change", 12, 3, 0.3),
@@ -40,7 +41,7 @@ FOUND = {
     ),
     "the parameter was silent at the end of an invocation": Schedule(
         seed=0,
-        setting=Setting("by host", "free", 4.0, 2, 10, 1000, 15.0, 0, None, 3.0, 0.01),
+        setting=Setting("by host", "free", 4.0, 2, 10, 1000, 15.0, None, None, 3.0, 0.01),
         bursts=(Burst(0.0, "named", 12, 1, 0.0), Burst(0.0, "change", 12, 1, 0.0)),
         storms=(Storm(0.4, 28.9, "GetParameter", "silent", 1.0),),
         kills=(),
@@ -50,7 +51,7 @@ FOUND = {
     ),
     "the second purges of several messages made one that was too large": Schedule(
         seed=0,
-        setting=Setting("variants", "free", 4.0, 5, 10, 1000, 15.0, 30, None, 0.25, 0.01),
+        setting=Setting("variants", "free", 4.0, 5, 10, 1000, 15.0, Verify(30, 3, 0), None, 0.25, 0.01),
         bursts=(Burst(0.0, "change", 3, 1, 0.0), Burst(0.0, "large", 2, 3, 0.0)),
         storms=(),
         kills=(),
@@ -60,7 +61,7 @@ FOUND = {
     ),
     "dozens of tags on the free plan took hours, and the books were closed too early": Schedule(
         seed=142,
-        setting=Setting("by host", "free", 4.0, 5, 10, 1000, 15.0, 0, None, 0.02, 0.01),
+        setting=Setting("by host", "free", 4.0, 5, 10, 1000, 15.0, None, None, 0.02, 0.01),
         bursts=(
             Burst(0.0, "change", 30, 1, 0.3),
             Burst(1.9, "named", 30, 1, 0.0),
@@ -75,7 +76,7 @@ FOUND = {
     ),
     "requests timed out in every new environment, since Cloudflare needed three seconds": Schedule(
         seed=3989,
-        setting=Setting("by host", "free", 4.0, 5, 10, 1000, 60.0, 0, None, 3.0, 0.01),
+        setting=Setting("by host", "free", 4.0, 5, 10, 1000, 60.0, None, None, 3.0, 0.01),
         bursts=(Burst(0.0, "change", 1, 1, 0.0),),
         storms=(Storm(5.4, 20.6, "purge", "garbled", 0.7), Storm(29.4, 23.0, "purge", "told to come soon", 1.0)),
         kills=(Kill(7, 0),),
@@ -85,7 +86,7 @@ FOUND = {
     ),
     "a dry run counted, and a folder was purged that nobody asked for": Schedule(
         seed=1,
-        setting=Setting("by prefix", "free", 4.0, 2, 10, 1000, 60.0, 0, 1, 0.25, 0.01),
+        setting=Setting("by prefix", "free", 4.0, 2, 10, 1000, 60.0, None, 1, 0.25, 0.01),
         bursts=(Burst(0.0, "change", 12, 1, 0.0), Burst(0.0, "dry run", 12, 40, 0.0)),
         storms=(),
         kills=(),

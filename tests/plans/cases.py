@@ -30,6 +30,8 @@ DIRECT = Counter(
     {"aws_lambda_permission": 1, "aws_lambda_function_event_invoke_config": 1, "aws_cloudwatch_metric_alarm": 1}
 )
 DASHBOARD = Counter({"aws_cloudwatch_dashboard": 1, "aws_cloudwatch_query_definition": 3})
+VERIFY = Counter({"aws_cloudwatch_metric_alarm": 2})
+SEEN = VERIFY + Counter({"aws_cloudwatch_query_definition": 2})
 ROLE = Counter({"aws_iam_role": 1, "aws_iam_role_policy": 1})
 ALARMS = Counter({"aws_cloudwatch_metric_alarm": 6})
 BASIC = ALWAYS + NOTIFICATION
@@ -81,16 +83,17 @@ MODES: dict[str, Use] = {
         given(delivery="direct", role={"arn": "arn:aws:iam::123456789012:role/mine"}),
         BASIC + DIRECT - ROLE,
     ),
-    RULED: Use(given(event_source="eventbridge", dashboard=True), ALWAYS + RULE + DASHBOARD),
+    RULED: Use(given(event_source="eventbridge", dashboard=True, verify={}), ALWAYS + RULE + DASHBOARD + SEEN),
     RULE_DIRECT: Use(
-        given(event_source="eventbridge", delivery="direct", dashboard=True), ALWAYS + RULE + DIRECT + DASHBOARD
+        given(event_source="eventbridge", delivery="direct", dashboard=True, verify={}),
+        ALWAYS + RULE + DIRECT + DASHBOARD + SEEN,
     ),
     NONE: Use(given(event_source="none"), ALWAYS),
     EVERYTHING: Use(
         given(
             api_token_kms_key_arn=KEY,
             queue={"kms_key_arn": KEY, "batch_size": 5},
-            repurge_after_seconds=900,
+            verify={"sample": 0},
             notify={"event_bus_arn": BUS},
             collapse_above=1_000_000,
             targets=[{"zone_id": ZONE_ID, **kind} for kind in KINDS],
@@ -107,7 +110,7 @@ MODES: dict[str, Use] = {
                 }
             },
         ),
-        BASIC,
+        BASIC + VERIFY,
     ),
     NONE_DIRECT: Use(
         given(

@@ -35,7 +35,7 @@ OF_AWS = {
 NAME = "site-purge"  # of the example
 CASES = [RULED, RULE_DIRECT]
 # Commands of the AWS CLI that are no operations of an API: what they take.
-CUSTOMISED = {("logs", "tail"): {"since"}}
+CUSTOMISED = {("logs", "tail"): {"since", "filter-pattern"}}
 OF_THE_CLI = {"cli-binary-format"}
 
 
@@ -46,8 +46,9 @@ def widgets(plan: Plan, case: str) -> list[dict[str, Any]]:
 
 
 def emitted() -> dict[str, Any]:
-    metrics = Metrics()
+    metrics = Metrics(verifies=True)
     metrics.lags.append(1.0)
+    metrics.fresh.append(1)
     return metrics.document(NAME, 0.0)
 
 
@@ -97,8 +98,10 @@ def test_what_one_looks_for_in_trouble_is_shown(known: Plan, case: str) -> None:
 def test_every_alarm_watches_what_is_shown(known: Plan, case: str) -> None:
     seen = {(namespace, metric, dimension, value) for namespace, metric, dimension, value, _ in shown(known, case)}
     for alarm in known.planned(case, "aws_cloudwatch_metric_alarm"):
-        [(dimension, value)] = alarm["dimensions"].items()
-        assert (alarm["namespace"], alarm["metric_name"], dimension, value) in seen, alarm["alarm_name"]
+        queried = [each for query in alarm["metric_query"] for each in query["metric"]]
+        for metric in queried or [alarm]:
+            [(dimension, value)] = metric["dimensions"].items()
+            assert (metric["namespace"], metric["metric_name"], dimension, value) in seen, alarm["alarm_name"]
 
 
 def commands(plan: Plan, case: str) -> dict[str, list[str]]:

@@ -12,10 +12,11 @@ from cf_purge.spelling import spellings
 from tests.plans import insights
 from tests.plans.cases import RULED
 from tests.plans.planning import Plan
-from tests.support.factories import HOST, PRINCIPAL, ZONE, document, s3_event, sqs_event, target
-from tests.support.fakes import World, refusal
+from tests.support.factories import HOST, PRINCIPAL, QUEUE_ARN, ZONE, document, s3_event, sqs_event, target
+from tests.support.fakes import World, answer, refusal
 
 PURGED, WHO, PARKED = "Was this key purged?", "Who changed what?", "Why is this one parked?"
+SEEN, HELPED = "When was this key seen fresh?", "Where did the second purge help?"
 PLACE = "css/site.css"
 # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 REPORTS = [
@@ -77,6 +78,26 @@ def test_a_query_asks_for_fields_that_the_lines_have(known: Plan, title: str) ->
 @pytest.mark.parametrize("title", [PURGED, WHO, PARKED])
 def test_a_query_is_as_long_as_cloudwatch_takes(known: Plan, title: str) -> None:
     assert len(query(known, title)) <= 10_000
+
+
+# ---- When was it seen? ----
+
+
+def test_a_key_is_found_when_it_was_seen_fresh_and_what_helped(known: Plan) -> None:
+    world = World(document(verify={}, queue_arn=QUEUE_ARN))
+    world.invoke(upload(PLACE, "css/other.css"))
+    stale = answer(200, b"", last_modified="Mon, 23 Nov 2020 06:00:00 GMT", age="9", etag='"a"')
+    world.transport.edge = lambda sent: answer(404) if "other" in sent.url else stale
+    for _ in range(2):
+        world.invoke(sqs_event(world.aws.delayed.pop()["MessageBody"]))
+        stale = answer(200, b"", last_modified="Mon, 23 Nov 2026 06:00:00 GMT")
+    lines = world.output.splitlines()
+    assert [row["verdict"] for _, row in asked(known, SEEN, lines)] == ["stale", "fresh"]
+    [(_, row)] = asked(known, HELPED, lines)
+    assert (row["url"], row["helped"]) == (f"https://{HOST}/{PLACE}", "second purge (prefixes)")
+    names = {name for line in lines for name, _ in insights.flattened(json.loads(line))}
+    for title in (SEEN, HELPED):
+        assert insights.read(query(known, title)).used - BY_CLOUDWATCH - {"error"} <= names
 
 
 # ---- Was this key purged? ----

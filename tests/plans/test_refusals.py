@@ -192,7 +192,11 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     # ---- How it is done ----
     'delivery must be "queue" or "direct"': [{"delivery": "sns"}],
-    "repurge_after_seconds must be a whole number": [{"repurge_after_seconds": after} for after in (901, -1, 0.5)],
+    "verify.after_seconds must be a whole number": [
+        {"verify": {name: number}}
+        for name, wrong in {"after_seconds": (901, -1, 0.5), "attempts": (0, 6), "sample": (-1, 101)}.items()
+        for number in wrong
+    ],
     "collapse_above must be a whole number": [{"collapse_above": above} for above in (0, 1.5, 1000001)],
     "cloudflare.plan must be": [{"cloudflare": {"plan": "gold"}}],
     "cloudflare.operation must be": [{"cloudflare": {"operation": "delete"}}],
@@ -319,7 +323,7 @@ ACCEPTED: list[Inputs] = [
     filters({"prefix": "img/", "suffix": ".png"}, {"prefix": "img/", "suffix": ".jpg"}),
     filters({"prefix": "a/"}, {"prefix": "a/b/"}, {"prefix": "a/"}, event_source="eventbridge"),
     filters(*({"prefix": f"{number}/"} for number in range(101)), event_source="eventbridge"),
-    {"repurge_after_seconds": 900},
+    *({"verify": verify} for verify in (None, {}, {"after_seconds": 900, "attempts": 5, "sample": 0})),
     {"collapse_above": 1},
     {"cloudflare": {"api_url": "http://127.0.0.1:8787/client/v4", "edge_url": "https://localhost:8443"}},
     {"queue": {"batch_size": 100, "batch_window_seconds": 1}},

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cf_purge.config import PLANS, Config, Target, Zone, load
+from cf_purge.config import PLANS, Config, Target, Verify, Zone, load
 from cf_purge.errors import Misconfigured, PurgeError
 from tests.support.factories import (
     BUCKET,
@@ -79,7 +79,7 @@ def test_a_document_sets_every_field() -> None:
             "operation": "invalidate",
         },
         collapse_above=30,
-        repurge_after_seconds=900,
+        verify={"after_seconds": 900, "attempts": 5, "sample": 0},
         queue_arn=QUEUE_ARN,
         max_concurrency=4,
         batch_size=100,
@@ -112,7 +112,7 @@ def test_a_document_sets_every_field() -> None:
     assert (config.email, config.api_url, config.endpoint) == ("a@b.c", "http://[::1]:1/v4", "invalidate_cache")
     assert config.edge_url == "https://LOCALHOST:65535"
     assert (config.plan, config.requests_per_second, config.max_concurrency) == (PLANS["enterprise"], 10, 4)
-    assert (config.collapse_above, config.repurge_after_seconds, config.queue_arn) == (30, 900, QUEUE_ARN)
+    assert (config.collapse_above, config.verify, config.queue_arn) == (30, Verify(900, 5, 0), QUEUE_ARN)
     assert (config.batch_size, config.drain, config.max_receive_count) == (100, 1000, 30)
     assert (config.dead_letter_queue_arn, config.log_level) == (DLQ_ARN, "DEBUG")
     assert [config.takes(key) for key in ("a.css", "a.js", "x.css")] == [True, False, False]
@@ -123,16 +123,18 @@ def test_what_a_document_omits_or_sets_to_null_has_the_documented_default() -> N
     assert config.targets == (Target(Zone(ZONE), (HOST,), "", "", ("https",), ("index.html",), "url", False, (), ()),)
     assert (config.endpoint, config.api_url) == ("purge_cache", "https://api.cloudflare.com/client/v4")
     assert (config.plan, config.requests_per_second, config.max_concurrency) == (PLANS["free"], 4, 1)
-    assert (config.collapse_above, config.repurge_after_seconds, config.queue_arn) == (None, 0, None)
+    assert (config.collapse_above, config.verify, config.queue_arn) == (None, None, None)
     assert (config.batch_size, config.drain, config.max_receive_count) == (10, 0, None)
     assert (config.email, config.dead_letter_queue_arn, config.log_level) == (None, None, "INFO")
     assert config.takes("anything/at all")
     names = ("include", "exclude", "log_level", "max_concurrency", "cloudflare", "dead_letter_queue_arn", "queue_arn")
-    nulls = dict.fromkeys((*names, "collapse_above", "repurge_after_seconds", "batch_size", "drain"))
+    nulls = dict.fromkeys((*names, "collapse_above", "verify", "batch_size", "drain"))
     options = ("key_prefix", "path_prefix", "schemes", "index_documents", "purge_by", "clean_urls", "header_variants")
     assert read(**nulls, targets=[target(**dict.fromkeys((*options, "tags", "environment_id")))]) == config
     cloudflare = dict.fromkeys(("plan", "email", "requests_per_second", "api_url", "edge_url", "operation"))
     assert read(cloudflare=cloudflare) == read()
+    for verify in ({}, {"after_seconds": None}):
+        assert read(verify=verify, queue_arn=QUEUE_ARN).verify == Verify(5, 3, 20)
 
 
 BAD_HOSTS = [f"https://{HOST}", f"{HOST}/a", f"{HOST}:443", "*.example.com", f"{HOST}.", f"{HOST}\n", "bücher.example"]
@@ -184,7 +186,7 @@ BAD_FIELDS: dict[str, list[Any]] = {
     "dead_letter_queue_arn": ["", 7, "https://sqs.eu-west-1.amazonaws.com/1/q"],
     "queue_arn": ["", 7, QUEUE_ARN + "\n", "arn:aws:sns:eu-west-1:123456789012:t"],
     "collapse_above": [0, -1, True, 1.5, "30"],
-    "repurge_after_seconds": [1.5, True, "60"],
+    "verify": [True, "on", []],
     "targetz": [[]],
 }
 BAD_CLOUDFLARE: dict[str, list[Any]] = {
@@ -196,12 +198,24 @@ BAD_CLOUDFLARE: dict[str, list[Any]] = {
     "edge_url": ["https://www.example.com", "http://127.0.0.1.example.com", "http://[::2]", "https://localhost:65536"],
     "apiurl": ["https://api.cloudflare.com"],
 }
+BAD_VERIFY: dict[str, list[Any]] = {
+    "after_seconds": [-1, 901, 1.5, True],
+    "attempts": [0, 6, "3"],
+    "sample": [-1, 101],
+    "samples": [20],
+}
 WRONG = [
     *((name, {"targets": [present(target(**{name: value}))]}) for name, bad in BAD_TARGETS.items() for value in bad),
     *(("tags", {"targets": [target(purge_by="tag", tags=tags)]}) for tags in BAD_TAGS),
     *((name, {name: value}) for name, bad in BAD_FIELDS.items() for value in bad),
     *((name, {"cloudflare": {name: value}}) for name, bad in BAD_CLOUDFLARE.items() for value in bad),
-    *(("queue_arn", {name: 60}) for name in ("repurge_after_seconds", "drain")),
+    ("queue_arn", {"verify": {}}),
+    ("queue_arn", {"drain": 60}),
+    *(
+        (f"verify.{name}", {"verify": {name: value}, "queue_arn": QUEUE_ARN})
+        for name, bad in BAD_VERIFY.items()
+        for value in bad
+    ),
     ("queue_arn", {"targets": [target(delay_seconds=1)]}),
 ]
 

@@ -32,7 +32,7 @@ _changes = st.builds(
 def test_what_is_written_is_read_again(changes: list[Change], most: int, is_look: bool) -> None:
     head = {"hop": 2, "purged": AT} if is_look else {}
     read: list[Change] = []
-    for body, part in messages(changes, most, **head):
+    for body, part in messages(changes, most, head):
         assert parse(body) == Event(tuple(part), look=Look(2, AT) if is_look else None)
         assert len(part) <= most
         read += part

@@ -138,7 +138,7 @@ def test_what_was_done_before_a_target_was_due_does_not_count_for_it() -> None:
 
 
 def test_a_second_purge_is_only_of_what_was_due() -> None:
-    world = world_of(PAGES, ALL, repurge_after_seconds=5)
+    world = world_of(PAGES, ALL, verify={"sample": 0, "after_seconds": 5})
     assert world.returned(sqs_event(s3_event("a.html"))) == []
     assert len(world.aws.delayed) == 2
     purged(world)

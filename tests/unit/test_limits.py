@@ -96,7 +96,7 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
     "as many purges of the longest kind as an invocation plans": (
         [*GOOD, text(keys=keys(470, 340, "文"))],
         [text(keys=keys(990, 339, "文"))] * 8,
-        {**WIDE, **FAST, "repurge_after_seconds": 60},
+        {**WIDE, **FAST, "verify": {}},
     ),
     "keys of reserved characters": (
         [*GOOD, text(keys=keys(900, 1000, "%([+ &"))], [text(keys=keys(900, 999, "%([+ &"))] * 7, {},

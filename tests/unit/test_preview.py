@@ -18,7 +18,7 @@ import cf_purge
 from cf_purge.__main__ import main
 from tests.support.factories import BUCKET, HOST, OTHER_ZONE, ZONE, document, target
 
-WHOLE = document(queue_arn="arn:aws:sqs:eu-west-1:123456789012:cf-purge", drain=1000, repurge_after_seconds=60)
+WHOLE = document(queue_arn="arn:aws:sqs:eu-west-1:123456789012:cf-purge", drain=1000, verify={})
 
 
 def packed(text: str) -> str:

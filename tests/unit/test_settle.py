@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,32 +12,26 @@ from hypothesis import strategies as st
 
 from cf_purge.budget import Cost
 from cf_purge.config import Zone, load
-from cf_purge.errors import Misconfigured, NotTried, Rejected, Transient
+from cf_purge.errors import NotTried, Rejected, Transient
 from cf_purge.events import Message
 from cf_purge.plan import Plan, make_task
 from cf_purge.purger import Failure, Outcomes, Why
 from cf_purge.settle import MAX_DELAY, Settlement, delay_after, settlement_of
-from cf_purge.targets import FILES, PREFIXES, Purge
+from cf_purge.targets import FILES, Purge
 from tests.support.factories import (
     AT,
-    BUCKET,
     HOST,
     OTHER_ZONE,
     QUEUE_ARN,
     ZONE,
     document,
     environment,
-    eventbridge_event,
-    failed_invocation,
     s3_event,
     s3_test_event,
-    sns_body,
-    sns_event,
     sqs_event,
-    sqs_record,
     target,
 )
-from tests.support.fakes import Sent, World, answer, aws_error, outage
+from tests.support.fakes import World, answer
 
 SITE = f"https://{HOST}"
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]
@@ -199,114 +192,3 @@ def test_parking_leaves_half_of_the_time_to_return_the_others() -> None:
     assert 0 < len(returned) < 10
     assert len(world.aws.parked) == 10 - len(returned)
     assert set(world.aws.delays) == {f"receipt-{each}" for each in returned}
-
-
-# ---- Second purges ----
-
-
-def second_world(**changes: Any) -> World:
-    return World(document(**{"repurge_after_seconds": 45, "queue_arn": QUEUE_ARN, **changes}))
-
-
-def asked_again(world: World) -> list[dict[str, Any]]:
-    """The bodies of the function's own messages, of each change only the key."""
-    bodies = [json.loads(message["MessageBody"]) for message in world.aws.delayed]
-    assert all((body.pop("hop"), type(body.pop("purged"))) == (1, float) for body in bodies)
-    return [{"keys": [change["key"] for change in body.pop("changes")], **body} for body in bodies]
-
-
-BY_WAY = {
-    "S3": s3_event("(1)/index.html"),
-    "SNS": sns_event(s3_event("(1)/index.html")),
-    "EventBridge in SNS": sns_body(eventbridge_event("(1)/index.html")),
-    "manual": {"keys": ["(1)/index.html"], "bucket": BUCKET},
-    "dead letter": failed_invocation(s3_event("(1)/index.html")),
-}
-
-
-@pytest.mark.parametrize("event", BY_WAY.values(), ids=BY_WAY)
-@pytest.mark.parametrize("in_queue", [True, False], ids=["queue", "direct"])
-def test_every_change_is_purged_a_second_time_and_no_third(event: dict[str, Any], in_queue: bool) -> None:
-    world = second_world(targets=[target(), target(purge_by="tag", tags=["{dir}"])])
-    world.invoke(sqs_event(event) if in_queue else event)
-    first = list(world.cloudflare.accepted)
-    assert [message["DelaySeconds"] for message in world.aws.delayed] == [45]
-    assert asked_again(world) == [{"keys": ["(1)/index.html"], "bucket": BUCKET}]
-    assert world.returned(sqs_event(*(message["MessageBody"] for message in world.aws.delayed))) == []
-    assert first
-    assert world.cloudflare.accepted == first * 2
-    assert len(world.aws.delayed) == 1
-
-
-@pytest.mark.parametrize(
-    "event",
-    [s3_event("img/"), s3_event("a.map"), {"keys": ["a"], "dry_run": True}, {"urls": [f"{SITE}/a"]}, {"tags": ["a"]},
-     {"everything": True, "zone_id": ZONE}, {"check": True}, s3_test_event()],
-    ids=str,
-)  # fmt: skip
-def test_what_is_no_purged_change_has_no_second_purge(event: dict[str, Any]) -> None:
-    world = second_world(exclude=["*.map"])
-    world.invoke(sqs_event(event))
-    world.invoke(event)
-    assert world.aws.delayed == world.aws.parked == []
-
-
-def test_a_batch_asks_once_for_all_of_its_changes_by_bucket_and_zone() -> None:
-    world = second_world(targets=[target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"])])
-    there = {"keys": ["a"], "zone_id": OTHER_ZONE}
-    assert world.returned(sqs_event(s3_event("a", "b", "a"), there, s3_event("b"), {"keys": ["c"]})) == []
-    assert asked_again(world) == [
-        {"keys": ["a", "b"], "bucket": BUCKET},
-        {"keys": ["a"], "zone_id": OTHER_ZONE},
-        {"keys": ["c"]},
-    ]
-
-
-def test_a_change_that_is_not_purged_yet_has_no_second_purge_yet() -> None:
-    world = second_world(targets=TARGETS)
-    world.cloudflare.kinds[PREFIXES] = answer(503)
-    assert world.returned(sqs_event(s3_event("b/x"), s3_event("c"))) == ["m0"]
-    assert [body["keys"] for body in asked_again(world)] == [["c"]]
-    world.cloudflare.kinds.clear()
-    world.clock.pass_(60)
-    assert world.returned({"Records": [sqs_record(s3_event("b/x"), "m0", 2)]}) == []
-    assert [body["keys"] for body in asked_again(world)] == [["c"], ["b/x"]]
-
-
-@pytest.mark.parametrize("fault", [answer(503), outage(), aws_error(403, "AccessDenied")])
-def test_a_change_whose_second_purge_cannot_be_sent_comes_back_or_raises(fault: Any) -> None:
-    world = second_world()
-    world.aws.script["SendMessage"] = [fault]
-    assert world.returned(
-        sqs_event(s3_event("a"), {"urls": [f"{SITE}/c"]}, {"changes": [{"key": "d"}], "hop": 1, "purged": AT})
-    ) == ["m0"]
-    assert list(world.aws.delays) == ["receipt-m0"]
-    assert [line["level"] for line in world.logged("second purge not sent")] == ["ERROR"]
-    assert world.returned({"Records": [sqs_record(s3_event("a"), "m0", 2)]}) == []
-    assert [body["keys"] for body in asked_again(world)] == [["a"]]
-    world.aws.script["SendMessage"] = [fault]
-    with pytest.raises((Transient, Misconfigured)):
-        world.invoke(s3_event("b"))
-
-
-@pytest.mark.parametrize("letter", ["a", "ä", "文", '"'])
-def test_second_purges_fit_into_messages_that_the_function_accepts_itself(letter: str) -> None:
-    world = second_world(targets=[target(hosts=[f"h{number}.example.com" for number in range(3)])])
-    keys = [[f"{one}{number}{letter * (1000 // len(letter.encode()))}" for number in range(90)] for one in "abcde"]
-    assert world.returned(sqs_event(*({"keys": part} for part in keys))) == []
-    assert [key for body in asked_again(world) for key in body["keys"]] == [key for part in keys for key in part]
-    assert max(len(message["MessageBody"].encode()) for message in world.aws.delayed) < 256 * 1024
-    for message in list(world.aws.delayed):
-        world.clock.pass_(60)
-        assert world.returned(sqs_event(message["MessageBody"])) == []
-    assert world.aws.parked == []
-
-
-def test_when_no_time_is_left_for_the_second_purge_the_message_comes_back() -> None:
-    def slow(sent: Sent) -> None:
-        world.clock.pass_(59.5 if "/zones/" in sent.url else 0)
-
-    world = second_world()
-    world.transport.on_post = slow
-    assert world.returned(sqs_event(s3_event("a"))) == ["m0"]
-    assert world.aws.delayed == []

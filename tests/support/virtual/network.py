@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from cf_purge.errors import TimedOut, Transient
 from cf_purge.http_client import CONNECTIONS, Answer
+from tests.support.virtual.edge import Edge
 from tests.support.virtual.hub import Hub, Killed
 
 
@@ -64,6 +65,7 @@ class Network:
     def __init__(self, hub: Hub, aws: Side, cloudflare: Side) -> None:
         self.fault = _NO_FAULT
         self.calls = 0
+        self.edge: Edge | None = None
         self._hub, self._aws, self._cloudflare = hub, aws, cloudflare
 
     def carry(self, call: Call, pause: Callable[[float], None]) -> Answer:
@@ -105,6 +107,10 @@ class Wire:
         assert timeout > 0
         assert (method == "GET") == (body is None)
         return self._send(url, headers, None if body is None else json.loads(body), timeout)
+
+    def visit(self, url: str, headers: Mapping[str, str], timeout: float, accepts: Callable[[str], bool]) -> Answer:
+        assert self._network.edge is not None
+        return self._network.edge.visit(url, timeout, self._pause)
 
     def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         """Carry out calls, as many at the same time as there are connections; what one raises is its result."""

@@ -1,0 +1,477 @@
+"""Looks at what was purged: what is asked, what is purged again, and what is reported."""
+
+from __future__ import annotations
+
+import json
+from email.utils import formatdate
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from cf_purge.errors import Transient
+from cf_purge.events import Change
+from cf_purge.http_client import Answer
+from cf_purge.verify import newest
+from cf_purge.visitor import Visitor
+from tests.support.factories import (
+    AT,
+    BUCKET,
+    HOST,
+    OTHER_ZONE,
+    QUEUE_ARN,
+    ZONE,
+    document,
+    eventbridge_event,
+    failed_invocation,
+    s3_event,
+    s3_record,
+    sns_event,
+    sqs_event,
+    target,
+)
+from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+
+SITE = f"https://{HOST}"
+ETAG = "d41d8cd98f00b204e9800998ecf8427e"
+FRESH = answer(200, b"", etag=f'"{ETAG}"')
+STALE = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="HIT", age="9")
+CHALLENGE = answer(403, b"", cf_mitigated="challenge")
+
+
+def verifying(edge: Reply = FRESH, verify: dict[str, int] | None = None, **changes: Any) -> World:
+    world = World(document(verify=verify or {}, queue_arn=QUEUE_ARN, **changes))
+    world.transport.edge = lambda _: edge
+    return world
+
+
+def sent(world: World) -> list[dict[str, Any]]:
+    """The looks that were asked for, without those that were taken."""
+    return [json.loads(message["MessageBody"]) for message in world.aws.delayed]
+
+
+def due(world: World) -> None:
+    """Let the time of the looks come, and take them."""
+    looks, world.aws.delayed = world.aws.delayed, []
+    world.clock.pass_(max(message["DelaySeconds"] for message in looks))
+    assert world.returned(sqs_event(*(message["MessageBody"] for message in looks))) == []
+
+
+def after(world: World) -> list[Any]:
+    """What was purged since the last time."""
+    purged, world.cloudflare.accepted = [item for _, _, item in world.cloudflare.accepted], []
+    return purged
+
+
+def counts(world: World) -> dict[str, Any]:
+    names = ("Fresh", "Stale", "Unverifiable", "Superseded", "Repurged", "NotSampled")
+    return {name: world.metrics[name] for name in names if world.metrics.get(name)}
+
+
+# ---- From the purge to the proof ----
+
+
+@pytest.mark.parametrize("event", [sqs_event(s3_event("a.css")), s3_event("a.css"), sns_event(s3_event("a.css"))])
+def test_what_was_purged_is_looked_at_until_it_is_fresh(event: dict[str, Any]) -> None:
+    world = verifying(STALE)
+    world.invoke(event)
+    [look] = sent(world)
+    assert look == {
+        "hop": 1,
+        "purged": AT + 1.0,
+        "sample": 20,
+        "bucket": BUCKET,
+        "changes": [
+            {
+                "key": "a.css",
+                "at": AT,
+                "etag": ETAG,
+                "sequencer": "0055AED6DCD90281E5",
+                "kind": "put",
+                "principal": "AWS:AROAEXAMPLE:deploy",
+            }
+        ],
+    }
+    assert world.aws.delayed[0]["DelaySeconds"] == 5
+    assert after(world) == [f"{SITE}/a.css"]
+    due(world)
+    assert (after(world), counts(world)) == ([f"{HOST}/a.css"], {"Repurged": 1})
+    world.transport.edge = lambda _: FRESH
+    assert world.aws.delayed[0]["DelaySeconds"] == 10
+    due(world)
+    assert (after(world), counts(world), sent(world)) == ([], {"Fresh": [16_000]}, [])
+    stale, fresh = world.logged("seen")
+    assert (stale["verdict"], stale["look"], stale["age"]) == ("stale", 1, "9")
+    assert (
+        fresh.items()
+        >= {
+            "key": "a.css",
+            "url": f"{SITE}/a.css",
+            "verdict": "fresh",
+            "look": 2,
+            "fresh_ms": 16_000,
+            "helped": "second purge (prefixes)",
+            "status": 200,
+            "etag": f'"{ETAG}"',
+        }.items()
+    )
+
+
+def test_the_first_purge_may_have_been_the_one_that_helped() -> None:
+    world = verifying()
+    world.invoke(sqs_event(s3_event("a.css")))
+    due(world)
+    assert [line["helped"] for line in world.logged("seen")] == ["first purge"]
+    assert world.metrics["Changes"] == world.metrics["Requests"] == 0
+
+
+@pytest.mark.parametrize(("edge", "count"), [(STALE, "Stale"), (CHALLENGE, "Unverifiable")])
+@pytest.mark.parametrize(
+    ("verify", "delays"),
+    [
+        ({}, [5, 10, 20]),
+        ({"attempts": 1}, [5]),
+        ({"after_seconds": 0, "attempts": 2}, [0, 0]),
+        ({"after_seconds": 300, "attempts": 5}, [300, 600, 900, 900, 900]),
+    ],
+)
+def test_the_last_look_only_reports(edge: Answer, count: str, verify: dict[str, int], delays: list[int]) -> None:
+    world = verifying(edge, verify, targets=[target(clean_urls=True)])
+    world.invoke(sqs_event(s3_event("a/index.html")))
+    found: list[int] = []
+    while world.aws.delayed:
+        assert "Stale" not in counts(world)
+        found.append(world.aws.delayed[0]["DelaySeconds"])
+        after(world)
+        due(world)
+    assert (found, after(world), counts(world)) == (delays, [], {count: 3})
+
+
+@pytest.mark.parametrize("hop", [0, -1, 4, 99, None, "1", 1.0, True])
+def test_a_hop_that_no_look_has_counts_as_the_last(hop: object) -> None:
+    world = verifying(STALE)
+    look = {"changes": [{"key": "a", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": hop, "purged": AT}
+    assert world.returned(sqs_event(look)) == []
+    assert (sent(world), after(world), counts(world)) == ([], [], {"Stale": 1})
+
+
+def test_only_what_is_not_fresh_yet_is_asked_again() -> None:
+    world = verifying(targets=[target(hosts=[HOST, "b.example"], header_variants=[{"Origin": "https://x.example"}])])
+    world.transport.edge = lambda sent: STALE if sent.url == "https://b.example/" else FRESH
+    world.invoke(sqs_event(s3_event("index.html", "b.css")))
+    after(world)
+    due(world)
+    headers = [{}, {"Origin": "https://x.example"}]
+    urls = [f"https://{host}/{path}" for path in ("index.html", "", "b.css") for host in (HOST, "b.example")]
+    assert {(each.url, str(each.headers)) for each in world.transport.visits} == {
+        (url, str(each)) for url in urls for each in headers
+    }
+    assert len(world.metrics["Fresh"]) == 10
+    # A folder's page is purged by its URL: as a prefix it would be the whole site.
+    assert after(world) == ["https://b.example/", ("https://b.example/", (("Origin", "https://x.example"),))]
+    world.transport.visits.clear()
+    world.transport.edge = lambda _: FRESH
+    due(world)
+    assert [each.url for each in world.transport.visits] == ["https://b.example/"] * 2
+    assert len(world.metrics["Fresh"]) == 2
+
+
+# ---- What is not looked at ----
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        s3_event("img/"),
+        {"keys": ["a"]},
+        {"urls": [f"{SITE}/a"]},
+        {"tags": ["t"]},
+        {"check": True},
+        {**s3_event("a"), "dry_run": True},
+        s3_event("a", event="ObjectTagging:Put"),
+    ],
+    ids=str,
+)
+def test_only_object_changes_that_were_purged_are_looked_at(event: dict[str, Any]) -> None:
+    world = verifying()
+    world.invoke(sqs_event(event))
+    world.invoke(event)
+    assert world.aws.delayed == []
+
+
+def test_a_permanent_delete_of_one_version_is_not_looked_at() -> None:
+    world = verifying()
+    record = s3_record("a", event="ObjectRemoved:Delete")
+    record["s3"]["object"]["versionId"] = "3sL4"
+    world.invoke(sqs_event({"Records": [record]}, s3_event("b", event="ObjectRemoved:DeleteMarkerCreated")))
+    assert [each["key"] for look in sent(world) for each in look["changes"]] == ["b"]
+
+
+def test_without_verify_nothing_is_sent_and_a_look_that_is_left_over_is_dropped() -> None:
+    world = World(document(queue_arn=QUEUE_ARN))
+    look = {"changes": [{"key": "a", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": 1, "purged": AT}
+    assert world.returned(sqs_event(s3_event("a.css"), look)) == []
+    assert (world.aws.delayed, world.aws.parked, world.transport.visits) == ([], [], [])
+    assert not {"Stale", "NotSampled"} & set(world.metrics)
+
+
+def test_a_change_is_looked_at_once_all_of_it_is_purged() -> None:
+    cdn = target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], key_prefix="b")
+    world = verifying(targets=[target(), cdn])
+    world.cloudflare.zones[OTHER_ZONE] = answer(503)
+    assert world.returned(sqs_event(s3_event("b/x"), s3_event("c"))) == ["m0"]
+    assert [each["key"] for look in sent(world) for each in look["changes"]] == ["c"]
+    world.cloudflare.zones.clear()
+    world.clock.pass_(60)
+    world.aws.delayed.clear()
+    assert world.returned(sqs_event(s3_event("b/x"), receives=2)) == []
+    assert [each["key"] for look in sent(world) for each in look["changes"]] == ["b/x"]
+
+
+def test_of_a_message_that_is_parked_in_part_the_rest_is_looked_at() -> None:
+    world = verifying()
+    world.invoke(sqs_event({"Records": [*s3_event("a")["Records"], {"bad": True}]}))
+    assert len(world.aws.parked) == 1
+    assert [each["key"] for look in sent(world) for each in look["changes"]] == ["a"]
+
+
+# ---- Which of many changes ----
+
+
+def test_the_last_change_of_a_key_counts_in_any_order_of_arrival() -> None:
+    changes = [
+        Change("a", sequencer="0055AED6DCD90281E5", kind="put", at=AT),
+        Change("a", sequencer="0055AED6DCD90281E5A", kind="delete", at=AT),
+        Change("a", sequencer="0055aed6dcd90281e6", kind="put", at=AT - 9),
+    ]
+    for order in permutations(changes):
+        assert newest(order) == changes[2:]
+    for order in permutations(changes[:2]):
+        assert newest(order) == changes[1:2]
+    padded = [Change("a", sequencer="0055AED6", at=AT), Change("a", sequencer="0055AED600", at=AT + 1)]
+    assert newest(padded) == newest(padded[::-1]) == padded[1:]
+    assert newest([Change("a", at=2.0), Change("b", at=3.0), Change("a", at=1.0)]) == [
+        Change("b", at=3.0), Change("a", at=2.0)
+    ]  # fmt: skip
+
+
+def burst(world: World, count: int) -> None:
+    world.aws.waiting = [
+        (f"w{number}", json.dumps(s3_event(f"{number:04}.css", time=f"2026-11-23T05:{number % 60:02}:00.000Z")))
+        for number in range(count)
+    ]
+    assert world.returned(sqs_event(*[s3_event("x.css", time="2026-11-22T00:00:00.000Z")] * 10)) == []
+
+
+def test_of_a_burst_the_newest_are_sampled_over_all_messages() -> None:
+    world = verifying(verify={"sample": 7}, drain=1000)
+    burst(world, 990)
+    assert len(sent(world)) == 2
+    assert sum(look["sample"] for look in sent(world)) == 7
+    assert sum(len(look["changes"]) for look in sent(world)) == 991
+    due(world)
+    assert {each.url for each in world.transport.visits} == {f"{SITE}/{59 + 60 * n:04}.css" for n in range(7)}
+    assert counts(world) == {"Fresh": [64_000 + 0] * 0 + world.metrics["Fresh"], "NotSampled": 984}
+    assert len(world.metrics["Fresh"]) == 7
+    assert (after(world)[991:], sent(world)) == ([], [])
+
+
+def test_if_a_sampled_one_is_stale_the_others_are_purged_once_more() -> None:
+    world = verifying(verify={"sample": 2}, targets=[target(purge_by="tag", tags=["{name}"])])
+    world.transport.edge = lambda sent: STALE if sent.url.endswith("3.css") else FRESH
+    world.invoke(sqs_event(s3_event("1.css", "2.css", "3.css", "4.css", event="ObjectCreated:Copy")))
+    assert after(world) == ["1.css", "2.css", "3.css", "4.css"]
+    look = sent(world)[0]
+    look["changes"].sort(key=lambda change: change["key"] not in ("3.css", "4.css"))
+    world.aws.delayed[0]["MessageBody"] = json.dumps(look)
+    due(world)
+    assert after(world) == [f"{HOST}/3.css", "1.css", "2.css"]
+    assert counts(world).items() >= {"Repurged": 3, "NotSampled": 2}.items()
+    due(world)
+    assert after(world) == [f"{HOST}/3.css"]
+
+
+def test_with_sample_0_everything_is_purged_once_more_and_nothing_is_asked() -> None:
+    world = verifying(
+        verify={"sample": 0, "after_seconds": 60}, targets=[target(purge_by="host"), target(key_prefix="b")]
+    )
+    world.invoke(sqs_event(s3_event("a"), {"keys": ["b/index.html"], "bucket": BUCKET}))
+    first = after(world)
+    assert [message["DelaySeconds"] for message in world.aws.delayed] == [60]
+    due(world)
+    assert sorted(map(str, after(world))) == sorted(map(str, first))
+    assert (world.transport.visits, sent(world), counts(world)) == ([], [], {"Repurged": len(first)})
+
+
+def test_a_look_asks_for_a_hundred_urls_at_most() -> None:
+    world = verifying(verify={"sample": 100}, targets=[target(hosts=[f"h{n}.example" for n in range(30)])])
+    world.invoke(sqs_event(s3_event(*"abcde"), s3_event(*"fghij")))
+    due(world)
+    assert len(world.transport.visits) == 90
+    assert counts(world)["NotSampled"] == 7
+
+
+# ---- What is purged again ----
+
+DEEP = "/".join("d" * 31)
+AGAIN: list[tuple[dict[str, Any], str, Answer, list[Any]]] = [
+    ({}, "a/b.css", STALE, [f"{HOST}/a/b.css"]),
+    ({"purge_by": "tag", "tags": ["t"], "schemes": ["http"]}, "b.css", STALE, [f"{HOST}/b.css"]),
+    ({"purge_by": "everything"}, "b.css", STALE, [f"{HOST}/b.css"]),
+    ({"path_prefix": "blog"}, "b.css", STALE, [f"{HOST}/blog/b.css"]),
+    ({}, "a b.css", STALE, [f"{HOST}/a%20b.css", f"{HOST}/a+b.css"]),
+    ({}, DEEP, STALE, [f"{HOST}/{DEEP}"]),
+    ({"schemes": ["http", "https"]}, f"d/{DEEP}", STALE, [f"{each}://{HOST}/d/{DEEP}" for each in ("http", "https")]),
+    ({"index_documents": [""]}, "a/", STALE, [f"{SITE}/a/"]),
+    ({"index_documents": [""], "key_prefix": "a"}, "a/", STALE, [f"{SITE}/"]),
+    ({}, "index.html", STALE, [f"{HOST}/index.html", f"{SITE}/"]),
+    ({"clean_urls": True}, "a.html", STALE, [f"{HOST}/a.html", f"{SITE}/a"]),
+    ({"clean_urls": True}, "a/index.html", STALE, [f"{HOST}/a/index.html", f"{SITE}/a/", f"{SITE}/a"]),
+    ({"purge_by": "host"}, "a/b.css", CHALLENGE, [f"{SITE}/a/b.css"]),
+    ({"purge_by": "prefix"}, "index.html", CHALLENGE, [f"{SITE}/index.html", f"{SITE}/"]),
+    ({}, "b.css", answer(404, b""), []),
+    ({}, "b.css", answer(200, b"", cf_cache_status="MISS"), []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "key", "edge", "purges"), AGAIN, ids=repr)
+def test_what_is_purged_again_is_the_path_by_prefix_and_its_pages_by_url(
+    options: dict[str, Any], key: str, edge: Answer, purges: list[Any]
+) -> None:
+    world = verifying(edge, targets=[target(**options)])
+    world.invoke(sqs_event(s3_event(key)))
+    after(world)
+    due(world)
+    assert sorted(after(world)) == sorted(purges)
+
+
+def test_what_cannot_be_verified_is_purged_once_more_once() -> None:
+    world = verifying(CHALLENGE)
+    world.invoke(sqs_event(s3_event("a")))
+    after(world)
+    for purged in ([f"{SITE}/a"], [], []):
+        due(world)
+        assert after(world) == purged
+    assert counts(world) == {"Unverifiable": 1}
+
+
+def test_a_second_purge_leaves_half_of_the_budget_to_first_ones() -> None:
+    world = verifying(STALE, max_concurrency=2)
+    world.invoke(sqs_event(*[{"tags": [f"{number}"]} for number in range(5)]))  # one request of ten at once
+    world.invoke(sqs_event(s3_event("a")))
+    for number in range(4):
+        world.invoke({"hosts": [HOST]}), world.invoke({"tags": [str(number)]})
+    after(world)
+    due(world)
+    assert (after(world), counts(world)) == ([], {})
+    world.clock.pass_(300)
+    due(world)
+    assert (after(world), counts(world)) == ([f"{HOST}/a"], {"Repurged": 1})
+
+
+@pytest.mark.parametrize(
+    "reply", [answer(503), answer(429, b"", retry_after="300"), refusal(403, 10000), refusal(400, 1012), outage()]
+)
+def test_a_second_purge_that_fails_has_no_effect_on_first_ones(reply: Reply) -> None:
+    world = verifying(STALE, targets=[target(), target(zone_id=OTHER_ZONE, purge_by="prefix", key_prefix="p")])
+    world.invoke(sqs_event(s3_event("a.css")))
+    world.cloudflare.script = [reply]
+    requests = len(world.cloudflare.requests)
+    due(world)
+    assert len(world.cloudflare.requests) == requests + 1
+    assert (world.aws.parked, len(world.aws.delayed)) == ([], 1)
+    assert world.returned(sqs_event(s3_event("b.css", "p/b.css"), {"prefixes": [f"{HOST}/x"]})) == []
+    assert world.metrics["Requests"] == 3
+    assert world.metrics["Misconfigured"] == 0
+
+
+# ---- It harms nothing ----
+
+
+@pytest.mark.parametrize("fault", [answer(503), outage(), aws_error(403, "AccessDenied")])
+def test_a_look_that_cannot_be_sent_is_dropped_with_a_count(fault: Reply) -> None:
+    world = verifying()
+    for event in (sqs_event(s3_event("a", "b")), s3_event("a", "b")):
+        world.aws.script["SendMessage"] = [fault]
+        world.invoke(event)
+        assert (world.metrics["NotSampled"], world.aws.delayed) == (2, [])
+    [line, _] = world.logged("not verified")
+    assert line["count"] == 2
+
+
+def test_a_batch_of_looks_is_no_burst(world: World) -> None:
+    world = verifying(drain=1000)
+    world.aws.waiting = [("w", json.dumps(s3_event("w")))]
+    for _ in range(10):
+        world.invoke(s3_event("a"))
+    due(world)
+    assert world.aws.waiting
+    assert len(world.metrics["Fresh"]) == 10
+
+
+def test_a_look_goes_last_and_a_failure_of_it_returns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = verifying()
+    world.invoke(sqs_event(s3_event("a")))
+    look = world.aws.delayed.pop()["MessageBody"]
+    order: list[str] = []
+    world.transport.on_post = lambda sent: order.append(sent.url.rpartition("/")[2])
+    world.transport.edge = lambda sent: order.append("visit") or FRESH  # type: ignore[func-returns-value]
+    assert world.returned(sqs_event(look, s3_event("b"), "poison")) == []
+    assert order[0] == "purge_cache"
+    assert order[-1] == "visit"
+    monkeypatch.setattr(Visitor, "ask", lambda *_: 1 / 0)
+    assert world.returned(sqs_event(look, s3_event("b"))) == []
+    assert world.logged("unexpected error")
+
+
+def test_without_time_a_look_is_dropped_with_a_count() -> None:
+    world = verifying()
+    world.invoke(sqs_event(s3_event("a")))
+    look = world.aws.delayed.pop()["MessageBody"]
+    assert world.returned(sqs_event(look), seconds=3.0) == []
+    assert (world.transport.visits, world.metrics["NotSampled"]) == ([], 1)
+
+
+@pytest.mark.parametrize("event", [eventbridge_event("a"), failed_invocation(s3_event("a"))])
+def test_every_way_of_an_event_is_verified(event: dict[str, Any]) -> None:
+    world = verifying()
+    world.invoke(sqs_event(event))
+    due(world)
+    assert len(world.transport.visits) == 1
+
+
+def test_an_unexpected_answer_of_the_client_is_an_answer(world: World) -> None:
+    world = verifying(Transient("The host has a private address."))
+    world.invoke(sqs_event(s3_event("a")))
+    due(world)
+    [line] = world.logged("seen")
+    assert (line["verdict"], line["error"]) == ("unverifiable", "The host has a private address.")
+
+
+def test_a_look_whose_target_has_gone_asks_nothing() -> None:
+    world = verifying(exclude=["*.map"])
+    look = {"changes": [{"key": "a.map", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": 1, "purged": AT}
+    assert world.returned(sqs_event(look)) == []
+    assert world.transport.visits == []
+
+
+def test_every_question_is_a_get_with_a_time_limit() -> None:
+    world = verifying()
+    asked: list[Sent] = world.transport.visits
+    world.invoke(sqs_event(s3_event("a"), {"keys": ["b"], "zone_id": ZONE}))
+    due(world)
+    assert [(each.method, each.headers, each.timeout) for each in asked] == [("GET", {}, 3.0)]
+
+
+def test_the_bus_hears_once_what_visitors_see() -> None:
+    arn = "arn:aws:events:eu-west-1:123456789012:event-bus/news"
+    world = verifying(event_bus_arn=arn, targets=[target(), target(zone_id=OTHER_ZONE, hosts=["b.example"])])
+    world.transport.edge = lambda sent: CHALLENGE if "gone" in sent.url else FRESH
+    world.invoke(sqs_event(s3_event("a", "gone")))
+    due(world)
+    calls = [body["Entries"] for operation, body in world.aws.calls if operation == "PutEvents"]
+    assert [[entry["DetailType"] for entry in entries] for entries in calls] == [["Purged"], ["Verified"]]
+    detail = json.loads(calls[1][0]["Detail"])
+    assert (detail["zones"], detail["count"]) == ([ZONE, OTHER_ZONE], 1)
+    [item] = detail["items"]
+    assert (item["key"], item["fresh_ms"], item["principal"]) == ("a", 6000, "AWS:AROAEXAMPLE:deploy")

@@ -145,7 +145,9 @@ def test_without_looking_a_change_is_purged_once_more_and_never_a_third_time(dep
 
 def test_editors_get_an_e_mail_when_a_file_is_live(deployed: Deployed) -> None:
     site = deployed("notify")
-    mailbox = site.sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+    by_sns = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**by_sns, "Resource": "*"}]})
+    mailbox = site.sqs.create_queue(QueueName="mailbox", Attributes={"Policy": policy})["QueueUrl"]
     site.world.client("sns").subscribe(
         TopicArn=f"arn:aws:sns:us-east-1:{ACCOUNT}:news-editors",
         Protocol="sqs",

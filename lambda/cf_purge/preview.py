@@ -23,6 +23,7 @@ _HANDLER = "cf_purge.handler.lambda_handler"
 _REQUIRED = {"name", "bucket", "api_token_parameter", "targets"}  # of a configuration
 _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
 _NO_QUEUE = "arn:aws:sqs:us-east-1:000000000000:preview"  # a first plan does not know the queue, and nothing is sent
+_WRITE = "write it with `terraform show -json plan > plan.json`"
 _OUTPUT = 'add `output "config_json" { value = module.cf_purge.config_json }` to the root module, and plan again'
 
 
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str]) -> int:
         text = sys.stdin.buffer.read() if given.plan == "-" else Path(given.plan).read_bytes()
         config = config_in(text, given.name)
     except (OSError, Misconfigured) as error:
-        print(f"{given.plan}: {error}", file=sys.stderr)
+        fault = f"{error.strerror}: {_WRITE}." if isinstance(error, OSError) else error
+        print(f"{given.plan}: {fault}", file=sys.stderr)
         return 2
     groups = {key: lines_of(key, config) for key in given.key}
     for key, lines in groups.items():
@@ -57,7 +59,7 @@ def config_in(text: bytes, name: str | None = None) -> Config:
         document = json.loads(text)
         found = _configurations(document["planned_values"] if "planned_values" in document else document["values"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise Misconfigured("This is not the output of `terraform show -json` of a plan or a state.") from None
+        raise Misconfigured(f"This is no plan or state in JSON: {_WRITE}.") from None
     chosen = [place for place in found if name in (None, *place)]
     if len(chosen) != 1:
         names = ", ".join(f"{own} (bucket {bucket})" if bucket else own for own, bucket in chosen or found)

@@ -161,7 +161,7 @@ def test_one_of_several_modules_is_chosen_by_its_name_or_bucket(
 
 
 SEVERAL = configured(document(name="a"), document(name="b", bucket="b.example"))
-SHOW = "This is not the output of `terraform show -json` of a plan or a state."
+SHOW = "This is no plan or state in JSON: write it with `terraform show -json plan > plan.json`."
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,12 @@ def test_a_plan_that_cannot_be_used_is_one_sentence(
     assert out == ""
     assert err.startswith(f"{tmp_path / 'plan.json'}: {sentence}")
     assert err.count("\n") == 1
+
+
+def test_a_plan_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--plan", str(tmp_path / "plan.json"), "a.css"]) == 2
+    sentence = "No such file or directory: write it with `terraform show -json plan > plan.json`."
+    assert capsys.readouterr() == ("", f"{tmp_path / 'plan.json'}: {sentence}\n")
 
 
 def test_it_needs_nothing_but_python() -> None:

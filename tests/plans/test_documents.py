@@ -99,6 +99,12 @@ def test_a_block_in_the_documents_is_planned(root: tuple[Path, Plan], block: str
     assert not any("delete" in each for each in actions)
 
 
+def test_the_readme_shows_the_basic_example() -> None:
+    (shown,) = [block for name, block in BLOCKS.items() if name.startswith("readme_md_")]
+    _, _, example = (ROOT / "examples" / "basic" / "main.tf").read_text(encoding="utf-8").partition("\n\n")
+    assert _SOURCE.sub('  source = "../.."\n', shown) == example
+
+
 SITE = "https://www.example.com"
 
 

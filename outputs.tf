@@ -99,6 +99,14 @@ output "event_rule_arn" {
   value       = one(local.rule_arns)
 }
 
+output "cache_response_rules" {
+  description = <<-EOT
+    Cache Response Rules by zone id, for `rules` of a `cloudflare_ruleset` (phase `http_response_cache_settings`): S3
+    cannot send the tags of targets with `purge_by = "tag"`, these rules make them. See docs/how-it-works.md.
+  EOT
+  value       = local.cache_response_rules
+}
+
 output "notification" {
   description = <<-EOT
     What the bucket's notification must contain if it has another owner (`event_source = "none"`): `queue` and
@@ -121,4 +129,47 @@ output "invoke_policy_json" {
       Resource = local.function_arn
     }]
   })
+}
+
+# ---- Cache Response Rules ----
+
+# https://developers.cloudflare.com/cache/how-to/cache-response-rules/settings/
+locals {
+  tagged = [for target in var.targets : {
+    zone_id = target.zone_id
+    hosts   = coalesce(target.hosts, [lower(var.bucket)])
+    path    = trim(target.path_prefix, "/") == "" ? "/" : "/${trim(target.path_prefix, "/")}/"
+    folder  = trimprefix("${trim(target.key_prefix, "/")}/", "/")
+    tags    = [for tag in target.tags : replace(tag, "{bucket}", var.bucket)]
+    # The function has the same condition: then it sends a tag for each spelling of the path.
+    by_path = alltrue(concat(
+      [for tag in target.tags : !can(regex("[{](dir|name|stem|ext)[}]", tag))],
+      [for path in [target.key_prefix, target.path_prefix] :
+      can(regex("^([A-Za-z0-9_.~-]+(/[A-Za-z0-9_.~-]+)*)?$", trim(path, "/")))],
+    ))
+  } if target.purge_by == "tag"]
+
+  cache_response_rules = { for zone_id in distinct(local.tagged[*].zone_id) : zone_id => flatten([
+    for target in local.tagged : [for tag in target.by_path ? target.tags : ["{metadata}"] : {
+      action = "set_cache_tags"
+      expression = join(" and ", compact([
+        "lower(http.host) in {${join(" ", formatlist("\"%s\"", target.hosts))}}",
+        target.path == "/" ? "" : "starts_with(http.request.uri.path, \"${target.path}\")",
+        target.by_path ? "" : "any(http.response.headers.names[*] == \"x-amz-meta-cache-tag\")",
+      ]))
+      action_parameters = { for name, value in {
+        operation = "add"
+        values    = strcontains(tag, "{key}") || !target.by_path ? null : [tag]
+        expression = (
+          !target.by_path ? "split(http.response.headers[\"x-amz-meta-cache-tag\"][0], \",\", 128)"
+          # The text as string literals, the key as what remains of the path: one tag, which has no space to split at.
+          : !strcontains(tag, "{key}") ? null
+          : "split(concat(${trimsuffix(replace(
+            "\"${replace(replace(tag, "\\", "\\\\"), "\"", "\\\"")}\"",
+            "{key}", "${target.folder}\", substring(http.request.uri.path, ${length(target.path)}), \""
+          ), ", \"\"")}), \" \", 1)"
+        )
+      } : name => value if value != null }
+    }] if target.zone_id == zone_id
+  ]) }
 }

@@ -136,7 +136,8 @@ variable "targets" {
     - `header_variants`: (Optional) request headers of copies that Cloudflare keeps separately, for each `Origin` or
       by a custom cache key: `[{ Origin = "https://www.example.com" }]`.
     - `tags`: (Optional) for `purge_by = "tag"`: templates of cache tags, with `{bucket}`, `{key}`, `{dir}`,
-      `{name}` (with its extension), `{stem}` (without it) and `{ext}` (without the dot).
+      `{name}` (with its extension), `{stem}` (without it) and `{ext}` (without the dot). S3 sends
+      no tags: the output `cache_response_rules` contains the rules that set them.
     - `related`: (Optional) further pages that depend on the object, as paths on the host: `["/", "/feed.xml",
       "/amp/{key}"]`, with the placeholders of `tags` (`{key}` and `{dir}` without `key_prefix`). They are purged by
       URL, whatever `purge_by` is. A `*` at the end purges every path with that beginning (`"/tags/{dir}/*"`); on

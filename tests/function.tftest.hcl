@@ -282,6 +282,87 @@ run "the_function_is_told_what_is_not_the_default" {
   }
 }
 
+run "rules_make_the_tags_that_s3_does_not_send" {
+  command = plan
+
+  variables {
+    targets = [
+      { zone_id = "0123456789abcdef0123456789abcdef", purge_by = "tag", tags = ["{key}", "all-\"{bucket}\\"] },
+      {
+        zone_id     = "0123456789abcdef0123456789abcdef"
+        hosts       = ["a.example.com", "b.example.com"]
+        key_prefix  = "img/"
+        path_prefix = "/static/i"
+        purge_by    = "tag"
+        tags        = ["{bucket}:{key}.{key}"]
+      },
+      {
+        zone_id     = "2a000000000000000000000000000001"
+        hosts       = ["c.example.com"]
+        path_prefix = "blog"
+        purge_by    = "tag"
+        tags        = ["{dir}", "{key}"]
+      },
+      {
+        zone_id    = "2a000000000000000000000000000001"
+        hosts      = ["d.example.com"]
+        key_prefix = "für Käufer"
+        purge_by   = "tag"
+        tags       = ["{key}"]
+      },
+      { zone_id = "2a000000000000000000000000000002", hosts = ["e.example.com"] },
+    ]
+  }
+
+  assert {
+    condition = jsonencode(output.cache_response_rules) == jsonencode({
+      "0123456789abcdef0123456789abcdef" = [
+        {
+          action     = "set_cache_tags"
+          expression = "lower(http.host) in {\"www.example.com\"}"
+          action_parameters = {
+            operation  = "add"
+            expression = "split(concat(\"\", substring(http.request.uri.path, 1)), \" \", 1)"
+          }
+        },
+        {
+          action            = "set_cache_tags"
+          expression        = "lower(http.host) in {\"www.example.com\"}"
+          action_parameters = { operation = "add", values = ["all-\"www.example.com\\"] }
+        },
+        {
+          action = "set_cache_tags"
+          expression = join(" and ", [
+            "lower(http.host) in {\"a.example.com\" \"b.example.com\"}",
+            "starts_with(http.request.uri.path, \"/static/i/\")",
+          ])
+          action_parameters = {
+            operation = "add"
+            expression = join(", ", [
+              "split(concat(\"www.example.com:img/\"", "substring(http.request.uri.path, 10)", "\".img/\"",
+              "substring(http.request.uri.path, 10))", "\" \"", "1)",
+            ])
+          }
+        },
+      ]
+      "2a000000000000000000000000000001" = [
+        for condition in [
+          "lower(http.host) in {\"c.example.com\"} and starts_with(http.request.uri.path, \"/blog/\")",
+          "lower(http.host) in {\"d.example.com\"}",
+          ] : {
+          action     = "set_cache_tags"
+          expression = "${condition} and any(http.response.headers.names[*] == \"x-amz-meta-cache-tag\")"
+          action_parameters = {
+            operation  = "add"
+            expression = "split(http.response.headers[\"x-amz-meta-cache-tag\"][0], \",\", 128)"
+          }
+        }
+      ]
+    })
+    error_message = "The rules make other tags than the function purges."
+  }
+}
+
 run "another_package_is_taken_from_a_file_and_hashed" {
   command = apply
 

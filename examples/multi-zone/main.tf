@@ -23,13 +23,23 @@ module "cf_purge" {
       path_prefix = "static/js"
       purge_by    = "prefix"
     },
-    # Images are resized by the other zone into many URLs, all with the header Cache-Tag: img-<folder>.
+    # Images are asked for with many queries and Origins: a tag takes these copies, and no other file's.
     {
-      zone_id    = "2b000000000000000000000000000002"
-      hosts      = ["img.example.net"]
-      key_prefix = "images"
-      purge_by   = "tag"
-      tags       = ["img-{dir}"]
+      zone_id     = "2b000000000000000000000000000002"
+      hosts       = ["img.example.net"]
+      key_prefix  = "images"
+      path_prefix = "images"
+      purge_by    = "tag"
+      tags        = ["{bucket}/{key}"]
+    },
+    # A gallery changes as a whole: its objects have the metadata cache-tag = "gallery-galleries/cats".
+    {
+      zone_id     = "2b000000000000000000000000000002"
+      hosts       = ["img.example.net"]
+      key_prefix  = "galleries"
+      path_prefix = "galleries"
+      purge_by    = "tag"
+      tags        = ["gallery-{dir}"]
     },
     # Feeds are requested by https and http, and with the Origin of the site that embeds them.
     {

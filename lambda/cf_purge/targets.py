@@ -64,9 +64,7 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
         for host in hosts:
             yield Purge(zone, HOSTS, host)
     elif target.purge_by == "tag":
-        for template in target.tags:
-            if tag := _tag_of(template, key, bucket):
-                yield Purge(zone, TAGS, tag)
+        yield from _tags(target, hosts, key, bucket, [path, *pages])
     # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
     elif target.purge_by == "url" or not path or path.endswith("/"):
         yield from urls_of(target, hosts, [path, *pages])
@@ -88,7 +86,7 @@ def related_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
         if not all(values[name].strip("/") for name in PLACEHOLDER.findall(template)):
             continue
         text = template.removesuffix("*")  # a star in a key is a character like any other
-        path = PLACEHOLDER.sub(lambda match: values[match[1]], text)[1:]
+        path = _filled(text, values)[1:]
         if path.startswith(target.path_prefix) and not has_dots(path):
             yield from urls_of(target, hosts, [path]) if text == template else _prefixes(target, hosts, path)
 
@@ -191,14 +189,34 @@ def pages_of(path: str, target: Target) -> list[str]:
     return [page for page in pages if page.startswith(target.path_prefix) and not has_dots(page)]
 
 
-def _tag_of(template: str, key: str, bucket: str) -> str:
-    """Fill a tag template from a decoded key; characters that a tag cannot have are percent-encoded."""
-    values = _values_of(key, bucket)
-    tag = PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=_IN_TAGS), template)
-    if len(tag) > MAX_TAG:
-        fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template, such as {{dir}}"
-        raise Rejected(f"The tag {template!r} of {key[:256]!r} {fault}.", "MalformedTag")
-    return tag
+def _tags(target: Target, hosts: tuple[str, ...], key: str, bucket: str, pages: list[str]) -> Iterator[Purge]:
+    """Fill the tag templates as the module's output `cache_response_rules` does, which has the same condition.
+
+    From the path, whose spellings have a tag each, if the templates need no more; else from the decoded key, as its
+    object's metadata has it: there, characters that a tag cannot have are percent-encoded.
+    """
+    used = {name for template in target.tags for name in PLACEHOLDER.findall(template)}
+    folders = (target.key_prefix, target.path_prefix)
+    by_path = used <= {"bucket", "key"} and all(not folder or _PLAIN.fullmatch(folder) for folder in folders)
+    if by_path:
+        spelled = [spelling.removeprefix(target.path_prefix) for page in pages for spelling in spellings_of(page)]
+        fillings = [{"bucket": bucket, "key": target.key_prefix + rest} for rest in spelled]
+    else:
+        fillings = [{name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key, bucket).items()}]
+    for template in target.tags:
+        for values in fillings:
+            tag = _filled(template, values)
+            if len(tag) > MAX_TAG:
+                fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template"
+                raise Rejected(f"The tag {template!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
+            if tag:
+                yield Purge(target.zone, TAGS, tag)
+            elif by_path:  # the root page, of which "{key}" makes no tag
+                yield from _urls(target, hosts, [target.path_prefix])
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    return PLACEHOLDER.sub(lambda match: values[match[1]], template)
 
 
 def _values_of(key: str, bucket: str) -> dict[str, str]:

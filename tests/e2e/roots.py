@@ -25,7 +25,6 @@ SITES = (
         "example.net",
         ("img.example.net", "feeds.example.net"),
         "media.example.com",
-        tag_headers=("x-amz-meta-cache-tag",),  # S3 itself sends no Cache-Tag
     ),
     Site("2c000000000000000000000000000003", "docs.example.com", ("docs.example.com",), "docs.example.com"),
     Site("2d000000000000000000000000000004", "shop.example.com", ("shop.example.com",), "shop.example.com"),

@@ -26,6 +26,8 @@ IN_A_ROW = 3  # faults: each is a hold, twice as long as the one before, until s
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}},
     {"kind": "status", "status": 429},
+    {"kind": "status", "status": 400, "errors": [{"code": 971, "message": "throttled"}]},
+    {"kind": "success_false", "errors": [{"code": 971, "message": "throttled"}]},
     {"kind": "status", "status": 500},
     {"kind": "status", "status": 503},
     {"kind": "status", "status": 503, "raw": "upstream connect error"},

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+import pytest
 
 from tests.e2e.conftest import Site
+from tests.e2e.release import paths_of
 from tests.simulation.aws import ACCOUNT
 from tests.simulation.hurry import in_a_hurry
+from tests.simulation.terraform import Terraform
 from tests.simulation.world import wait_for
 
 Deployed = Callable[..., Site]
@@ -17,7 +22,7 @@ PAGES_ZONE, MEDIA_ZONE = "2a000000000000000000000000000001", "2b0000000000000000
 
 
 def serve(site: Site, key: str, text: str, **metadata: str) -> None:
-    """Put what the origin serves at a path; its key is in no target, so nothing is purged for it."""
+    """Put what the origin serves at a path."""
     site.world.client("s3").put_object(Bucket=site.bucket, Key=key, Body=text.encode(), Metadata=metadata)
 
 
@@ -36,22 +41,56 @@ def test_a_prefix_takes_every_query_variant_and_origin(deployed: Deployed) -> No
     assert [site.reads(variant, **headers)[1] for variant, headers in variants] == ["2", "2", "2"]
 
 
-def test_a_tag_takes_every_copy_that_carries_it(deployed: Deployed) -> None:
+@pytest.fixture
+def tagged(deployed: Deployed, roots: Terraform) -> Iterator[Site]:
+    """The images' zone with the Cache Response Rules that the module gives for it."""
     site = deployed("multi-zone", "img.example.net")
-    for name, tag in (("tom.jpg", "img-images/cats"), ("rex.jpg", "img-images/dogs")):
-        serve(site, f"resized/{name}", "old", **{"cache-tag": tag})
-        assert [site.reads(f"resized/{name}?w=100")[2] for _ in range(2)] == ["MISS", "HIT"]
+    site.world.control.set_cache_rules(MEDIA_ZONE, roots.outputs()["multi_zone"]["cache_response_rules"][MEDIA_ZONE])
+    yield site
+    site.world.control.set_cache_rules(MEDIA_ZONE, [])
 
-    site.put("images/cats/tom.jpg")
-    site.purge_of("img-images/cats", "tags")
 
-    assert site.reads("resized/tom.jpg?w=100")[2] == "MISS"
-    assert site.reads("resized/rex.jpg?w=100")[2] == "HIT"
+def test_a_tag_of_the_path_takes_every_query_of_every_spelling_of_a_nasty_key(tagged: Site) -> None:
+    names = ("Tom.JPG", "Tom.JPG.map", "a b+c,d (1).jpg", "a b.jpg", "50%/%25 ü&日本.jpg", 'q";.jpg', "x/index.html")
+    tags = {f"images/{name}": f"{tagged.bucket}/{quote(f'images/{name}')}" for name in names}
+    paths = {path: key for key in tags for path in paths_of(key)} | {"images/a+b.jpg": "images/a b.jpg"}
+    paths |= {f"{path}?w=100": key for path, key in paths.items()}
+    origin = {"Origin": "https://a.example"}
+    for key, tag in tags.items():
+        tagged.put(key, "old")
+        tagged.purge_of(tag, "tags")
+    for path in paths:
+        assert [tagged.reads(path, **origin)[1:] for _ in range(2)] == [("old", "MISS"), ("old", "HIT")]
+    tagged.world.control.forget_requests()
+
+    neighbour = "images/Tom.JPG.map"
+    for key, tag in tags.items():
+        if key != neighbour:
+            tagged.put(key, "new")
+            tagged.purge_of(tag, "tags")
+
+    assert {path for path in paths if tagged.reads(path, **origin)[1] == "old"} == {neighbour, f"{neighbour}?w=100"}
+
+
+def test_a_tag_of_the_metadata_takes_every_copy_that_carries_it(tagged: Site) -> None:
+    for folder in ("cats", "dogs"):
+        tag = f"gallery-galleries/{folder}"
+        serve(tagged, f"galleries/{folder}/1.jpg", "old", **{"cache-tag": tag})
+        tagged.purge_of(tag, "tags")
+    tagged.world.control.forget_requests()
+    for folder in ("cats", "dogs"):
+        assert [tagged.reads(f"galleries/{folder}/1.jpg?w=100")[2] for _ in range(2)] == ["MISS", "HIT"]
+
+    tagged.put("galleries/cats/2.jpg")
+    tagged.purge_of("gallery-galleries/cats", "tags")
+
+    assert tagged.reads("galleries/cats/1.jpg?w=100")[2] == "MISS"
+    assert tagged.reads("galleries/dogs/1.jpg?w=100")[2] == "HIT"
 
 
 def test_several_kinds_and_zones_of_one_bucket_at_once(deployed: Deployed) -> None:
     site = deployed("multi-zone")
-    keys = ["pages/about.html", "scripts/a.js", "images/x/y.jpg", "feeds/news.xml", "elsewhere/z"]
+    keys = ["pages/about.html", "scripts/a.js", "images/x.jpg", "galleries/x/y.jpg", "feeds/news.xml", "elsewhere/z"]
     answer, error = site.invoke({"keys": keys})
 
     assert error is None
@@ -64,7 +103,8 @@ def test_several_kinds_and_zones_of_one_bucket_at_once(deployed: Deployed) -> No
             for host in ("www.example.org", "m.example.org")
         ),
         "www.example.org/static/js/a.js",
-        "img-images/x",
+        "media.example.com/images/x.jpg",
+        "gallery-galleries/x",
         *(item for url in by_scheme for item in (url, {"url": url, "headers": origin})),
     ]
     assert answer == {"success": True, "invalidations": expected, "skipped": ["elsewhere/z"], "requests": 4}

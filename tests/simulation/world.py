@@ -37,7 +37,6 @@ class Site:
     hosts: tuple[str, ...]
     origin: str  # bucket, or bucket/folder
     global_key_of: str | None = None  # the e-mail address of a user who may purge it, with World.global_key
-    tag_headers: tuple[str, ...] = ()  # that Cache Response Rules make tags of
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,6 @@ def local_world(folder: Path, say: Say, sites: Sequence[Site] = ()) -> Iterator[
                 "name": site.name,
                 "hosts": site.hosts,
                 "origin": {"url": f"{aws_url}/{site.origin}"},
-                "tag_headers": site.tag_headers,
             }
             for site in sites
         ]

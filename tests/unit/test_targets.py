@@ -198,24 +198,47 @@ def test_a_path_with_more_than_31_slashes_is_purged_by_its_deepest_folder_that_f
         ("a/b.tar.gz", "{ext}", "gz"),
         ("a/b.css", "site", "site"),
         ("a/b.css", "{key}{key}", "a/b.cssa/b.css"),
+        ("a/b.css", "{key}.{ext}", "a/b.css.css"),
         *((key, "{ext}", None) for key in ("LICENSE", ".htaccess", "b.")),
         ("LICENSE", "e-{ext}", "e-"),
         ("b.css", "{dir}", None),
         ("a//b.css", "{dir}", "a/"),
         # A tag holds no space, comma or character beyond ASCII; nothing is decoded twice.
-        ("a b/c,d.css", "{key}", "a%20b/c%2Cd.css"),
-        ("100%25.css", "{key}", "100%2525.css"),
+        ("a b/c,d.css", "{name}@{dir}", "c%2Cd.css@a%20b"),
+        ("100%25.css", "{name}", "100%2525.css"),
         ("ü/文.css", "{dir}", "%C3%BC"),
-        ("(1)+'!*&=@$;:.css", "{key}", "(1)+'!*&=@$;:.css"),
-        ("{bucket}.css", "{key}", "{bucket}.css"),
-        ("a\nb", "{key}", "a%0Ab"),
+        ("(1)+'!*&=@$;:.css", "{name}", "(1)+'!*&=@$;:.css"),
+        ("{bucket}.css", "{name}", "{bucket}.css"),
+        ("a\nb", "{name}", "a%0Ab"),
         # The tag is the key's; the prefixes only say which keys.
-        ("site/a/index.html", "{key}", "site/a/index.html"),
+        ("site/a/b.html", "{key}", "site/a/b.html"),
         ("k" * 1024, "{key}", "k" * 1024),
     ],
 )
 def test_a_tag_is_filled_from_the_key(key: str, template: str, tag: str | None) -> None:
     assert purges(key, purge_by="tag", tags=[template]) == ([] if tag is None else [(TAGS, tag)])
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "tags"),
+    [
+        ("a b.css", {"tags": ["{bucket}/{key}"]}, [f"{BUCKET}/a%20b.css", f"{BUCKET}/a+b.css"]),
+        ("p,1.css", {"tags": ["{key}"]}, ["p,1.css", "p%2C1.css"]),
+        ("i/é.css", {"tags": ["{key}"], "key_prefix": "i", "path_prefix": "x/y"}, ["i/%C3%A9.css"]),
+        ("i/a.css", {"tags": ["{key}", "all"], "key_prefix": "i"}, ["i/a.css", "all"]),
+        ("{key}.css", {"tags": ["{key}"]}, ["%7Bkey%7D.css"]),
+        ("i/a/index.html", {"tags": ["t:{key}"], "key_prefix": "i"} | CLEAN, ["t:i/a/index.html", "t:i/a/", "t:i/a"]),
+        ("index.html", {"tags": ["t{key}"]}, ["tindex.html", "t"]),
+        ("index.html", {"tags": ["{key}"], "path_prefix": "a"}, ["index.html", f"{SITE}/a/"]),  # no tag for the root
+        # A folder whose path has several spellings: the tags are those of the object's metadata.
+        ("a/b c.css", {"tags": ["{key}"], "path_prefix": "x (1)"}, ["a/b%20c.css"]),
+        ("k 1/b c.css", {"tags": ["{key}"], "key_prefix": "k 1"}, ["k%201/b%20c.css"]),
+    ],
+)
+def test_a_tag_of_the_path_is_purged_in_each_spelling_of_each_page(
+    key: str, fields: dict[str, Any], tags: list[str]
+) -> None:
+    assert [item for _, item in purges(key, purge_by="tag", **fields)] == tags
 
 
 @pytest.mark.parametrize(

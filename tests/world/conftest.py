@@ -96,6 +96,7 @@ class World:
         self.control.forget_requests()
         self.control.reset_limits()
         self.control.empty_cache()
+        self.control.set_cache_rules(FREE, [])
         self.control.revoke_all_tokens()
         for name, token in TOKENS.items():
             self.control.add_token(**token, name=name)
@@ -156,7 +157,6 @@ def written(folder: Path, tls: certificates.Certificates, url: str) -> Path:
     free = {"id": FREE, "name": "example.test", "hosts": ["www.example.test", "img.example.test"], "origin": origin}
     free |= {"environments": [ENVIRONMENT, NOT_BY_URL], "not_by_url": [NOT_BY_URL]}
     shop = {"id": SHOP, "name": "shop.test", "hosts": ["www.shop.test"], "plan": "enterprise", "origin": origin}
-    shop |= {"tag_headers": ["x-amz-meta-cache-tag"]}
     foreign = {"id": FOREIGN, "name": "foreign.test", "hosts": [], "origin": origin}
     config = {
         "tls": {"cert": tls.certificate, "key": tls.private_key, "origin_ca": tls.authority},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.world.conftest import FREE, SHOP, World
+from tests.world.conftest import ENVIRONMENT, FREE, World
 
 WWW = "https://www.example.test"
 A = f"{WWW}/a.css"
@@ -91,22 +91,33 @@ def test_a_host_takes_all_its_copies_and_no_other_hosts(world: World) -> None:
     assert world.statuses(A, **CORS) == ["MISS"]
 
 
+METADATA = {
+    "action": "set_cache_tags",
+    "expression": 'any(http.response.headers.names[*] == "x-amz-meta-cache-tag")',
+    "action_parameters": {
+        "operation": "add",
+        "expression": 'split(http.response.headers["x-amz-meta-cache-tag"][0], ",", 128)',
+    },
+}
+
+
 @pytest.mark.parametrize(
-    ("site", "header", "left"),
+    ("header", "rules", "left"),
     [
-        (WWW, "Cache-Tag", ["MISS", "MISS", "HIT"]),
-        (WWW, "x-amz-meta-cache-tag", ["HIT", "HIT", "HIT"]),  # how S3 gives an object's metadata: no tag to Cloudflare
-        ("https://www.shop.test", "x-amz-meta-cache-tag", ["MISS", "MISS", "HIT"]),  # but by a Cache Response Rule
+        ("Cache-Tag", [], ["MISS", "MISS", "HIT"]),
+        ("x-amz-meta-cache-tag", [], ["HIT", "HIT", "HIT"]),  # how S3 gives an object's metadata: no tag to Cloudflare
+        ("x-amz-meta-cache-tag", [METADATA], ["MISS", "MISS", "HIT"]),  # but by a Cache Response Rule
     ],
 )
 def test_a_tag_takes_every_copy_that_carries_it_in_any_case(
-    world: World, site: str, header: str, left: list[str]
+    world: World, header: str, rules: list[Any], left: list[str]
 ) -> None:
-    for name, tags in {"a": "Style, main", "b": "style", "c": "script,styles"}.items():
+    world.control.set_cache_rules(FREE, rules)
+    for name, tags in {"a": "Style,main", "b": "style", "c": "script,styles"}.items():
         world.site.put(f"/{name}", name, headers={header: tags})
-    urls = [f"{site}/{name}" for name in "abc"]
+    urls = [f"{WWW}/{name}" for name in "abc"]
     world.fill(*urls)
-    world.purge({"tags": ["STYLE"]}, zone=FREE if site == WWW else SHOP)
+    world.purge({"tags": ["STYLE"]})
     assert world.statuses(*urls) == left
 
 
@@ -120,11 +131,25 @@ def test_a_prefix_takes_every_query_origin_and_scheme_below_it(world: World) -> 
     assert world.statuses(mine[0], **CORS) == ["MISS"]
 
 
-def test_everything_takes_the_whole_zone_and_no_other_zone(world: World) -> None:
+def test_everything_takes_the_whole_zone_with_its_environments_and_no_other_zone(world: World) -> None:
     mine, others = [A, "http://img.example.test/b"], ["https://www.shop.test/a.css"]
     world.fill(*mine, *others)
+    world.fill(A, **{"X-Environment": ENVIRONMENT})
     world.purge({"purge_everything": True})
     assert world.statuses(*mine, *others) == ["MISS", "MISS", "HIT"]
+    assert world.statuses(A, **{"X-Environment": ENVIRONMENT}) == ["MISS"]
+
+
+def test_an_image_takes_its_resized_copies(world: World) -> None:
+    resized = f"{WWW}/cdn-cgi/image/width=80"
+    world.fill(f"{resized}/a.png", f"{resized}/b.png")
+    world.purge({"files": [f"{WWW}/a.png"]})
+    assert world.statuses(f"{resized}/a.png", f"{resized}/b.png") == ["MISS", "HIT"]
+
+
+def test_the_origin_reads_a_plus_as_a_space(world: World) -> None:
+    world.site.put("/a%20b", "a space")
+    assert world.visit(f"{WWW}/a+b").text == "a space"
 
 
 # ---- Faults ----

@@ -84,7 +84,6 @@ def _zone(told: Mapping[str, Any]) -> Zone:
         environments=tuple(told.get("environments", ())),
         not_by_url=frozenset(told.get("not_by_url", ())),
         origin=OriginSite(**told["origin"]),
-        tag_headers=tuple(told.get("tag_headers", ())),
     )
 
 

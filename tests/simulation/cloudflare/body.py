@@ -11,7 +11,7 @@ from tests.simulation.cloudflare.purge import Purge, key_of_url, normal_path
 from tests.simulation.cloudflare.zone import Zone
 
 _FIELDS = ("files", "tags", "hosts", "prefixes")
-_TAG = re.compile(r"[!-~]{1,1024}")
+TAG = re.compile(r"[!-~]{1,1024}")
 _MAX_SLASHES = 31
 
 
@@ -64,7 +64,7 @@ def _files(items: list[Any], zone: Zone) -> Purge:
 def _tags(items: list[Any], zone: Zone) -> Purge:
     if not all(isinstance(tag, str) for tag in items):
         raise refusal.NOT_A_LIST.refusal()
-    if not all(_TAG.fullmatch(tag) for tag in items):
+    if not all(TAG.fullmatch(tag) for tag in items):
         raise refusal.BAD_TAG.refusal()
     return Purge(tags=frozenset(tag.lower() for tag in items))
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from multidict import CIMultiDict
 
+from tests.simulation.cloudflare import rules
+from tests.simulation.cloudflare.body import TAG
 from tests.simulation.cloudflare.faults import EdgeFault, EdgeFaults, Visited
 from tests.simulation.cloudflare.purge import CacheKey, Purge
 from tests.simulation.cloudflare.zone import Zone
@@ -127,7 +129,9 @@ def lifetime(status: int, headers: CIMultiDict[str]) -> float | None:
     return seconds or None
 
 
-def tags_in(headers: CIMultiDict[str], zone: Zone) -> frozenset[str]:
-    """Return the tags of an answer: of its Cache-Tag, and of what the zone's Cache Response Rules make tags of."""
-    lines = [line for name in ("Cache-Tag", *zone.tag_headers) for line in headers.getall(name, [])]
-    return frozenset(tag.strip().lower() for line in lines for tag in line.split(",") if tag.strip())
+def tags_in(headers: CIMultiDict[str], zone: Zone, key: CacheKey) -> frozenset[str]:
+    """Return the tags of an answer: of its Cache-Tag, and what the zone's Cache Response Rules add."""
+    by_name = {name.lower(): headers.getall(name) for name in headers}
+    tags = frozenset(tag.strip().lower() for line in by_name.get("cache-tag", ()) for tag in line.split(","))
+    found = rules.tags_of(zone.rules, rules.Response(key.host, key.path, by_name), tags)
+    return frozenset(tag for tag in found if TAG.fullmatch(tag))

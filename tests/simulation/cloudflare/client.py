@@ -67,6 +67,10 @@ class Control:
         """
         self._order("add_edge_fault", kind=kind, **order)
 
+    def set_cache_rules(self, zone_id: str, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Give a zone its Cache Response Rules, in the place of any others."""
+        self._order("set_cache_rules", zone_id=zone_id, rules=rules)
+
     def clear_faults(self) -> None:
         self._order("clear_faults")
 

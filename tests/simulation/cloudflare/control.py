@@ -58,6 +58,9 @@ class Control:
     def add_edge_fault(self, **order: Any) -> None:
         self._edge_faults.orders.append(EdgeFault(**order))
 
+    def set_cache_rules(self, zone_id: str, rules: list[Any]) -> None:
+        self._zones[zone_id].rules[:] = rules
+
     def clear_faults(self) -> None:
         self._api.faults.clear()
         self._edge_faults.clear()

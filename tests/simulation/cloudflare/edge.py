@@ -181,7 +181,7 @@ class Edge:
             return _answered(answer, "BYPASS" if answer.status in (200, 404) else "MISS")
         named = ",".join(answer.headers.getall("Vary", [])).split(",")
         vary = {name.strip(): request.headers.get(name.strip()) for name in named if name.strip()}
-        passed_on, tags = _passed_on(answer.headers), tags_in(answer.headers, zone)
+        passed_on, tags = _passed_on(answer.headers), tags_in(answer.headers, zone, key)
         kept = Copy(resized, vary, answer.status, passed_on, answer.body, tags, now, now + seconds)
         self._cache.put(place, key, kept)
         return _answered(answer, "EXPIRED" if copy is not None else "MISS")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from tests.simulation.cloudflare.plans import Plan
 
@@ -24,7 +26,7 @@ class Zone:
     environments: tuple[str, ...]  # but Production
     not_by_url: frozenset[str]  # environments that cannot be purged by URL
     origin: OriginSite
-    tag_headers: tuple[str, ...] = ()  # that Cache Response Rules make tags of
+    rules: list[Mapping[str, Any]] = field(default_factory=list)  # Cache Response Rules
 
     def owns(self, host: str) -> bool:
         """Whether a purge of this zone may name that (lower-case) host."""

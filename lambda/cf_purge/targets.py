@@ -212,7 +212,7 @@ def _tags(target: Target, hosts: tuple[str, ...], key: str, bucket: str, pages: 
             if tag:
                 yield Purge(target.zone, TAGS, tag)
             elif by_path:  # the root page, of which "{key}" makes no tag
-                yield from _urls(target, hosts, [target.path_prefix])
+                yield from urls_of(target, hosts, [target.path_prefix])
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

@@ -17,7 +17,7 @@ from tests.support.fakes import Reply, Sent, World, answer
 
 inputs: Counter[str] = Counter()  # by law
 
-_SUMMARY = {"success", "invalidations", "skipped", "requests", "dry_run", "check"}
+_SUMMARY = {"success", "invalidations", "skipped", "requests", "delayed", "dry_run", "check"}
 # Nothing fails here, so no message is given up or rejected by Cloudflare.
 _CODES = {"UnknownEvent", "TooLarge", "OutsideTargets"} | {f"Foreign{each}" for each in ("Bucket", "Host", "Zone")}
 _CODES |= {f"Malformed{each}" for each in ("Key", "Url", "Prefix", "Tag", "Host")}
@@ -106,10 +106,29 @@ def assert_within_configuration(world: Fuzzed, bodies: list[Any]) -> None:
 
 
 def _is_explained(path: str, target: dict[str, Any], keys: set[str]) -> bool:
-    """A page or a folder is the beginning of the key it stands for; a double slash may be merged."""
-    rests = {_merged(read(path).removeprefix(target["path_prefix"])) for read in (unquote, unquote_plus)}
-    wanted = {_merged(key.removeprefix(target["key_prefix"])) for key in keys}
-    return any(key.startswith(rest) for key in wanted for rest in rests)
+    """A page or a folder is the beginning of the key it stands for, or related to it; a double slash may be merged."""
+    paths = {read(path) for read in (unquote, unquote_plus)}
+    rests = {_merged(each.removeprefix(target["path_prefix"])) for each in paths}
+    taken = {key for key in keys if _takes(target, key)}
+    wanted = {_merged(key.removeprefix(target["key_prefix"])) for key in taken}
+    related = {_merged(each) for key in taken for each in _related(target, key)}
+    return any(key.startswith(rest) for key in wanted for rest in rests) or not related.isdisjoint(map(_merged, paths))
+
+
+def _takes(target: dict[str, Any], key: str) -> bool:
+    """Of the globs that are drawn."""
+    ends = {"*.html": key.endswith(".html"), "blog/**": key.startswith("blog/")}
+    return all(ends[glob] for glob in target.get("keys", ()))
+
+
+def _related(target: dict[str, Any], key: str) -> Iterator[str]:
+    rest = key.removeprefix(target["key_prefix"])
+    directory, _, name = rest.rpartition("/")
+    stem, dot, extension = name.rpartition(".") if "." in name[1:] else (name, "", "")
+    values = {"{key}": rest, "{dir}": directory, "{stem}": stem, "{ext}": extension if dot else ""}
+    for template in target.get("related", ()):
+        if all(_merged(value) for mark, value in values.items() if mark in template):
+            yield re.sub(r"\{\w+\}", lambda match: values[match[0]], template.removesuffix("*"))
 
 
 def _merged(path: str) -> str:

@@ -212,7 +212,9 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
     """A configuration that Terraform could write."""
     kinds = st.sampled_from(["url", "url", "prefix", "tag", "host", "everything"])
 
-    def one(purge_by: str, zone: str, folders: tuple[str, str], clean: bool, environment: str | None) -> dict[str, Any]:
+    def one(
+        purge_by: str, zone: str, folders: tuple[str, str], clean: bool, environment: str | None, rules: dict[str, Any]
+    ) -> dict[str, Any]:
         place = {"zone_id": zone, "hosts": [HOST] if zone == ZONE else [OTHER_HOST, "www.example.net"]}
         fields = {
             "key_prefix": folders[0],
@@ -221,12 +223,19 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
             "environment_id": environment,
         }
         tags = {"tags": ["{dir}", "{key}"]} if purge_by == "tag" else {}
-        return target(**place, **fields, **tags, purge_by=purge_by)
+        return target(**place, **fields, **tags, **rules, purge_by=purge_by)
 
     folders = st.tuples(st.sampled_from(["", "blog/"]), st.sampled_from(["", "deep/er/"]))
-    place = st.builds(
-        one, kinds, st.sampled_from([ZONE, OTHER_ZONE]), folders, st.booleans(), st.sampled_from([None, "staging"])
+    zones, environments = st.sampled_from([ZONE, OTHER_ZONE]), st.sampled_from([None, "staging"])
+    rules: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+        {},
+        optional={
+            "keys": st.sampled_from([["*.html"], ["blog/**"]]),
+            "related": st.sampled_from([["/deep/er/feed", "/deep/er/{dir}/*"], ["/{key}", "/{dir}*", "/{stem}/{ext}"]]),
+            "delay_seconds": st.sampled_from([1, 60]),
+        },
     )
+    place = st.builds(one, kinds, zones, folders, st.booleans(), environments, st.just({}) | rules)
     return document(
         targets=draw(st.lists(place, min_size=1, max_size=3)),
         exclude=draw(st.sampled_from([[], ["*.png"]])),

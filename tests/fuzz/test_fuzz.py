@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from tests.fuzz import shapes
-from tests.fuzz.laws import Fuzzed, assert_a_sentence, assert_lawful, assert_summary, inputs, is_too_large
+from tests.fuzz.laws import (
+    Fuzzed,
+    assert_a_sentence,
+    assert_lawful,
+    assert_summary,
+    assert_within_configuration,
+    inputs,
+    is_too_large,
+)
 from tests.support.factories import TOKEN, document, environment, flat_environment, s3_event, sqs_event, sqs_record
 from tests.support.fakes import World
 
@@ -46,6 +54,14 @@ def test_each_message_of_a_batch_is_purged_or_parked_on_its_first_receive(
     )
     if config["collapse_above"] is None:
         assert set(world.cloudflare.accepted) == set().union(*(purged for purged, _ in alone))
+    world.aws.waiting = []
+    while world.aws.delayed:  # what it sent to itself
+        later = [message["MessageBody"] for message in world.aws.delayed]
+        world.aws.delayed, world.aws.parked = [], []
+        world.clock.time += 60
+        assert world.outcome(sqs_event(*later)) == {"batchItemFailures": []}
+        assert world.aws.parked == []
+        assert_within_configuration(world, [body for _, body in consumed])
 
 
 def assert_alone(config: dict[str, Any], body: str) -> tuple[set[Any], bool]:

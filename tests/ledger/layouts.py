@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.support.factories import HOST, OTHER_ZONE, ZONE, target
@@ -25,6 +26,11 @@ LAYOUTS: dict[str, list[dict[str, Any]]] = {
     "by tag": [target(purge_by="tag", tags=["d-{dir}", "x-{ext}"])],
     "by host": [target(purge_by="host"), target(zone_id=OTHER_ZONE, hosts=[_THIRD])],
     "everything": [target(purge_by="everything")],
+    "rules": [
+        target(keys=["*.css", "*.html"], related=["/feed.xml", "/tags/{stem}"]),
+        target(keys=["index.html"], hosts=[_SECOND], purge_by="host", delay_seconds=45),
+        target(zone_id=OTHER_ZONE, hosts=[_THIRD], delay_seconds=300),
+    ],
 }
 
 
@@ -35,9 +41,10 @@ class Layout:
     name: str
     collapses: bool
 
-    def wants(self, key: str) -> list[Want]:
-        """Return what a change of a plain key has to purge."""
-        return [want for place in LAYOUTS[self.name] for want in self._wants_at(place, key)]
+    def wants(self, key: str) -> dict[Want, int]:
+        """Return what a change of a plain key has to purge, each with the seconds after which it is due."""
+        places = LAYOUTS[self.name]
+        return {want: place.get("delay_seconds", 0) for place in places for want in self._wants_at(place, key)}
 
     def urls(self, key: str) -> list[str]:
         """Return where visitors find a plain key."""
@@ -73,11 +80,13 @@ class Layout:
         if by == "everything":
             yield frozenset({(zone, "purge_everything", "True")})
         elif by == "tag":
-            directory, _, name = key.rpartition("/")
-            for tag in (f"d-{directory}", f"x-{name.rpartition('.')[2]}"):
+            for tag in (f"d-{key.rpartition('/')[0]}", f"x-{_name(key).rpartition('.')[2]}"):
                 yield frozenset({(zone, "tags", tag)})
         else:
             for host in place["hosts"]:
+                for template in place.get("related", []):
+                    page = template.replace("{stem}", _name(key).rpartition(".")[0])
+                    yield from self._urls(place, host, page.removeprefix("/"), "")
                 if by == "host":
                     yield frozenset({(zone, "hosts", host)})
                     continue
@@ -88,7 +97,8 @@ class Layout:
 
     def _urls(self, place: dict[str, Any], host: str, page: str, whole: str) -> Iterator[Want]:
         zone = place["zone_id"]
-        instead = {(zone, "prefixes", whole)} if self.collapses else set()
+        is_collapsed = self.collapses and not place.get("keys") and not place.get("delay_seconds")
+        instead = {(zone, "prefixes", whole)} if is_collapsed else set()
         for scheme in place.get("schemes", ["https"]):
             url = f"{scheme}://{host}/{page}"
             yield frozenset({(zone, "files", url)}) | instead
@@ -99,9 +109,15 @@ class Layout:
 def _paths(place: dict[str, Any], key: str) -> list[str]:
     """Return the path of a key, then its folder's if it is an index document; none where it is not served."""
     folder = f"{place['key_prefix']}/" if place.get("key_prefix") else ""
+    if not key.startswith(folder) or not any(fnmatchcase(_name(key), glob) for glob in place.get("keys", ["*"])):
+        return []
     path = (f"{place['path_prefix']}/" if place.get("path_prefix") else "") + key.removeprefix(folder)
     pages = [path.removesuffix("index.html")] if path.endswith("/index.html") else []
-    return [path, *pages] if key.startswith(folder) else []
+    return [path, *pages]
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
 
 
 def text_of(item: Any) -> str:

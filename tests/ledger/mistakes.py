@@ -202,6 +202,21 @@ def a_look_is_tried_again(patch: Patch) -> None:
     )
 
 
+def a_change_is_delayed_only_once(patch: Patch) -> None:
+    make = plan.make_task
+
+    def forgetful(id_: str, body: Any, *rest: Any) -> plan.Task:
+        task = make(id_, body, *rest)
+        return task._replace(delayed=()) if '"changes"' in body else task
+
+    patch.setattr(plan, "make_task", forgetful)
+
+
+def a_delayed_change_is_due_at_once(patch: Patch) -> None:
+    due = plan.due_of
+    patch.setattr(plan, "due_of", lambda jobs, now: due(jobs, now + 60))
+
+
 def a_dry_run_purges(patch: Patch) -> None:
     patch.setattr(plan, "parse", lambda body: wet(events.parse(body)))
 
@@ -245,6 +260,8 @@ MISTAKES: dict[Callable[[Patch], None], str] = {
     the_first_change_of_a_key_counts: "old in silence",
     a_look_comes_before_the_purges: "waited for a look",
     a_look_is_tried_again: "a look came back|never sent like this",
+    a_change_is_delayed_only_once: "lost",
+    a_delayed_change_is_due_at_once: "purged too early",
     a_dry_run_purges: "nobody asked for it",
     no_deadline_is_kept: "ran into its time-out",
     the_token_is_printed: "the token is in the output",

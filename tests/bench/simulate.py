@@ -37,6 +37,8 @@ class Scenario(NamedTuple):
     outage: float = 0.0  # seconds, from the first upload on
     answer: int | None = 503  # during the outage; None: none at all
     purge_by: str = "url"
+    related: tuple[str, ...] = ()
+    delay_seconds: int = 0
     collapse_above: int | None = None
     max_concurrency: int = 2
     requests_per_second: float = 4.0
@@ -97,7 +99,8 @@ def run(scenario: Scenario) -> Result:
         if items == [f"{HOST}/"]:  # collapsed
             items = [f"{number:0{_DIGITS}}" for number in range(min(scenario.objects, int(at * UPLOADS_PER_SECOND)))]
         for item in items:
-            purged.setdefault(int(item[-_DIGITS:]), at)
+            if item[-_DIGITS:].isdigit():
+                purged.setdefault(int(item[-_DIGITS:]), at)
 
     def fault(call: Call) -> Fault | None:
         if call.service != "cloudflare":
@@ -143,7 +146,7 @@ def _said(status: int) -> Fault:
 
 def _document(scenario: Scenario) -> dict[str, Any]:
     return document(
-        targets=[target(purge_by=scenario.purge_by)],
+        targets=[target(purge_by=scenario.purge_by, related=[*scenario.related], delay_seconds=scenario.delay_seconds)],
         queue_arn=QUEUE_ARN,
         drain=1_000,
         log_level="ERROR",

@@ -15,6 +15,7 @@ from tests.support import factories
 # A tenth above what is counted with Python 3.11, which counts most.
 COLD = {"modules": 222, "instructions": 2_250_000, "TLS contexts": 1}
 BURST = {"instructions": 8_000_000}  # for 1,000 changes, drained
+MOST_REQUESTS_WITH_RELATED = 120  # of a burst of 10,000 objects
 KEYS = [f"assets/img/{number}.jpg" for number in range(1_000)]
 
 
@@ -41,6 +42,13 @@ def test_a_cold_start_and_a_burst_stay_within_their_budget(bed: Bench) -> None:
 
 def test_a_burst_takes_few_requests_and_refuses_nobody() -> None:
     assert [figure for figure in requests() if not figure.is_met] == []
+
+
+def test_related_pages_and_a_delay_take_few_requests_more() -> None:
+    burst = simulate.BURSTS[10_000]._replace(related=("/", "/feed.xml"))
+    for result in map(simulate.run, (burst, burst._replace(delay_seconds=60))):
+        assert result.is_good
+        assert result.requests <= MOST_REQUESTS_WITH_RELATED
 
 
 def test_an_outage_and_the_recovery_from_it_take_few_requests() -> None:

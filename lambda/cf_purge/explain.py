@@ -158,7 +158,7 @@ def covering(url: str, config: Config) -> Iterator[dict[str, str | None]]:
             for key in dict.fromkeys(_keys_at(path, target)):
                 served = path_of(key, target)
                 if served is not None and path in (served, *pages_of(served, target)) and config.takes(key):
-                    glob = next((glob.text for glob in config.include if glob.matches(key)), None)
+                    glob = next((glob.text for glob in (*target.keys, *config.include) if glob.matches(key)), None)
                     yield {**where, "key": key, "filter": glob}
         for template in target.related:
             parts = map(re.escape, PLACEHOLDER.split(template.removesuffix("*"))[::2])
@@ -180,6 +180,7 @@ def _missing_line(url: str, config: Config) -> str:
     trials: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         ("no glob of exclude may match {key}", {"exclude": ()}, {}),
         ("include needs a glob for {key}", {"include": (), "exclude": ()}, {}),
+        ("{target}.keys needs a glob for {key}", {}, {"keys": ()}),
         ('{target} needs schemes = ["https", "http"]', {}, {"schemes": ("https", "http")}),
         ('{target} needs index_documents = ["index.html"]', {}, {"index_documents": ("index.html",)}),
         (

@@ -261,7 +261,7 @@ MISTAKES: dict[Callable[[Patch], None], str] = {
     a_look_comes_before_the_purges: "waited for a look",
     a_look_is_tried_again: "a look came back|never sent like this",
     a_change_is_delayed_only_once: "lost",
-    a_delayed_change_is_due_at_once: "purged too early",
+    a_delayed_change_is_due_at_once: "purged too early|lost",
     a_dry_run_purges: "nobody asked for it",
     no_deadline_is_kept: "ran into its time-out",
     the_token_is_printed: "the token is in the output",

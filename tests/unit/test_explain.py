@@ -102,6 +102,8 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("a.css", {"purge_by": "host"}, ["a.css"], ""),
         ("a.css", {"purge_by": "tag", "tags": ["{dir}:{name}"]}, ["a.css"], ""),
         ("a.css", {"purge_by": "prefix"}, ["a.css"], ""),
+        ("a.css", {"keys": ["*.css"]}, ["a.css"], ""),
+        ("a.css", {"keys": ["*.html", "b.css"]}, [], "targets[0].keys needs a glob for a.css"),
         ("amp/a.js", {"related": ["/amp/{key}"]}, [None], ""),
         ("feed.xml", {"related": ["/feed.xml"]}, [None], ""),
         ("tags/a/2", {"related": ["/tags/{dir}/*"]}, [None], ""),

@@ -26,7 +26,17 @@ from cf_purge.targets import (
     related_at,
     within,
 )
-from tests.support.factories import BUCKET, HOST, OTHER_ZONE, ZONE, document, flat_environment, s3_event, sqs_event
+from tests.support.factories import (
+    BUCKET,
+    HOST,
+    OTHER_ZONE,
+    QUEUE_ARN,
+    ZONE,
+    document,
+    flat_environment,
+    s3_event,
+    sqs_event,
+)
 from tests.support.factories import target as place
 from tests.support.fakes import World
 
@@ -498,3 +508,32 @@ def test_every_related_page_is_below_the_path_of_the_target_and_as_narrow_as_its
             texts = {decode(path, errors="strict") for decode in (unquote, unquote_plus)}
             assert texts & {filled, re.sub("/+", "/", filled)} or path.count("/") >= 30
             assert any(text.startswith(f"/{path_prefix}") for text in texts)
+
+
+RULED = st.fixed_dictionaries(
+    {},
+    optional={
+        "keys": st.sampled_from([["*.html"], ["a/**", "index.html"]]),
+        "related": st.sampled_from([["/blog/feed"], ["/blog/{dir}/*", "/blog/{name}"]]),
+        "delay_seconds": st.sampled_from([0, 30, 60]),
+        "path_prefix": st.sampled_from(["", "blog"]),
+        "purge_by": st.sampled_from(["url", "prefix", "host"]),
+        "environment_id": st.sampled_from(["staging"]),
+    },
+)
+
+
+@given(st.lists(RULED, min_size=1, max_size=4), st.lists(KEY.map("/".join).filter(bool)), st.sampled_from([None, 1, 3]))
+def test_the_order_of_targets_is_irrelevant(rules: list[dict[str, Any]], keys: list[str], most: int | None) -> None:
+    keys = [key for key in keys if key.isprintable()] or ["a/b.html"]
+    found = set()
+    for ordered in (rules, rules[::-1]):
+        world = World(document(targets=[place(**each) for each in ordered], collapse_above=most, queue_arn=QUEUE_ARN))
+        assert world.returned(sqs_event(*map(s3_event, keys))) == []
+        later = [(sent["DelaySeconds"], sorted(_keys_in(sent["MessageBody"]))) for sent in world.aws.delayed]
+        found.add((frozenset(world.cloudflare.accepted), str(sorted(later))))
+    assert len(found) == 1
+
+
+def _keys_in(body: str) -> list[str]:
+    return [change["key"] for change in json.loads(body)["changes"]]

@@ -22,7 +22,9 @@ ASSUMED = """\
 1 request for each 100 changes, 1 decryption for each environment in five minutes
 a call to SQS to send each change, for each ten one to receive and one to delete them, and one that finds no more
 1,500 bytes of log an invocation and 60 a change; 2,000 bytes sent for a connection, 500 a request and 60 a change
-5 long polls of 20 s at any time on an idle queue, 6 alarms, 9 metrics in each hour that has changes"""
+with verify one look at 20 changes at most, 0.1 s for an answer of the edge, 8 at a time, and 5 ms of a processor
+of verify 1 message for each 500 changes, sent, received and deleted; 500 bytes of log and 2,000 bytes sent for each
+5 long polls of 20 s at any time on an idle queue, 6 alarms, 9 metrics in each hour that has changes (verify: 8, 15)"""
 
 
 class Way(NamedTuple):
@@ -34,6 +36,7 @@ class Way(NamedTuple):
     pause: float = 0.0  # seconds between two invocations
     has_queue: bool = True
     has_rule: bool = False  # EventBridge
+    verifies: bool = False  # that visitors see it; nothing is stale
 
 
 MILLION = 1e6
@@ -42,6 +45,8 @@ WAYS = (
     Way("one at a time, each a cold start", is_cold=True),
     Way("ten at a time, every 30 s", 10, pause=30),
     Way("a burst, drained", 1_000),
+    Way("one at a time, each a cold start, `verify = {}`", is_cold=True, verifies=True),
+    Way("a burst, drained, `verify = {}`", 1_000, verifies=True),
     Way("a burst, drained, through EventBridge", 1_000, has_rule=True),
     Way('a burst with `delivery = "direct"`', has_queue=False),
 )
@@ -58,12 +63,16 @@ def of(way: Way, changes: float = MILLION) -> Costs:
     decryptions = 1 if way.is_cold else (seconds + way.pause) / 300
     calls = 2 * -(-way.changes // 10) + (way.changes >= 10)  # a full batch looks once more
     sent = (2_000 if way.is_cold else 0) + 500 * requests + 60 * way.changes
+    looks, asked = (-(-way.changes // 500), min(way.changes, 20)) if way.verifies else (0, 0)
+    seconds += -(-asked // 8) * 0.1 + 0.005 * (looks + asked) * 1769 / 512
+    calls, sent = calls + 3 * looks, sent + 2_000 * asked
+    logged = 1_500 * (1 + looks) + 60 * way.changes + 500 * asked
     return {
-        "Lambda": invocations * (LAMBDA_REQUEST + seconds * 0.5 * LAMBDA_GB_SECOND),
+        "Lambda": invocations * (seconds * 0.5 * LAMBDA_GB_SECOND + (1 + looks) * LAMBDA_REQUEST),
         "SQS": (changes + calls * invocations) * SQS_REQUEST if way.has_queue else 0,
         "EventBridge": changes * EVENTBRIDGE_EVENT if way.has_rule else 0,
         "KMS": invocations * decryptions * KMS_REQUEST,
-        "CloudWatch": invocations * (1_500 + 60 * way.changes) * LOG_BYTE,
+        "CloudWatch": invocations * logged * LOG_BYTE,
         "transfer": invocations * sent * BYTE_TO_THE_INTERNET,
     }
 

@@ -39,7 +39,7 @@ class Visitor:
     """
 
     def __init__(self, addresses: Addresses, ca_file: str, timeout: float = 30) -> None:
-        self._places = {"http": urlsplit(addresses.edge_http), "https": urlsplit(addresses.edge_https)}
+        self.places = {"http": urlsplit(addresses.edge_http), "https": urlsplit(addresses.edge_https)}
         self._tls = ssl.create_default_context(cafile=ca_file)
         self._timeout = timeout
 
@@ -74,7 +74,7 @@ class Visitor:
     @contextmanager
     def _connected(self, url: str) -> Iterator[http.client.HTTPConnection]:
         scheme, host, _ = _parts_of(url)
-        place = self._places[scheme]
+        place = self.places[scheme]
         connected = socket.create_connection((str(place.hostname), int(place.port or 0)), self._timeout)
         connection = http.client.HTTPConnection(host)
         try:

@@ -30,10 +30,11 @@ locals {
 #   whether they include the key. They are always shown.
 # not purged: it is retried or parked. Such a row names only the first of several items, so it is always shown.
 # skipped: include, exclude or the targets exclude it. The key is not encoded there: search for that form too.
+# delayed: a target with delay_seconds purges it that many seconds later. Its key is not encoded either.
 # No row: no such change has reached the function in that time, or lambda.log_level is WARN or ERROR.
 fields @timestamp, message, reason, `zone_id`, first, @message
-| filter message in ["purged", "not purged", "skipped"]
-| filter @message like "css/site.css" or (message != "skipped" and not ispresent(urls.0) and not ispresent(urls.0.url))
+| filter message in ["purged", "not purged", "skipped", "delayed"]
+| filter @message like "css/site.css" or (not ispresent(keys.0) and not ispresent(urls.0) and not ispresent(urls.0.url))
 | sort @timestamp desc
 | limit 10000
 EOT

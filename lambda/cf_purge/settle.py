@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -90,14 +90,27 @@ class Settler(NamedTuple):
         return {message.id for message, _ in returned}
 
     def send_delayed(self, tasks: Sequence[Task]) -> dict[str, Exception]:
-        """Ask the queue for the changes that are not due everywhere; return the tasks for which it failed, and why."""
-        letters = list(delayed_messages(tasks, self.config.urls_per_request))
-        results = self.sqs.send_all([(body, delay) for body, delay, _ in letters], self.deadline)
+        """Ask the queue for the changes that are not due everywhere; return the tasks for which it failed, and why.
+
+        Those that are due in the same second share messages, each of about one request.
+        """
+        from cf_purge.deferred import messages
+
+        owners: dict[int, dict[Change, set[str]]] = {}
+        most = 1
+        for id_, (change, seconds, purges) in [(task.id, each) for task in tasks for each in task.delayed]:
+            owners.setdefault(seconds, {}).setdefault(change, set()).add(id_)
+            most = max(most, purges)
+        count = max(1, self.config.urls_per_request // most)
+        letters = [(seconds, *each) for seconds, own in owners.items() for each in messages(own, count)]
+        results = self.sqs.send_all([(body, seconds) for seconds, body, _ in letters], self.deadline)
         unsent: dict[str, Exception] = {}
-        for (_, delay, ids), error in zip(letters, results, strict=True):
-            if error is not None:
-                observe.error("delayed changes not sent", seconds=delay, reason=describe(error))
-                unsent.update(dict.fromkeys(ids, error))
+        for (seconds, _, changes), error in zip(letters, results, strict=True):
+            if error is None:
+                observe.info("delayed", seconds=seconds, **observe.listed([change.key for change in changes]))
+            else:
+                observe.error("delayed changes not sent", seconds=seconds, reason=describe(error))
+                unsent |= {id_: error for change in changes for id_ in owners[seconds][change]}
         return unsent
 
     def _delay(self, message: Message) -> int:
@@ -157,24 +170,6 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
         return min(_MAX_TIME_DELAY, backoff)
     # What failed together does not come back together, so that the next time other messages share its request.
     return max(1, math.ceil(backoff * (1 - _JITTER * chance())))
-
-
-def delayed_messages(tasks: Sequence[Task], max_purges: int) -> Iterator[tuple[str, int, set[str]]]:
-    """Yield the messages for the changes of the tasks that are not due everywhere: body, delay, IDs of their tasks.
-
-    One message has about `max_purges` at most, unless a single change has more.
-    """
-    from cf_purge.deferred import messages
-
-    owners: dict[int, dict[Change, set[str]]] = {}
-    most = 1
-    for task in tasks:
-        for delayed in task.delayed:
-            owners.setdefault(delayed.seconds, {}).setdefault(delayed.change, set()).add(task.id)
-            most = max(most, delayed.purges)
-    for seconds, own in owners.items():
-        for body, changes in messages(own, max(1, max_purges // most)):
-            yield body, seconds, set().union(*(own[change] for change in changes))
 
 
 def _rejection(failures: Sequence[Failure]) -> Rejected:

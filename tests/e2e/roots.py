@@ -106,18 +106,7 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
         "rule": {"packages_bucket": PACKAGES},
     }
     document: dict[str, Any] = {
-        "provider": {
-            "aws": {
-                "region": "us-east-1",
-                "access_key": "test",
-                "secret_key": "test",
-                "s3_use_path_style": True,
-                "skip_credentials_validation": True,
-                "skip_metadata_api_check": True,
-                "skip_requesting_account_id": True,
-                "endpoints": [dict.fromkeys(_ENDPOINTS, world.aws_url)],
-            }
-        },
+        "provider": {"aws": provider(world)},
         "variable": {"cloudflare_api_url": {"type": "string"}},
         "module": {},
         "output": {},
@@ -132,6 +121,20 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
         document["output"][deployment.label] = {"value": f"${{module.{deployment.label}}}"}
     (folder / "root" / "main.tf.json").write_text(json.dumps(document, indent=2))
     return Terraform(folder / "root", folder, {"cloudflare_api_url": world.api_url}, world.tls.authority, say)
+
+
+def provider(world: World) -> dict[str, Any]:
+    """Return the configuration of the AWS provider for the local AWS."""
+    return {
+        "region": "us-east-1",
+        "access_key": "test",
+        "secret_key": "test",
+        "s3_use_path_style": True,
+        "skip_credentials_validation": True,
+        "skip_metadata_api_check": True,
+        "skip_requesting_account_id": True,
+        "endpoints": [dict.fromkeys(_ENDPOINTS, world.aws_url)],
+    }
 
 
 def _copied(deployment: Deployment, folder: Path) -> None:

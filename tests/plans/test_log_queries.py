@@ -122,7 +122,7 @@ def test_the_comment_encodes_its_example_rightly(known: Plan) -> None:
 
 def test_a_key_that_is_left_out_says_so(known: Plan) -> None:
     assert messages(known, PURGED, after(upload(PLACE, "a.css"), exclude=["*.css"])) == ["skipped"]
-    later = {"targets": [target(delay_seconds=60)], "queue_arn": QUEUE_ARN}
+    later: dict[str, Any] = {"targets": [target(delay_seconds=60)], "queue_arn": QUEUE_ARN}
     assert messages(known, PURGED, after(upload(PLACE, "a.css"), **later)) == ["delayed"]
     assert messages(known, PURGED, after(upload("a.css"), **later)) == []
 

@@ -116,7 +116,12 @@ class Verifier(NamedTuple):
         if look.hop == 1 and not is_blind:
             self.metrics.counts["NotSampled"] += len(unasked)
         is_owed = is_blind or (not is_last and (has_stale or look.hop > 1))
-        rest = {change: _purges_of(change, look, self.config) for change in unasked} if is_owed else {}
+        rest: dict[Change, list[Purge]] = {}
+        room = MAX_PURGES
+        for change in unasked if is_owed else ():
+            purges = [purge for job in _jobs_of(change, look, self.config) for purge in job.purges]
+            room -= len(purges)
+            rest[change] = purges if room >= 0 else []
         wanted = {purge: "" for purges in (*again.values(), *rest.values()) for purge in purges}
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.purge_until, self.metrics)
         self.metrics.counts["Repurged"] += len(accepted)
@@ -124,7 +129,7 @@ class Verifier(NamedTuple):
             copy: purges[0].kind if purges and accepted.issuperset(purges) else copies[copy]
             for copy, purges in again.items()
         }
-        pending = [change for change, purges in rest.items() if not accepted.issuperset(purges)]
+        pending = [change for change, purges in rest.items() if not (purges and accepted.issuperset(purges))]
         if is_last:
             self._leave_out(pending, "Not purged again.")
         elif left or pending:
@@ -173,8 +178,8 @@ def accepted_changes(tasks: Iterable[Task], outcomes: Outcomes, done: Done) -> d
         open_ = {job.change for job in task.jobs if not undone.isdisjoint(job.purges)}
         for job in task.jobs if not task.dry_run else ():
             times = [outcomes.accepted[purge] for purge in job.purges if purge in outcomes.accepted]
-            if job.change is not None and job.change not in open_ and times:
-                found[job.change] = max(times)
+            if job.change is not None and job.change not in open_:
+                found[job.change] = max(times, default=job.change.at or 0.0)  # it was done at an earlier receive
     return found
 
 
@@ -232,7 +237,3 @@ def _jobs_of(change: Change, look: Look, config: Config) -> list[Job]:
     except Rejected:  # the configuration has changed since
         return []
     return due_of(jobs, look.purged)[0] if jobs else []
-
-
-def _purges_of(change: Change, look: Look, config: Config) -> list[Purge]:
-    return [purge for job in _jobs_of(change, look, config) for purge in job.purges]

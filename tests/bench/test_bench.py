@@ -13,7 +13,7 @@ from tests.bench.bench import LIMIT, OURS, SITE, Bench, running
 from tests.support import factories
 
 # A tenth above what is counted with Python 3.11, which counts most.
-COLD = {"modules": 222, "instructions": 2_250_000, "TLS contexts": 1}
+COLD = {"modules": 222, "instructions": 2_250_000, "TLS contexts": 1, "features": 0}
 BURST = {"instructions": 8_000_000}  # for 1,000 changes, drained
 MOST_REQUESTS_WITH_RELATED = 120  # of a burst of 10,000 objects
 KEYS = [f"assets/img/{number}.jpg" for number in range(1_000)]

@@ -106,6 +106,11 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
         [text(keys=keys(900, 699, "abc"), dry_run=True)] * 8,
         WIDE,
     ),
+    "looks at much that is to be purged again": (
+        [text(hop=2, purged=1.0, sample=0, changes=[{"key": key} for key in keys(190, 1000, "%([+ &")])] * 10 + GOOD,
+        [],
+        {**WIDE, **FAST, "verify": {}},
+    ),
     "nesting": (["[" * 200_000, '{"a":' * 100_000, f'{{"Records": [{"[" * 900}{"]" * 900}]}}', "9" * 5000], GOOD, {}),
 }  # fmt: skip
 

@@ -16,6 +16,8 @@ from typing import Any
 from runtime import serve  # type: ignore[import-not-found]
 
 _counts: Counter[str] = Counter()
+# Modules of features that are off, or that an ordinary purge has no use for.
+_FEATURES = ("deferred", "explain", "manual", "notify", "verify", "visitor")
 
 
 def _trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -48,6 +50,7 @@ def _handler() -> Callable[[Any, Any], Any]:
     def counted(event: Any, context: Any) -> dict[str, int]:
         _counted(lambda: handler(event, context))
         counts = {**_counts, "modules": len(set(sys.modules) - before)}
+        counts["features"] = sum(f"cf_purge.{name}" in sys.modules for name in _FEATURES)
         _counts.clear()
         return counts
 

@@ -73,7 +73,7 @@ def preview(shown: object, *arguments: str, folder: Path) -> int:
 def test_what_keys_would_purge_is_read_from_any_plan_or_state(
     shown: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert preview(shown, "a b.css", "news/index.html", folder=tmp_path) == 0
+    assert preview(shown, "--name", BUCKET, "a b.css", "news/index.html", folder=tmp_path) == 0
     assert capsys.readouterr() == (
         f"""\
 a b.css
@@ -147,17 +147,6 @@ def test_a_key_that_no_event_may_have_is_refused(tmp_path: Path, capsys: pytest.
     refused, *others = capsys.readouterr().out.splitlines()[1:]
     assert refused.startswith("  refused: ")
     assert others == ["a.css", f"  zone {ZONE} url https://{HOST}/a.css"]
-
-
-@pytest.mark.parametrize("name", ["b", "b.example"])
-def test_one_of_several_modules_is_chosen_by_its_name_or_bucket(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    others = [
-        document(name=each, bucket=f"{each}.example", targets=[target(hosts=[f"{each}.example"])]) for each in "ab"
-    ]
-    assert preview({"values": configured(*others)}, "--name", name, "x", folder=tmp_path) == 0
-    assert capsys.readouterr().out == f"x\n  zone {ZONE} url https://b.example/x\n"
 
 
 SEVERAL = configured(document(name="a"), document(name="b", bucket="b.example"))

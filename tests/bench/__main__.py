@@ -16,6 +16,7 @@ from tests.bench.figures import Figure, table  # noqa: E402
 
 PARTS = ("latency", "fresh", "memory", "requests")
 MOST_REQUESTS = {1: 1, 100: 5, 10_000: 110}  # by objects
+MOST_VISITS = 1_000
 MOST_AFTER_OUTAGE, MOST_IN_OUTAGE = 150, 20 * 60  # for 10,000 changes that waited an hour; 20 a minute
 TURNS = 15
 
@@ -61,6 +62,10 @@ def requests() -> list[Figure]:
         result = simulate.run(simulate.BURSTS[size])
         assert result.is_good, result
         figures.append(Figure(f"requests, burst of {size:,}", "", result.requests, at_most=most))
+    verified = simulate.run(simulate.BURSTS[10_000]._replace(verifies=True))
+    assert verified.is_good, verified
+    figures.append(Figure("requests, burst of 10,000, verified", "", verified.requests, at_most=most))
+    figures.append(Figure("visits, burst of 10,000, verified", "", verified.visits, at_most=MOST_VISITS))
     return figures
 
 

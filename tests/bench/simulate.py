@@ -21,6 +21,7 @@ sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT)]  # as pyproject.toml tells py
 from tests.bench.figures import write  # noqa: E402
 from tests.simulation.cloudflare.plans import PLANS  # noqa: E402
 from tests.support.factories import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE, document, s3_event, target  # noqa: E402
+from tests.support.virtual.edge import Edge, Version  # noqa: E402
 from tests.support.virtual.network import Call, Fault, json_answer  # noqa: E402
 from tests.support.virtual.world import START, World  # noqa: E402
 
@@ -39,6 +40,7 @@ class Scenario(NamedTuple):
     purge_by: str = "url"
     related: tuple[str, ...] = ()
     delay_seconds: int = 0
+    verifies: bool = False  # the edge always has the new version
     collapse_above: int | None = None
     max_concurrency: int = 2
     requests_per_second: float = 4.0
@@ -59,6 +61,7 @@ class Result(NamedTuple):
     receives: int  # the most of any message; at 30 it would be dead
     missing: int  # objects that were not purged
     dead: int
+    visits: int  # of the site, to verify
 
     @property
     def is_good(self) -> bool:
@@ -112,6 +115,7 @@ def run(scenario: Scenario) -> Result:
 
     world = World(_document(scenario), on_accepted=accept, plan=scenario.plan, max_concurrency=scenario.max_concurrency)
     world.network.fault = fault
+    world.network.edge = edge = Edge(world.hub, "none", Version(START + HOUR, "new"))
     world.queue.on_received = lambda message: receives.__setitem__(0, max(receives[0], message.receives))
     body = json.dumps(s3_event("objects/" + _DIGITS * "~"))
     world.queue.stream(
@@ -137,6 +141,7 @@ def run(scenario: Scenario) -> Result:
         receives=receives[0],
         missing=scenario.objects - len(purged),
         dead=len(world.dead_letters),
+        visits=len(edge.served),
     )
 
 
@@ -152,6 +157,7 @@ def _document(scenario: Scenario) -> dict[str, Any]:
         log_level="ERROR",
         max_concurrency=scenario.max_concurrency,
         cloudflare={"plan": scenario.plan, "requests_per_second": scenario.requests_per_second},
+        **({"verify": {}} if scenario.verifies else {}),
         **({} if scenario.collapse_above is None else {"collapse_above": scenario.collapse_above}),
     )
 

@@ -32,10 +32,10 @@ _OLD = Version(0.0, "old")
 class Edge:
     """One cache of everything; what a visitor was served is in `served`, by CF-Ray."""
 
-    def __init__(self, hub: Hub, fault: str) -> None:
+    def __init__(self, hub: Hub, fault: str, before: Version = _OLD) -> None:
         self.fault = fault
         self.served: dict[str, Version] = {}
-        self._hub, self._rays = hub, count()
+        self._hub, self._rays, self._before = hub, count(), before
         self._origin: dict[str, Version] = {}
         self._copies: dict[str, tuple[Version, float]] = {}  # with the time at which each was stored
         self._failed: set[str] = set()
@@ -43,7 +43,7 @@ class Edge:
     def change(self, urls: Iterable[str], version: Version) -> None:
         """Change an object; somebody has visited its URLs before."""
         for url in urls:
-            before = self._origin.get(url, _OLD)
+            before = self._origin.get(url, self._before)
             self._copies.setdefault(url, (before, self._hub.now - 60))
             self._origin[url] = max(before, version)
 
@@ -68,7 +68,7 @@ class Edge:
         if self.fault == "challenge":
             return Answer(403, {"cf-mitigated": "challenge"}, b"")
         now, is_hit = self._hub.now, url in self._copies
-        version, stored = self._copies.setdefault(url, (self._origin.get(url, _OLD), now))
+        version, stored = self._copies.setdefault(url, (self._origin.get(url, self._before), now))
         ray = str(next(self._rays))
         self.served[ray] = version
         headers = {"cf-ray": ray, "cf-cache-status": "HIT" if is_hit else "MISS", "age": str(max(0, int(now - stored)))}

@@ -44,7 +44,7 @@ EOT
       #   | filter @message like "alice"
       # principal: the ID of the role or user, and of a role its session's name. No principal: a manual purge, or S3
       #   did not say; through EventBridge it names the account only.
-      fields @timestamp, message, principal, `zone_id`, @message
+      fields @timestamp, message, principal, verdict, `fresh_ms`, @message
       | filter message in ["purged", "seen"]
       | sort @timestamp desc
       | limit 10000

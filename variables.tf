@@ -1286,7 +1286,8 @@ variable "alarms" {
 
 variable "notify" {
   description = <<-EOT
-    Send EventBridge events (source `cf_purge`, detail types `Purged` and `Parked`; docs/operations.md):
+    Send EventBridge events (source `cf_purge`, detail types `Purged`, `Parked` and with `verify` `Verified`;
+    docs/operations.md):
     - `event_bus_arn`: ARN of the event bus. In another account its own policy must allow the function's role.
   EOT
   type = object({

@@ -1,4 +1,4 @@
-# The function sends events about its purges; a rule makes an e-mail of each.
+# The function says on an event bus what visitors see; a rule makes e-mails of it.
 
 resource "aws_cloudwatch_event_bus" "site" {
   name = "site-events"
@@ -12,6 +12,7 @@ module "cf_purge" {
   api_token_parameter = "/prod/cloudflare/news-token"
   targets             = [{ zone_id = "2f000000000000000000000000000006" }]
 
+  verify = {}
   notify = { event_bus_arn = aws_cloudwatch_event_bus.site.arn }
 
   alarms = { actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
@@ -20,14 +21,19 @@ module "cf_purge" {
 
 # ---- From event to e-mail ----
 
-resource "aws_cloudwatch_event_rule" "purged" {
-  name           = "news-purged"
+resource "aws_cloudwatch_event_rule" "live" {
+  name           = "news-live"
   event_bus_name = aws_cloudwatch_event_bus.site.name
-  event_pattern  = jsonencode({ source = ["cf_purge"], detail-type = ["Purged"] })
+
+  event_pattern = jsonencode({
+    source      = ["cf_purge"]
+    detail-type = ["Verified"]
+    detail      = { items = { fresh_ms = [{ numeric = [">=", 0] }] } } # what is not fresh has none
+  })
 }
 
 resource "aws_cloudwatch_event_target" "editors" {
-  rule           = aws_cloudwatch_event_rule.purged.name
+  rule           = aws_cloudwatch_event_rule.live.name
   event_bus_name = aws_cloudwatch_event_bus.site.name
   arn            = aws_sns_topic.editors.arn
 
@@ -35,10 +41,10 @@ resource "aws_cloudwatch_event_target" "editors" {
     input_paths = {
       count = "$.detail.count"
       key   = "$.detail.items[0].key"
-      ms    = "$.detail.items[0].lag_ms"
+      ms    = "$.detail.items[0].fresh_ms"
       who   = "$.detail.items[0].principal"
     }
-    input_template = "\"<key> is live, <ms> ms after <who> changed it. Files in this event: <count>.\""
+    input_template = "\"<key> is live: visitors see it <ms> ms after <who> changed it. Files in this event: <count>.\""
   }
 }
 
@@ -62,7 +68,7 @@ resource "aws_sns_topic_policy" "editors" {
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sns:Publish"
       Resource  = aws_sns_topic.editors.arn
-      Condition = { ArnEquals = { "aws:SourceArn" = aws_cloudwatch_event_rule.purged.arn } }
+      Condition = { ArnEquals = { "aws:SourceArn" = aws_cloudwatch_event_rule.live.arn } }
     }]
   })
 }

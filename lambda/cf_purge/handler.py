@@ -182,7 +182,7 @@ class Function:
         if self._config.event_bus_arn:
             from cf_purge import notify
 
-            run.metrics.news += notify.purged(plan, outcomes.accepted, self._done)
+            run.metrics.news.append(notify.purged(plan, outcomes.accepted, dict(self._done)))
         return outcomes
 
     def _settle(
@@ -234,7 +234,7 @@ class Function:
                 if self._config.event_bus_arn:
                     from cf_purge import notify
 
-                    run.metrics.news += notify.verified(found)
+                    run.metrics.news.append(notify.verified(found))
         except Exception as error:  # it must not repeat what was purged
             observe.unexpected(error)
 

@@ -41,32 +41,39 @@ class News(NamedTuple):
 def purged(plan: Plan, accepted: Mapping[Purge, float], done: Done) -> Iterator[News]:
     """Yield the changes and manual items whose last purge was accepted now. Pure."""
     for task in plan.tasks:
-        for wish, purges, is_done in () if task.dry_run or task.is_check else _wishes(task, accepted, done):
-            times = [accepted[purge] for purge in purges if purge in accepted]
+        for wish, jobs, is_done in () if task.dry_run or task.is_check else _wishes(task, accepted, done):
+            times = [accepted[purge] for job in jobs for purge in job.purges if purge in accepted]
             if is_done and times:
                 at = wish.at if isinstance(wish, Change) else None
-                yield _news("Purged", wish, purges)._replace(lag=None if at is None else max(0.0, max(times) - at))
+                lag = None if at is None else max(0.0, max(times) - at - jobs[0].delay)
+                yield _news("Purged", wish, jobs)._replace(lag=lag)
 
 
 def parked(plan: Plan, accepted: Container[Purge], done: Done, reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in plan.tasks:
         if reason := reasons.get(task.id):
-            left = [
-                _news("Parked", wish, purges) for wish, purges, is_done in _wishes(task, accepted, done) if not is_done
-            ]
+            wishes = _wishes(task, accepted, done)
+            left = [_news("Parked", wish, jobs) for wish, jobs, is_done in wishes if not is_done]
             yield from [news._replace(reason=reason) for news in left or [News("Parked")]]
 
 
 def verified(findings: Iterable[Finding]) -> Iterator[News]:
-    """Yield the changes that a look has just shown to be seen. Pure."""
-    fresh: dict[Change, list[Finding]] = {}
+    """Yield the last word on each change, fresh ones first: the latest proof of its copies, or what is worst. Pure."""
+    from cf_purge.visitor import FRESH, STALE
+
+    by_change: dict[Change, list[Finding]] = {}
     for finding in findings:
-        if finding.fresh_ms is not None:
-            fresh.setdefault(finding.change, []).append(finding)
-    for change, own in fresh.items():
-        zones, seen = frozenset(each.zone_id for each in own), max(each.fresh_ms or 0 for each in own) / 1000
-        yield News("Verified", change.key, zones, fresh=seen, principal=change.principal)
+        by_change.setdefault(finding.change, []).append(finding)
+    news = []
+    for change, own in by_change.items():
+        worst = min(own, key=lambda finding: (finding.verdict != STALE, finding.verdict == FRESH))
+        reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.url}"
+        latest = max((finding.fresh_ms or 0) / 1000 for finding in own)
+        fresh = None if reason or change.at is None else latest
+        zones = frozenset(finding.zone_id for finding in own)
+        news.append(News("Verified", change.key, zones, None, fresh, change.principal, reason))
+    yield from sorted(news, key=lambda each: each.reason is not None)
 
 
 def details(news: Sequence[News], name: str) -> dict[str, str]:
@@ -77,11 +84,14 @@ def details(news: Sequence[News], name: str) -> dict[str, str]:
     return {kind: _detail(own, name, MAX_BYTES // len(by_kind)) for kind, own in by_kind.items()}
 
 
-def send(news: Sequence[News], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
-    """Tell the bus; it takes `timeout` seconds, or one, at most, and raises nothing."""
+def send(news: Iterable[Iterable[News]], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
+    """Tell the bus, if there is any news; it takes `timeout` seconds, or one, at most, and raises nothing."""
     try:
+        found = details([each for part in news for each in part], name)
         always = {"EventBusName": event_bus_arn, "Source": "cf_purge"}
-        entries = [{**always, "DetailType": kind, "Detail": text} for kind, text in details(news, name).items()]
+        entries = [{**always, "DetailType": kind, "Detail": text} for kind, text in found.items()]
+        if not entries:
+            return
         region = event_bus_arn.split(":")[3]
         answer = aws.call("events", "PutEvents", {"Entries": entries}, region, min(_TIMEOUT, timeout))
         for each in objects_in(answer.get("Entries")):
@@ -91,17 +101,18 @@ def send(news: Sequence[News], name: str, event_bus_arn: str, aws: Aws, timeout:
         observe.warn("not notified", event_bus=event_bus_arn, reason=describe(error))
 
 
-def _wishes(task: Task, accepted: Container[Purge], done: Done) -> Iterator[tuple[Change | Job, list[Purge], bool]]:
-    """Yield the changes and manual items of a task with their purges, and whether all of these are done."""
+def _wishes(task: Task, accepted: Container[Purge], done: Done) -> Iterator[tuple[Change | Job, list[Job], bool]]:
+    """Yield the changes and manual items of a task with their jobs, and whether all of these are done."""
     undone = set(task.undone(accepted, done.get(task.id, ())))
-    wishes: dict[Change | Job, list[Purge]] = {}
+    wishes: dict[Change | Job, list[Job]] = {}
     for job in task.jobs:
-        wishes.setdefault(job.change or job, []).extend(job.purges)
-    for wish, purges in wishes.items():
-        yield wish, purges, undone.isdisjoint(purges)
+        wishes.setdefault(job.change or job, []).append(job)
+    for wish, jobs in wishes.items():
+        yield wish, jobs, all(undone.isdisjoint(job.purges) for job in jobs)
 
 
-def _news(kind: str, wish: Change | Job, purges: Sequence[Purge]) -> News:
+def _news(kind: str, wish: Change | Job, jobs: Sequence[Job]) -> News:
+    purges = [purge for job in jobs for purge in job.purges]
     zones = frozenset(purge.zone.id for purge in purges)
     if isinstance(wish, Change):
         return News(kind, wish.key, zones, principal=wish.principal)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
@@ -59,7 +59,7 @@ class Metrics:
         self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
         self.fresh: list[float] = []  # milliseconds from the change to the proof that visitors see it
         self.lags: list[float] = []  # seconds from the change to the accepted purge
-        self.news: list[News] = []  # only with `notify`
+        self.news: list[Iterable[News]] = []  # only with `notify`, which reads it at the end
 
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch, Lag in ms.

@@ -85,7 +85,7 @@ class Settler(NamedTuple):
             from cf_purge import notify
 
             reasons = {message.id: str(error) for message, error in parked.items()}
-            self.metrics.news += notify.parked(plan, outcomes.accepted, done, reasons)
+            self.metrics.news.append(notify.parked(plan, outcomes.accepted, dict(done), reasons))
         self.metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 

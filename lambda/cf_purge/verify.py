@@ -83,7 +83,11 @@ class Verifier(NamedTuple):
             self._send(look, known[share::shares])
 
     def look(self, events: Sequence[Event]) -> list[Finding]:
-        """Look at what was purged before, purge again what visitors do not see, and return what is settled."""
+        """Look at what was purged before, and purge again what visitors do not see.
+
+        Returns:
+            The last word on the copies of the changes that are not looked at again.
+        """
         if self.clock.now() + _SECONDS > self.purge_until:
             self._leave_out([change for event in events for change in event.changes], "No time was left.")
             return []
@@ -135,11 +139,14 @@ class Verifier(NamedTuple):
         elif left or pending:
             changes = list(dict.fromkeys(copy.change for copy in left))
             self._send(look._replace(hop=look.hop + 1, sample=len(changes)), [*changes, *pending], left)
-        return settled
+        reopened = {copy.change for copy in again}
+        return [finding for finding in settled if finding.change not in reopened]
 
     def _report(self, finding: Finding, answer: Seen, look: Look, helped: str | None, *, is_open: bool) -> None:
         change, _, url, verdict, fresh_ms = finding
         fields: dict[str, object] = {"key": change.key, "url": url, "verdict": verdict, "look": look.hop}
+        if change.principal:
+            fields["principal"] = change.principal
         if verdict == FRESH:
             fields["helped"] = f"second purge ({helped})" if helped else "first purge"
         if fresh_ms is not None:

@@ -197,7 +197,7 @@ def test_editors_get_an_e_mail_when_a_file_is_live(deployed: Deployed) -> None:
     site.put("news.html")
 
     [mail] = wait_for(lambda: site.sqs.receive_message(QueueUrl=mailbox).get("Messages"), 30, "there was no mail")
-    text = r'"news\.html is live, \d+ ms after \S+ changed it\. Files in this event: 1\."'
+    text = r'"news\.html is live: visitors see it \d+ ms after \S+ changed it\. Files in this event: 1\."'
     assert re.fullmatch(text, mail["Body"]), mail["Body"]
 
 

@@ -150,10 +150,10 @@ EXAMPLES: dict[str, Use] = {
     "multi-zone": Use(Case(example="multi-zone"), BASIC),
     "notify": Use(
         Case(example="notify"),
-        BASIC,
+        BASIC + VERIFY,
         {
             "aws_cloudwatch_event_bus.site",
-            "aws_cloudwatch_event_rule.purged",
+            "aws_cloudwatch_event_rule.live",
             "aws_cloudwatch_event_target.editors",
             "aws_sns_topic.editors",
             "aws_sns_topic_policy.editors",

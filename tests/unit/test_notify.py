@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support.factories import (
     HOST,
     OTHER_ZONE,
     PRINCIPAL,
+    QUEUE_ARN,
     ZONE,
     document,
     eventbridge_event,
@@ -109,6 +111,48 @@ def test_a_change_is_told_once_both_its_zones_are_purged() -> None:
     assert world.returned(event) == []
     lag = round((world.clock.time - AT) * 1000)
     assert told(world) == {"Purged": detail(item("a", lag, PRINCIPAL), zones=(ZONE, OTHER_ZONE))}
+
+
+# ---- What visitors see ----
+
+OLD = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="HIT", age="9")
+NEW = answer(200, b"", last_modified=formatdate(AT, usegmt=True))
+SITE, CDN = f"https://{HOST}/a.css", "https://cdn.example.org/a.css"
+SEEN = item("a.css", None, PRINCIPAL)
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([{}], SEEN | {"fresh_ms": 6_000}),
+        ([{CDN: OLD}, {}], SEEN | {"fresh_ms": 16_000}),  # live when the last copy is
+        ([{CDN: OLD}, {CDN: outage()}, {CDN: OLD}], SEEN | {"reason": f"stale: {CDN}"}),
+        ([{SITE: outage()}, {SITE: outage()}, {SITE: outage()}], SEEN | {"reason": f"unverifiable: {SITE}"}),
+    ],
+)
+def test_a_change_is_told_once_none_of_its_copies_is_looked_at_again(
+    looks: list[dict[str, Reply]], expected: dict[str, Any]
+) -> None:
+    world = notifying(targets=[target(hosts=[HOST, "cdn.example.org"])], verify={}, queue_arn=QUEUE_ARN)
+    assert world.returned(sqs_event(s3_event("a.css"))) == []
+    for answers in looks:
+        assert set(told(world)) == {"Purged"}
+        world.transport.edge = lambda sent, answers=answers: answers.get(sent.url, NEW)  # type: ignore[misc]
+        [look] = world.aws.delayed
+        world.aws.delayed = []
+        world.clock.pass_(look["DelaySeconds"])
+        assert world.returned(sqs_event(look["MessageBody"])) == []
+    assert told(world)["Verified"] == detail(expected)
+    assert world.aws.delayed == []
+
+
+def test_what_is_live_comes_first() -> None:
+    world = notifying(verify={"attempts": 1}, queue_arn=QUEUE_ARN)
+    world.transport.edge = lambda sent: OLD if "/b" in sent.url else NEW
+    world.returned(sqs_event(s3_event("b", "c", "a")))
+    world.returned(sqs_event(*(look["MessageBody"] for look in world.aws.delayed)))
+    verified = told(world)["Verified"]
+    assert (verified["count"], [each["key"] for each in verified["items"]][-1]) == (3, "b")
 
 
 # ---- The bus ----

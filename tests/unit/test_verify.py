@@ -461,17 +461,3 @@ def test_every_question_is_a_get_with_a_time_limit() -> None:
     world.invoke(sqs_event(s3_event("a"), {"keys": ["b"], "zone_id": ZONE}))
     due(world)
     assert [(each.method, each.headers, each.timeout) for each in asked] == [("GET", {}, 3.0)]
-
-
-def test_the_bus_hears_once_what_visitors_see() -> None:
-    arn = "arn:aws:events:eu-west-1:123456789012:event-bus/news"
-    world = verifying(event_bus_arn=arn, targets=[target(), target(zone_id=OTHER_ZONE, hosts=["b.example"])])
-    world.transport.edge = lambda sent: CHALLENGE if "gone" in sent.url else FRESH
-    world.invoke(sqs_event(s3_event("a", "gone")))
-    due(world)
-    calls = [body["Entries"] for operation, body in world.aws.calls if operation == "PutEvents"]
-    assert [[entry["DetailType"] for entry in entries] for entries in calls] == [["Purged"], ["Verified"]]
-    detail = json.loads(calls[1][0]["Detail"])
-    assert (detail["zones"], detail["count"]) == ([ZONE, OTHER_ZONE], 1)
-    [item] = detail["items"]
-    assert (item["key"], item["fresh_ms"], item["principal"]) == ("a", 6000, "AWS:AROAEXAMPLE:deploy")

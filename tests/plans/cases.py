@@ -138,7 +138,7 @@ EXAMPLES: dict[str, Use] = {
     "ci": Use(Case(example="ci"), BASIC),
     "complete": Use(
         Case(example="complete"),
-        BASIC + DASHBOARD,
+        BASIC + DASHBOARD + SEEN,
         {
             "aws_iam_policy.boundary",
             "aws_iam_role.marketing",

@@ -25,12 +25,8 @@ NEEDED = {
     "api_token_parameter": '"/token"',
     "targets": f'[{{ zone_id = "{ZONE}" }}]',
 }
-# What a reader has already.
-HAD = {"aws_sns_topic.on_call": 'resource "aws_sns_topic" "on_call" {\n  name = "on-call"\n}\n'}
 _BLOCK = re.compile(r"^#+ ([^\n]+)$|^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SOURCE = re.compile(
-    r'^(  source +=) "(?:cf-purge/cf-purge/aws|\./modules/cf_purge)".*\n(?:  version +=.*\n)?', re.MULTILINE
-)
+_SOURCE = re.compile(r'^(  source +=) "cf-purge/cf-purge/aws".*\n(?:  version +=.*\n)?', re.MULTILINE)
 _IMPORT = re.compile(r"^import \{.*?^\}$", re.MULTILINE | re.DOTALL)
 _OUTPUT = (
     'output "config_json" {\n  value = try([module.cf_purge.config_json], values(module.cf_purge)[*].config_json)\n}\n'
@@ -46,12 +42,8 @@ def blocks() -> Iterator[tuple[str, str]]:
                 heading, count = title, 0
             elif language in ("hcl", "terraform", "tf"):
                 count += 1
-                yield (
-                    label(
-                        f"{document.relative_to(ROOT)} {heading} {count}".lower().replace("`", "").removesuffix(" 1")
-                    ),
-                    block,
-                )
+                name = label(f"{document.relative_to(ROOT)} {heading.replace('`', '')} {count}".lower())
+                yield name.removesuffix("_1"), block
 
 
 BLOCKS = dict(blocks())
@@ -66,8 +58,7 @@ def completed(name: str, block: str) -> str:
             f"  {key} = {value}" for key, value in needed.items() if not re.search(rf"^{key} ", block, re.MULTILINE)
         ]
         block = "\n".join(['module "cf_purge" {', *missing, block, "}"])
-    had = [text for address, text in HAD.items() if address in block]
-    return "\n".join([block, _OUTPUT if 'module "cf_purge"' in block else "", *had])
+    return f"{block}\n{_OUTPUT}" if 'module "cf_purge"' in block else block
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.e2e.runbook import Shell
 from tests.e2e.site import Site as Site
 from tests.e2e.site import url as url
 from tests.simulation.terraform import Terraform
-from tests.simulation.world import HOST, ROOT, World, empty_bucket, local_world
+from tests.simulation.world import HOST, ROOT, World, local_world
 
 FOLDER = ROOT / ".logs" / "e2e"
 
@@ -24,8 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put last what looks at all that the others did, whatever the order is."""
-    items.sort(key=lambda item: (item.path.stem == "test_afterwards", "every_command" in item.name))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """All other roots go first and are destroyed while examples/local goes on; what looks back is last of each."""
+    if item.path.stem == "test_afterwards":
+        return 2 if "others" in item.name else 4
+    return 3 if item.path.stem in ("test_bulk", "test_faults") else int("every_command" in item.name)
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Started:
     local: Future[None]
     roots: Terraform | None  # None when no test of this run needs them
     roots_applied: Future[None] | None
+    threads: ThreadPoolExecutor
 
 
 @pytest.fixture(scope="session")
@@ -49,12 +56,8 @@ def started(request: pytest.FixtureRequest) -> Iterator[Started]:
     with local_world(FOLDER, say, SITES) as world, ThreadPoolExecutor() as threads:
         local = threads.submit(world.terraform.apply)
         roots = composed(world, FOLDER / "roots", say) if wanted else None
-        started = Started(world, local, roots, threads.submit(roots.apply) if roots else None)
-        yield started
-        empty_bucket(world)
-        ended = [threads.submit(terraform.destroy) for terraform in (world.terraform, roots) if terraform]
-        for future in ended:
-            future.result()
+        started = Started(world, local, roots, threads.submit(roots.apply) if roots else None, threads)
+        yield started  # `make demo` destroys examples/local
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +74,12 @@ def roots(started: Started) -> Terraform:
     assert started.roots_applied is not None
     started.roots_applied.result()
     return started.roots
+
+
+@pytest.fixture(scope="session")
+def leaving(started: Started) -> Future[None] | None:
+    """All other roots while they are destroyed: no test needs them any more."""
+    return started.threads.submit(started.roots.destroy) if started.roots else None
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -25,48 +25,43 @@ ALARM_ATTRIBUTES = {
     "statistic",
     "treat_missing_data",
 }
-Plan = tuple[Path, dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def plans(applied: World, roots: Terraform) -> dict[str, Plan]:
-    """Second plans: of examples/local, and of all other roots together."""
-    with ThreadPoolExecutor() as threads:
-        local, others = threads.submit(applied.terraform.plan), threads.submit(roots.plan)
-        return {"local": local.result(), "others": others.result()}
+class After(NamedTuple):
+    """What there is after all tests of examples/local, or of all other roots together."""
+
+    name: str
+    terraform: Terraform
+    plan: dict[str, Any]  # a second one
 
 
-@pytest.fixture(params=["local", "others"])
-def plan(request: pytest.FixtureRequest, plans: dict[str, Plan]) -> Plan:
-    return plans[request.param]
+@pytest.fixture(scope="module", params=["others", "local"])
+def after(request: pytest.FixtureRequest, applied: World) -> After:
+    terraform = applied.terraform if request.param == "local" else request.getfixturevalue("roots")
+    return After(request.param, terraform, terraform.plan()[1])
 
 
-def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(plan: Plan) -> None:
-    for change in plan[1]["resource_changes"]:
+def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(after: After) -> None:
+    for change in after.plan["resource_changes"]:
         if change["change"]["actions"] in (["no-op"], ["read"]):
             continue
-        before, after = change["change"]["before"], change["change"]["after"]
-        differing = {name for name in after if before.get(name) != after[name]}
+        old, new = change["change"]["before"], change["change"]["after"]
+        differing = {name for name in new if old.get(name) != new[name]}
         assert change["type"] == "aws_cloudwatch_metric_alarm", (change["address"], differing)
         assert change["change"]["actions"] == ["update"]
         assert differing <= ALARM_ATTRIBUTES, change["address"]
 
 
-@pytest.mark.parametrize(("name", "features"), [("local", MODES["local"].features), ("others", SHARED)])
-def test_the_plan_complies(plans: dict[str, Plan], name: str, features: frozenset[str], tmp_path: Path) -> None:
+def test_the_plan_complies(after: After, tmp_path: Path) -> None:
     """The local one with all rules for its mode, the others with those that they share."""
-    assert_complies(plans[name][1], features, tmp_path)
+    assert_complies(after.plan, MODES["local"].features if after.name == "local" else SHARED, tmp_path)
 
 
-def test_no_secret_is_in_a_state_plan_configuration_or_log(
-    applied: World, roots: Terraform, plans: dict[str, Plan]
-) -> None:
+def test_no_secret_is_in_a_state_plan_configuration_or_log(after: After, applied: World) -> None:
     secrets = [secret for value in (applied.token, applied.global_key) for secret in (value, value[::-1])]
-    texts = {terraform.state_file.name: terraform.state_file.read_text() for terraform in (applied.terraform, roots)}
-    texts |= {f"plan of {name}": json.dumps(plan) for name, (_, plan) in plans.items()}
+    texts = {"state": after.terraform.state_file.read_text(), "plan": json.dumps(after.plan)}
     functions, logs = applied.client("lambda"), applied.client("logs")
-    names = ["cf-purge", *(deployment.name for deployment in DEPLOYMENTS.values())]
-    for name in names:
+    for name in ["cf-purge"] if after.name == "local" else [each.name for each in DEPLOYMENTS.values()]:
         texts[name] = json.dumps(functions.get_function(FunctionName=name), default=str)
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
         texts[f"log of {name}"] = "\n".join(event["message"] for page in pages for event in page["events"])
@@ -75,3 +70,8 @@ def test_no_secret_is_in_a_state_plan_configuration_or_log(
         if path.is_file() and "providers" not in path.parts:
             texts[str(path)] = path.read_text(errors="replace")
     assert [place for place, text in texts.items() if any(secret in text for secret in secrets)] == []
+
+
+def test_nothing_is_left_of_what_was_destroyed(roots: Terraform, leaving: Future[None]) -> None:
+    leaving.result()
+    assert json.loads(roots.state_file.read_text())["resources"] == []

@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.release import Release
 from tests.e2e.site import Site
 
+pytestmark = pytest.mark.usefixtures("leaving")
 URLS_PER_REQUEST = 100
 LATENCY = 200  # milliseconds, of Cloudflare's API
 # Two functions at once each purge their first batch without waiting for more, and their last requests are as full as

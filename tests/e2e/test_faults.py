@@ -17,7 +17,8 @@ from tests.e2e.site import Site
 from tests.simulation.hurry import in_a_hurry
 from tests.simulation.world import HOST, ZONE_ID, World, wait_for
 
-OBJECTS = 1_000
+pytestmark = pytest.mark.usefixtures("leaving")
+OBJECTS = 600
 SHARE = 200  # objects that are uploaded at once around an outage or a kill
 BATCH = 10
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.runbook import Shell, names_of
 from tests.e2e.site import Site
+from tests.simulation.hurry import in_a_hurry
 from tests.simulation.world import wait_for
 
 Deployed = Callable[..., Site]
@@ -82,17 +83,18 @@ def test_a_dead_letter_that_is_moved_back_reaches_the_visitor(shell: Shell, site
 
 def test_what_waits_during_an_outage_is_counted_explained_and_purged_after_it(shell: Shell, site: Site) -> None:
     site.world.control.add_fault("status", times=None, status=503)
-    before = site.put("outage.html")
-    site.log_line(before, "not purged")
-    [*_, line] = shell.log_lines("Outcome classes", "logs tail")
-    assert (line["message"], line["kind"], line["first"]) == ("not purged", "Transient", site.url("outage.html"))
-    assert line in shell.log_lines("oldest-message", "logs tail")
-    attributes = shell.answer("oldest-message", "get-queue-attributes")["Attributes"]
-    assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
-    assert attributes["MessageRetentionPeriod"] == str(4 * 86400)
+    with in_a_hurry(site.sqs, site.outputs["queue_url"], 12):
+        before = site.put("outage.html")
+        site.log_line(before, "not purged")
+        [*_, line] = shell.log_lines("Outcome classes", "logs tail")
+        assert (line["message"], line["kind"], line["first"]) == ("not purged", "Transient", site.url("outage.html"))
+        assert line in shell.log_lines("oldest-message", "logs tail")
+        attributes = shell.answer("oldest-message", "get-queue-attributes")["Attributes"]
+        assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
+        assert attributes["MessageRetentionPeriod"] == str(4 * 86400)
 
-    site.world.control.clear_faults()
-    site.purge_of(site.url("outage.html"), timeout=90)
+        site.world.control.clear_faults()
+        site.purge_of(site.url("outage.html"), timeout=90)
     site.empties()
 
     attributes = shell.answer("After an outage", "$QUEUE_URL")["Attributes"]

@@ -175,103 +175,20 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
   }
 }
 
-run "the_function_is_told_what_is_not_the_default" {
+# That every kind of target arrives in the function, tests/plans proves.
+run "the_function_and_the_mapping_are_told_the_same" {
   command = apply
 
   variables {
-    targets = [
-      {
-        zone_id         = "0123456789abcdef0123456789abcdef"
-        clean_urls      = true
-        header_variants = [{ Origin = "https://www.example.com" }, { Accept = "image/webp" }]
-        purge_by        = "url"
-        schemes         = ["https"]
-        index_documents = ["index.html"]
-        tags            = []
-        key_prefix      = ""
-      },
-      {
-        zone_id         = "fedcba9876543210fedcba9876543210"
-        hosts           = ["cdn.example.net", "example.net"]
-        purge_by        = "prefix"
-        key_prefix      = "assets/"
-        path_prefix     = "static/"
-        index_documents = ["index.html", ""]
-        environment_id  = "staging"
-      },
-      { zone_id = "0123456789abcdef0123456789abcdef", purge_by = "tag", tags = ["{bucket}/{key}", "{dir}"] },
-      { zone_id = "0123456789abcdef0123456789abcdef", purge_by = "host", schemes = ["http"], index_documents = [] },
-    ]
-    cloudflare     = { operation = "invalidate", plan = "enterprise", email = "me@example.com" }
-    queue          = { batch_size = 5, drain = 0, max_concurrency = 3 }
-    collapse_above = 30
-    verify         = { attempts = 2 }
-    include        = ["*.css"]
-    exclude        = ["drafts/**"]
-    lambda         = { log_level = "DEBUG" }
-  }
-
-  assert {
-    condition = jsondecode(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG) == {
-      name                = "site"
-      bucket              = "www.example.com"
-      api_token_parameter = "/token"
-      targets = [
-        {
-          zone_id         = "0123456789abcdef0123456789abcdef"
-          hosts           = ["www.example.com"]
-          clean_urls      = true
-          header_variants = [{ Origin = "https://www.example.com" }, { Accept = "image/webp" }]
-        },
-        {
-          zone_id         = "fedcba9876543210fedcba9876543210"
-          hosts           = ["cdn.example.net", "example.net"]
-          purge_by        = "prefix"
-          key_prefix      = "assets/"
-          path_prefix     = "static/"
-          index_documents = ["index.html", ""]
-          environment_id  = "staging"
-        },
-        {
-          zone_id  = "0123456789abcdef0123456789abcdef"
-          hosts    = ["www.example.com"]
-          purge_by = "tag"
-          tags     = ["{bucket}/{key}", "{dir}"]
-        },
-        {
-          zone_id         = "0123456789abcdef0123456789abcdef"
-          hosts           = ["www.example.com"]
-          purge_by        = "host"
-          schemes         = ["http"]
-          index_documents = []
-        },
-      ]
-      include = ["*.css"]
-      exclude = ["drafts/**"]
-      cloudflare = {
-        plan                = "enterprise"
-        operation           = "invalidate"
-        requests_per_second = 4
-        email               = "me@example.com"
-        api_url             = "https://api.cloudflare.com/client/v4"
-        edge_url            = null
-      }
-      max_concurrency       = 3
-      batch_size            = 5
-      drain                 = 0
-      max_receive_count     = 30
-      collapse_above        = 30
-      verify                = { after_seconds = 5, attempts = 2, sample = 20 }
-      log_level             = "DEBUG"
-      queue_arn             = "arn:aws:sqs:eu-west-1:123456789012:site"
-      dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
-    }
-    error_message = "The function is not told what the variables say."
+    queue  = { batch_size = 5, max_concurrency = 3 }
+    lambda = { log_level = "DEBUG" }
   }
 
   assert {
     condition = (aws_lambda_event_source_mapping.this.batch_size == 5
       && aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 3
+      && jsondecode(output.config_json).batch_size == 5
+      && jsondecode(output.config_json).max_concurrency == 3
     )
     error_message = "The function's idea of a full batch or of its share is not the mapping's."
   }

@@ -97,7 +97,9 @@ MODES: dict[str, Use] = {
             notify={"event_bus_arn": BUS},
             collapse_above=1_000_000,
             targets=[{"zone_id": ZONE_ID, **kind} for kind in KINDS],
-            cloudflare={"operation": "invalidate", "plan": "enterprise"},
+            cloudflare={"operation": "invalidate", "plan": "enterprise", "email": "me@example.com"},
+            include=["*.css"],
+            exclude=["drafts/**"],
             role={"path": "/service/", "permissions_boundary": "arn:aws:iam::123456789012:policy/bound"},
             **{
                 "lambda": {

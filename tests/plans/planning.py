@@ -147,9 +147,10 @@ def state(plan: Plan, cases: Mapping[str, Case]) -> dict[str, Any]:
             name: value.format(**values) if isinstance(value, str) else value
             for name, value in _GIVEN_OUT.get(resource["type"], {}).items()
         }
+        tags_all = {"tags_all": {}} if "tags" in resource.get("values", {}) else {}
         instance = {
             "schema_version": resource["schema_version"],
-            "attributes": {"id": "made", **values, **given_out},
+            "attributes": {"id": "made", **tags_all, **values, **given_out},
             **({"index_key": resource["index"]} if "index" in resource else {}),
         }
         kept = resources.setdefault(

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from cf_purge.config import VARIABLE, Config, Target, Verify, Zone, load
+from cf_purge.config import PLANS, VARIABLE, Config, Target, Verify, Zone, load
 from cf_purge.globs import Glob
 from cf_purge.preview import config_in
 from tests.plans.cases import BUS, EVERYTHING, KINDS, MANY, S3, ZONE_ID
@@ -77,3 +77,5 @@ def test_the_function_is_told_of_its_queues_and_how_to_use_them(known: Plan) -> 
     assert (config.event_bus_arn, config.log_principals) == (BUS, False)
     assert (config.verify, config.batch_size, config.drain) == (Verify(5, 3, 0), 5, 1000)
     assert (config.max_concurrency, config.collapse_above, config.max_receive_count) == (2, 1_000_000, 30)
+    assert (config.plan, config.endpoint, config.email) == (PLANS["enterprise"], "invalidate_cache", "me@example.com")
+    assert [config.takes(key) for key in ("a.css", "a.js", "drafts/a.css")] == [True, False, False]

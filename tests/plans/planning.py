@@ -147,7 +147,7 @@ def state(plan: Plan, cases: Mapping[str, Case]) -> dict[str, Any]:
             name: value.format(**values) if isinstance(value, str) else value
             for name, value in _GIVEN_OUT.get(resource["type"], {}).items()
         }
-        tags_all = {"tags_all": {}} if "tags" in resource.get("values", {}) else {}
+        tags_all: dict[str, Any] = {"tags_all": {}} if "tags" in resource.get("values", {}) else {}
         instance = {
             "schema_version": resource["schema_version"],
             "attributes": {"id": "made", **tags_all, **values, **given_out},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,13 +14,12 @@ from cf_purge.spelling import spellings
 from tests.plans.cases import RULED
 from tests.plans.planning import Plan
 from tests.support.factories import QUEUE_ARN, document, s3_event, sqs_event, target
-from tests.support.fakes import World, answer, refusal
+from tests.support.fakes import Reply, Sent, World, answer, refusal
 
 PURGED, SEEN = "Was this key purged?", "When was this key seen fresh?"
 QUERIES = (PURGED, "Who changed what?", "Why is this one parked?", SEEN, "Where did the second purge help?")
 # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 REPORTS = [{"type": "platform.report", "record": {"status": status}} for status in ("success", "timeout")]
-NEW = "Mon, 23 Nov 2026 06:00:00 GMT"
 # So many that a line begins with an object.
 VARIANTS = target(header_variants=[{"Origin": "https://a.example"}, {"Origin": "https://b.example"}])
 
@@ -41,14 +40,20 @@ def lines() -> list[dict[str, Any]]:
     later = World(document(targets=[target(delay_seconds=60)], queue_arn=QUEUE_ARN))
     later.invoke(sqs_event(s3_event("a")))
     verifying = World(document(verify={}, queue_arn=QUEUE_ARN))
-    verifying.invoke(sqs_event(s3_event("css/site.css")))
-    for seen in (answer(200, b"", etag='"a"', age="9"), answer(200, b"", last_modified=NEW), TimedOut("No answer.")):
-        verifying.transport.edge = lambda sent, seen=seen: seen
+    verifying.invoke(sqs_event(s3_event("css/site.css", "new.css")))
+    fresh = answer(200, b"", last_modified="Mon, 23 Nov 2026 06:00:00 GMT")
+    for seen in (answer(200, b"", etag='"a"', age="9"), fresh, TimedOut("No answer.")):
+        verifying.transport.edge = _edge(fresh, seen)
         verifying.invoke(sqs_event(verifying.aws.delayed[-1]["MessageBody"]))
     failing = World()
     failing.cloudflare.script = [RuntimeError("boom")]
     failing.returned(sqs_event(s3_event("a")))
-    return [*REPORTS, *(json.loads(line) for world in (plain, varied, later, verifying, failing) for line in world.output.splitlines())]
+    worlds = (plain, varied, later, verifying, failing)
+    return [*REPORTS, *(json.loads(line) for world in worlds for line in world.output.splitlines())]
+
+
+def _edge(new: Reply, other: Reply) -> Callable[[Sent], Reply]:
+    return lambda sent: new if "new" in sent.url else other
 
 
 def flattened(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -70,8 +75,7 @@ def test_a_query_asks_for_fields_and_values_that_the_lines_have(known: Plan, tit
     found = [field for line in lines() for field in flattened(line)]
     assert {name.strip("`") for name in asked} - {"@timestamp", "@message"} <= {name for name, _ in found}
     values = "\n".join(str(value) for _, value in found)
-    # Those of the comments too, but for a person.
-    assert [each for each in re.findall(r'[=[,] ?"([^"]+)"', text) if each not in values] == []
+    assert [each for each in re.findall(r'[=[,] ?"([^"]+)"', code) if each not in values] == []
 
 
 def test_the_comment_encodes_its_example_rightly(known: Plan) -> None:

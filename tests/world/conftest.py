@@ -20,7 +20,7 @@ from tests.simulation.cloudflare.client import Control, Visit, Visitor
 from tests.simulation.cloudflare.process import Addresses, running
 
 FREE, SHOP, FOREIGN = "a" * 32, "c" * 32, "0" * 32  # two zones of ours, of different plans; and somebody else's
-ENVIRONMENT, NOT_BY_URL = "e" * 32, "1" * 32
+ENVIRONMENT = "e" * 32
 EMAIL, KEY = "ops@example.test", "0123456789abcdef0123456789abcdef01234"
 TOKENS: dict[str, dict[str, Any]] = {
     "good": {"value": "cfut_" + "g" * 40, "zones": [FREE, SHOP]},
@@ -155,7 +155,7 @@ def written(folder: Path, tls: certificates.Certificates, url: str) -> Path:
     """Write a configuration and return its path."""
     origin = {"url": url}
     free = {"id": FREE, "name": "example.test", "hosts": ["www.example.test", "img.example.test"], "origin": origin}
-    free |= {"environments": [ENVIRONMENT, NOT_BY_URL], "not_by_url": [NOT_BY_URL]}
+    free |= {"environments": [ENVIRONMENT]}
     shop = {"id": SHOP, "name": "shop.test", "hosts": ["www.shop.test"], "plan": "enterprise", "origin": origin}
     foreign = {"id": FOREIGN, "name": "foreign.test", "hosts": [], "origin": origin}
     config = {

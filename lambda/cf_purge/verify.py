@@ -55,7 +55,7 @@ class Finding(NamedTuple):
 
     change: Change
     zone_id: str
-    url: str
+    question: Question
     verdict: str
     fresh_ms: int | None  # from the change to the proof
 
@@ -107,7 +107,7 @@ class Verifier(NamedTuple):
             answer, at = seen[copy.question], copy.change.at
             verdict = judge(copy.change, answer, now, look.purged)
             fresh_ms = None if verdict != FRESH or at is None else max(0, round((now - at) * 1000))
-            finding = Finding(copy.change, copy.target.zone.id, copy.question.url, verdict, fresh_ms)
+            finding = Finding(copy.change, copy.target.zone.id, copy.question, verdict, fresh_ms)
             is_open = verdict in (STALE, UNVERIFIABLE) and not is_last
             self._report(finding, answer, look, helped, is_open=is_open)
             if is_open:
@@ -143,8 +143,10 @@ class Verifier(NamedTuple):
         return [finding for finding in settled if finding.change not in reopened]
 
     def _report(self, finding: Finding, answer: Seen, look: Look, helped: str | None, *, is_open: bool) -> None:
-        change, _, url, verdict, fresh_ms = finding
-        fields: dict[str, object] = {"key": change.key, "url": url, "verdict": verdict, "look": look.hop}
+        change, _, question, verdict, fresh_ms = finding
+        fields: dict[str, object] = {"key": change.key, "url": question.url, "verdict": verdict, "look": look.hop}
+        if question.headers:
+            fields["headers"] = dict(question.headers)
         if change.principal:
             fields["principal"] = change.principal
         if verdict == FRESH:

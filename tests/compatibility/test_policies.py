@@ -27,7 +27,7 @@ def test_the_linter_finds_nothing_but_what_has_a_reason(tmp_path: Path) -> None:
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         (tmp_path / f"{number}-{statement['Sid']}.json").write_text(document)
     config = tmp_path / "config.yaml"
-    config.write_text("RESOURCE_STAR: {severity: MUTE}")  # where "*" may stand is said exactly in tests/module.tftest.hcl
+    config.write_text("RESOURCE_STAR: {severity: MUTE}")  # tests/module.tftest.hcl says where
     command: list[str | Path] = [environments.ready("compatibility").with_name("parliament"), "--directory", tmp_path]
     command += ["--config", config, f"--exclude_pattern={UNKNOWN}", "--include_policy_extension=json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

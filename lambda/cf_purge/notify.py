@@ -68,7 +68,7 @@ def verified(findings: Iterable[Finding]) -> Iterator[News]:
     news = []
     for change, own in by_change.items():
         worst = min(own, key=lambda finding: (finding.verdict != STALE, finding.verdict == FRESH))
-        reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.url}"
+        reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.question.url}"
         latest = max((finding.fresh_ms or 0) / 1000 for finding in own)
         fresh = None if reason or change.at is None else latest
         zones = frozenset(finding.zone_id for finding in own)

@@ -156,8 +156,6 @@ class Verifier(NamedTuple):
             self.metrics.fresh.append(fresh_ms)
         elif not is_open and verdict.capitalize() in self.metrics.counts:
             self.metrics.counts[verdict.capitalize()] += 1
-        if change.principal:
-            fields["principal"] = change.principal
         write = observe.warn if verdict == STALE and not is_open else observe.info
         write("seen", **fields, **answer.reported)
 

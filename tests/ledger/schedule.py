@@ -79,11 +79,11 @@ class Schedule:
     seed: int
     setting: Setting
     bursts: tuple[Burst, ...]
-    storms: tuple[Storm, ...]
-    kills: tuple[Kill, ...]
-    rotation: Rotation | None
-    is_disordered: bool  # receives are short and out of order
-    repeats: float  # the share of messages that are delivered twice
+    storms: tuple[Storm, ...] = ()
+    kills: tuple[Kill, ...] = ()
+    rotation: Rotation | None = None
+    is_disordered: bool = False  # receives are short and out of order
+    repeats: float = 0.0  # the share of messages that are delivered twice
 
     @property
     def ends(self) -> float:

@@ -4,18 +4,12 @@
 mock_provider "aws" {
   override_resource {
     target = aws_sqs_queue.this
-    values = {
-      arn = "arn:aws:sqs:eu-west-1:123456789012:site"
-      url = "https://example.com/site"
-    }
+    values = { arn = "arn:aws:sqs:eu-west-1:123456789012:site", url = "https://example.com/site" }
   }
 
   override_resource {
     target = aws_sqs_queue.dead_letter
-    values = {
-      arn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
-      url = "https://example.com/site-dlq"
-    }
+    values = { arn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq", url = "https://example.com/site-dlq" }
   }
 
   mock_resource "aws_cloudwatch_log_group" {

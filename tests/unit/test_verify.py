@@ -20,17 +20,14 @@ from tests.support.factories import (
     HOST,
     OTHER_ZONE,
     QUEUE_ARN,
-    ZONE,
     document,
-    eventbridge_event,
-    failed_invocation,
     s3_event,
     s3_record,
     sns_event,
     sqs_event,
     target,
 )
-from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+from tests.support.fakes import Reply, World, answer, aws_error, outage, refusal
 
 SITE = f"https://{HOST}"
 ETAG = "d41d8cd98f00b204e9800998ecf8427e"
@@ -432,14 +429,6 @@ def test_without_time_a_look_is_dropped_with_a_count() -> None:
     assert (world.transport.visits, world.metrics["NotSampled"]) == ([], 1)
 
 
-@pytest.mark.parametrize("event", [eventbridge_event("a"), failed_invocation(s3_event("a"))])
-def test_every_way_of_an_event_is_verified(event: dict[str, Any]) -> None:
-    world = verifying()
-    world.invoke(sqs_event(event))
-    due(world)
-    assert len(world.transport.visits) == 1
-
-
 def test_an_unexpected_answer_of_the_client_is_an_answer(world: World) -> None:
     world = verifying(Transient("The host has a private address."))
     world.invoke(sqs_event(s3_event("a")))
@@ -453,11 +442,3 @@ def test_a_look_whose_target_has_gone_asks_nothing() -> None:
     look = {"changes": [{"key": "a.map", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": 1, "purged": AT}
     assert world.returned(sqs_event(look)) == []
     assert world.transport.visits == []
-
-
-def test_every_question_is_a_get_with_a_time_limit() -> None:
-    world = verifying()
-    asked: list[Sent] = world.transport.visits
-    world.invoke(sqs_event(s3_event("a"), {"keys": ["b"], "zone_id": ZONE}))
-    due(world)
-    assert [(each.method, each.headers, each.timeout) for each in asked] == [("GET", {}, 3.0)]

@@ -69,8 +69,9 @@ lint: setup ## Format, types, links, workflows; zip and docs/reference.md agains
 	@$(VENV)/python -m tools.docs --check
 	@$(LYCHEE) --offline
 	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/ci/*.yml
+	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
 	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
-	@$(VENV)/zizmor --offline --quiet .github examples/ci/workflow.yml
+	@$(VENV)/zizmor --offline --quiet .github action.yml examples/ci/workflow.yml
 
 ledger: setup ## That nothing is lost, whatever goes wrong: generated faults in virtual time
 	@$(PYTEST) tests/ledger $(SEED)

@@ -85,7 +85,7 @@ module "cf_purge" {
   targets             = [{ zone_id = var.zone_id, hosts = [var.bucket] }]
   exclude             = ["drafts/**", "*.map"]
 
-  cloudflare = { api_url = var.cloudflare_api_url }
+  cloudflare = { api_url = var.cloudflare_api_url, edge_url = var.cloudflare_edge_url }
   alarms     = { actions = [aws_sns_topic.on_call.arn] }
   tags       = { project = "cf_purge", environment = "local" }
 }

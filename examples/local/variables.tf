@@ -8,6 +8,12 @@ variable "cloudflare_api_url" {
   type        = string
 }
 
+variable "cloudflare_edge_url" {
+  description = "URL of the simulated edge, which the function asks as a visitor."
+  type        = string
+  default     = null
+}
+
 variable "bucket" {
   description = "Name of the website's bucket."
   type        = string

@@ -88,8 +88,12 @@ resource "aws_iam_role_policy" "emulator" {
   })
 }
 """
-_VARIABLE = 'variable "cloudflare_api_url" {\n  type = string\n}\n'
-_OVERRIDE = 'module "cf_purge" {\n  cloudflare = { api_url = var.cloudflare_api_url }\n}\n'
+_ADDRESSES = ("cloudflare_api_url", "cloudflare_edge_url")
+_OVERRIDE = """
+module "cf_purge" {
+  cloudflare = { api_url = var.cloudflare_api_url, edge_url = var.cloudflare_edge_url }
+}
+"""
 
 
 def composed(world: World, folder: Path, say: Say) -> Terraform:
@@ -107,7 +111,7 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
     }
     document: dict[str, Any] = {
         "provider": {"aws": provider(world)},
-        "variable": {"cloudflare_api_url": {"type": "string"}},
+        "variable": {name: {"type": "string"} for name in _ADDRESSES},
         "module": {},
         "output": {},
     }
@@ -115,12 +119,18 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
         _copied(deployment, folder / "root" / deployment.label)
         document["module"][deployment.label] = {
             "source": f"./{deployment.label}",
-            "cloudflare_api_url": "${var.cloudflare_api_url}",
+            **{name: f"${{var.{name}}}" for name in _ADDRESSES},
             **arguments.get(deployment.folder.name, {}),
         }
         document["output"][deployment.label] = {"value": f"${{module.{deployment.label}}}"}
     (folder / "root" / "main.tf.json").write_text(json.dumps(document, indent=2))
-    return Terraform(folder / "root", folder, {"cloudflare_api_url": world.api_url}, world.tls.authority, say)
+    return Terraform(
+        folder / "root",
+        folder,
+        dict(zip(_ADDRESSES, (world.api_url, world.edge_url), strict=True)),
+        world.tls.authority,
+        say,
+    )
 
 
 def provider(world: World) -> dict[str, Any]:
@@ -142,8 +152,9 @@ def _copied(deployment: Deployment, folder: Path) -> None:
     (folder / "emulator.tf").write_text(_EMULATOR)
     if not any("cloudflare_api_url" in file.read_text() for file in folder.glob("*.tf")):
         (folder / "address_override.tf").write_text(_OVERRIDE)
-    if not any('variable "cloudflare_api_url"' in file.read_text() for file in folder.glob("*.tf")):
-        (folder / "address.tf").write_text(_VARIABLE)
+    text = "".join(file.read_text() for file in folder.glob("*.tf"))
+    missing = [name for name in _ADDRESSES if f'variable "{name}"' not in text]
+    (folder / "addresses.tf").write_text("".join(f'variable "{name}" {{\n  type = string\n}}\n' for name in missing))
 
 
 def _prepared(world: World) -> dict[str, str]:

@@ -59,7 +59,7 @@ class Shell:
         self.sections = commands_in(DOCUMENT.read_text(encoding="utf-8"))
         self.ran: set[str] = set()
         quietly, state = "-input=false -no-color", f"-state={world.terraform.state_file}"
-        self._environ = {
+        self.environ = {
             **environment(),
             **{name.upper(): value for name, value in ROOT_CREDENTIALS.items()},
             "AWS_CA_BUNDLE": world.tls.authority,
@@ -70,6 +70,7 @@ class Shell:
             "TF_DATA_DIR": str(folder / "terraform"),
             "TF_VAR_aws_endpoint": world.aws_url,
             "TF_VAR_cloudflare_api_url": world.api_url,
+            "TF_VAR_cloudflare_edge_url": world.edge_url,
             "TF_VAR_zone_id": ZONE_ID,
             # A user's root has a backend, a person who says yes, and an AWS that reads back what it was told.
             "TF_CLI_ARGS_init": f"-backend=false {quietly}",
@@ -78,16 +79,16 @@ class Shell:
             "TF_CLI_ARGS_apply": f"-refresh=false -auto-approve -backup=- {quietly} {state}",
         }
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            self._environ.pop(name, None)
+            self.environ.pop(name, None)
 
     def having(self, **variables: str) -> Shell:
         """Return the same shell with some variables set."""
         other = copy.copy(self)
-        other._environ = {**self._environ, **variables}
+        other.environ = {**self.environ, **variables}
         return other
 
     def __getitem__(self, name: str) -> str:
-        return self._environ[name]
+        return self.environ[name]
 
     def open(self) -> None:
         """Set the names as the document begins; Terraform, which knows them too, is not asked."""
@@ -124,7 +125,7 @@ class Shell:
             done = subprocess.run(
                 ["bash", "-c", script],
                 cwd=self.folder,
-                env=self._environ,
+                env=self.environ,
                 input=typed,
                 capture_output=True,
                 text=True,
@@ -132,7 +133,7 @@ class Shell:
                 check=False,
             )
             assert done.returncode == status, f"{line}\nended with {done.returncode}: {done.stdout}{done.stderr}"
-            self._environ.update(_variables(variables.read_text()))
+            self.environ.update(_variables(variables.read_text()))
         finally:
             variables.unlink(missing_ok=True)  # there may be a token among them
         self.ran.add(line)

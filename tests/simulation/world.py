@@ -52,6 +52,7 @@ class World:
     visitor: Visitor
     aws_url: str
     api_url: str  # Cloudflare's
+    edge_url: str  # where the function asks as a visitor
     tls: certificates.Certificates
 
     def client(self, service: str, **credentials: str) -> Any:
@@ -135,11 +136,12 @@ def local_world(folder: Path, say: Say, sites: Sequence[Site] = ()) -> Iterator[
         )
         with process.running(settings) as addresses:
             settings.unlink()  # it holds the token, and the folder is searched for it
+            cloudflare = {"cloudflare_api_url": addresses.api, "cloudflare_edge_url": addresses.edge_https}
             say(f"simulated Cloudflare: API at {addresses.api}, edge at {addresses.edge_https}")
             terraform = Terraform(
                 ROOT / "examples" / "local",
                 folder,
-                {"aws_endpoint": aws_url, "cloudflare_api_url": addresses.api, "zone_id": ZONE_ID},
+                {"aws_endpoint": aws_url, "zone_id": ZONE_ID, **cloudflare},
                 tls.authority,
                 say,
             )
@@ -153,6 +155,7 @@ def local_world(folder: Path, say: Say, sites: Sequence[Site] = ()) -> Iterator[
                 visitor=Visitor(addresses, tls.authority),
                 aws_url=aws_url,
                 api_url=addresses.api,
+                edge_url=addresses.edge_https,
                 tls=tls,
             )
             world.store_token(token)

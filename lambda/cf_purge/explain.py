@@ -10,7 +10,6 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import product
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
@@ -21,7 +20,8 @@ from cf_purge.errors import NotFresh, Rejected, TooLarge, UnknownEvent
 from cf_purge.events import Change, epoch
 from cf_purge.manual import url_parts
 from cf_purge.plan import Job
-from cf_purge.targets import FILES, PLACEHOLDER, Purge, hosts_of, pages_of, path_of, spellings_of
+from cf_purge.targets import FILES, PLACEHOLDER, Purge, hosts_of, pages_of, path_of
+from cf_purge.verify import copies_of
 from cf_purge.visitor import FRESH, RENEWED, STALE, UNVERIFIABLE, Question, Seen, Visitor, judge
 
 _MAX_URLS = 100  # of one wait
@@ -200,7 +200,7 @@ def _missing_line(url: str, config: Config) -> str:
 # ---- wait ----
 
 
-def questions_for(jobs: Iterable[Job]) -> list[Question]:
+def questions_for(jobs: Iterable[Job], config: Config) -> list[Question]:
     """Return what a visitor asks for to see what was purged: of a key, each page in one spelling. Pure.
 
     Raises:
@@ -208,15 +208,10 @@ def questions_for(jobs: Iterable[Job]) -> list[Question]:
     """
     found: dict[Question, None] = {}
     for job in jobs:
-        change, target = job.change, job.target
-        if change is None or target is None:
+        if job.change is None:
             found.update((Question(purge.item), None) for purge in job.purges)
-            continue
-        scheme = "https" if "https" in target.schemes else "http"
-        path = path_of(change.key, target) or ""
-        for page, host in product((path, *pages_of(path, target)), hosts_of(target, change.bucket)):
-            url = f"{scheme}://{host}/{spellings_of(page)[0]}"
-            found.update((Question(url, headers), None) for headers in ((), *target.header_variants))
+        else:
+            found.update((copy.question, None) for copy in copies_of(job.change, job, config))
     if not found:
         raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')
     if len(found) > _MAX_URLS:

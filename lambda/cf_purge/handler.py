@@ -213,7 +213,7 @@ class Function:
             return explain(event, self._config, self._visitor, self._clock.wall())
         event, seconds, since = wait_in(event, left)
         task = make_task("", event, self._config, self._most(run.purge_until), self._clock.wall())
-        questions = [] if task.error else questions_for(task.jobs)
+        questions = [] if task.error else questions_for(task.jobs, self._config)
         self._answer(event, run)
         until = min(self._clock.now() + seconds, run.purge_until)
         return wait(questions, until, since, self._visitor, self._clock)

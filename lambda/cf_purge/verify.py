@@ -210,7 +210,7 @@ def _asked(changes: Sequence[Change], look: Look, config: Config) -> dict[Copy, 
     """Return the copies to ask for, each with the kind of its second purge, if there was one."""
     found: list[Copy] = []
     for change in changes[: config.verify.sample if look.sample is None and config.verify else look.sample]:
-        copies = [copy for job in _jobs_of(change, look, config) for copy in _copies_of(change, job, config)]
+        copies = [copy for job in _jobs_of(change, look, config) for copy in copies_of(change, job, config)]
         if len(found) + len(copies) > _MAX_URLS:
             found += [] if found else copies[:_MAX_URLS]
             break
@@ -223,7 +223,7 @@ def _asked(changes: Sequence[Change], look: Look, config: Config) -> dict[Copy, 
     }
 
 
-def _copies_of(change: Change, job: Job, config: Config) -> Iterable[Copy]:
+def copies_of(change: Change, job: Job, config: Config) -> Iterable[Copy]:
     """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant."""
     target = job.target
     path = path_of(change.key, target) if target else None

@@ -199,7 +199,7 @@ def test_a_wait_looks_at_the_pages_of_a_key_in_each_variant_once() -> None:
     world = World(document(targets=[target(**settings)]))
     world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
     found = world.invoke({"keys": ["(1)/index.html"], "wait": 1})
-    places = [f"https://{host}/(1)/{page}" for page in ("index.html", "") for host in (HOST, "cdn.test")]
+    places = [f"https://{host}/(1)/{page}" for host in (HOST, "cdn.test") for page in ("index.html", "")]
     assert found["renewed"] == [each for url in places for each in (url, {"url": url, "headers": variants[0]})]
 
 

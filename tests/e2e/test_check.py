@@ -143,7 +143,10 @@ def test_all_is_well(site: Site) -> None:
 
     assert error is None
     assert (answer["success"], answer["requests"]) == (True, 1)
-    assert answer["check"] == [f"The token may purge zone {ZONE_ID}, and {HOST} belongs to it."]
+    assert answer["check"] == [
+        f"The token may purge zone {ZONE_ID}, and {HOST} belongs to it.",
+        f"Visitors of {HOST} reach Cloudflare.",
+    ]
     assert site.reads("kept.html")[2] == "HIT", "a check must drop no copy"
 
 

@@ -178,22 +178,17 @@ def _keys_at(path: str, target: Target) -> Iterator[str]:
 def _missing_line(url: str, config: Config) -> str:
     """Return what to change so that a URL is covered."""
     trials: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
-        ("no glob of exclude may match {key}", {"exclude": ()}, {}),
-        ("include needs a glob for {key}", {"include": (), "exclude": ()}, {}),
-        ("{target}.keys needs a glob for {key}", {}, {"keys": ()}),
-        ('{target} needs schemes = ["https", "http"]', {}, {"schemes": ("https", "http")}),
-        ('{target} needs index_documents = ["index.html"]', {}, {"index_documents": ("index.html",)}),
-        (
-            'targets needs an entry for this path, since path_prefix = "{path_prefix}" leaves it out',
-            {},
-            {"path_prefix": ""},
-        ),
+        ("remove from exclude the glob that matches {key}", {"exclude": ()}, {}),
+        ("add {key} to include", {"include": (), "exclude": ()}, {}),
+        ("add {key} to {target}.keys", {}, {"keys": ()}),
+        ('set schemes = ["https", "http"] in {target}', {}, {"schemes": ("https", "http")}),
+        ('set index_documents = ["index.html"] in {target}', {}, {"index_documents": ("index.html",)}),
+        ("it is outside of the path_prefix of {target}, so add an entry to targets", {}, {"path_prefix": ""}),
     )
     for line, changes, of_target in trials:
         changed = config._replace(targets=tuple(each._replace(**of_target) for each in config.targets), **changes)
         for entry in covering(url, changed):
-            prefix = config.targets[int(str(entry["target"])[8:-1])].path_prefix
-            return line.format(path_prefix=prefix, **entry)
+            return line.format(**entry)
     return "no key is served at it"
 
 
@@ -292,7 +287,7 @@ def hosts_seen(purges: Collection[Purge], config: Config, visitor: Visitor) -> l
     pages += [purge for purge in purges if purge.kind == FILES]  # of the bucket's name, where no host is configured
     questions = list({page.host: Question(page.item) for page in pages}.values())
     said = []
-    for question, seen in zip(questions, visitor.ask(questions, _TIMEOUT), strict=True):
+    for question, seen in zip(questions, visitor.ask(questions, 2 * _TIMEOUT), strict=True):
         # A redirect says as much as a page.
         page = seen._replace(status=200) if 300 <= seen.status < 400 else seen
         code, sentence = conclude(question.host, {"plain": page})

@@ -219,7 +219,7 @@ variable "targets" {
         if try(contains(coalesce(target.hosts, [var.bucket]), host), false)
       ])) <= 1
     ])
-    error_message = "A host in targets[*].hosts stands in two zones, and each host is in one: correct its zone_id."
+    error_message = "A host in targets[*].hosts is in two zones, but each host belongs to one: correct its zone_id."
   }
 
   validation {
@@ -251,7 +251,7 @@ variable "targets" {
       try(!strcontains(name, "/"), false)] if target != null]))
     )
     error_message = (
-      "targets[*].index_documents are names such as index.html, without a slash: they hold in every folder."
+      "targets[*].index_documents are names such as index.html, without a slash: they apply in every folder."
     )
   }
 
@@ -305,8 +305,8 @@ variable "targets" {
       try(!can(regex("[{}]", replace(tag, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)] if target != null]))
     )
     error_message = join(" ", [
-      "targets[*].tags know {bucket}, {key}, {dir}, {name}, {stem} and {ext}: use no other placeholder and no brace of",
-      "its own.",
+      "targets[*].tags know {bucket}, {key}, {dir}, {name}, {stem} and {ext}: use no other placeholders and no other",
+      "braces.",
     ])
   }
 
@@ -351,8 +351,8 @@ variable "targets" {
       try(!can(regex("[{}]", replace(path, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)] if target != null]))
     )
     error_message = join(" ", [
-      "targets[*].related know {bucket}, {key}, {dir}, {name}, {stem} and {ext}: use no other placeholder and no brace",
-      "of its own.",
+      "targets[*].related know {bucket}, {key}, {dir}, {name}, {stem} and {ext}: use no other placeholders and no",
+      "other braces.",
     ])
   }
 
@@ -383,7 +383,7 @@ variable "targets" {
       || length(target.header_variants) == 0 || length(target.related) > 0 if target != null])
     )
     error_message = join(" ", [
-      "targets[*].header_variants belong to URLs: leave them out with purge_by = \"tag\", \"host\" or",
+      "targets[*].header_variants are for URLs: leave them out with purge_by = \"tag\", \"host\" or",
       "\"everything\", which purge every variant.",
     ])
   }
@@ -395,7 +395,7 @@ variable "targets" {
     )
     error_message = join(" ", [
       "Each targets[*].header_variants must have a header, such as { Origin = \"https://www.example.com\" }: the",
-      "copy without any is purged anyway.",
+      "copy without headers is purged anyway.",
     ])
   }
 
@@ -599,7 +599,7 @@ variable "event_filters" {
       try(!strcontains(text, "*"), false)]]))
     )
     error_message = (
-      "event_filters take no wildcards: they are compared letter by letter. Use include and exclude for globs."
+      "event_filters take no wildcards: they are compared literally. Use include and exclude for globs."
     )
   }
 
@@ -633,7 +633,7 @@ variable "keep_eventbridge" {
   validation {
     condition = !var.keep_eventbridge || var.event_source == "s3"
     error_message = (
-      "keep_eventbridge is for event_source = \"s3\": with any other the bucket's notification is not the module's."
+      "keep_eventbridge is for event_source = \"s3\": otherwise the module does not own the bucket's notification."
     )
   }
 }
@@ -1027,8 +1027,8 @@ variable "lambda" {
       var.lambda.timeout >= 15 && var.lambda.timeout <= 5400 && floor(var.lambda.timeout) == var.lambda.timeout
     )
     error_message = join(" ", [
-      "lambda.timeout must be a whole number of seconds from 15 to 5400: less leaves no time to try again and to give",
-      "messages back.",
+      "lambda.timeout must be a whole number of seconds from 15 to 5400: less leaves no time to retry and to return",
+      "messages.",
     ])
   }
 
@@ -1150,7 +1150,7 @@ variable "role" {
 
   validation {
     condition     = var.role.name == null || can(regex("^[a-zA-Z0-9_+=,.@-]{1,64}$", var.role.name))
-    error_message = "role.name must be 1 to 64 letters, digits or any of _+=,.@-, as IAM takes it."
+    error_message = "role.name must be 1 to 64 letters, digits or any of _+=,.@-, as IAM requires."
   }
 
   validation {

@@ -9,4 +9,5 @@ module "cf_purge" {
   targets             = [{ zone_id = "0123456789abcdef0123456789abcdef" }]
 
   alarms = { actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
+  tags   = { service = "website" }
 }

@@ -110,7 +110,7 @@ REFUSED: dict[str, list[Inputs]] = {
         target(hosts=[host])
         for host in ("https://www.example.com", "*.example.com", "www.example.com:443", "www.exämple.com", "a..b", None)
     ],
-    "stands in two zones": [
+    "is in two zones": [
         {"targets": [{"zone_id": ZONE}, {"zone_id": OTHER_ZONE, "hosts": ["a.example", "www.example.com"]}]}
     ],
     "targets[*].hosts must not be empty": [target(hosts=[])],
@@ -144,7 +144,7 @@ REFUSED: dict[str, list[Inputs]] = {
         for path in ("/feed.xml", "/blog", "/blog*", "/blogger/{key}", "/a{key}")
     ],
     "targets[*].delay_seconds must be a whole number": [target(delay_seconds=delay) for delay in (-1, 0.5, 901)],
-    "targets[*].header_variants belong to URLs": [
+    "targets[*].header_variants are for URLs": [
         target(purge_by="tag", tags=["{key}"], header_variants=[ORIGIN]),
         target(purge_by="host", header_variants=[ORIGIN]),
         target(purge_by="everything", header_variants=[ORIGIN]),

@@ -61,17 +61,19 @@ def items(file: str) -> list[Item]:
 
 
 def page() -> str:
-    lines = ["# Inputs and outputs", "", "Written by `make docs` from variables.tf and outputs.tf.", "", "## Inputs"]
+    lines = ["# Inputs and outputs", "", "Written by `make docs` from variables.tf and outputs.tf.", ""]
+    lines += ["| input | description | type | default |", "|---|---|---|---|"]
     for item in items("variables.tf"):
-        default = "required" if item.default is None else f"default `{item.default}`"
-        first, *attributes = item.description
-        lines += ["", f"### {item.name}", "", f"`{item.type}`, {default}. {first}", *[""] * bool(attributes)]
-        for attribute in attributes:
-            name = re.match(r"- `(\w+)`", attribute)
+        cells = []
+        for text in item.description:
+            name = re.match(r"- `(\w+)`", text)
             value = item.defaults.get(name[1]) if name else None
-            text = attribute.replace("(Optional) ", "")
-            lines.append(text + (f" Default `{value}`." if value not in (None, "null") else ""))
-    lines += ["", "## Outputs", "", "| name | description |", "|---|---|"]
+            cells.append(
+                text.replace("(Optional) ", "") + (f" Default `{value}`." if value not in (None, "null") else "")
+            )
+        default = "required" if item.default is None else f"`{item.default}`"
+        lines.append(f"| `{item.name}` | {'<br>'.join(cells)} | `{item.type}` | {default} |")
+    lines += ["", "| output | description |", "|---|---|"]
     lines += [f"| `{item.name}` | {' '.join(item.description)} |" for item in items("outputs.tf")]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""Whether visitors see a purge: the runbook's `explain`, and `wait` as the README and the GitHub action have it."""
+"""Whether visitors see a purge: the runbook's `explain`, and `wait` as docs/usage.md and the GitHub action have it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.site import Site
 from tests.simulation.world import ROOT
 
 PAGE = "news/index.html"
-[LINE] = re.findall(r"^```sh\n(test .*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+[LINE] = re.findall(r"^```sh\n(test .*?)^```$", (ROOT / "docs" / "usage.md").read_text(), re.MULTILINE | re.DOTALL)
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
 [STEP] = [step for step in ACTION["runs"]["steps"] if "run" in step]
 

@@ -1,7 +1,5 @@
 """For all tests alike."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 from pathlib import Path

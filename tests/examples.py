@@ -1,7 +1,5 @@
 """A root as a child module: without the provider, which is for the root that holds it, and with the module found."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

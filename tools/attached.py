@@ -4,8 +4,6 @@ Terraform starts the AWS provider anew twice and more for each `run` of `terrafo
 run costs. It can be told of one that is running: https://developer.hashicorp.com/terraform/plugin/debugging
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

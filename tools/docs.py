@@ -1,7 +1,5 @@
 """Writes docs/reference.md, the inputs and outputs, from variables.tf and outputs.tf; `--check` only compares."""
 
-from __future__ import annotations
-
 import re
 import sys
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Where the Makefile installs the groups of pyproject.toml that have an environment of their own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tools.problems import CACHE, Problem

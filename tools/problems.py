@@ -1,7 +1,5 @@
 """The checkout's folders, and errors for people."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -3,8 +3,6 @@
 Pauses are shortened to a second. The last rows stay visible, then the animation starts again.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

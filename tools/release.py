@@ -3,8 +3,6 @@
 The version must be the newest in the changelog, and the committed zip must be built from the source.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import hashlib

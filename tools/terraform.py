@@ -1,7 +1,5 @@
 """Terraform or OpenTofu with a provider it can find: `python -m tools.terraform ARGUMENTS`, or from other tools."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

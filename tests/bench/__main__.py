@@ -1,7 +1,5 @@
 """`make bench`: everything that is promised in numbers, measured side by side on this machine."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

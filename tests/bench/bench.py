@@ -1,7 +1,5 @@
 """All that the measured processes run on and talk to: the stand-in for AWS and the simulated Cloudflare, over TLS."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import ssl

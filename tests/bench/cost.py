@@ -1,7 +1,5 @@
 """`python -m tests.bench.cost`: what purging costs at AWS's list prices, from the assumptions below."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 # Dollars in us-east-1, June 2026, from https://aws.amazon.com/<service>/pricing/. What is free each month counts too.

@@ -1,7 +1,5 @@
 """What a measurement brings back."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ An upload is a new object in the bucket and its message handed to the function a
 the way is theirs. Cloudflare's API takes its published median; the edge is the simulation's.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections import defaultdict

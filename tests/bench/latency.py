@@ -1,7 +1,5 @@
 """How long a purge takes: cold, in a fresh process, and warm, in one that has purged before."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 What a hostile or careless user can send, tests/unit/test_limits.py measures.
 """
 
-from __future__ import annotations
-
 import json
 
 from tests.bench.bench import OURS, SITE, Bench

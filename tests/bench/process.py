@@ -1,7 +1,5 @@
 """One measured process: fed events on standard input, answering on standard output."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Writes what was measured into README.md and docs/benchmarks.md, and the plot beside it."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

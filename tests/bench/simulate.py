@@ -4,8 +4,6 @@ The function is real from the event to the answer to Lambda; its own computing t
 notifications, SQS, Lambda's poller, Cloudflare with its plan's limits, and somebody else who purges in the account.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -1,7 +1,5 @@
 """What the measured processes talk to beside Cloudflare, in this process and over TLS: SSM, SQS, and the bucket."""
 
-from __future__ import annotations
-
 import json
 import ssl
 import threading

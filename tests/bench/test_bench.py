@@ -1,7 +1,5 @@
 """Budgets that no change may exceed: counted, since times differ from run to run. Only real purges are timed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Names that AWS gives to events, runtimes and the like, against botocore's models: no provider checks all of them."""
 
-from __future__ import annotations
-
 import re
 
 import botocore.session

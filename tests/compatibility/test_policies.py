@@ -1,7 +1,5 @@
 """Every policy of the module, and of the example with keys and a boundary, before parliament, the IAM linter."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

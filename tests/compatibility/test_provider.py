@@ -4,8 +4,6 @@ Neither is installed: cdktf and its successor cdktn generate JavaScript from a p
 names in it, and carry it in their Python packages. What is deprecated they do not say.
 """
 
-from __future__ import annotations
-
 import re
 import tarfile
 from collections.abc import Iterator

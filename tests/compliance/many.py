@@ -4,8 +4,6 @@
 `plan.json` to `plan.report`, and what the tool says to `plan.out`.
 """
 
-from __future__ import annotations
-
 import os
 import pickle
 import sys

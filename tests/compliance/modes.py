@@ -1,7 +1,5 @@
 """Which feature files go with which mode of the module."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Each scenario can fail: for every one there is a plan that breaks its rule, and no other."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex
@@ -346,8 +344,7 @@ BREAKING = [
         the_dead_letter_queue_is_not=put(DEAD_LETTERS, sqs_managed_sse_enabled=None, kms_master_key_id=None),
     ),
     *breaking(
-        "The queue refuses whoever comes without TLS",
-        it_does_not=without_statement(QUEUE_POLICY, "DenyWithoutTls"),
+        "The queue refuses whoever comes without TLS", it_does_not=without_statement(QUEUE_POLICY, "DenyWithoutTls")
     ),
     *breaking(
         "The dead-letter queue refuses whoever comes without TLS",
@@ -383,10 +380,7 @@ BREAKING = [
             Condition={"ArnLike": {"aws:SourceArn": f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/*"}},
         ),
     ),
-    *breaking(
-        ITS_ACCOUNT,
-        nobody_asks=statement(QUEUE_POLICY, "BucketSendsEvents", Condition=OF_BUCKET),
-    ),
+    *breaking(ITS_ACCOUNT, nobody_asks=statement(QUEUE_POLICY, "BucketSendsEvents", Condition=OF_BUCKET)),
     *breaking(
         EXCEPTIONS,
         all_buckets_but_one=statement(
@@ -394,14 +388,9 @@ BREAKING = [
         ),
         all_actions_but_one=statement(QUEUE_POLICY, "BucketSendsEvents", Action=None, NotAction="sqs:PurgeQueue"),
     ),
+    *breaking("Nobody is let into the dead-letter queue", a_service_is=added(DEAD_LETTERS_POLICY, DOOR)),
     *breaking(
-        "Nobody is let into the dead-letter queue",
-        a_service_is=added(DEAD_LETTERS_POLICY, DOOR),
-    ),
-    *breaking(
-        "What the rule cannot deliver is parked",
-        "eventbridge",
-        it_is_dropped=put(TARGET, dead_letter_config=[]),
+        "What the rule cannot deliver is parked", "eventbridge", it_is_dropped=put(TARGET, dead_letter_config=[])
     ),
     *breaking(
         "The dead-letter queue lets in the rule",
@@ -417,8 +406,7 @@ BREAKING = [
         in_another=put_in_json(QUEUE, "redrive_policy", deadLetterTargetArn=f"{QUEUE_ARN}-of-others-dlq"),
     ),
     *breaking(
-        "Parked messages are kept as long as SQS allows",
-        for_a_minute=put(DEAD_LETTERS, message_retention_seconds=60),
+        "Parked messages are kept as long as SQS allows", for_a_minute=put(DEAD_LETTERS, message_retention_seconds=60)
     ),
     *breaking(
         "Only named queues park their messages",
@@ -431,20 +419,14 @@ BREAKING = [
         ),
     ),
     # ---- function.feature ----
-    *breaking(
-        "The function runs on a Python that is maintained",
-        on_an_old_one=put(FUNCTION, runtime="python3.9"),
-    ),
+    *breaking("The function runs on a Python that is maintained", on_an_old_one=put(FUNCTION, runtime="python3.9")),
     *breaking("The function logs JSON", it_logs_text=put_in(FUNCTION, "logging_config", log_format="Text")),
     *breaking(
         "The function logs into a log group of this plan",
         into_another=put_in(FUNCTION, "logging_config", log_group="/aws/lambda/other"),
     ),
     *breaking("The log is not kept for ever", it_is=put(LOG, retention_in_days=0)),
-    *breaking(
-        "The function has time to try again",
-        three_seconds=put(FUNCTION, timeout=3),
-    ),
+    *breaking("The function has time to try again", three_seconds=put(FUNCTION, timeout=3)),
     *breaking(
         "The function takes its concurrency from the queue, not from a reservation",
         from_a_reservation=put(FUNCTION, reserved_concurrent_executions=1),
@@ -459,46 +441,30 @@ BREAKING = [
         all_or_none_do=put(MAPPING, function_response_types=[]),
     ),
     *breaking(
-        "The queue calls two functions at once or more",
-        one=put_in(MAPPING, "scaling_config", maximum_concurrency=1),
+        "The queue calls two functions at once or more", one=put_in(MAPPING, "scaling_config", maximum_concurrency=1)
     ),
     *breaking(
-        "A purge waits for no batch to fill",
-        for_five_seconds=put(MAPPING, maximum_batching_window_in_seconds=5),
+        "A purge waits for no batch to fill", for_five_seconds=put(MAPPING, maximum_batching_window_in_seconds=5)
     ),
     *breaking(
         "Nobody gets at the function by a URL", the_world_does=new("aws_lambda_function_url", authorization_type="NONE")
     ),
     *breaking(
-        "Nobody but S3 and EventBridge is let at the function",
-        "direct",
-        the_world_is=put(PERMISSION, principal="*"),
+        "Nobody but S3 and EventBridge is let at the function", "direct", the_world_is=put(PERMISSION, principal="*")
     ),
     *breaking(
-        "Who is let at the function may only invoke it",
-        "direct",
-        and_all_the_rest=put(PERMISSION, action="lambda:*"),
+        "Who is let at the function may only invoke it", "direct", and_all_the_rest=put(PERMISSION, action="lambda:*")
     ),
-    *breaking(
-        INVOKER,
-        "direct",
-        every_bucket_does=put(PERMISSION, source_arn="arn:aws:s3:::*"),
-    ),
+    *breaking(INVOKER, "direct", every_bucket_does=put(PERMISSION, source_arn="arn:aws:s3:::*")),
     *breaking(INVOKERS_ACCOUNT, "direct", nobody_asks=put(PERMISSION, source_account=None)),
     # ---- alarms.feature ----
-    *breaking(
-        "Each alarm tells somebody",
-        one_does_not=put(LAG, alarm_actions=[]),
-    ),
+    *breaking("Each alarm tells somebody", one_does_not=put(LAG, alarm_actions=[])),
     *breaking("Each alarm is switched on", one_is_not=put(LAG, actions_enabled=False)),
     *breaking("Each alarm says what it means", one_says_little=put(LAG, alarm_description="Lag")),
     *breaking("A quiet site is not an alarm", it_is=put(LAG, treat_missing_data="breaching")),
     *breaking("A single parked message is an alarm", ten_are=put(PARKED, threshold=10)),
     # ---- tags.feature ----
-    *breaking(
-        "Everything that takes tags has tags",
-        an_alarm_has_none=put(LAG, tags={}, tags_all={}),
-    ),
+    *breaking("Everything that takes tags has tags", an_alarm_has_none=put(LAG, tags={}, tags_all={})),
     # ---- secrets.feature ----
     *breaking(
         "No attribute holds a key of AWS",
@@ -521,8 +487,7 @@ BREAKING = [
         "Nobody is let at the function but through IAM", a_bucket_is=new("aws_lambda_permission", **BUCKET_INVOKES)
     ),
     *breaking(
-        "Somebody is let into a queue of this plan",
-        nobody_is=without_statement(QUEUE_POLICY, "BucketSendsEvents"),
+        "Somebody is let into a queue of this plan", nobody_is=without_statement(QUEUE_POLICY, "BucketSendsEvents")
     ),
     # ---- direct_delivery.feature ----
     *breaking("Nobody is let into the queue", "direct", the_bucket_is=added(QUEUE_POLICY, DOOR)),
@@ -551,16 +516,8 @@ BREAKING = [
         a_rule_invokes=put(PERMISSION, principal="events.amazonaws.com", source_arn=RULE_ARN),
     ),
     # ---- rule_sends.feature ----
-    *breaking(
-        "S3 has no part in it",
-        "eventbridge",
-        a_bucket_is_let_in=added(QUEUE_POLICY, DOOR),
-    ),
-    *breaking(
-        "S3 has no part in it",
-        "rule",
-        a_bucket_invokes=new("aws_lambda_permission", **BUCKET_INVOKES),
-    ),
+    *breaking("S3 has no part in it", "eventbridge", a_bucket_is_let_in=added(QUEUE_POLICY, DOOR)),
+    *breaking("S3 has no part in it", "rule", a_bucket_invokes=new("aws_lambda_permission", **BUCKET_INVOKES)),
     *breaking(
         "The rule is for one bucket",
         "eventbridge",
@@ -569,9 +526,7 @@ BREAKING = [
         for_all=pattern(bucket={}),
     ),
     *breaking(
-        "The rule is for what S3 says",
-        "eventbridge",
-        for_what_anybody_says=pattern(source=["aws.s3", "anybody"]),
+        "The rule is for what S3 says", "eventbridge", for_what_anybody_says=pattern(source=["aws.s3", "anybody"])
     ),
     *breaking("The rule is switched on", "rule", it_is_off=put(RULE, state="DISABLED")),
     *breaking(

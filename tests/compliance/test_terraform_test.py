@@ -1,7 +1,5 @@
 """The checks that users are shown, of a root that calls the module: they pass, and they can fail."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -26,11 +24,7 @@ def _initialised() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_initialised")
 @pytest.mark.parametrize(
-    ("told", "failing"),
-    [
-        ([], []),
-        (["api_token_parameter=/prod/another"], ["the_function_reads_one_parameter"]),
-    ],
+    ("told", "failing"), [([], []), (["api_token_parameter=/prod/another"], ["the_function_reads_one_parameter"])]
 )
 def test_the_example_is_tested_without_any_account(told: list[str], failing: list[str]) -> None:
     done = subprocess.run(
@@ -54,11 +48,7 @@ def test_the_plan_is_checked_without_any_account(binary: str, rules: tuple[str, 
     environ = {**terraform.environment(), "TERRAFORM": binary, "PATH": f"{tool}:{os.environ['PATH']}"}
     environ.pop("TF_REATTACH_PROVIDERS", None)  # that one can be configured only once
     done = subprocess.run(
-        ["sh", EXAMPLE / "check.sh", *rules],
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["sh", EXAMPLE / "check.sh", *rules], env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == returncode, done.stdout + done.stderr
     assert re.search(r"\d+ features \(", done.stdout)  # the rules were reached

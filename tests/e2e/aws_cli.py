@@ -6,8 +6,6 @@
 - Version 1 calls SQS by an old name of its own, whatever AWS_ENDPOINT_URL says.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """One local world for all end-to-end tests, with two applies: examples/local, and all other roots together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The processes that the local AWS runs a function's code in, found and killed."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

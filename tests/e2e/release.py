@@ -1,7 +1,5 @@
 """A website's many objects, and whether what its visitors get is what its bucket holds."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Sequence

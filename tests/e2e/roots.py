@@ -1,7 +1,5 @@
 """Every example, and the modes that have none, in one root on the local world: one apply for all of them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +19,7 @@ SITES = (
     Site("0123456789abcdef0123456789abcdef", "example.com", ("www.example.com",), "www.example.com"),
     Site("2a000000000000000000000000000001", "example.org", ("www.example.org", "m.example.org"), "media.example.com"),
     Site(
-        "2b000000000000000000000000000002",
-        "example.net",
-        ("img.example.net", "feeds.example.net"),
-        "media.example.com",
+        "2b000000000000000000000000000002", "example.net", ("img.example.net", "feeds.example.net"), "media.example.com"
     ),
     Site("2c000000000000000000000000000003", "docs.example.com", ("docs.example.com",), "docs.example.com"),
     Site("2d000000000000000000000000000004", "shop.example.com", ("shop.example.com",), "shop.example.com"),

@@ -1,7 +1,5 @@
 """A website of the local world, seen from all sides."""
 
-from __future__ import annotations
-
 import json
 import ssl
 import time

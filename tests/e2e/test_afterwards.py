@@ -1,7 +1,5 @@
 """After all the others: the state, the plan, the logs. conftest.py puts it last, when there is most to look through."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import Future
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A large upload: few requests, nothing lost, and a quiet site is as quick as ever afterwards."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

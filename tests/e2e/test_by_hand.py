@@ -1,7 +1,5 @@
 """Purging by hand, through Lambda."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

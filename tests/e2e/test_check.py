@@ -1,7 +1,5 @@
 """`{"check": true}` names the fault by the answers of Cloudflare and AWS; unit tests have the sentences."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Whatever goes wrong in the middle of a large upload: at the end no visitor gets what is not in the bucket."""
 
-from __future__ import annotations
-
 import json
 import random
 import time

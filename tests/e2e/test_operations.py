@@ -1,7 +1,5 @@
 """The commands of docs/operations.md, first half: names, alarms, reason codes. Each does what the document says."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The commands of docs/operations.md, second half: procedures. At the end, whether every command was run."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

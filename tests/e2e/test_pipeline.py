@@ -1,7 +1,5 @@
 """An object changes and a visitor behind Cloudflare sees it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Whether visitors see a purge: the runbook's `explain`, and `wait` as docs/usage.md and the GitHub action have it."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """What the last release applied, today's module takes over without replacing anything."""
 
-from __future__ import annotations
-
 import io
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """Every way in: the queue, EventBridge, a foreign notification, straight to the function."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

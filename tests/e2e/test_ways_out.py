@@ -1,7 +1,5 @@
 """Every way out: prefixes, tags, hosts, variants, invalidation, second purges, several zones at once."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """How many inputs, from which seed; both are printed, so that a finding can be reproduced."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """What holds for every input."""
 
-from __future__ import annotations
-
 import json
 import re
 import traceback

@@ -1,7 +1,5 @@
 """Inputs that begin as AWS and Terraform write them, and are then damaged."""
 
-from __future__ import annotations
-
 import copy
 import json
 from typing import Any

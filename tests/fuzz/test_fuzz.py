@@ -1,7 +1,5 @@
 """Every message is purged or parked at its first receive, whatever it is and whatever is beside it."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The ledger: what was asked for on one side, what became of it on the other."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """How many schedules are played, from which seed, and what is said of them at the end."""
 
-from __future__ import annotations
-
 import secrets
 
 import pytest

@@ -1,7 +1,5 @@
 """Where the objects are served, and which purges one key needs: said here once more, apart from the function's code."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

@@ -1,7 +1,5 @@
 """What is in the messages: changes in every envelope, changes Cloudflare refuses, and poison."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Mistakes somebody could make in the function, each as a change of its code."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from typing import Any

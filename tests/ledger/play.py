@@ -1,7 +1,5 @@
 """One schedule, played: the function's real code in the virtual world, and the ledger held against it."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

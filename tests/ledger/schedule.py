@@ -1,7 +1,5 @@
 """What a schedule is: one configuration, changes, and all that goes wrong while they are brought to Cloudflare."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from cf_purge.config import Verify

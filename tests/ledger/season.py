@@ -1,7 +1,5 @@
 """All the schedules of one run, drawn from one seed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, given, seed, settings

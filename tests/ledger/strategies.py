@@ -1,7 +1,5 @@
 """Which schedules are drawn."""
 
-from __future__ import annotations
-
 from hypothesis import strategies as st
 
 from cf_purge.config import Verify
@@ -107,10 +105,7 @@ MINUTES = _schedules(
 
 # Many messages at once and all that may be wrong with the queue's own calls, so that every fault meets a drain.
 BURSTS = _schedules(
-    _settings([10, 3], [1000, 25]),
-    _bursts(3.0, [12, 12, 30, 3]),
-    _storms(5.0, 60.0, sorted(WEATHER)),
-    [0.0, 0.0, 0.1],
+    _settings([10, 3], [1000, 25]), _bursts(3.0, [12, 12, 30, 3]), _storms(5.0, 60.0, sorted(WEATHER)), [0.0, 0.0, 0.1]
 )
 
 # Cloudflare or the parameter out of reach for hours, and nothing that costs receives on top of it.

@@ -1,7 +1,5 @@
 """A visitor who reloads a page during a deploy that uploads it before the assets that it names: in virtual time."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -68,11 +66,7 @@ class Deploy:
 
 @pytest.mark.parametrize(
     ("targets", "uploads"),
-    [
-        ([LATER, ASSETS], SYNC),
-        ([LATER, ASSETS], [*SYNC, (90, "app.1.js", None)]),
-        ([MARKER, ASSETS], [*SYNC, RELEASE]),
-    ],
+    [([LATER, ASSETS], SYNC), ([LATER, ASSETS], [*SYNC, (90, "app.1.js", None)]), ([MARKER, ASSETS], [*SYNC, RELEASE])],
     ids=["with a delay", "with a delay, and the old asset is deleted after it", "with a release marker"],
 )
 def test_a_deploy_in_the_worst_order_is_never_seen_broken(targets: Any, uploads: Any) -> None:

@@ -1,7 +1,5 @@
 """Schedules that once did not balance, made small, with what was wrong then."""
 
-from __future__ import annotations
-
 import pytest
 
 from cf_purge.config import Verify

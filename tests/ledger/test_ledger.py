@@ -1,7 +1,5 @@
 """Nothing is lost: every change ends purged after it happened, or parked with its reason."""
 
-from __future__ import annotations
-
 from tests.ledger.season import Season
 from tests.ledger.strategies import BURSTS, HOURS, MINUTES
 

@@ -1,7 +1,5 @@
 """The ledger finds what it is there for: each mistake is made in the function, and a schedule must show it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """The world the ledger is played in keeps the rules of the real one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

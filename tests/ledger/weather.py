@@ -1,7 +1,5 @@
 """What can go wrong with a call, by operation and by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from math import inf

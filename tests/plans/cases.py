@@ -1,7 +1,5 @@
 """Every way of using the module, each with what it creates: the module's resources by type, and those of others."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from hashlib import sha256
@@ -80,8 +78,7 @@ S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING = (
 MODES: dict[str, Use] = {
     S3: Use(Case(), BASIC),
     S3_DIRECT: Use(
-        given(delivery="direct", role={"arn": "arn:aws:iam::123456789012:role/mine"}),
-        BASIC + DIRECT - ROLE,
+        given(delivery="direct", role={"arn": "arn:aws:iam::123456789012:role/mine"}), BASIC + DIRECT - ROLE
     ),
     RULED: Use(given(event_source="eventbridge", dashboard=True, verify={}), ALWAYS + RULE + DASHBOARD + SEEN),
     RULE_DIRECT: Use(

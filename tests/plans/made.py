@@ -1,7 +1,5 @@
 """The plans, each made once for all tests that look at it."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from functools import cache

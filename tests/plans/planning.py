@@ -4,8 +4,6 @@ A plan costs seconds, nearly all of them the provider's: so there is one of ever
 modes where everything is there.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

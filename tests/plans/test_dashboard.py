@@ -1,7 +1,5 @@
 """What the dashboard shows and the alarms say, against what the function emits and AWS has."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

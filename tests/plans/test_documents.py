@@ -3,8 +3,6 @@
 A block of inputs alone is given the module and the inputs that it lacks; a source in the registry becomes ours.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

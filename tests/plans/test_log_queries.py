@@ -1,7 +1,5 @@
 """The saved queries name what is in the lines that the function really prints, and that Lambda adds."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator

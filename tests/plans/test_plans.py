@@ -1,7 +1,5 @@
 """Real plans by the real provider: offline, with keys that open nothing."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -3,8 +3,6 @@
 One plan of the variables alone, without provider and resources, has every case as a module of its own.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

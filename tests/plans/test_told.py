@@ -1,7 +1,5 @@
 """What the module tells the function, read by the function."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import json

@@ -1,7 +1,5 @@
 """The local AWS: MiniStack in a process of its own, over TLS, enforcing IAM and resource policies."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import random

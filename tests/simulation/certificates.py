@@ -1,7 +1,5 @@
 """Certificates of the local world: one authority, one server certificate, both for this run only."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`make demo`: an upload becomes visible. Shows every step with its time, and checks what it shows."""
 
-from __future__ import annotations
-
 import json
 import signal
 import sys
@@ -167,10 +165,7 @@ class Show:
         seen = self.visit("/drafts/plan.html")
         purged = [url for request in self._world.control.requests() for url in request.urls]
         say(f"the visitor still reads {seen.text!r}, {seen.cache_status}; purged meanwhile: {', '.join(purged)}")
-        check(
-            seen.text == "draft 1" and not any("/drafts/" in url for url in purged),
-            "The excluded key was purged.",
-        )
+        check(seen.text == "draft 1" and not any("/drafts/" in url for url in purged), "The excluded key was purged.")
 
 
 def main() -> int:

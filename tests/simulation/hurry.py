@@ -1,7 +1,5 @@
 """A queue in a hurry: what a message waits for minutes on AWS takes seconds here."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

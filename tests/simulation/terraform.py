@@ -1,7 +1,5 @@
 """Terraform for one root and one run: its own state and data folder, progress while it waits."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

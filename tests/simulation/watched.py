@@ -4,8 +4,6 @@ The parent holds the other end of standard input. When that closes, however the 
 and all that it started are stopped.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

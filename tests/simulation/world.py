@@ -1,7 +1,5 @@
 """The whole local world: certificates, local AWS, simulated Cloudflare, and the module applied between them."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import shutil
@@ -113,12 +111,7 @@ def local_world(folder: Path, say: Say, sites: Sequence[Site] = ()) -> Iterator[
         environments = {"environments": [ENVIRONMENT_ID], "not_by_url": [ENVIRONMENT_ID]}
         foreign = {"id": FOREIGN_ZONE_ID, "name": FOREIGN_ZONE, "hosts": [], "origin": {"url": aws_url}}
         others = [
-            {
-                "id": site.zone_id,
-                "name": site.name,
-                "hosts": site.hosts,
-                "origin": {"url": f"{aws_url}/{site.origin}"},
-            }
+            {"id": site.zone_id, "name": site.name, "hosts": site.hosts, "origin": {"url": f"{aws_url}/{site.origin}"}}
             for site in sites
         ]
         users = [site for site in sites if site.global_key_of is not None]

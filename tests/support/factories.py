@@ -1,7 +1,5 @@
 """Events and configurations as AWS and Terraform write them, one function per shape."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from urllib.parse import quote_plus

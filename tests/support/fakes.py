@@ -1,7 +1,5 @@
 """A world of fakes: time, Cloudflare, SSM and SQS, and the function in the middle of them."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -1,7 +1,5 @@
 """A web server on 127.0.0.1 that behaves as badly as a test wants."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import struct

@@ -1,7 +1,5 @@
 """Releases: the notes, the checksums, the SBOM, and which tags are refused."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

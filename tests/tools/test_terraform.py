@@ -1,7 +1,5 @@
 """Where the provider comes from: the variable, then the user's own configuration, then a mirror on the machine."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """What every unit test gets: a network that ends at 127.0.0.1, servers there, and nobody's AWS account."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import ssl

@@ -1,7 +1,5 @@
 """Where the token comes from, how long it is used, and what is refused as a token."""
 
-from __future__ import annotations
-
 import pytest
 
 from cf_purge.api_token import TTL, ApiToken

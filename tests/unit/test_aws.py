@@ -1,7 +1,5 @@
 """Calls to SSM and SQS: on the wire, against moto, and their answers. Both majors of urllib3 must pass."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """Time and limits: no more requests than Cloudflare accepts, and no wait that lasts longer than it should."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
 

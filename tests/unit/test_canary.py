@@ -1,7 +1,5 @@
 """The token is a canary: however the function is used, it is in nothing that the function writes."""
 
-from __future__ import annotations
-
 import json
 import traceback
 from typing import Any

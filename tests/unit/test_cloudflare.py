@@ -1,7 +1,5 @@
 """What Cloudflare is sent, and what each of its answers means."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
@@ -11,15 +9,7 @@ from hypothesis import strategies as st
 
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, Zone
-from cf_purge.errors import (
-    Misconfigured,
-    PurgeError,
-    RateLimited,
-    Rejected,
-    Transient,
-    Unauthorized,
-    Unexplained,
-)
+from cf_purge.errors import Misconfigured, PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
 from cf_purge.plan import Part, Request
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import TOKEN, ZONE

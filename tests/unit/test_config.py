@@ -1,7 +1,5 @@
 """The two forms of the configuration, and that a wrong one is refused in a sentence that names the field."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import json

@@ -1,7 +1,5 @@
 """The function's own messages: what it writes it can read again, and nothing else is taken for them."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

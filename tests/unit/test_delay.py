@@ -1,7 +1,5 @@
 """A target with `delay_seconds`: its changes go through the queue again and are purged in their own time."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from typing import Any

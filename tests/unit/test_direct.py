@@ -1,7 +1,5 @@
 """Events that are no messages: a summary or an exception, never an error as a return value."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """`{"check": true}`: a harmless purge for every zone and host, and in a sentence what is wrong. Also the probe."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

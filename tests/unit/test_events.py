@@ -1,7 +1,5 @@
 """Every envelope that an object change or a manual event can come in, and what is wrong with the others."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """`explain` and `wait`: the conclusions, what covers a URL, and what is refused. The real edge's part: tests/world."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

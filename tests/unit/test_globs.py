@@ -1,7 +1,5 @@
 """Which keys the filters match, and that no key can slow them down."""
 
-from __future__ import annotations
-
 import re
 import time
 import warnings

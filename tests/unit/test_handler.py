@@ -1,7 +1,5 @@
 """The entry point: what it returns and raises, for batches and for single events."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

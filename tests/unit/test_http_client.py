@@ -1,7 +1,5 @@
 """The HTTP client against real sockets. Both majors of urllib3 must pass this file."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import socket

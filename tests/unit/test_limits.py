@@ -1,7 +1,5 @@
 """No input takes more memory than the smallest Lambda function has, or a second of CPU for a message."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """`python -m cf_purge event.json`."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

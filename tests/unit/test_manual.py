@@ -1,7 +1,5 @@
 """What a person asks for by hand: purged inside the configured targets, everything else refused in a sentence."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from urllib.parse import unquote

@@ -1,7 +1,5 @@
 """Events on a bus about what was purged and what was parked; and what a bus cannot do to a purge."""
 
-from __future__ import annotations
-
 import json
 from email.utils import formatdate
 from typing import Any
@@ -76,11 +74,7 @@ UPLOADED = item("a b.css", 1000, PRINCIPAL)
             {},
             {"Purged": detail(UPLOADED), "Parked": detail(item("bad.css", None, PRINCIPAL, reason=REFUSED))},
         ),
-        (
-            sqs_event("[]"),
-            {},
-            {"Parked": detail(item(None, reason="The event is not a JSON object."), zones=())},
-        ),
+        (sqs_event("[]"), {}, {"Parked": detail(item(None, reason="The event is not a JSON object."), zones=())}),
         (sqs_event(s3_event("a")), {"targets": TWO_ZONES}, {}),  # not purged yet
         (sqs_event(s3_event("a.css")), {"exclude": ["*.css"]}, {}),
         (sqs_event({"keys": ["a"], "dry_run": True}), {}, {}),

@@ -1,7 +1,5 @@
 """The log lines and the line of metrics."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable
@@ -13,16 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_purge import observe
-from tests.support.factories import (
-    ACCOUNT,
-    AT,
-    HOST,
-    document,
-    eventbridge_event,
-    s3_event,
-    sqs_event,
-    target,
-)
+from tests.support.factories import ACCOUNT, AT, HOST, document, eventbridge_event, s3_event, sqs_event, target
 from tests.support.fakes import World, refusal
 
 WRITERS = {"DEBUG": observe.debug, "INFO": observe.info, "WARN": observe.warn, "ERROR": observe.error}

@@ -1,7 +1,5 @@
 """Is it the zone, or is it what was sent? What each answer leads to, played through the whole function."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The zip: built from the source byte for byte, and it runs."""
 
-from __future__ import annotations
-
 import importlib.util
 import io
 import json

@@ -1,7 +1,5 @@
 """Messages → requests: each copy once, within Cloudflare's limits and ours."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -11,16 +9,7 @@ from hypothesis import strategies as st
 from cf_purge.config import Config, Zone, load
 from cf_purge.plan import Part, Request, requests_for
 from cf_purge.targets import FILES, HOSTS, PREFIXES, TAGS, Purge
-from tests.support.factories import (
-    HOST,
-    OTHER_ZONE,
-    ZONE,
-    document,
-    environment,
-    s3_event,
-    sqs_event,
-    target,
-)
+from tests.support.factories import HOST, OTHER_ZONE, ZONE, document, environment, s3_event, sqs_event, target
 from tests.support.fakes import World, answer
 
 SITE = f"https://{HOST}"

@@ -1,7 +1,5 @@
 """`python -m cf_purge preview`, with the documents of `terraform show -json`."""
 
-from __future__ import annotations
-
 import base64
 import codecs
 import gzip

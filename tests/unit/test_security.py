@@ -1,7 +1,5 @@
 """Where the token may be sent, and that no setting weakens the connection."""
 
-from __future__ import annotations
-
 import socket
 
 import pytest

@@ -1,7 +1,5 @@
 """What happens to each message: deleted, parked with a reason, or seen again after a delay."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable
@@ -73,8 +71,7 @@ def test_what_was_not_tried_waits_for_forty_seconds_at_most_until_the_fifteenth_
 
 @pytest.mark.parametrize("now", [AT, AT + 0.25, AT + 29, AT + 59.9])
 @pytest.mark.parametrize(
-    ("left", "receives", "least"),
-    [(0.5, 1, 5), (8, 1, 8), (300, 1, 300), (8, 5, 80), (300, 30, 900), (5000, 1, 900)],
+    ("left", "receives", "least"), [(0.5, 1, 5), (8, 1, 8), (300, 1, 300), (8, 5, 80), (300, 30, 900), (5000, 1, 900)]
 )
 @pytest.mark.parametrize("others", [[], [OWN], [TIME, ITEM]])
 def test_what_waits_for_a_hold_comes_back_together_at_a_whole_minute(

@@ -1,7 +1,5 @@
 """Every way in which clients write a key in a URL is purged, since Cloudflare keeps a copy for each."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, unquote, unquote_plus

@@ -1,7 +1,5 @@
 """What the function does with SQS itself: it drains a burst, deletes, parks and returns."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From a key to everything that Cloudflare can hold of it."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re
@@ -278,8 +276,7 @@ def test_a_tag_is_purged_whatever_the_hosts_schemes_and_pages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("purge_by", "expected"),
-    [("host", [(HOSTS, HOST), (HOSTS, "b.example.com")]), ("everything", [(EVERYTHING, "")])],
+    ("purge_by", "expected"), [("host", [(HOSTS, HOST), (HOSTS, "b.example.com")]), ("everything", [(EVERYTHING, "")])]
 )
 def test_a_host_or_everything_is_purged_only_for_a_key_that_is_served(
     purge_by: str, expected: list[tuple[str, str]]

@@ -1,7 +1,5 @@
 """Looks at what was purged: what is asked, what is purged again, and what is reported."""
 
-from __future__ import annotations
-
 import json
 from email.utils import formatdate
 from itertools import permutations

@@ -1,7 +1,5 @@
 """Asking the edge as a visitor, and the verdict on what it answered."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Callable

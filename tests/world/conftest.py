@@ -1,7 +1,5 @@
 """The simulated Cloudflare in a process of its own, once for all tests, and an origin that the tests write to."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import ssl

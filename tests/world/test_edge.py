@@ -1,7 +1,5 @@
 """What a visitor gets of the edge, and what a purge takes away."""
 
-from __future__ import annotations
-
 import threading
 import time
 from typing import Any
@@ -38,12 +36,7 @@ def test_each_spelling_is_a_copy_of_its_own(world: World, one: str, other: str) 
 
 
 @pytest.mark.parametrize(
-    "other",
-    [
-        "https://WWW.Example.Test/%7Ea%c3",
-        "https://www.example.test:443/~a%C3",
-        f"{WWW}/~%61%C3",
-    ],
+    "other", ["https://WWW.Example.Test/%7Ea%c3", "https://www.example.test:443/~a%C3", f"{WWW}/~%61%C3"]
 )
 def test_equivalent_spellings_share_a_copy(world: World, other: str) -> None:
     world.fill(f"{WWW}/~a%C3")

@@ -1,7 +1,5 @@
 """`explain` and `wait` against the simulated edge: each conclusion has a fault that provokes it."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

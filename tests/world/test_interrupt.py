@@ -1,7 +1,5 @@
 """Ctrl-C in the middle of the demo leaves nothing behind."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

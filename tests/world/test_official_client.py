@@ -1,7 +1,5 @@
 """Cloudflare's own SDK, which nobody here wrote, takes the simulation for Cloudflare."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Callable, Iterator
 from typing import Any

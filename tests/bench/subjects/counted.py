@@ -3,8 +3,6 @@
 The first answer counts the import of the handler too.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 import threading

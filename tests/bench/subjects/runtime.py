@@ -3,8 +3,6 @@
 `python runtime.py MODULE` reads an event a line from standard input and answers with a line on standard output.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

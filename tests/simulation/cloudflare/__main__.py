@@ -7,8 +7,6 @@ The configuration has `tls` (`cert`, `key` and, for the origin, `origin_ca`), `z
 an `origin` for the zones that have none, and a `log`; `_zone` and `identities.Identities` know what belongs to each.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """The API over HTTP: the journal, the delays and the faults around the service."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """The body of a purge request, read: a purge, or the reason why it is none."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

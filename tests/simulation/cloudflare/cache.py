@@ -1,7 +1,5 @@
 """The copies the edge holds."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """For tests and the demo: orders to the simulation and what it tells of itself. `Visitor` is their other half."""
 
-from __future__ import annotations
-
 import http.client
 import json
 from collections.abc import Mapping, Sequence

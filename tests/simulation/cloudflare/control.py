@@ -1,7 +1,5 @@
 """The control plane: how a test looks into the simulation and gives it orders, `POST /ORDER` with its arguments."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from typing import Any

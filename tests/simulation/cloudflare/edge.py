@@ -7,8 +7,6 @@ stands for the filter by which a zone sends some of its visitors to another envi
 the edge at which a visitor arrives.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import secrets

@@ -1,7 +1,5 @@
 """What goes wrong at the edge, by order of a test."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple

@@ -1,7 +1,5 @@
 """Who asks: API tokens and Global API keys, known by digest only."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

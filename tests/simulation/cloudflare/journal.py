@@ -1,7 +1,5 @@
 """What was asked of the API, for tests to look at. Credentials never get here: headers are not written down."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Sequence

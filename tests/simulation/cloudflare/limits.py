@@ -1,7 +1,5 @@
 """Rate limits: token buckets per plan, and the one that holds for a whole token or user."""
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What each plan may ask for: https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """The simulation as a child process."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

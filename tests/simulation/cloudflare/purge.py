@@ -1,7 +1,5 @@
 """What makes two requests the same copy, and which copies a valid purge request takes."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ https://developers.cloudflare.com/ruleset-engine/rules-language/: an expression 
 the names below only; whatever else is in it is refused.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

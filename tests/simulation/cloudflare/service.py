@@ -1,7 +1,5 @@
 """From a request to what it asks for: route, identity, limits, body, and then the edge's cache."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A visitor of the sites behind the edge, as a browser without a cache."""
 
-from __future__ import annotations
-
 import http.client
 import re
 import socket

@@ -1,7 +1,5 @@
 """A zone: a domain, what it serves and what it may ask for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

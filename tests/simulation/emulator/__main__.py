@@ -1,7 +1,5 @@
 """`python -m tests.simulation.emulator`: MiniStack with what it leaves out put in."""
 
-from __future__ import annotations
-
 import importlib
 
 from tests.simulation.emulator import decryption, delivery, exclusion, moves, queries, waits

@@ -4,8 +4,6 @@ https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.h
 without asking.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -5,8 +5,6 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.h
 queue, and delivers the others without asking.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence

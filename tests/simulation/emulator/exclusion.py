@@ -5,8 +5,6 @@ another in its place, and only some of them wait for each other. What happens in
 arrives is lost, one that was deleted is there again, one is handed out twice.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar

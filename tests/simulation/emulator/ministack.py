@@ -1,7 +1,5 @@
 """The modules of MiniStack that are asked or changed: untyped, and known by name only."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any

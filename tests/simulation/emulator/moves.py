@@ -5,8 +5,6 @@ Messages are moved before the task is answered. A destination must be named: the
 a function, and SQS then knows no queue to move them back to.
 """
 
-from __future__ import annotations
-
 import time
 import uuid
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping

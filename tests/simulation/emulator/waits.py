@@ -1,7 +1,5 @@
 """Shorter waits: what `ChangeMessageVisibilityBatch` chooses for the messages of a queue in a hurry."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from typing import Any

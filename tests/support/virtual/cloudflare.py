@@ -1,7 +1,5 @@
 """The purge API in virtual time: tokens, limits of the plan, bodies; what it accepted is told to `on_accepted`."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping

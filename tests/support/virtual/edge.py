@@ -1,7 +1,5 @@
 """The edge in virtual time: what visitors get of each URL, and how it fails to carry out purges."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from itertools import count

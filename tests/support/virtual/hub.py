@@ -1,7 +1,5 @@
 """Virtual time: tasks that wait without waiting, in an order that is always the same."""
 
-from __future__ import annotations
-
 import heapq
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What lies between the function and the two it talks to: latency, faults, time-outs."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import deque

@@ -1,7 +1,5 @@
 """Everything together: one queue, one function, one Cloudflare account, and the time they live in."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from random import Random
 from typing import Any

@@ -1,0 +1,77 @@
+"""`verify` against the simulated edge: only the queue between the looks is a list."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from cf_purge.aws import Aws
+from cf_purge.budget import Clock
+from cf_purge.config import Config, Target, Verify, Zone
+from cf_purge.handler import Function
+from cf_purge.http_client import HttpClient
+from cf_purge.sqs import Sqs
+from tests.support.factories import QUEUE_ARN, s3_event, sqs_event
+from tests.world.conftest import FREE, TOKENS, World
+
+HOST = "www.example.test"
+A = f"https://{HOST}/a.css"
+
+
+@pytest.mark.parametrize(
+    ("fault", "order", "verdicts"),
+    [
+        ("keep", {"by": "files"}, ["stale", "fresh"]),
+        ("keep", {"times": 1}, ["stale", "fresh"]),
+        ("keep", {}, ["stale", "stale", "stale"]),
+        ("weak_etag", {}, ["fresh"]),
+        ("answer", {"status": 403, "headers": {"cf-mitigated": "challenge"}}, ["unverifiable"] * 3),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("verify", [Verify(0), None], ids=["verify", "without"])
+def test_what_stays_old_after_a_purge_ends_fresh_with_verify_and_not_without(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verify: Verify | None,
+    fault: str,
+    order: dict[str, Any],
+    verdicts: list[str],
+) -> None:
+    queue: list[str] = []
+    monkeypatch.setattr(Sqs, "send", lambda _self, body, _delay, _deadline: queue.append(body))
+    monkeypatch.setenv("SSL_CERT_FILE", world.ca_file)
+    world.site.put("/a.css", "old")
+    world.fill(A)
+    time.sleep(1.1)  # an age is in whole seconds
+    world.control.add_edge_fault(fault, **order)
+    world.site.put("/a.css", "new")
+    event = s3_event("a.css", bucket="bucket", time=datetime.now(UTC).isoformat())
+    event["Records"][0]["s3"]["object"]["eTag"] = sha256(b"new").hexdigest()[:16]  # as the simulated origin's
+    http = HttpClient(Clock())
+    config = Config(
+        "site",
+        (Target(Zone(FREE), (HOST,)),),
+        "bucket",
+        api_token=TOKENS["good"]["value"],
+        api_url=world.addresses.api,
+        edge_url=world.addresses.edge_https,
+        verify=verify,
+        queue_arn=QUEUE_ARN,
+    )
+    function = Function(config, Aws(http, {}), http, Clock())
+    function.invoke(sqs_event(event), None)
+    while queue:
+        function.invoke(sqs_event(queue.pop()), None)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    seen = [line["verdict"] for line in lines if line.get("message") == "seen"]
+    assert seen == (verdicts if verify else [])
+    world.control.clear_faults()
+    is_old = fault == "keep" and (not verify or not order)
+    assert world.visitor.visit(A).text == ("old" if is_old else "new")

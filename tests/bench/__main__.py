@@ -64,6 +64,8 @@ def requests() -> list[Figure]:
     assert verified.is_good, verified
     figures.append(Figure("requests, burst of 10,000, verified", "", verified.requests, at_most=most))
     figures.append(Figure("visits, burst of 10,000, verified", "", verified.visits, at_most=MOST_VISITS))
+    one = simulate.run(simulate.BURSTS[1]._replace(verifies=True))
+    figures.append(Figure("upload to the proof of a visitor", "s", one.seen, at_most=7))
     return figures
 
 

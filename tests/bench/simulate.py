@@ -60,6 +60,7 @@ class Result(NamedTuple):
     missing: int  # objects that were not purged
     dead: int
     visits: int  # of the site, to verify
+    seen: float  # from the first upload to the last of them
 
     @property
     def is_good(self) -> bool:
@@ -140,6 +141,7 @@ def run(scenario: Scenario) -> Result:
         missing=scenario.objects - len(purged),
         dead=len(world.dead_letters),
         visits=len(edge.served),
+        seen=max(0.0, edge.visited - START),
     )
 
 

@@ -33,6 +33,7 @@ class Edge:
     def __init__(self, hub: Hub, fault: str, before: Version = _OLD) -> None:
         self.fault = fault
         self.served: dict[str, Version] = {}
+        self.visited = 0.0  # the last time
         self._hub, self._rays, self._before = hub, count(), before
         self._origin: dict[str, Version] = {}
         self._copies: dict[str, tuple[Version, float]] = {}  # with the time at which each was stored
@@ -68,7 +69,7 @@ class Edge:
         now, is_hit = self._hub.now, url in self._copies
         version, stored = self._copies.setdefault(url, (self._origin.get(url, self._before), now))
         ray = str(next(self._rays))
-        self.served[ray] = version
+        self.served[ray], self.visited = version, now
         headers = {"cf-ray": ray, "cf-cache-status": "HIT" if is_hit else "MISS", "age": str(max(0, int(now - stored)))}
         if version.is_gone:
             return Answer(404, headers, b"")

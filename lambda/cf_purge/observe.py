@@ -64,7 +64,7 @@ class Metrics:
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch, Lag in ms.
 
-        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
         """
         values: dict[str, object] = {**self.counts}
         metrics = [{"Name": metric, "Unit": "Count"} for metric in self.counts]

@@ -2,7 +2,7 @@
 @constant(queue: ((Receive|Delete|Send)Message|ChangeMessageVisibility|GetQueueAttributes))
 @constant(token: (ssm:GetParameter|secretsmanager:GetSecretValue|kms:(Decrypt|GenerateDataKey)))
 @constant(network: ((Create|Delete)NetworkInterface|Describe(NetworkInterfaces|Subnets)|(A|Una)ssignPrivateIpAddresses))
-@constant(traces: (PutTraceSegments|PutTelemetryRecords))
+@constant(traces: xray:(PutTraceSegments|PutTelemetryRecords))
 @constant(streams: logs:[^*?]+:log-group:[^*?:]+:[*])
 @constant(secret: secretsmanager:[^*?]+-[?]{6})
 Feature: The function's role may do what the function does, and nothing else
@@ -28,7 +28,7 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     Then it must have Action
-    And its value must match the "^(logs:${log}|sqs:${queue}|${token}|events:PutEvents|ec2:${network}|xray:${traces})$" regex
+    And its value must match the "^(logs:${log}|sqs:${queue}|${token}|events:PutEvents|ec2:${network}|${traces})$" regex
 
   @noskip
   Scenario: Each statement allows one resource by its exact ARN, but for network interfaces and traces
@@ -37,7 +37,7 @@ Feature: The function's role may do what the function does, and nothing else
     And it must have Statement
     When its Effect is Allow
     # Whatever allows anything else as well.
-    And its Action contains "^(?!(ec2:${network}|xray:${traces})$)" regex
+    And its Action contains "^(?!(ec2:${network}|${traces})$)" regex
     Then it must have Resource
     And its singular value must match the "^arn:[\w-]+:(${streams}|${secret}|(?!logs:)[^*?]+)$" regex
 

@@ -3,7 +3,6 @@
 import json
 import re
 import traceback
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, unquote_plus
@@ -12,8 +11,6 @@ from cf_purge.errors import PurgeError
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES
 from tests.support.factories import DLQ_ARN, TOKEN
 from tests.support.fakes import Reply, Sent, World, answer
-
-inputs: Counter[str] = Counter()  # by law
 
 _SUMMARY = {"success", "invalidations", "skipped", "requests", "delayed", "dry_run", "check"}
 # Nothing fails here, so no message is given up or rejected by Cloudflare.

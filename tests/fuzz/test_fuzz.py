@@ -15,7 +15,6 @@ from tests.fuzz.laws import (
     assert_lawful,
     assert_summary,
     assert_within_configuration,
-    inputs,
     is_too_large,
 )
 from tests.support.factories import TOKEN, document, environment, flat_environment, s3_event, sqs_event, sqs_record
@@ -33,7 +32,6 @@ EVENTS = (shapes.configurations(), shapes.events)
 def test_each_message_of_a_batch_is_purged_or_parked_on_its_first_receive(
     config: dict[str, Any], delivered: list[tuple[bool, str]], waiting: list[tuple[bool, str]]
 ) -> None:
-    inputs["batches"] += 1
     world = Fuzzed(config)
     world.aws.waiting = [(f"w{index}", body) for index, (_, body) in enumerate(waiting)]
     outcome = world.outcome(sqs_event(*(body for _, body in delivered)))
@@ -75,7 +73,6 @@ def assert_alone(config: dict[str, Any], body: str) -> tuple[set[Any], bool]:
 @pytest.mark.share(0.2)
 @given(*EVENTS)
 def test_any_event_is_answered_as_documented_or_refused(config: dict[str, Any], event: Any) -> None:
-    inputs["single events"] += 1
     world = Fuzzed(config)
     outcome = world.outcome(event)
     assert_lawful(world, outcome, [event])
@@ -90,7 +87,6 @@ def test_any_event_is_answered_as_documented_or_refused(config: dict[str, Any], 
 @pytest.mark.share(0.1)
 @given(shapes.configurations(), shapes.batches)
 def test_a_batch_that_no_queue_hands_over_is_answered_or_refused_as_a_whole(config: dict[str, Any], event: Any) -> None:
-    inputs["odd batches"] += 1
     world = Fuzzed(config)
     outcome = world.outcome(event)
     assert_lawful(world, outcome, [event])
@@ -105,7 +101,6 @@ def test_a_batch_that_no_queue_hands_over_is_answered_or_refused_as_a_whole(conf
 @pytest.mark.share(0.15)
 @given(shapes.mutated(shapes.configurations(), 3), st.sampled_from(shapes.KEYS))
 def test_any_configuration_is_accepted_or_refused_in_a_sentence(config: Any, key: str) -> None:
-    inputs["configurations"] += 1
     text = json.dumps(config)
     try:
         world = World(environ=environment() | {"CF_PURGE_CONFIG": text})
@@ -132,7 +127,6 @@ def test_any_configuration_is_accepted_or_refused_in_a_sentence(config: Any, key
 )
 @example({})
 def test_any_flat_variables_are_accepted_or_refused_in_a_sentence(changes: dict[str, str]) -> None:
-    inputs["flat variables"] += 1
     try:
         world = World(environ=flat_environment(**changes))
     except Misconfigured as error:

@@ -1,4 +1,4 @@
-Feature: Somebody is told, and told what to do
+Feature: Alarms notify, and say what to do
   `alarms.actions` of the module says who.
 
   Background:
@@ -6,19 +6,19 @@ Feature: Somebody is told, and told what to do
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
   @noskip
-  Scenario: Each alarm tells somebody
+  Scenario: Each alarm has an action
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have alarm_actions
     And its value must match the "^arn:[a-z-]+:." regex
 
   @noskip
-  Scenario: Each alarm is switched on
+  Scenario: Each alarm is enabled
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have actions_enabled
     And its value must be true
 
   @noskip
-  Scenario: Each alarm says what it means
+  Scenario: Each alarm has a description
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have alarm_description
     And its value must match the "(?s)^.{60,}" regex

@@ -1,4 +1,4 @@
-Feature: S3 sends the events, nobody else
+Feature: Only S3 sends events
   `event_source` is `s3` or `none`.
 
   Background:
@@ -16,7 +16,7 @@ Feature: S3 sends the events, nobody else
     Then its (aws:SourceArn|source_arn)$ key must not be arn:[^:]+:events:.*
 
   @noskip
-  Scenario: Nobody is let into the dead-letter queue
+  Scenario: No service may send to the dead-letter queue
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter
     Then it must have policy

@@ -1,4 +1,4 @@
-Feature: Events come straight to the function, and by no other way
+Feature: Events invoke the function directly, and only that
   `delivery` is `direct`.
 
   Background:
@@ -6,14 +6,14 @@ Feature: Events come straight to the function, and by no other way
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
   @noskip
-  Scenario: Nobody is let into the queue
+  Scenario: No service may send to the queue
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is this
     Then it must have policy
     And its Effect key must not be Allow
 
   @noskip
-  Scenario: Somebody is let at a function of this plan
+  Scenario: An invoker is allowed on a function of this plan
     When its type metadata is aws_lambda_permission
     Then it must have function_name
     And it must be in {aws_lambda_function.values.function_name}

@@ -1,4 +1,4 @@
-Feature: The function runs, is heard, and hands back what it could not purge
+Feature: The function runs, logs, and returns failed messages
   With its log, and with the mapping that calls it for the queue.
 
   Background:
@@ -26,7 +26,7 @@ Feature: The function runs, is heard, and hands back what it could not purge
     And it must be in {aws_cloudwatch_log_group.values.name}
 
   @noskip
-  Scenario: The log is not kept for ever
+  Scenario: The log has a retention
     When its type metadata is aws_cloudwatch_log_group
     Then it must have retention_in_days
     And its value must match the "^[1-9][0-9]*$" regex
@@ -62,7 +62,7 @@ Feature: The function runs, is heard, and hands back what it could not purge
     And its .*(token|secret|password|passwd|credentials?|private_?key|access_?key|api_?key)$ key must not be .+
 
   @noskip
-  Scenario: The function's failures go back to the queue one by one
+  Scenario: Failed messages return to the queue individually
     When its type metadata is aws_lambda_event_source_mapping
     Then it must have function_response_types
     And its value must be ReportBatchItemFailures
@@ -75,22 +75,22 @@ Feature: The function runs, is heard, and hands back what it could not purge
     And its value must match the "^([2-9]|[1-9][0-9]+)$" regex
 
   @noskip
-  Scenario: A purge waits for no batch to fill
+  Scenario: A purge does not wait for a batch to fill
     When its type metadata is aws_lambda_event_source_mapping
     Then it must have maximum_batching_window_in_seconds
     And its value must be 0
 
   @noskip
-  Scenario: Nobody gets at the function by a URL
+  Scenario: The function has no URL
     Then its type key must not be aws_lambda_function_url
 
   @noskip
-  Scenario: Nobody but S3 and EventBridge is let at the function
+  Scenario: Only S3 and EventBridge may invoke the function
     When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its principal$ key must not be (?!(s3|events)[.]amazonaws[.]com$).*
 
   @noskip
-  Scenario: Who is let at the function may only invoke it
+  Scenario: Permissions on the function only allow to invoke it
     When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its action$ key must not be (?!lambda:InvokeFunction$).*
 
@@ -101,6 +101,6 @@ Feature: The function runs, is heard, and hands back what it could not purge
     Then its (runtime|source_arn)$ key must be (python.+|arn:[\w-]+:(s3:::|events:[\w-]+:\d{12}:rule/)[^*?]+)
 
   @noskip
-  Scenario: Who invokes the function does so only while it belongs to the account
+  Scenario: Permissions to invoke the function are bound to the account
     When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its (runtime|source_account|source_arn)$ key must be (python.+|\d{12}|arn:[\w-]+:events:[\w-]+:\d{12}:rule/.+)

@@ -5,7 +5,7 @@
 @constant(traces: xray:(PutTraceSegments|PutTelemetryRecords))
 @constant(streams: logs:[^*?]+:log-group:[^*?:]+:[*])
 @constant(secret: secretsmanager:[^*?]+-[?]{6})
-Feature: The function's role may do what the function does, and nothing else
+Feature: The role has only the permissions that the function needs
   The policy that the module puts on the role it makes. What a root adds to that role is the root's.
 
   Background:
@@ -13,7 +13,7 @@ Feature: The function's role may do what the function does, and nothing else
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
   @noskip
-  Scenario: Lambda alone takes the role
+  Scenario: Only Lambda may assume the role
     When its type metadata is aws_iam_role
     Then it must have assume_role_policy
     And it must have Statement
@@ -81,7 +81,7 @@ Feature: The function's role may do what the function does, and nothing else
     Then its Resource$ key must be arn:[\w-]+:(ssm:[^*?]+|events:[\w-]+:\d{12}:event-bus/[^*?]+)
 
   @noskip
-  Scenario: Whoever may make network interfaces is denied them in the code
+  Scenario: A role that may create network interfaces denies them to the code
     # Those of the queues never have the key below, so there is always one that has it not.
     When its type metadata is "aws_(iam_role|sqs_queue)_policy$" regex
     # Lambda makes the interfaces with the role; what keeps them from the code asks for this.
@@ -138,7 +138,7 @@ Feature: The function's role may do what the function does, and nothing else
     Then its Effect$ key must be Allow
 
   @noskip
-  Scenario: No condition is turned round, or met by what is not there
+  Scenario: No condition is negated, or true for a missing key
     When its type metadata is "aws_iam_role_policy$" regex
     Then it must have policy
     And it must not have [a-z].*Not
@@ -146,5 +146,5 @@ Feature: The function's role may do what the function does, and nothing else
     And it must not have ForA
 
   @noskip
-  Scenario: The module makes nothing in IAM but a role and its policy
+  Scenario: The module creates nothing in IAM but a role and its policy
     Then its type key must not be aws_iam_(?!role$|role_policy$).*

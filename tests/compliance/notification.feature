@@ -1,4 +1,4 @@
-Feature: The bucket's notification is the module's
+Feature: The module owns the notification of the bucket
   `event_source` is `s3`.
 
   Background:
@@ -11,6 +11,6 @@ Feature: The bucket's notification is the module's
     Then its (queue_arn|lambda_function_arn)$ key must be arn:[\w-]+:(sqs|lambda):[\w-]+:\d{12}:(function:)?[\w-]+
 
   @noskip
-  Scenario: The notification reaches nobody else
+  Scenario: The notification has no other destination
     When its type metadata is "aws_s3_bucket_notification$" regex
     Then its (topic_arn|eventbridge)$ key must not be (arn:.*|true)

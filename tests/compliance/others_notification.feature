@@ -1,4 +1,4 @@
-Feature: The bucket's notification is somebody else's
+Feature: The notification of the bucket has another owner
   `event_source` is `eventbridge` or `none`.
 
   Background:

@@ -1,4 +1,4 @@
-Feature: The function's role is somebody else's
+Feature: The role of the function has another owner
   `role.arn` says whose.
 
   Background:

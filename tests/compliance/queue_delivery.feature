@@ -1,4 +1,4 @@
-Feature: Events come through the queue, and by no other way
+Feature: Events come through the queue only
   `delivery` is `queue`.
 
   Background:
@@ -6,11 +6,11 @@ Feature: Events come through the queue, and by no other way
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
   @noskip
-  Scenario: Nobody is let at the function but through IAM
+  Scenario: Only IAM allows to invoke the function
     Then its type key must not be aws_lambda_permission
 
   @noskip
-  Scenario: Somebody is let into a queue of this plan
+  Scenario: A sender is allowed on a queue of this plan
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is this
     Then it must have policy

@@ -1,4 +1,4 @@
-Feature: Nothing is lost in the queues, and nobody else gets at them
+Feature: The queues lose nothing and admit nobody else
 
   Background:
     Given I have any resource defined
@@ -11,7 +11,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     Then its (sqs_managed_sse_enabled|kms_master_key_id)$ key must be (true|arn:.+:kms:.+)
 
   @noskip
-  Scenario: The queue refuses whoever comes without TLS
+  Scenario: The queue denies access without TLS
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is this
     Then it must have policy
@@ -26,7 +26,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     And its value must be false
 
   @noskip
-  Scenario: The dead-letter queue refuses whoever comes without TLS
+  Scenario: The dead-letter queue denies access without TLS
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter
     Then it must have policy
@@ -41,7 +41,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     And its value must be false
 
   @noskip
-  Scenario: Nobody but a service of AWS is let into a queue
+  Scenario: Only AWS services may send to a queue
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
@@ -51,7 +51,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     Then its Effect$ key must be Deny
 
   @noskip
-  Scenario: No service but S3 and EventBridge is let into a queue
+  Scenario: Of the services, only S3 and EventBridge may send to a queue
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
@@ -59,7 +59,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     Then its (Effect|Service)$ key must be (Deny|(s3|events)[.]amazonaws[.]com)
 
   @noskip
-  Scenario: Who is let into a queue may only send
+  Scenario: Queue policies only allow to send
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
@@ -76,7 +76,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     Then its (Effect|aws:SourceArn)$ key must be (Deny|arn:[\w-]+:(s3:::|events:[\w-]+:\d{12}:rule/)[^*?]+)
 
   @noskip
-  Scenario: Who sends does so only while it belongs to the account
+  Scenario: Permissions to send are bound to the account
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
     And it must have Statement
@@ -85,7 +85,7 @@ Feature: Nothing is lost in the queues, and nobody else gets at them
     Then its (Effect|aws:SourceAccount|aws:SourceArn)$ key must be (Deny|\d{12}|arn:[\w-]+:events:[\w-]+:\d{12}:rule/.+)
 
   @noskip
-  Scenario: No statement has exceptions, or a condition that is met by what is not there
+  Scenario: No statement has exceptions, or a condition that is true for a missing key
     When its type metadata is "aws_sqs_queue_policy$" regex
     Then it must have policy
     And it must not have .*Not

@@ -1,4 +1,4 @@
-Feature: EventBridge sends the events, nobody else
+Feature: Only EventBridge sends events
   `event_source` is `eventbridge`.
 
   Background:
@@ -25,7 +25,7 @@ Feature: EventBridge sends the events, nobody else
     And its singular value must match the "^[a-z0-9][a-z0-9.-]+$" regex
 
   @noskip
-  Scenario: The rule is for what S3 says
+  Scenario: The rule matches only events of S3
     When its type metadata is aws_cloudwatch_event_rule
     Then it must have event_pattern
     And it must have source

@@ -1,8 +1,8 @@
-Feature: Everything the module makes can be traced to its owner
+Feature: Every resource can be traced to its owner
   By tags of the module or by the provider's default tags.
 
   @noskip
-  Scenario: Everything that takes tags has tags
+  Scenario: Every taggable resource has tags
     Given I have resource that supports tags_all defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     And its mode metadata is managed

@@ -226,9 +226,9 @@ EXACT = "Each statement allows one resource by its exact ARN, but for network in
 DENIAL = "KeepNetworkInterfacesFromCode"
 SENDER = "Only one bucket or one rule sends"
 INVOKER = "Only one bucket or one rule invokes the function"
-ITS_ACCOUNT = "Who sends does so only while it belongs to the account"
-INVOKERS_ACCOUNT = "Who invokes the function does so only while it belongs to the account"
-EXCEPTIONS = "No statement has exceptions, or a condition that is met by what is not there"
+ITS_ACCOUNT = "Permissions to send are bound to the account"
+INVOKERS_ACCOUNT = "Permissions to invoke the function are bound to the account"
+EXCEPTIONS = "No statement has exceptions, or a condition that is true for a missing key"
 
 
 def denied_but(action: str) -> Change:
@@ -256,7 +256,7 @@ def pattern(**fields: Any) -> Change:
 BREAKING = [
     # ---- iam.feature ----
     *breaking(
-        "Lambda alone takes the role",
+        "Only Lambda may assume the role",
         an_account_does_too=statement(
             ROLE, "LambdaRunsAsThisRole", Principal={"Service": "lambda.amazonaws.com", "AWS": ACCOUNT}
         ),
@@ -298,7 +298,7 @@ BREAKING = [
         to_a_rule=statement(ROLE_POLICY, "SendNotifications", Resource=RULE_ARN),
     ),
     *breaking(
-        "Whoever may make network interfaces is denied them in the code",
+        "A role that may create network interfaces denies them to the code",
         "complete",
         nothing_is_denied=without_statement(ROLE_POLICY, DENIAL),
     ),
@@ -317,14 +317,14 @@ BREAKING = [
         it_is_made=denied_but("CreateNetworkInterface"),
     ),
     *breaking(
-        "No condition is turned round, or met by what is not there",
+        "No condition is negated, or true for a missing key",
         "complete",
         whoever_is_not_sqs=statement(
             ROLE_POLICY, "UseQueueKey", Condition={"StringNotEquals": {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}}
         ),
     ),
     *breaking(
-        "The module makes nothing in IAM but a role and its policy",
+        "The module creates nothing in IAM but a role and its policy",
         it_attaches_a_policy=new("aws_iam_role_policy_attachment", role="site-purge"),
     ),
     # ---- plain_role.feature, own_role.feature ----
@@ -343,25 +343,23 @@ BREAKING = [
         the_queue_is_not=put(QUEUE, sqs_managed_sse_enabled=False),
         the_dead_letter_queue_is_not=put(DEAD_LETTERS, sqs_managed_sse_enabled=None, kms_master_key_id=None),
     ),
+    *breaking("The queue denies access without TLS", it_does_not=without_statement(QUEUE_POLICY, "DenyWithoutTls")),
     *breaking(
-        "The queue refuses whoever comes without TLS", it_does_not=without_statement(QUEUE_POLICY, "DenyWithoutTls")
-    ),
-    *breaking(
-        "The dead-letter queue refuses whoever comes without TLS",
+        "The dead-letter queue denies access without TLS",
         it_refuses_senders_alone=statement(DEAD_LETTERS_POLICY, "DenyWithoutTls", Action="sqs:SendMessage"),
     ),
     *breaking(
-        "Nobody but a service of AWS is let into a queue",
+        "Only AWS services may send to a queue",
         an_account_is_too=statement(QUEUE_POLICY, "BucketSendsEvents", Principal=S3 | {"AWS": "111111111111"}),
     ),
     *breaking(
-        "No service but S3 and EventBridge is let into a queue",
+        "Of the services, only S3 and EventBridge may send to a queue",
         another_is_too=statement(
             QUEUE_POLICY, "BucketSendsEvents", Principal={"Service": ["s3.amazonaws.com", "sns.amazonaws.com"]}
         ),
     ),
     *breaking(
-        "Who is let into a queue may only send",
+        "Queue policies only allow to send",
         and_all_the_rest=statement(QUEUE_POLICY, "BucketSendsEvents", Action="sqs:*"),
     ),
     *breaking(
@@ -388,7 +386,7 @@ BREAKING = [
         ),
         all_actions_but_one=statement(QUEUE_POLICY, "BucketSendsEvents", Action=None, NotAction="sqs:PurgeQueue"),
     ),
-    *breaking("Nobody is let into the dead-letter queue", a_service_is=added(DEAD_LETTERS_POLICY, DOOR)),
+    *breaking("No service may send to the dead-letter queue", a_service_is=added(DEAD_LETTERS_POLICY, DOOR)),
     *breaking(
         "What the rule cannot deliver is parked", "eventbridge", it_is_dropped=put(TARGET, dead_letter_config=[])
     ),
@@ -425,7 +423,7 @@ BREAKING = [
         "The function logs into a log group of this plan",
         into_another=put_in(FUNCTION, "logging_config", log_group="/aws/lambda/other"),
     ),
-    *breaking("The log is not kept for ever", it_is=put(LOG, retention_in_days=0)),
+    *breaking("The log has a retention", it_is=put(LOG, retention_in_days=0)),
     *breaking("The function has time to try again", three_seconds=put(FUNCTION, timeout=3)),
     *breaking(
         "The function takes its concurrency from the queue, not from a reservation",
@@ -437,34 +435,31 @@ BREAKING = [
         a_setting_within_a_setting_is=config(cloudflare={"Api_Key": "a"}),
     ),
     *breaking(
-        "The function's failures go back to the queue one by one",
-        all_or_none_do=put(MAPPING, function_response_types=[]),
+        "Failed messages return to the queue individually", all_or_none_do=put(MAPPING, function_response_types=[])
     ),
     *breaking(
         "The queue calls two functions at once or more", one=put_in(MAPPING, "scaling_config", maximum_concurrency=1)
     ),
     *breaking(
-        "A purge waits for no batch to fill", for_five_seconds=put(MAPPING, maximum_batching_window_in_seconds=5)
+        "A purge does not wait for a batch to fill", for_five_seconds=put(MAPPING, maximum_batching_window_in_seconds=5)
     ),
+    *breaking("The function has no URL", the_world_does=new("aws_lambda_function_url", authorization_type="NONE")),
+    *breaking("Only S3 and EventBridge may invoke the function", "direct", the_world_is=put(PERMISSION, principal="*")),
     *breaking(
-        "Nobody gets at the function by a URL", the_world_does=new("aws_lambda_function_url", authorization_type="NONE")
-    ),
-    *breaking(
-        "Nobody but S3 and EventBridge is let at the function", "direct", the_world_is=put(PERMISSION, principal="*")
-    ),
-    *breaking(
-        "Who is let at the function may only invoke it", "direct", and_all_the_rest=put(PERMISSION, action="lambda:*")
+        "Permissions on the function only allow to invoke it",
+        "direct",
+        and_all_the_rest=put(PERMISSION, action="lambda:*"),
     ),
     *breaking(INVOKER, "direct", every_bucket_does=put(PERMISSION, source_arn="arn:aws:s3:::*")),
     *breaking(INVOKERS_ACCOUNT, "direct", nobody_asks=put(PERMISSION, source_account=None)),
     # ---- alarms.feature ----
-    *breaking("Each alarm tells somebody", one_does_not=put(LAG, alarm_actions=[])),
-    *breaking("Each alarm is switched on", one_is_not=put(LAG, actions_enabled=False)),
-    *breaking("Each alarm says what it means", one_says_little=put(LAG, alarm_description="Lag")),
+    *breaking("Each alarm has an action", one_does_not=put(LAG, alarm_actions=[])),
+    *breaking("Each alarm is enabled", one_is_not=put(LAG, actions_enabled=False)),
+    *breaking("Each alarm has a description", one_says_little=put(LAG, alarm_description="Lag")),
     *breaking("A quiet site is not an alarm", it_is=put(LAG, treat_missing_data="breaching")),
     *breaking("A single parked message is an alarm", ten_are=put(PARKED, threshold=10)),
     # ---- tags.feature ----
-    *breaking("Everything that takes tags has tags", an_alarm_has_none=put(LAG, tags={}, tags_all={})),
+    *breaking("Every taggable resource has tags", an_alarm_has_none=put(LAG, tags={}, tags_all={})),
     # ---- secrets.feature ----
     *breaking(
         "No attribute holds a key of AWS",
@@ -483,17 +478,17 @@ BREAKING = [
     ),
     *breaking("No attribute holds a private key", the_role_does=put(ROLE, description=f"Signs with\n{PRIVATE_KEY}")),
     # ---- queue_delivery.feature ----
+    *breaking("Only IAM allows to invoke the function", a_bucket_is=new("aws_lambda_permission", **BUCKET_INVOKES)),
     *breaking(
-        "Nobody is let at the function but through IAM", a_bucket_is=new("aws_lambda_permission", **BUCKET_INVOKES)
-    ),
-    *breaking(
-        "Somebody is let into a queue of this plan", nobody_is=without_statement(QUEUE_POLICY, "BucketSendsEvents")
+        "A sender is allowed on a queue of this plan", nobody_is=without_statement(QUEUE_POLICY, "BucketSendsEvents")
     ),
     # ---- direct_delivery.feature ----
-    *breaking("Nobody is let into the queue", "direct", the_bucket_is=added(QUEUE_POLICY, DOOR)),
-    *breaking("Nobody is let into the queue", "rule", the_rule_is=added(QUEUE_POLICY, RULES_DOOR)),
+    *breaking("No service may send to the queue", "direct", the_bucket_is=added(QUEUE_POLICY, DOOR)),
+    *breaking("No service may send to the queue", "rule", the_rule_is=added(QUEUE_POLICY, RULES_DOOR)),
     *breaking(
-        "Somebody is let at a function of this plan", "direct", at_another=put(PERMISSION, function_name="another")
+        "An invoker is allowed on a function of this plan",
+        "direct",
+        at_another=put(PERMISSION, function_name="another"),
     ),
     *breaking(
         "What fails is parked in a queue of this plan",
@@ -526,7 +521,7 @@ BREAKING = [
         for_all=pattern(bucket={}),
     ),
     *breaking(
-        "The rule is for what S3 says", "eventbridge", for_what_anybody_says=pattern(source=["aws.s3", "anybody"])
+        "The rule matches only events of S3", "eventbridge", for_what_anybody_says=pattern(source=["aws.s3", "anybody"])
     ),
     *breaking("The rule is switched on", "rule", it_is_off=put(RULE, state="DISABLED")),
     *breaking(
@@ -537,10 +532,12 @@ BREAKING = [
     # ---- notification.feature, others_notification.feature ----
     *breaking("The notification reaches the queue or the function", it_reaches_neither=put(NOTIFICATION, queue=[])),
     *breaking(
-        "The notification reaches nobody else",
+        "The notification has no other destination",
         a_topic_too=put(NOTIFICATION, topic=[{"topic_arn": f"arn:aws:sns:eu-west-1:{ACCOUNT}:on-call"}]),
     ),
-    *breaking("The notification reaches nobody else", "direct", eventbridge_too=put(NOTIFICATION, eventbridge=True)),
+    *breaking(
+        "The notification has no other destination", "direct", eventbridge_too=put(NOTIFICATION, eventbridge=True)
+    ),
     *breaking(
         "The module leaves the bucket's notification alone",
         "external_notification",

@@ -18,7 +18,8 @@ sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT)]  # as pyproject.toml tells py
 
 from tests.bench.figures import write  # noqa: E402
 from tests.simulation.cloudflare.plans import PLANS  # noqa: E402
-from tests.support.factories import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE, document, s3_event, target  # noqa: E402
+from tests.support.factories import document, s3_event, target  # noqa: E402
+from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE  # noqa: E402
 from tests.support.virtual.edge import Edge, Version  # noqa: E402
 from tests.support.virtual.network import Call, Fault, json_answer  # noqa: E402
 from tests.support.virtual.world import START, World  # noqa: E402

@@ -9,8 +9,8 @@ from urllib.parse import unquote, unquote_plus
 
 from cf_purge.errors import PurgeError
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES
-from tests.support.factories import DLQ_ARN, TOKEN
 from tests.support.fakes import Reply, Sent, World, answer
+from tests.support.names import DLQ_ARN, TOKEN
 
 _SUMMARY = {"success", "invalidations", "skipped", "requests", "delayed", "dry_run", "check"}
 # Nothing fails here, so no message is given up or rejected by Cloudflare.

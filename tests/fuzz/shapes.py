@@ -7,11 +7,6 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support.factories import (
-    BUCKET,
-    HOST,
-    OTHER_ZONE,
-    QUEUE_ARN,
-    ZONE,
     document,
     eventbridge_event,
     failed_invocation,
@@ -23,6 +18,7 @@ from tests.support.factories import (
     sqs_event,
     target,
 )
+from tests.support.names import BUCKET, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 
 OTHER_HOST = "assets.example.net"
 KEYS = ["index.html", "a.css", "img/(1)+ü.png", "blog/a/index.html", "blog/b.html", "blog/", "k" * 1024, "a b&c=d?#"]

@@ -17,8 +17,9 @@ from tests.fuzz.laws import (
     assert_within_configuration,
     is_too_large,
 )
-from tests.support.factories import TOKEN, document, environment, flat_environment, s3_event, sqs_event, sqs_record
+from tests.support.factories import document, environment, flat_environment, s3_event, sqs_event, sqs_record
 from tests.support.fakes import World
+from tests.support.names import TOKEN
 
 _messages = st.lists(
     st.tuples(st.just(True), shapes.good_bodies) | st.tuples(st.just(False), shapes.bodies()), max_size=5

@@ -11,8 +11,9 @@ from cf_purge.errors import TimedOut
 from cf_purge.spelling import spellings
 from tests.plans.cases import RULED
 from tests.plans.planning import Plan
-from tests.support.factories import QUEUE_ARN, document, s3_event, sqs_event, target
+from tests.support.factories import document, s3_event, sqs_event, target
 from tests.support.fakes import Reply, Sent, World, answer, refusal
+from tests.support.names import QUEUE_ARN
 
 PURGED, SEEN = "Was this key purged?", "When was this key seen fresh?"
 QUERIES = (PURGED, "Who changed what?", "Why is this one parked?", SEEN, "Where did the second purge help?")

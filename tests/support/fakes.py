@@ -15,7 +15,8 @@ from cf_purge.errors import Transient
 from cf_purge.handler import Function
 from cf_purge.http_client import Answer
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
-from tests.support.factories import AT, QUEUE_ARN, TOKEN, environment
+from tests.support.factories import environment
+from tests.support.names import AT, QUEUE_ARN, TOKEN
 
 Reply = Answer | Exception
 Item = str | tuple[str, tuple[tuple[str, str], ...]]

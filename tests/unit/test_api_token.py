@@ -6,8 +6,9 @@ from cf_purge.api_token import TTL, ApiToken
 from cf_purge.aws import Aws
 from cf_purge.config import load
 from cf_purge.errors import Misconfigured, NotTried, Transient
-from tests.support.factories import PARAMETER, REGION, TOKEN, document, environment, flat_environment, s3_event
+from tests.support.factories import document, environment, flat_environment, s3_event
 from tests.support.fakes import Reply, World, answer, aws_error, outage
+from tests.support.names import PARAMETER, REGION, TOKEN
 
 ARN = "arn:aws:ssm:us-west-2:210987654321:parameter/shared/cf-token"
 

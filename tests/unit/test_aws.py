@@ -18,8 +18,9 @@ from cf_purge.budget import Clock
 from cf_purge.config import load
 from cf_purge.errors import Misconfigured, PurgeError, Transient
 from cf_purge.http_client import HttpClient
-from tests.support.factories import REGION, TOKEN, document, environment
+from tests.support.factories import document, environment
 from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error, outage
+from tests.support.names import REGION, TOKEN
 from tests.support.servers import LocalServer, Received
 
 SECRET = environment()["AWS_SECRET_ACCESS_KEY"]

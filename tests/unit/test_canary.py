@@ -9,21 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cf_purge.errors import PurgeError
-from tests.support.factories import (
-    BUS_ARN,
-    HOST,
-    OTHER_ZONE,
-    QUEUE_ARN,
-    TOKEN,
-    ZONE,
-    document,
-    environment,
-    flat_environment,
-    s3_event,
-    sqs_event,
-    target,
-)
+from tests.support.factories import document, environment, flat_environment, s3_event, sqs_event, target
 from tests.support.fakes import Reply, Sent, World, answer, refusal, result
+from tests.support.names import BUS_ARN, HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE
 
 EVENTS: list[dict[str, Any]] = [
     s3_event("a", "(1).css", bucket=HOST),

@@ -12,8 +12,8 @@ from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import Misconfigured, PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
 from cf_purge.plan import Part, Request
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
-from tests.support.factories import TOKEN, ZONE
 from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, Sent, answer, refusal
+from tests.support.names import TOKEN, ZONE
 
 API = "https://api.cloudflare.com/client/v4"
 URLS = ("https://www.example.com/a", "https://www.example.com/b")

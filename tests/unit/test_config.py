@@ -9,23 +9,9 @@ import pytest
 
 from cf_purge.config import PLANS, Config, Target, Verify, Zone, load
 from cf_purge.errors import Misconfigured, PurgeError
-from tests.support.factories import (
-    BUCKET,
-    DLQ_ARN,
-    HOST,
-    PARAMETER,
-    QUEUE_ARN,
-    TOKEN,
-    ZONE,
-    document,
-    environment,
-    flat_environment,
-    s3_event,
-    sns_body,
-    sqs_event,
-    target,
-)
+from tests.support.factories import document, environment, flat_environment, s3_event, sns_body, sqs_event, target
 from tests.support.fakes import World
+from tests.support.names import BUCKET, DLQ_ARN, HOST, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 
 MISSING = object()
 

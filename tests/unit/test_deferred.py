@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cf_purge.deferred import messages
 from cf_purge.errors import UnknownEvent
 from cf_purge.events import Change, Event, Look, parse
-from tests.support.factories import AT, BUCKET, OTHER_ZONE, ZONE
+from tests.support.names import AT, BUCKET, OTHER_ZONE, ZONE
 
 _texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 _changes = st.builds(

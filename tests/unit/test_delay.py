@@ -9,19 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_purge.errors import PurgeError, Transient
-from tests.support.factories import (
-    AT,
-    HOST,
-    OTHER_ZONE,
-    QUEUE_ARN,
-    document,
-    eventbridge_event,
-    s3_event,
-    s3_record,
-    sqs_event,
-    target,
-)
+from tests.support.factories import document, eventbridge_event, s3_event, s3_record, sqs_event, target
 from tests.support.fakes import World, answer, aws_error
+from tests.support.names import AT, HOST, OTHER_ZONE, QUEUE_ARN
 
 PAGES, ALL = target(keys=["*.html"], delay_seconds=60, path_prefix="late"), target()
 OTHER = target(zone_id=OTHER_ZONE, hosts=["www.example.net"])

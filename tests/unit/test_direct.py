@@ -7,8 +7,6 @@ import pytest
 from cf_purge.errors import PurgeError, Rejected
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import (
-    HOST,
-    ZONE,
     document,
     eventbridge_event,
     failed_invocation,
@@ -18,6 +16,7 @@ from tests.support.factories import (
     sqs_event,
 )
 from tests.support.fakes import Item, Reply, World, answer, outage, refusal
+from tests.support.names import HOST, ZONE
 
 
 def url(path: str) -> str:

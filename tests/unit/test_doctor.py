@@ -9,21 +9,9 @@ from cf_purge.doctor import probe_for
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.plan import Part, Request
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
-from tests.support.factories import (
-    HOST,
-    OTHER_ZONE,
-    PARAMETER,
-    QUEUE_ARN,
-    TOKEN,
-    ZONE,
-    document,
-    environment,
-    flat_environment,
-    sns_event,
-    sqs_event,
-    target,
-)
+from tests.support.factories import document, environment, flat_environment, sns_event, sqs_event, target
 from tests.support.fakes import Item, Reply, Sent, World, answer, aws_error, outage, refusal, result
+from tests.support.names import HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 
 CHECK = {"check": True}
 ENDED = ("disabled", "expired")

@@ -12,11 +12,6 @@ from hypothesis import strategies as st
 from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 from cf_purge.events import Change, Event, Item, Message, messages_in, parse
 from tests.support.factories import (
-    AT,
-    BUCKET,
-    HOST,
-    QUEUE_ARN,
-    ZONE,
     eventbridge_event,
     failed_invocation,
     s3_event,
@@ -27,6 +22,7 @@ from tests.support.factories import (
     sqs_event,
 )
 from tests.support.fakes import World
+from tests.support.names import AT, BUCKET, HOST, QUEUE_ARN, ZONE
 
 KEYS = [
     "index.html",

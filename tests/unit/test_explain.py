@@ -9,8 +9,9 @@ from cf_purge.errors import NotFresh, PurgeError, Rejected, TooLarge, UnknownEve
 from cf_purge.explain import conclude
 from cf_purge.http_client import Answer
 from cf_purge.visitor import Seen, seen_in
-from tests.support.factories import HOST, TOKEN, document, flat_environment, s3_event, sns_event, sqs_event, target
+from tests.support.factories import document, flat_environment, s3_event, sns_event, sqs_event, target
 from tests.support.fakes import Sent, World, answer
+from tests.support.names import HOST, TOKEN
 
 SITE = f"https://{HOST}/"
 A = f"{SITE}a.css"

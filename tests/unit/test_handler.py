@@ -9,10 +9,6 @@ from cf_purge import handler
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Transient, UnknownEvent
 from cf_purge.targets import FILES, TAGS
 from tests.support.factories import (
-    AT,
-    HOST,
-    OTHER_ZONE,
-    ZONE,
     document,
     environment,
     eventbridge_event,
@@ -34,6 +30,7 @@ from tests.support.fakes import (
     outage,
     refusal,
 )
+from tests.support.names import AT, HOST, OTHER_ZONE, ZONE
 
 SITE = f"https://{HOST}"
 CDN = "cdn.example.org"

@@ -16,8 +16,8 @@ import trustme
 from cf_purge.budget import Clock
 from cf_purge.errors import TimedOut, Transient
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
-from tests.support.factories import TOKEN
 from tests.support.fakes import FakeClock
+from tests.support.names import TOKEN
 from tests.support.servers import LocalServer, by_name, drip, named, reset, tls, trusted, write
 
 Serve = Callable[..., LocalServer]

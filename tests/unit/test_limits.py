@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from cf_purge.errors import TooLarge
-from tests.support.factories import HOST, QUEUE_ARN, as_text, document, s3_event, s3_record, sqs_event, target
+from tests.support.factories import as_text, document, s3_event, s3_record, sqs_event, target
 from tests.support.fakes import World
+from tests.support.names import HOST, QUEUE_ARN
 
 ROOT = Path(__file__).parents[2]
 MEMORY = 128_000_000  # bytes

@@ -11,7 +11,8 @@ import pytest
 
 import cf_purge
 from cf_purge.__main__ import USAGE, main
-from tests.support.factories import TOKEN, ZONE, flat_environment, s3_event, sqs_event
+from tests.support.factories import flat_environment, s3_event, sqs_event
+from tests.support.names import TOKEN, ZONE
 from tests.support.servers import LocalServer, write
 
 LAMBDA = Path(cf_purge.__file__).parents[1]

@@ -13,18 +13,9 @@ from cf_purge.errors import Rejected
 from cf_purge.events import Item
 from cf_purge.manual import purges_for_item
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
-from tests.support.factories import (
-    BUCKET,
-    HOST,
-    OTHER_ZONE,
-    ZONE,
-    document,
-    flat_environment,
-    s3_event,
-    sqs_event,
-    target,
-)
+from tests.support.factories import document, flat_environment, s3_event, sqs_event, target
 from tests.support.fakes import World
+from tests.support.names import BUCKET, HOST, OTHER_ZONE, ZONE
 
 SITE = f"https://{HOST}"
 B = "b.example.net"

@@ -10,22 +10,9 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import PurgeError, TimedOut
 from cf_purge.notify import News, details
-from tests.support.factories import (
-    ACCOUNT,
-    AT,
-    BUS_ARN,
-    HOST,
-    OTHER_ZONE,
-    PRINCIPAL,
-    QUEUE_ARN,
-    ZONE,
-    document,
-    eventbridge_event,
-    s3_event,
-    sqs_event,
-    target,
-)
+from tests.support.factories import document, eventbridge_event, s3_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage
+from tests.support.names import ACCOUNT, AT, BUS_ARN, HOST, OTHER_ZONE, PRINCIPAL, QUEUE_ARN, ZONE
 
 TWO_ZONES = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"])]
 

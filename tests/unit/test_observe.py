@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_purge import observe
-from tests.support.factories import ACCOUNT, AT, HOST, document, eventbridge_event, s3_event, sqs_event, target
+from tests.support.factories import document, eventbridge_event, s3_event, sqs_event, target
 from tests.support.fakes import World, refusal
+from tests.support.names import ACCOUNT, AT, HOST
 
 WRITERS = {"DEBUG": observe.debug, "INFO": observe.info, "WARN": observe.warn, "ERROR": observe.error}
 COUNTS = ["Changes", "Purged", "Skipped", "Parked", "Retried", "Requests", "RateLimited", "Misconfigured"]

@@ -10,19 +10,9 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import TimedOut
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
-from tests.support.factories import (
-    HOST,
-    OTHER_ZONE,
-    TOKEN,
-    ZONE,
-    document,
-    s3_event,
-    s3_record,
-    sqs_event,
-    sqs_record,
-    target,
-)
+from tests.support.factories import document, s3_event, s3_record, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+from tests.support.names import HOST, OTHER_ZONE, TOKEN, ZONE
 
 SITE = f"https://{HOST}"
 PROBE = ".cf-purge-check"

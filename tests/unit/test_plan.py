@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from cf_purge.config import Config, Zone, load
 from cf_purge.plan import Part, Request, requests_for
 from cf_purge.targets import FILES, HOSTS, PREFIXES, TAGS, Purge
-from tests.support.factories import HOST, OTHER_ZONE, ZONE, document, environment, s3_event, sqs_event, target
+from tests.support.factories import document, environment, s3_event, sqs_event, target
 from tests.support.fakes import World, answer
+from tests.support.names import HOST, OTHER_ZONE, ZONE
 
 SITE = f"https://{HOST}"
 CDN = "cdn.example.org"

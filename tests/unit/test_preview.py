@@ -14,7 +14,8 @@ import pytest
 
 import cf_purge
 from cf_purge.__main__ import main
-from tests.support.factories import BUCKET, HOST, OTHER_ZONE, ZONE, document, target
+from tests.support.factories import document, target
+from tests.support.names import BUCKET, HOST, OTHER_ZONE, ZONE
 
 WHOLE = document(queue_arn="arn:aws:sqs:eu-west-1:123456789012:cf-purge", drain=1000, verify={})
 

@@ -16,20 +16,9 @@ from cf_purge.plan import Plan, make_task
 from cf_purge.purger import Failure, Outcomes, Why
 from cf_purge.settle import MAX_DELAY, Settlement, delay_after, settlement_of
 from cf_purge.targets import FILES, Purge
-from tests.support.factories import (
-    AT,
-    HOST,
-    OTHER_ZONE,
-    QUEUE_ARN,
-    ZONE,
-    document,
-    environment,
-    s3_event,
-    s3_test_event,
-    sqs_event,
-    target,
-)
+from tests.support.factories import document, environment, s3_event, s3_test_event, sqs_event, target
 from tests.support.fakes import World, answer
+from tests.support.names import AT, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 
 SITE = f"https://{HOST}"
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]

@@ -5,19 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.factories import (
-    DLQ_ARN,
-    HOST,
-    QUEUE_ARN,
-    REGION,
-    document,
-    environment,
-    s3_event,
-    sqs_event,
-    sqs_record,
-    target,
-)
+from tests.support.factories import document, environment, s3_event, sqs_event, sqs_record, target
 from tests.support.fakes import Sent, World, answer, aws_error, outage, refusal
+from tests.support.names import DLQ_ARN, HOST, QUEUE_ARN, REGION
 
 
 def world_of(waiting: int, **changes: Any) -> World:

@@ -24,19 +24,10 @@ from cf_purge.targets import (
     related_at,
     within,
 )
-from tests.support.factories import (
-    BUCKET,
-    HOST,
-    OTHER_ZONE,
-    QUEUE_ARN,
-    ZONE,
-    document,
-    flat_environment,
-    s3_event,
-    sqs_event,
-)
+from tests.support.factories import document, flat_environment, s3_event, sqs_event
 from tests.support.factories import target as place
 from tests.support.fakes import World
+from tests.support.names import BUCKET, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 
 SITE = f"https://{HOST}"
 

@@ -12,20 +12,9 @@ from cf_purge.events import Change
 from cf_purge.http_client import Answer
 from cf_purge.verify import newest
 from cf_purge.visitor import Visitor
-from tests.support.factories import (
-    AT,
-    BUCKET,
-    HOST,
-    OTHER_ZONE,
-    QUEUE_ARN,
-    document,
-    s3_event,
-    s3_record,
-    sns_event,
-    sqs_event,
-    target,
-)
+from tests.support.factories import document, s3_event, s3_record, sns_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage, refusal
+from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, QUEUE_ARN
 
 SITE = f"https://{HOST}"
 ETAG = "d41d8cd98f00b204e9800998ecf8427e"

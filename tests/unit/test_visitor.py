@@ -15,7 +15,7 @@ from cf_purge.config import Config, Target, Zone
 from cf_purge.events import Change
 from cf_purge.http_client import Answer, HttpClient
 from cf_purge.visitor import Question, Seen, Visitor, is_public, judge, seen_in
-from tests.support.factories import AT, HOST, ZONE
+from tests.support.names import AT, HOST, ZONE
 from tests.support.servers import LocalServer, drip, write
 
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"

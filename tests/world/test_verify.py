@@ -16,7 +16,8 @@ from cf_purge.config import Config, Target, Verify, Zone
 from cf_purge.handler import Function
 from cf_purge.http_client import HttpClient
 from cf_purge.sqs import Sqs
-from tests.support.factories import QUEUE_ARN, s3_event, sqs_event
+from tests.support.factories import s3_event, sqs_event
+from tests.support.names import QUEUE_ARN
 from tests.world.conftest import FREE, TOKENS, World
 
 HOST = "www.example.test"

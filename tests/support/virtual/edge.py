@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from cf_purge.errors import TimedOut
 from cf_purge.http_client import Answer
-from tests.support.factories import HOST, ZONE
+from tests.support.names import HOST, ZONE
 from tests.support.virtual.hub import Hub
 
 # `keeps once`: the first purge of a copy evicts nothing; `keeps files`: none by URL does; `slow fill`: the old body is

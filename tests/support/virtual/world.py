@@ -5,7 +5,8 @@ from random import Random
 from typing import Any
 
 from cf_purge.handler import Function
-from tests.support.factories import DLQ_ARN, HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE, environment
+from tests.support.factories import environment
+from tests.support.names import DLQ_ARN, HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 from tests.support.virtual.aws import Aws
 from tests.support.virtual.cloudflare import Accepted, Cloudflare
 from tests.support.virtual.hub import Hub

@@ -407,7 +407,3 @@ class World:
 def outage(seconds: float | None = None) -> Transient:
     """What the real transport raises when nobody answers."""
     return Transient("No answer (TimeoutError).", seconds)
-
-
-def distinct(items: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(items))

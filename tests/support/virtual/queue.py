@@ -88,7 +88,7 @@ class Queue:
         self.chance = chance  # set: short and reordered receives
         self.repeat_share = 0.0  # of receives after which a message stays visible: delivered twice; needs `chance`
         self.on_received: Callable[[Message], None] | None = None
-        self.sent = self.deleted = self.expired = self.moved = self.received = 0
+        self.sent = self.deleted = self.moved = self.received = 0
         self._hub = hub
         self._messages: dict[str, Message] = {}
         self._heap: list[tuple[float, int, Message]] = []  # by the time it is visible from
@@ -195,7 +195,6 @@ class Queue:
                 message = heapq.heappop(self._heap)[2]
             if now - message.sent_at > self.retention:
                 self._forget(message)
-                self.expired += 1
             elif self.dead_letters is not None and message.receives >= (self.max_receive_count or math.inf):
                 self._forget(message)
                 self.moved += 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
 from moto.server import ThreadedMotoServer
 
 from cf_purge.api_token import ApiToken
@@ -24,6 +25,7 @@ from tests.support.names import REGION, TOKEN
 from tests.support.servers import LocalServer, Received
 
 SECRET = environment()["AWS_SECRET_ACCESS_KEY"]
+CHANGE = {"Id": "0", "ReceiptHandle": "r", "VisibilityTimeout": 5}
 CREDENTIALS = {
     "aws_access_key_id": "AKIDEXAMPLE",
     "aws_secret_access_key": SECRET,
@@ -60,32 +62,22 @@ def signature_of(received: Received, service: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "method", "payload"),
+    ("service", "operation", "payload"),
     [
-        ("ssm", "GetParameter", "get_parameter", {"Name": "/cf/ünï", "WithDecryption": True}),
-        ("events", "PutEvents", "put_events", {"Entries": [{"EventBusName": "a/b", "Detail": '{"key": "ünï"}'}]}),
-        ("sqs", "SendMessage", "send_message", {"QueueUrl": "https://q/1/dlq", "MessageBody": "ünï"}),
-        (
-            "sqs",
-            "ChangeMessageVisibilityBatch",
-            "change_message_visibility_batch",
-            {"QueueUrl": "https://q/1/q", "Entries": [{"Id": "0", "ReceiptHandle": "r", "VisibilityTimeout": 5}]},
-        ),
+        ("ssm", "GetParameter", {"Name": "/cf/ünï", "WithDecryption": True}),
+        ("events", "PutEvents", {"Entries": [{"EventBusName": "a/b", "Detail": '{"key": "ünï"}'}]}),
+        ("sqs", "SendMessage", {"QueueUrl": "https://q/1/dlq", "MessageBody": "ünï"}),
+        ("sqs", "ChangeMessageVisibilityBatch", {"QueueUrl": "https://q/1/q", "Entries": [CHANGE]}),
     ],
 )
 def test_a_call_is_signed_and_is_what_boto3_sends(
-    serve: Callable[..., LocalServer],
-    http: HttpClient,
-    service: str,
-    operation: str,
-    method: str,
-    payload: dict[str, Any],
+    serve: Callable[..., LocalServer], http: HttpClient, service: str, operation: str, payload: dict[str, Any]
 ) -> None:
     server = serve()
     aws = Aws(http, environment(AWS_ENDPOINT_URL=f"{server.url}/"))
     assert aws.call(service, operation, payload) == {"success": True}
     client = boto(service, server.url)
-    getattr(client, method)(**payload)
+    getattr(client, xform_name(operation))(**payload)
     client.close()
     ours, theirs = server.received
     assert ours.headers["authorization"].endswith(f"Signature={signature_of(ours, service)}")
@@ -228,22 +220,10 @@ def test_without_credentials_the_error_says_what_to_set(monkeypatch: pytest.Monk
     "reply",
     [
         *(aws_error(status, "Anything") for status in (408, 429, 500, 503)),
-        *(
-            aws_error(400, code)
-            for code in (
-                "ThrottlingException",
-                "TooManyRequestsException",
-                "KmsThrottled",
-                "RequestThrottled",
-                "RequestLimitExceeded",
-            )
-        ),
-        answer(200, b"<html>"),
-        answer(200, b"[]"),
-        answer(200, b"[" * 200_000),
-        answer(302, b""),
-        answer(502, b"<html>"),
-        outage(),
+        *(aws_error(400, code) for code in ("ThrottlingException", "TooManyRequestsException", "KmsThrottled")),
+        *(aws_error(400, code) for code in ("RequestThrottled", "RequestLimitExceeded")),
+        *(answer(200, body) for body in (b"<html>", b"[]", b"[" * 200_000)),
+        *(answer(302, b""), answer(502, b"<html>"), outage()),
     ],
 )
 def test_throttling_and_faults_of_aws_are_transient(reply: Reply) -> None:

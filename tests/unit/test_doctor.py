@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cf_purge.config import load
+from cf_purge.config import Zone, load
 from cf_purge.doctor import probe_for
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.plan import Part, Request
@@ -14,9 +14,10 @@ from tests.support.fakes import Item, Reply, Sent, World, answer, aws_error, out
 from tests.support.names import HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 
 CHECK = {"check": True}
-ENDED = ("disabled", "expired")
+RENEW = "create a new one, or enable it, and store it"
 NAME = ".cf-purge-check"
 B = "b.example.net"
+PROBE = (ZONE, FILES, f"https://{HOST}/{NAME}")
 TWO_ZONES = document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[B])])
 DENIED = refusal(403, 10000, message="Authentication error")
 TOKEN_IN_SSM = f"The API token in SSM parameter {PARAMETER}"
@@ -55,31 +56,23 @@ def refusing(reply: Reply = DENIED, config: dict[str, Any] | None = None) -> Wor
 @pytest.mark.parametrize(
     ("targets", "accepted"),
     [
-        ([target()], [(ZONE, FILES, f"https://{HOST}/{NAME}")]),
+        ([target()], [PROBE]),
         ([target(schemes=["http", "https"])], [(ZONE, FILES, f"http://{HOST}/{NAME}")]),
-        (
-            [target(path_prefix="a b/(1)", key_prefix="x", index_documents=[])],
-            [(ZONE, FILES, f"https://{HOST}/a%20b/(1)/{NAME}")],
-        ),
+        ([target(path_prefix="a b/(1)", key_prefix="x")], [(ZONE, FILES, f"https://{HOST}/a%20b/(1)/{NAME}")]),
         (
             [target(hosts=[HOST, "cdn.example.com"]), target(zone_id=OTHER_ZONE, hosts=[B])],
             [
-                (ZONE, FILES, f"https://{HOST}/{NAME}"),
-                (ZONE, FILES, f"https://cdn.example.com/{NAME}"),
-                (OTHER_ZONE, FILES, f"https://{B}/{NAME}"),
+                PROBE,
+                *(
+                    (zone, FILES, f"https://{each}/{NAME}")
+                    for zone, each in ((ZONE, "cdn.example.com"), (OTHER_ZONE, B))
+                ),
             ],
         ),
         ([target(purge_by="prefix", path_prefix="a/" * 30)], [(ZONE, PREFIXES, f"{HOST}/{'a/' * 30}{NAME}")]),
-        ([target(purge_by="host")], [(ZONE, PREFIXES, f"{HOST}/{NAME}")]),
-        ([target(purge_by="everything")], [(ZONE, PREFIXES, f"{HOST}/{NAME}")]),
+        *(([target(purge_by=whole)], [(ZONE, PREFIXES, f"{HOST}/{NAME}")]) for whole in ("host", "everything")),
         ([target(purge_by="tag", tags=["{dir}"])], [(ZONE, TAGS, NAME)]),
-        (
-            [target(environment_id="staging"), target()],
-            [
-                (f"{ZONE}/environments/staging", FILES, f"https://{HOST}/{NAME}"),
-                (ZONE, FILES, f"https://{HOST}/{NAME}"),
-            ],
-        ),
+        ([target(environment_id="staging"), target()], [(f"{ZONE}/environments/staging", *PROBE[1:]), PROBE]),
     ],
 )
 def test_a_check_asks_each_zone_and_host_in_its_own_kind(
@@ -97,11 +90,8 @@ def test_a_check_asks_each_zone_and_host_in_its_own_kind(
 @pytest.mark.parametrize(
     ("kind", "probe"),
     [
-        (FILES, Purge(load(environment()).targets[0].zone, FILES, f"https://{HOST}/{NAME}")),
-        *(
-            (kind, Purge(load(environment()).targets[0].zone, TAGS, NAME))
-            for kind in (PREFIXES, TAGS, HOSTS, EVERYTHING)
-        ),
+        (FILES, Purge(Zone(ZONE), FILES, f"https://{HOST}/{NAME}")),
+        *((kind, Purge(Zone(ZONE), TAGS, NAME)) for kind in (PREFIXES, TAGS, HOSTS, EVERYTHING)),
     ],
 )
 @pytest.mark.parametrize("is_flat", [False, True])
@@ -197,10 +187,7 @@ def test_a_check_finds_that_the_parameter_was_removed(world: World, queued: bool
     ("status", "names", "text"),
     [
         ("unknown", {}, WRONG),
-        *(
-            (status, {}, f"{TOKEN_IN_SSM} is {status}: create a new one, or enable it, and store it.")
-            for status in ENDED
-        ),
+        *((status, {}, f"{TOKEN_IN_SSM} is {status}: {RENEW}.") for status in ("disabled", "expired")),
         ("active", {}, NO_ACCESS),
         ("active", {"example.com": [ZONE]}, NO_PERMISSION),
         ("active", {"example.com": [OTHER_ZONE, ZONE]}, NO_PERMISSION),
@@ -293,7 +280,7 @@ def test_a_host_outside_its_zone_is_named_and_not_its_neighbours(purge_by: str) 
         answer(429, {}),
         answer(200, b"<html>"),
         answer(200, {"result": None}),
-        result({"status": "a status of next year"}),
+        result({"status": "unheard of"}),
     ],
 )
 @pytest.mark.parametrize("read", ["verify", "zones"])

@@ -1,6 +1,6 @@
 """Records a command as an animated SVG: `python -m tools.record docs/demo.svg make demo`.
 
-Pauses are shortened to a second. The last rows stay visible, then the animation starts again.
+Long pauses are shortened and short ones stretched, so that it can be read. It starts again after its end.
 """
 
 import subprocess
@@ -10,7 +10,8 @@ from html import escape
 from pathlib import Path
 from textwrap import wrap
 
-_COLUMNS, _ROWS, _PAUSE, _END = 100, 24, 1.0, 6.0
+_COLUMNS, _ROWS = 104, 24
+_LEAST, _MOST, _HEADLINE, _END = 0.15, 0.8, 1.5, 8.0  # seconds
 _HEIGHT, _WIDTH = 18, 8.4  # of a character cell
 _STYLE = "text{font:14px ui-monospace,Menlo,Consolas,monospace;fill:#c9d1d9;white-space:pre}"
 
@@ -21,12 +22,13 @@ def recorded(command: list[str]) -> list[tuple[float, str]]:
     Raises:
         SystemExit: the command failed.
     """
-    rows, last, now = [(0.0, f"$ {' '.join(command)}")], time.monotonic(), 0.0
+    shown = " ".join(word for word in command if not word.startswith("-"))
+    rows, last, now = [(0.0, f"$ {shown}")], time.monotonic(), 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
-            now += min(time.monotonic() - last, _PAUSE)
+            now += max(_LEAST, min(time.monotonic() - last, _MOST)) if line.strip() else _HEADLINE
             last = time.monotonic()
             rows += [(now, row) for row in wrap(line.rstrip(), _COLUMNS, subsequent_indent=" " * 8) or [""]]
     if process.returncode:

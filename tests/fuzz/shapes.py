@@ -89,20 +89,8 @@ def mutated(draw: st.DrawFn, documents: st.SearchStrategy[Any], most: int = 3) -
 
 
 _FIELDS = [
-    *(
-        "keys",
-        "urls",
-        "prefixes",
-        "tags",
-        "hosts",
-        "everything",
-        "check",
-        "bucket",
-        "zone_id",
-        "dry_run",
-        "hop",
-        "changes",
-    ),
+    *("keys", "urls", "prefixes", "tags", "hosts", "everything", "check", "bucket", "zone_id", "dry_run"),
+    *("hop", "changes"),
     *("Records", "Sns", "Type", "Message", "requestPayload", "source", "detail", "Event", "s3", "eventSource"),
 ]
 _keys = st.sampled_from(KEYS) | _texts

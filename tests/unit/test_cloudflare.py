@@ -310,20 +310,14 @@ def test_a_long_answer_is_cut() -> None:
     assert "(no explanation)" in str(error_of(answer(500, b"")))
 
 
+FIELDS = ["success", "errors", "code", "message", "error_chain", "source", "pointer", "documentation_url"]
+
+
 @given(
     st.integers(200, 599),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text() | st.just(f"Bearer {TOKEN}"),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(
-                    ["success", "errors", "code", "message", "error_chain", "source", "pointer", "documentation_url"]
-                ),
-                inner,
-                max_size=4,
-            )
-        ),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
         max_leaves=20,
     ).map(lambda value: json.dumps(value).encode())
     | st.binary(max_size=40),

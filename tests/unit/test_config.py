@@ -38,41 +38,16 @@ def refusal_of(environ: dict[str, str]) -> str:
 
 
 def test_a_document_sets_every_field() -> None:
-    config = read(
-        targets=[
-            {
-                "zone_id": "AB" * 16,
-                "hosts": ["WWW.example.com", "cdn_1.example.com"],
-                "key_prefix": "/site",
-                "path_prefix": "static/",
-                "schemes": ["http", "https"],
-                "index_documents": ["home.htm"],
-                "purge_by": "tag",
-                "clean_urls": True,
-                "header_variants": [{"Origin": "https://a.example", "X-Device": "phone"}, {"Origin": "null"}],
-                "tags": ["{bucket}:{key}", "{dir}", "{name}-{ext}"],
-                "environment_id": "5_f-A",
-            }
-        ],
-        cloudflare={
-            "plan": "enterprise",
-            "email": "a@b.c",
-            "requests_per_second": 10,
-            "api_url": "http://[::1]:1/v4/",
-            "edge_url": "https://LOCALHOST:65535",
-            "operation": "invalidate",
-        },
-        collapse_above=30,
-        verify={"after_seconds": 900, "attempts": 5, "sample": 0},
-        queue_arn=QUEUE_ARN,
-        max_concurrency=4,
-        batch_size=100,
-        drain=1000,
-        max_receive_count=30,
-        log_level="DEBUG",
-        include=["*.css"],
-        exclude=["x.css"],
-    )
+    place: dict[str, Any] = {"zone_id": "AB" * 16, "hosts": ["WWW.example.com", "cdn_1.example.com"], "purge_by": "tag"}
+    place |= {"schemes": ["http", "https"], "key_prefix": "/site", "path_prefix": "static/", "clean_urls": True}
+    place |= {"header_variants": [{"Origin": "https://a.example", "X-Device": "phone"}, {"Origin": "null"}]}
+    place |= {"tags": ["{bucket}:{key}", "{dir}", "{name}-{ext}"], "environment_id": "5_f-A"}
+    cloudflare = {"plan": "enterprise", "email": "a@b.c", "requests_per_second": 10, "operation": "invalidate"}
+    cloudflare |= {"api_url": "http://[::1]:1/v4/", "edge_url": "https://LOCALHOST:65535"}
+    more: dict[str, Any] = {"collapse_above": 30, "verify": {"after_seconds": 900, "attempts": 5, "sample": 0}}
+    more |= {"queue_arn": QUEUE_ARN, "max_concurrency": 4, "batch_size": 100, "drain": 1000, "max_receive_count": 30}
+    more |= {"log_level": "DEBUG", "include": ["*.css"], "exclude": ["x.css"]}
+    config = read(targets=[{**place, "index_documents": ["home.htm"]}], cloudflare=cloudflare, **more)
     assert config.targets == (
         Target(
             Zone("ab" * 16, "5_f-A"),

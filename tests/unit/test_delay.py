@@ -84,10 +84,8 @@ def test_a_delayed_change_is_sent_before_its_message_is_deleted_and_else_it_come
     assert set(world.aws.delays) == {"receipt-m0", "receipt-w0"}
     world.aws.waiting = [("w0", json.dumps(s3_event("b.html")))]
     assert world.returned(batch) == []
-    assert [name for name, _ in world.aws.calls if name != "ReceiveMessage"][-2:] == [
-        "SendMessage",
-        "DeleteMessageBatch",
-    ]
+    called = [name for name, _ in world.aws.calls if name != "ReceiveMessage"]
+    assert called[-2:] == ["SendMessage", "DeleteMessageBatch"]
     assert len(world.aws.delayed) == 1
     direct = world_of(PAGES)
     direct.aws.script["SendMessage"] = [aws_error(500, "InternalError")]

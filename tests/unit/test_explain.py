@@ -217,6 +217,7 @@ def test_what_is_seen_is_not_asked_again() -> None:
 
 # ---- Refused ----
 
+WAIT = {"keys": ["a"], "wait": 5}
 FOREIGN = {"explain": "https://elsewhere.example/a.css"}
 
 
@@ -230,22 +231,14 @@ FOREIGN = {"explain": "https://elsewhere.example/a.css"}
         ({"explain": A, "keys": ["a.css"]}, UnknownEvent, "nothing beside it"),
         ({"explain": A, "wait": 5}, UnknownEvent, "nothing beside it"),
         *(({"keys": ["a"], "wait": wait}, UnknownEvent, "from 1 to 50") for wait in (0, -1, 51, 1.5, True, "5", None)),
-        *(
-            ({"keys": ["a"], "wait": 5, "since": since}, UnknownEvent, '"since" must be a time')
-            for since in ("yesterday", 7, "")
-        ),
+        *(({**WAIT, "since": since}, UnknownEvent, '"since" must be a time') for since in ("yesterday", 7, "")),
         ({"keys": ["a"], "since": "2026-11-28T23:00:00Z"}, UnknownEvent, "from 1 to 50"),
+        *((event, UnknownEvent, '"wait" belongs to') for event in ({**WAIT, "dry_run": True}, {**WAIT, "tags": ["a"]})),
         *(
             ({**other, "wait": 5}, UnknownEvent, '"wait" belongs to')
-            for other in (
-                {},
-                {"check": True},
-                {"hosts": [HOST]},
-                {"keys": ["a"], "dry_run": True},
-                {"keys": ["a"], "tags": ["a"]},
-                s3_event("a"),
-            )
+            for other in ({}, {"check": True}, {"hosts": [HOST]})
         ),
+        ({**s3_event("a"), "wait": 5}, UnknownEvent, '"wait" belongs to'),
         ({"keys": ["x.map"], "wait": 5}, UnknownEvent, "No target serves these keys"),
         ({"keys": [f"{n}" for n in range(101)], "wait": 5}, TooLarge, "100 URLs at most, and these are 101"),
         ({"keys": ["/a"], "wait": 5}, Rejected, "begins with a slash"),

@@ -132,23 +132,11 @@ _LENGTH = 30_000  # characters; thirty times S3's limit, so that time that is no
 _LONG = ["-", "a", "a-", "a/", "ab/", "-a/", "o/", "foo/bar", "/a", "?a/b/c/", "é"]
 
 
-@pytest.mark.parametrize(
-    "glob",
-    [
-        "a**/b**/c**/d",
-        "*?***/a",
-        "foo***bar**/baz",
-        "*-*-*-*.css",
-        "a/**/*-*-*-*.css",
-        "**-**-**-**.css",
-        "**/a/**/a/**/a/**/b",
-        "**/" * 6 + "*a*a*a*b",
-        "*" * 30 + "b",
-        "?*?*?*?*?*?b",
-        "[a-]*[a-]*[a-]*[a-]*b",
-        "**/?**/?**/?**/b?",
-    ],
-)
+_SLOW = "a**/b**/c**/d *?***/a foo***bar**/baz *-*-*-*.css a/**/*-*-*-*.css **-**-**-**.css **/a/**/a/**/a/**/b"
+_SLOW += " ?*?*?*?*?*?b [a-]*[a-]*[a-]*[a-]*b **/?**/?**/?**/b?"
+
+
+@pytest.mark.parametrize("glob", [*_SLOW.split(), "**/" * 6 + "*a*a*a*b", "*" * 30 + "b"])
 def test_the_time_for_a_key_is_linear_in_its_length(glob: str) -> None:
     for start in ("", "a", "foo", "a/b/"):
         for text in _LONG:

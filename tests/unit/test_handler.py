@@ -18,18 +18,7 @@ from tests.support.factories import (
     sqs_event,
     target,
 )
-from tests.support.fakes import (
-    Context,
-    FakeAws,
-    FakeCloudflare,
-    FakeTransport,
-    Reply,
-    World,
-    answer,
-    aws_error,
-    outage,
-    refusal,
-)
+from tests.support.fakes import Context, FakeAws, FakeCloudflare, FakeTransport, Reply, World, answer, outage, refusal
 from tests.support.names import AT, HOST, OTHER_ZONE, ZONE
 
 SITE = f"https://{HOST}"
@@ -133,13 +122,9 @@ def test_time_is_kept_back_to_return_and_park_messages(world: World, seconds: fl
 @pytest.mark.parametrize(
     "place",
     [
-        "cf_purge.plan.parse",
-        "cf_purge.plan.purges_at",
-        "cf_purge.plan.requests_for",
-        "cf_purge.purger.Purger.send",
-        "cf_purge.cloudflare.Cloudflare.send",
-        "cf_purge.cloudflare.json_object",
-        "cf_purge.settle.settlement_of",
+        *("cf_purge.plan.parse", "cf_purge.plan.purges_at", "cf_purge.plan.requests_for"),
+        *("cf_purge.cloudflare.Cloudflare.send", "cf_purge.cloudflare.json_object"),
+        *("cf_purge.purger.Purger.send", "cf_purge.settle.settlement_of"),
     ],
 )
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyError("boom"), RecursionError(), MemoryError()], ids=repr)
@@ -207,7 +192,7 @@ def test_what_is_no_purged_change_has_no_lag(world: World, event: dict[str, Any]
     assert "Lag" not in world.metrics
 
 
-@pytest.mark.parametrize("reply", [answer(503), aws_error(500, "x")])
+@pytest.mark.parametrize("reply", [answer(503), outage()])
 def test_metrics_are_written_when_the_invocation_raises_too(world: World, reply: Reply) -> None:
     world.cloudflare.zones[ZONE] = reply
     with pytest.raises(PurgeError):

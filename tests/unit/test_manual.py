@@ -231,13 +231,15 @@ def test_with_a_configured_bucket_items_of_another_bucket_are_refused() -> None:
     "event",
     [
         *({name: [], "zone_id": ZONE} for name in ("keys", "urls", "prefixes", "tags", "hosts", "everything")),
-        *({name: [""]} for name in ("hosts", "prefixes")),
-        {"everything": False, "zone_id": ZONE},
-        {"everything": True},
-        {"zone_id": ZONE},
-        {"Records": [], "everything": True, "zone_id": ZONE},
-        s3_event(),
-        s3_event("folder/"),
+        *(
+            {"hosts": [""]},
+            {"prefixes": [""]},
+            {"everything": True},
+            {"zone_id": ZONE},
+            s3_event(),
+            s3_event("folder/"),
+        ),
+        *({"everything": False, "zone_id": ZONE}, {"Records": [], "everything": True, "zone_id": ZONE}),
     ],
 )
 def test_everything_never_follows_from_nothing(world: World, event: dict[str, Any]) -> None:

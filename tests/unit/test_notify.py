@@ -138,21 +138,17 @@ def test_what_is_live_comes_first() -> None:
 
 # ---- The bus ----
 
+NO_BUS = {"ErrorCode": "NoSuchBus", "ErrorMessage": "none"}
+
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (
-            aws_error(400, "AccessDeniedException", "not yours"),
-            "AccessDeniedException from events:PutEvents: not yours",
-        ),
+        (aws_error(400, "AccessDenied", "not yours"), "AccessDenied from events:PutEvents: not yours"),
         (aws_error(500, "InternalFailure"), "InternalFailure from events:PutEvents: no"),
         (TimedOut("No answer within 1 s."), "No answer within 1 s."),
         (RuntimeError("a secret"), "RuntimeError"),
-        (
-            answer(200, {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "NoSuchBus", "ErrorMessage": "none"}]}),
-            "NoSuchBus from events:PutEvents: none",
-        ),
+        (answer(200, {"FailedEntryCount": 1, "Entries": [NO_BUS]}), "NoSuchBus from events:PutEvents: none"),
     ],
 )
 def test_a_bus_that_refuses_is_one_line_and_the_purge_is_done(reply: Reply, reason: str) -> None:

@@ -163,24 +163,11 @@ def metrics_of(lags: list[float]) -> dict[str, Any]:
 
 
 def test_the_metrics_are_in_embedded_metric_format() -> None:
-    assert metrics_of([1.5]) == {
-        "_aws": {
-            "Timestamp": 1795413600250,
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": "CfPurge",
-                    "Dimensions": [["Name"]],
-                    "Metrics": [
-                        *({"Name": name, "Unit": "Count"} for name in COUNTS),
-                        {"Name": "Lag", "Unit": "Milliseconds"},
-                    ],
-                }
-            ],
-        },
-        "Name": "site",
-        **dict(zip(COUNTS, range(1, 9), strict=True)),
-        "Lag": [1500],
-    }
+    metrics = [*({"Name": name, "Unit": "Count"} for name in COUNTS), {"Name": "Lag", "Unit": "Milliseconds"}]
+    directive = {"Namespace": "CfPurge", "Dimensions": [["Name"]], "Metrics": metrics}
+    aws = {"Timestamp": 1795413600250, "CloudWatchMetrics": [directive]}
+    counts = dict(zip(COUNTS, range(1, 9), strict=True))
+    assert metrics_of([1.5]) == {"_aws": aws, "Name": "site", **counts, "Lag": [1500]}
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=400))

@@ -21,22 +21,10 @@ ADDRESSES = """
     https://api.cloudflare.com:99999 http://[::1].evil.example https://api.example;localhost
 """
 ODD_ADDRESSES = [
-    "http://localhost\\@evil.example",
-    "http://localhost\\.evil.example",
-    "https://api.cloudflare.com\\@evil.example",
-    "http://127\u30020\u30020\u30021",
-    "http://127\uff0e0\uff0e0\uff0e1",
-    "http://localhost\u3002evil.example",
-    "http://\u24dbocalhost",
-    "http://localhost\x00.evil.example",
-    "http://localhost .evil.example",
-    "http://localhost\u2028.evil.example",
-    "http://loc\talhost.evil.example",
-    "http://localhost:\uff18\uff10",
-    " https://api.example",
-    "https://api.example\n",
-    "ht\ntps://api.example",
-    "http://local\nhost",
+    *(f"http://localhost{odd}evil.example" for odd in ("\\@", "\\.", "\u3002", "\x00.", " .", "\u2028.")),
+    *("https://api.cloudflare.com\\@evil.example", "http://127\u30020\u30020\u30021", "http://\u24dbocalhost"),
+    *("http://127\uff0e0\uff0e0\uff0e1", "http://loc\talhost.evil.example", "http://localhost:\uff18\uff10"),
+    *(" https://api.example", "https://api.example\n", "ht\ntps://api.example", "http://local\nhost"),
 ]
 
 

@@ -45,12 +45,7 @@ def test_a_full_batch_is_purged_together_with_what_else_waits() -> None:
 @pytest.mark.parametrize(
     ("size", "changes"),
     [
-        (1, {}),
-        (9, {}),
-        (10, {"drain": 0}),
-        (10, {"drain": 10}),
-        (1, {"batch_size": 1}),
-        (10, {"batch_size": 11}),
+        *((1, {}), (9, {}), (10, {"drain": 0}), (10, {"drain": 10}), (1, {"batch_size": 1}), (10, {"batch_size": 11})),
         (10, {"queue_arn": None, "drain": 0}),
     ],
 )
@@ -179,13 +174,9 @@ def test_the_receives_of_a_drained_message_count() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        outage(),
-        aws_error(403, "AccessDenied"),
-        aws_error(500, "InternalError"),
-        answer(200, {"Messages": None}),
+        *(outage(), aws_error(403, "AccessDenied"), aws_error(500, "InternalError"), RuntimeError("boom")),
         answer(200, {"Messages": [None, {}, {"MessageId": "x", "Body": 7, "ReceiptHandle": "y"}]}),
-        answer(200, []),
-        RuntimeError("boom"),
+        *(answer(200, {"Messages": None}), answer(200, [])),
     ],
     ids=repr,
 )
@@ -203,12 +194,9 @@ def test_a_queue_that_gives_nothing_costs_nothing_but_the_drain(fault: Any) -> N
 @pytest.mark.parametrize(
     "fault",
     [
-        outage(),
-        aws_error(500, "InternalError"),
-        RuntimeError("boom"),
         answer(200, {"Successful": [], "Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}),
-        answer(200, {"Successful": None, "Failed": None}),
-        answer(200, {}),
+        *(answer(200, {"Successful": None, "Failed": None}), answer(200, {})),
+        *(outage(), aws_error(500, "InternalError"), RuntimeError("boom")),
     ],
     ids=repr,
 )
@@ -339,10 +327,8 @@ def test_returned_messages_get_their_visibility_in_calls_of_ten() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        outage(),
-        aws_error(403, "AccessDenied"),
         answer(200, {"Successful": [], "Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}]}),
-        RuntimeError("boom"),
+        *(outage(), aws_error(403, "AccessDenied"), RuntimeError("boom")),
     ],
     ids=repr,
 )
@@ -356,12 +342,8 @@ def test_a_visibility_that_cannot_be_changed_costs_only_the_delay(world: World, 
 @pytest.mark.parametrize(
     "arn",
     [
-        "arn:aws:sqs:evil.invalid/x:1:q",
-        "arn:aws:sqs:evil.invalid:123456789012:q",
-        f"arn:aws:sqs:{REGION}@evil:123456789012:q",
-        f"arn:aws:sqs:{REGION}:123456789012:q/../x",
-        f"arn:aws:sns:{REGION}:123456789012:q",
-        "x",
+        *("arn:aws:sqs:evil.invalid/x:1:q", "arn:aws:sqs:evil.invalid:123456789012:q", "x"),
+        *(f"arn:aws:{rest}" for rest in (f"sqs:{REGION}@evil:1:q", f"sqs:{REGION}:1:q/../x", f"sns:{REGION}:1:q")),
     ],
 )
 @pytest.mark.parametrize("own", [QUEUE_ARN, None])

@@ -14,15 +14,9 @@ from tests.simulation.world import World
 
 # What the emulator reads back otherwise than it was told; AWS does not.
 ALARM_ATTRIBUTES = {
-    "actions_enabled",
-    "alarm_actions",
-    "alarm_description",
-    "dimensions",
-    "ok_actions",
-    "period",
-    "statistic",
+    "actions_enabled", "alarm_actions", "alarm_description", "dimensions", "ok_actions", "period", "statistic",
     "treat_missing_data",
-}
+}  # fmt: skip
 
 
 class After(NamedTuple):

@@ -118,29 +118,15 @@ for _ in range(8):
     _NESTED = failed_invocation(_NESTED)
 
 _POISON = [
-    "not JSON",
-    "null",
-    "[]",
-    "{}",
-    '"text"',
-    "[" * 3000,
-    '{"Records": [{"s3": 1}]}',
-    '{"Records": [null]}',
-    json.dumps(s3_event("site/a.css", bucket="somebody-elses")),
-    json.dumps(s3_event("", raw_key="%FF%FE")),
-    json.dumps(s3_event("k" * 1100)),
-    json.dumps({"keys": ["site/a.css"], "colour": "red"}),
-    json.dumps({"keys": ["site/a.css"], "dry_run": "yes"}),
-    json.dumps({"everything": True}),
-    json.dumps({"everything": True, "zone_id": "f" * 32}),
-    json.dumps({"keys": []}),
+    "not JSON", "null", "[]", "{}", '"text"', "[" * 3000, '{"Records": [{"s3": 1}]}', '{"Records": [null]}',
+    json.dumps(s3_event("site/a.css", bucket="somebody-elses")), json.dumps(s3_event("", raw_key="%FF%FE")),
+    json.dumps(s3_event("k" * 1100)), json.dumps({"keys": ["site/a.css"], "colour": "red"}),
+    json.dumps({"keys": ["site/a.css"], "dry_run": "yes"}), json.dumps({"everything": True}),
+    json.dumps({"everything": True, "zone_id": "f" * 32}), json.dumps({"keys": []}),
     json.dumps({"urls": ["https://elsewhere.example.org/a.css", "ftp://www.example.com/"]}),
-    json.dumps({"prefixes": ["www.example.com/a?b"]}),
-    json.dumps({"tags": ["two words"]}),
-    json.dumps({"keys": ["\ud800"]}),
-    json.dumps(_NESTED),
-    json.dumps(sns_body("not JSON")),
-]
+    json.dumps({"prefixes": ["www.example.com/a?b"]}), json.dumps({"tags": ["two words"]}),
+    json.dumps({"keys": ["\ud800"]}), json.dumps(_NESTED), json.dumps(sns_body("not JSON")),
+]  # fmt: skip
 
 
 def _poison(number: int) -> Letter:

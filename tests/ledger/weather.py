@@ -14,19 +14,10 @@ Trouble = Callable[[Call, Random], Fault]
 _RETRY_AFTER = ["0", "1", "7", "45", "300", "3600", "999999", "99999999999", "-5", "soon", "1.5", "", "\u0663"]
 _HTML = b"<html><h1>Bad gateway</h1></html>"
 _GARBAGE = [
-    b"",
-    _HTML,
-    b'{"success": tru',
-    b"[]",
-    b"null",
-    b"[" * 5000,
-    b"\xff\xfe",
-    b'{"success": "true"}',
-    b'{"success": 1}',
-    b'{"errors": 7}',
-    b'{"success": false, "errors": {"code": 1}}',
+    b"", _HTML, b'{"success": tru', b"[]", b"null", b"[" * 5000, b"\xff\xfe", b'{"success": "true"}',
+    b'{"success": 1}', b'{"errors": 7}', b'{"success": false, "errors": {"code": 1}}',
     b'{"success": false, "errors": [[], {"code": null, "message": null}, {"code": "\xc2\xb2"}]}',
-]
+]  # fmt: skip
 
 
 def _refusal(status: int, code: int, call: Call) -> Answer:

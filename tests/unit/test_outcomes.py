@@ -20,20 +20,12 @@ HTML = b"<html>Forbidden</html>"
 TWO_ZONES = [target(), target(zone_id=OTHER_ZONE, hosts=["b.example.net"], key_prefix="b")]
 # Answers that may be about the zone or about what was sent.
 UNCLEAR: dict[str, Reply] = {
-    "403 HTML": answer(403, HTML),
-    "403 JSON": refusal(403, 10000),
-    "403 JSON unknown": refusal(403, 4711),
-    "400 unknown": refusal(400, 4711),
-    "404 unknown": refusal(404, 4711),
-    "408": answer(408, HTML),
-    "500": answer(500, HTML),
-    "524": answer(524, {}),
-    "garbage": answer(200, b"x" * 2000),
-    "no success": refusal(200, 4711),
-    "redirect": answer(302, b""),
-    "reset": outage(),
+    "403 HTML": answer(403, HTML), "403 JSON": refusal(403, 10000), "403 JSON unknown": refusal(403, 4711),
+    "400 unknown": refusal(400, 4711), "404 unknown": refusal(404, 4711), "408": answer(408, HTML),
+    "500": answer(500, HTML), "524": answer(524, {}), "garbage": answer(200, b"x" * 2000),
+    "no success": refusal(200, 4711), "redirect": answer(302, b""), "reset": outage(),
     "hang": TimedOut("No answer within 2 s."),
-}
+}  # fmt: skip
 UNKNOWN = {"400 unknown", "404 unknown"}
 
 

@@ -72,20 +72,9 @@ def assert_complies(plan: Plan, features: Iterable[str], folder: Path, edit: Seq
         (chosen / f"{feature}.feature").write_text((HERE / f"{feature}.feature").read_text())
     if edit:
         subprocess.run([*edit, *sorted(chosen.iterdir())], check=True)
-    done = subprocess.run(
-        [
-            environments.ready("compliance").with_name("terraform-compliance"),
-            "--planfile",
-            told,
-            "--features",
-            chosen,
-            "--no-ansi",
-        ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    tool = environments.ready("compliance").with_name("terraform-compliance")
+    command = [tool, "--planfile", told, "--features", chosen, "--no-ansi"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "SKIPPING" not in done.stdout, done.stdout[-6000:]
     count = len(scenarios(features))

@@ -73,7 +73,7 @@ def assert_complies(plan: Plan, features: Iterable[str], folder: Path, edit: Seq
     if edit:
         subprocess.run([*edit, *sorted(chosen.iterdir())], check=True)
     tool = environments.ready("compliance").with_name("terraform-compliance")
-    command = [tool, "--planfile", told, "--features", chosen, "--no-ansi"]
+    command: list[str | Path] = [tool, "--planfile", told, "--features", chosen, "--no-ansi"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "SKIPPING" not in done.stdout, done.stdout[-6000:]

@@ -84,6 +84,7 @@ module "cf_purge" {
   api_token_parameter = var.api_token_parameter
   targets             = [{ zone_id = var.zone_id, hosts = [var.bucket] }]
   exclude             = ["drafts/**", "*.map"]
+  verify              = var.verify
 
   cloudflare = { api_url = var.cloudflare_api_url, edge_url = var.cloudflare_edge_url }
   alarms     = { actions = [aws_sns_topic.on_call.arn] }

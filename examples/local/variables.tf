@@ -14,6 +14,12 @@ variable "cloudflare_edge_url" {
   default     = null
 }
 
+variable "verify" {
+  description = "The module's input of that name; the demo sets it."
+  type        = object({ after_seconds = number })
+  default     = null
+}
+
 variable "bucket" {
   description = "Name of the website's bucket."
   type        = string

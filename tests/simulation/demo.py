@@ -44,6 +44,7 @@ class Show:
     def __init__(self, world: World) -> None:
         self._world = world
         self._s3 = world.client("s3")
+        self._begun = time.time()
 
     def upload(self, key: str, text: str) -> float:
         """Upload and return when it was done, in seconds since the epoch."""
@@ -69,6 +70,7 @@ class Show:
     def first_version(self) -> None:
         headline("Version 1 is uploaded and read")
         before = time.time()
+        self.upload("prices.html", "price 1")
         self.upload("news.html", "version 1")
         self._world.purge_of(f"{_BASE}/news.html", before)  # of a 404 that Cloudflare may have cached
         first, second = self.visit("/news.html"), self.visit("/news.html")
@@ -86,6 +88,39 @@ class Show:
         fresh = self.until("/news.html", lambda seen: seen.text == "version 2", "version 2")
         purge = self._world.purge_of(f"{_BASE}/news.html", before)
         self.timeline("upload done", done, purge, f"the visitor reads {fresh.text!r}")
+
+    def kept_copy(self) -> None:
+        headline("A price changes; Cloudflare accepts the purge and keeps the old copy")
+        # A look tells versions apart whose dates differ by more than five seconds.
+        time.sleep(max(0.0, self._begun + 8 - time.time()))
+        self.visit("/prices.html")
+        self._world.control.add_edge_fault("keep", times=1, path="/prices.html")
+        before = time.time()
+        done = self.upload("prices.html", "price 2")
+        purge = self._world.purge_of(f"{_BASE}/prices.html", before)
+        kept = self.visit("/prices.html")
+        self.timeline("upload done", done, purge, f"the visitor still reads {kept.text!r}, {kept.cache_status}")
+        check(kept.text == "price 1", "The edge did not keep the copy.")
+        fresh = self.until("/prices.html", lambda seen: seen.text == "price 2", "the new price")
+        seen_at = time.time()
+        stale = self.looked_at("prices.html", "stale", before)
+        say(f"{(stale - done) * 1000:7.0f} ms  the function looks, sees that it is stale, and purges it again")
+        say(f"{(seen_at - done) * 1000:7.0f} ms  the visitor reads {fresh.text!r}")
+        say(
+            f"{(self.looked_at('prices.html', 'fresh', before) - done) * 1000:7.0f} ms  the function looks again: fresh"
+        )
+
+    def looked_at(self, key: str, verdict: str, since: float) -> float:
+        """Wait for a look at a key with that verdict and return its time, in seconds since the epoch."""
+
+        def probe() -> float | None:
+            logs = self._world.client("logs")
+            found = logs.filter_log_events(logGroupName="/aws/lambda/cf-purge", startTime=int(since * 1000))["events"]
+            lines = [(event, json.loads(event["message"])) for event in found if event["message"].startswith("{")]
+            wanted = {"message": "seen", "key": key, "verdict": verdict}
+            return next((e["timestamp"] / 1000 for e, line in lines if wanted.items() <= line.items()), None)
+
+        return wait_for(probe, 30, f"the function did not see {key} {verdict}")
 
     def deletion(self) -> None:
         headline("The page is deleted")
@@ -174,7 +209,7 @@ def main() -> int:
     folder = ROOT / ".logs" / "demo"
     try:
         headline("The local world starts")
-        with local_world(folder, say) as world:
+        with local_world(folder, say, verify='{"after_seconds": 2}') as world:
             headline("Terraform applies examples/local (the provider watches every queue settle for 25 s)")
             world.terraform.apply()
             show = Show(world)
@@ -184,6 +219,7 @@ def main() -> int:
                 show.deletion,
                 show.nasty_key,
                 show.many_files,
+                show.kept_copy,
                 show.by_hand,
                 show.filtered,
             ):

@@ -95,8 +95,8 @@ def wait_for(probe: Callable[[], T | None], timeout: float, complaint: str) -> T
 
 
 @contextmanager
-def local_world(folder: Path, say: Say, sites: Sequence[Site] = ()) -> Iterator[World]:
-    """Start everything but the module, which `terraform.apply` adds; stop everything at the end.
+def local_world(folder: Path, say: Say, sites: Sequence[Site] = (), **variables: str) -> Iterator[World]:
+    """Start everything but the module, which `terraform.apply` adds with further variables; stop everything at the end.
 
     The token may purge the further sites too, but for those of a user with a Global API key.
     """
@@ -134,7 +134,7 @@ def local_world(folder: Path, say: Say, sites: Sequence[Site] = ()) -> Iterator[
             terraform = Terraform(
                 ROOT / "examples" / "local",
                 folder,
-                {"aws_endpoint": aws_url, "zone_id": ZONE_ID, **cloudflare},
+                {"aws_endpoint": aws_url, "zone_id": ZONE_ID, **cloudflare, **variables},
                 tls.authority,
                 say,
             )

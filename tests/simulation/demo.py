@@ -166,7 +166,7 @@ class Show:
         check(requests <= _MOST_REQUESTS, f"{_FILES} files took {requests} purge requests.")
 
     def by_hand(self) -> None:
-        headline("Somebody purges by hand: first a check, then a page with all of its query strings")
+        headline("A manual purge: first a check, then a page with all its query strings")
         checked = self.invoke({"check": True})
         say(" ".join(checked["check"]))
         pages = [f"/list.html?page={number}" for number in range(3)]
@@ -189,7 +189,7 @@ class Show:
         return document
 
     def filtered(self) -> None:
-        headline("A key that the module is told to leave alone: drafts/plan.html (exclude = drafts/**)")
+        headline("An excluded key: drafts/plan.html (exclude = drafts/**)")
         self._world.control.forget_requests()
         self.upload("drafts/plan.html", "draft 1")
         self.visit("/drafts/plan.html")
@@ -218,13 +218,13 @@ def main() -> int:
                 show.second_version,
                 show.deletion,
                 show.nasty_key,
-                show.many_files,
                 show.kept_copy,
+                show.many_files,
                 show.by_hand,
                 show.filtered,
             ):
                 step()
-            headline("Terraform destroys what it made")
+            headline("Terraform destroys everything")
             empty_bucket(world)
             world.terraform.destroy()
     except KeyboardInterrupt:
@@ -234,9 +234,9 @@ def main() -> int:
         print(f"\ncf_purge: {problem}", file=sys.stderr)
         return 1
     except (Surprise, TimeoutError, TerraformError) as surprise:
-        print(f"\nNot as it should be: {surprise}. Logs are in {folder.relative_to(ROOT)}.", file=sys.stderr)
+        print(f"\nNot as expected: {surprise}. Logs are in {folder.relative_to(ROOT)}.", file=sys.stderr)
         return 1
-    headline(f"All as it should be, in {time.monotonic() - started:.0f} s. Logs are in {folder.relative_to(ROOT)}.")
+    headline(f"All is as expected, in {time.monotonic() - started:.0f} s. Logs are in {folder.relative_to(ROOT)}.")
     return 0
 
 

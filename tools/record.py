@@ -49,7 +49,8 @@ def drawn(rows: list[tuple[float, str]]) -> str:
     width, height = round(_COLUMNS * _WIDTH) + 24, _ROWS * _HEIGHT + 24
     scroll = f"@keyframes up{{{steps}}}g{{animation:up {total:.1f}s step-end infinite}}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width} {height}" width="{width}" height="{height}">\n'
+        '<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve"'
+        f' viewBox="0 0 {width} {height}" width="{width}" height="{height}">\n'
         f"<style>{_STYLE}{scroll}{''.join(frames_of_rows)}</style>\n"
         f'<rect width="{width}" height="{height}" rx="8" fill="#0d1117"/>\n<g>\n'
         + "\n".join(texts)

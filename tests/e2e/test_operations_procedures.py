@@ -16,7 +16,7 @@ Deployed = Callable[..., Site]
 
 PARAMETER = "/prod/cloudflare/api-token"
 OTHER_TOKEN = "rotated"
-BY_HAND = "Purging by hand, dry runs, releases"
+BY_HAND = "Manual purges, dry runs, releases"
 CHANGING = "Changing the plan, moving things"
 
 

@@ -106,9 +106,7 @@ class Show:
         stale = self.looked_at("prices.html", "stale", before)
         say(f"{(stale - done) * 1000:7.0f} ms  the function looks, sees that it is stale, and purges it again")
         say(f"{(seen_at - done) * 1000:7.0f} ms  the visitor reads {fresh.text!r}")
-        say(
-            f"{(self.looked_at('prices.html', 'fresh', before) - done) * 1000:7.0f} ms  the function looks again: fresh"
-        )
+        say(f"{(self.looked_at('prices.html', 'fresh', stale) - done) * 1000:7.0f} ms  the function looks again: fresh")
 
     def looked_at(self, key: str, verdict: str, since: float) -> float:
         """Wait for a look at a key with that verdict and return its time, in seconds since the epoch."""
@@ -220,6 +218,7 @@ def main() -> int:
                 show.nasty_key,
                 show.kept_copy,
                 show.many_files,
+                show.kept_copy,
                 show.by_hand,
                 show.filtered,
             ):

@@ -151,26 +151,11 @@ def state(plan: Plan, cases: Mapping[str, Case]) -> dict[str, Any]:
             "attributes": {"id": "made", **tags_all, **values, **given_out},
             **({"index_key": resource["index"]} if "index" in resource else {}),
         }
-        kept = resources.setdefault(
-            (module, resource["type"], resource["name"]),
-            {
-                "module": module,
-                "mode": "managed",
-                "type": resource["type"],
-                "name": resource["name"],
-                "provider": f'provider["{resource["provider_name"]}"]',
-                "instances": [],
-            },
-        )
-        kept["instances"].append(instance)
-    return {
-        "version": 4,
-        "terraform_version": "1.9.0",
-        "serial": 1,
-        "lineage": "made",
-        "outputs": {},
-        "resources": [*resources.values()],
-    }
+        kind, name, provider = resource["type"], resource["name"], f'provider["{resource["provider_name"]}"]'
+        made = {"module": module, "mode": "managed", "type": kind, "name": name, "provider": provider, "instances": []}
+        resources.setdefault((module, kind, name), made)["instances"].append(instance)
+    head = {"version": 4, "terraform_version": "1.9.0", "serial": 1, "lineage": "made", "outputs": {}}
+    return {**head, "resources": [*resources.values()]}
 
 
 def _resources(module: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

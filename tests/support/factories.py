@@ -23,6 +23,9 @@ def s3_record(
     time: str = TIME,
 ) -> dict[str, Any]:
     """One record of a notification; `raw_key` stands as it is, `key` is encoded."""
+    there = {"name": bucket, "ownerIdentity": {"principalId": "A3NL1K"}, "arn": f"arn:aws:s3:::{bucket}"}
+    what = {"key": encode_key(key) if raw_key is None else raw_key, "size": 1024, "sequencer": "0055AED6DCD90281E5"}
+    what["eTag"] = "d41d8cd98f00b204e9800998ecf8427e"
     return {
         "eventVersion": version,
         "eventSource": "aws:s3",
@@ -32,17 +35,7 @@ def s3_record(
         "userIdentity": {"principalId": PRINCIPAL},
         "requestParameters": {"sourceIPAddress": "203.0.113.7"},
         "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810", "x-amz-id-2": "FMyUVURIY8"},
-        "s3": {
-            "s3SchemaVersion": "1.0",
-            "configurationId": "tf-s3-queue-1",
-            "bucket": {"name": bucket, "ownerIdentity": {"principalId": "A3NL1K"}, "arn": f"arn:aws:s3:::{bucket}"},
-            "object": {
-                "key": encode_key(key) if raw_key is None else raw_key,
-                "size": 1024,
-                "eTag": "d41d8cd98f00b204e9800998ecf8427e",
-                "sequencer": "0055AED6DCD90281E5",
-            },
-        },
+        "s3": {"s3SchemaVersion": "1.0", "configurationId": "tf-s3-queue-1", "bucket": there, "object": what},
     }
 
 
@@ -53,13 +46,13 @@ def s3_event(*keys: str, key: str | None = None, **record: Any) -> dict[str, Any
 
 def s3_test_event() -> dict[str, Any]:
     """What S3 sends when a notification is configured."""
+    ids = {"RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3e"}
     return {
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
         "Time": "2026-11-23T06:00:00.089Z",
         "Bucket": BUCKET,
-        "RequestId": "5582815E1AEA5ADF",
-        "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3e",
+        **ids,
     }
 
 
@@ -79,17 +72,9 @@ def sns_body(message: object) -> dict[str, Any]:
 
 def sns_event(*messages: object) -> dict[str, Any]:
     """What SNS invokes a function with."""
-    return {
-        "Records": [
-            {
-                "EventSource": "aws:sns",
-                "EventVersion": "1.0",
-                "EventSubscriptionArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:uploads:c9135db0",
-                "Sns": sns_body(message),
-            }
-            for message in messages
-        ]
-    }
+    subscription = f"arn:aws:sns:{REGION}:{ACCOUNT}:uploads:c9135db0"
+    head = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription}
+    return {"Records": [{**head, "Sns": sns_body(message)} for message in messages]}
 
 
 def eventbridge_event(

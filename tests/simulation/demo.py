@@ -218,7 +218,6 @@ def main() -> int:
                 show.nasty_key,
                 show.kept_copy,
                 show.many_files,
-                show.kept_copy,
                 show.by_hand,
                 show.filtered,
             ):

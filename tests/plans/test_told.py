@@ -44,25 +44,13 @@ def test_what_is_left_out_because_it_is_the_default_is_the_functions_default(kno
 
 
 def test_every_kind_of_target_arrives(known: Plan) -> None:
+    variants, related = ((("Origin", "https://www.example.com"),), (("Accept", 'a, "b"'),)), ("/b/{stem}*",)
     assert told(known, EVERYTHING).targets == (
-        Target(
-            Zone(ZONE_ID),
-            (HOST,),
-            clean_urls=True,
-            header_variants=((("Origin", "https://www.example.com"),), (("Accept", 'a, "b"'),)),
-        ),
+        Target(Zone(ZONE_ID), (HOST,), clean_urls=True, header_variants=variants),
         Target(Zone(ZONE_ID, "staging"), (HOST,), purge_by="prefix", index_documents=("index.html", "")),
         Target(Zone(ZONE_ID), (HOST,), purge_by="tag", tags=tuple(KINDS[2]["tags"])),
         Target(Zone(ZONE_ID), ("example.com", HOST), purge_by="host", schemes=("https", "http"), delay_seconds=60),
-        Target(
-            Zone(ZONE_ID),
-            (HOST,),
-            purge_by="everything",
-            key_prefix="a/",
-            path_prefix="b/",
-            keys=(Glob("*.html"),),
-            related=("/b/{stem}*",),
-        ),
+        Target(Zone(ZONE_ID), (HOST,), "a/", "b/", purge_by="everything", keys=(Glob("*.html"),), related=related),
         Target(Zone(ZONE_ID), (HOST,), path_prefix="x/" * 30),
     )
 

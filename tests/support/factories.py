@@ -103,15 +103,12 @@ def eventbridge_event(
 
 def failed_invocation(event: object) -> dict[str, Any]:
     """What Lambda sends to a dead-letter destination when a direct invocation has failed for good."""
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:cf-purge:$LATEST"
+    request = {"requestId": "e4b46cbf-b738-4880-a5ac-24ef2f9d2b9f", "functionArn": function}
     return {
         "version": "1.0",
         "timestamp": "2026-11-23T06:04:00.000Z",
-        "requestContext": {
-            "requestId": "e4b46cbf-b738-4880-a5ac-24ef2f9d2b9f",
-            "functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:cf-purge:$LATEST",
-            "condition": "RetriesExhausted",
-            "approximateInvokeCount": 3,
-        },
+        "requestContext": {**request, "condition": "RetriesExhausted", "approximateInvokeCount": 3},
         "requestPayload": event,
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
         "responsePayload": {"errorMessage": "no", "errorType": "Transient"},

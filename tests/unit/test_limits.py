@@ -2,10 +2,7 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +10,9 @@ import pytest
 from cf_purge.errors import TooLarge
 from tests.support.factories import as_text, document, s3_event, s3_record, sqs_event, target
 from tests.support.fakes import World
+from tests.support.interpreter import LAMBDA, python
 from tests.support.names import HOST, QUEUE_ARN
 
-ROOT = Path(__file__).parents[2]
 MEMORY = 128_000_000  # bytes
 # Reads {"config", "event", "waiting"} from standard input. Log lines are printed, the figures go to standard error.
 # The peak is that of this program: `ru_maxrss` would include that of its parent on Linux.
@@ -49,15 +46,7 @@ def measure(event: Any, waiting: list[Any], config: dict[str, Any]) -> tuple[dic
         "event": event,
         "waiting": [(f"w{index}", as_text(body)) for index, body in enumerate(waiting)],
     }
-    done = subprocess.run(
-        [sys.executable, "-c", _MEASURE],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={"PYTHONPATH": "lambda:.", "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False,
-    )
+    done = python("-c", _MEASURE, stdin=json.dumps(given), PYTHONPATH=f"{LAMBDA}:{LAMBDA.parent}")
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stderr), [json.loads(line) for line in done.stdout.splitlines()]
 

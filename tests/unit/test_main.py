@@ -1,43 +1,24 @@
 """`python -m cf_purge event.json`."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import cf_purge
 from cf_purge.__main__ import USAGE, main
 from tests.support.factories import flat_environment, s3_event, sqs_event
+from tests.support.interpreter import python
 from tests.support.names import TOKEN, ZONE
 from tests.support.servers import LocalServer, write
 
-LAMBDA = Path(cf_purge.__file__).parents[1]
 Serve = Callable[..., LocalServer]
 HOST = "www.example.com"
 
 
 def run(event: object, environ: dict[str, str], *, dash: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run it in a process of its own, with nothing of this one's environment but the paths."""
-    return subprocess.run(
-        [sys.executable, "-m", "cf_purge", "-" if dash else str(event)],
-        input=json.dumps(event) if dash else "",
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-        cwd=os.sep,
-        env={
-            "PATH": os.environ.get("PATH", ""),
-            "PYTHONPATH": os.pathsep.join([str(LAMBDA), *filter(None, [os.environ.get("PYTHONPATH")])]),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            **environ,
-        },
-    )
+    return python("-m", "cf_purge", "-" if dash else str(event), stdin=json.dumps(event) if dash else "", **environ)
 
 
 def test_the_summary_is_on_standard_output_and_the_log_on_standard_error(serve: Serve, tmp_path: Path) -> None:

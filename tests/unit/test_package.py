@@ -5,18 +5,14 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-import cf_purge
 from tests.support.factories import flat_environment
-
-LAMBDA = Path(cf_purge.__file__).parents[1]
+from tests.support.interpreter import LAMBDA, python
 
 
 def load(folder: Path) -> ModuleType:
@@ -94,15 +90,7 @@ def test_the_handler_runs_out_of_the_zip(tmp_path: Path) -> None:
         "summary = handler.lambda_handler({'keys': ['a'], 'bucket': 'www.example.com', 'dry_run': True}, None);"
         "print(json.dumps([handler.__file__, summary]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script, str(file)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=tmp_path,
-        env={**{name: value for name, value in os.environ.items() if name != "CF_PURGE_CONFIG"}, **flat_environment()},
-    )
+    done = python("-W", "error", "-c", script, str(file), cwd=tmp_path, **flat_environment())
     assert (done.returncode, done.stderr) == (0, "")
     origin, summary = json.loads(done.stdout.splitlines()[-1])
     assert Path(origin) == file / "cf_purge" / "handler.py"

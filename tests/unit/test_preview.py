@@ -4,17 +4,14 @@ import base64
 import codecs
 import gzip
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import cf_purge
 from cf_purge.__main__ import main
 from tests.support.factories import document, target
+from tests.support.interpreter import LAMBDA, python
 from tests.support.names import BUCKET, HOST, OTHER_ZONE, ZONE
 
 WHOLE = document(queue_arn="arn:aws:sqs:eu-west-1:123456789012:cf-purge", drain=1000, verify={})
@@ -185,15 +182,8 @@ def test_a_plan_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest
 
 
 def test_it_needs_nothing_but_python() -> None:
-    done = subprocess.run(
-        [sys.executable, "-S", "-m", "cf_purge", "preview", "--plan", "-", "a.css"],
-        input=json.dumps({"values": configured(document())}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=os.sep,
-        env={"PYTHONPATH": str(Path(cf_purge.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    shown = json.dumps({"values": configured(document())})
+    command = ("-S", "-m", "cf_purge", "preview", "--plan", "-", "a.css")
+    done = python(*command, stdin=shown, PYTHONPATH=str(LAMBDA))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"a.css\n  zone {ZONE} url https://{HOST}/a.css\n"

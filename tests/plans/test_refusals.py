@@ -374,7 +374,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
             continue
         diagnostic = message["diagnostic"]
         assert diagnostic["severity"] == "error", diagnostic
-        said.setdefault(diagnostic["snippet"]["context"].removeprefix("module."), []).append(diagnostic["detail"])
+        # Of a wrong type OpenTofu shows the variable and names the module in the sentence.
+        place = diagnostic["snippet"]["context"] or re.findall(r"module\.\w+", diagnostic["detail"])[0]
+        said.setdefault(place.removeprefix("module."), []).append(diagnostic["detail"])
     return said
 
 

@@ -6,6 +6,13 @@ locals {
   ])
   queued = var.delivery == "queue"
 
+  # AWS does not say whether a message that is sent with a delay ages meanwhile.
+  longest_delay = max(
+    var.verify == null ? 0 : min(900, var.verify.after_seconds * pow(2, var.verify.attempts - 1)),
+    [for target in var.targets : target.delay_seconds]...
+  )
+  oldest_message_seconds = var.alarms.oldest_message_seconds + local.longest_delay
+
   # One entry per alarm, for the person on call: what it means, the first command to run, what to do next. Each line is
   # a sentence or a part of one, so that grep finds the text of an alarm.
   alarms = {
@@ -35,7 +42,7 @@ locals {
     oldest_message = {
       # Ignores messages received three times or more, so it is never the only alarm.
       means = [
-        "${var.name} has not purged an object change for more than ${var.alarms.oldest_message_seconds} seconds:",
+        "${var.name} has not purged an object change for more than ${local.oldest_message_seconds} seconds:",
         "purges are late.",
       ]
       command = local.log_command
@@ -49,7 +56,7 @@ locals {
       metric_name = "ApproximateAgeOfOldestMessage"
       dimensions  = { QueueName = aws_sqs_queue.this.name }
       statistic   = "Maximum"
-      threshold   = var.alarms.oldest_message_seconds
+      threshold   = local.oldest_message_seconds
       periods     = 1
     }
     errors = {

@@ -1219,7 +1219,8 @@ variable "alarms" {
     - `actions`: (Optional) ARNs to notify of an alarm, usually an SNS topic.
     - `actions_by_alarm`: (Optional) other ARNs for some alarms, by the same keys: `{ dead_letters = [arn] }`.
     - `ok_actions`: (Optional) ARNs to notify when an alarm ends.
-    - `oldest_message_seconds`: (Optional) alarm if a message waits longer.
+    - `oldest_message_seconds`: (Optional) alarm if a message waits longer, beside the longest delay of `delay_seconds`
+      and `verify`.
     - `lag_milliseconds`: (Optional) alarm if a purge is later after its change.
   EOT
   type = object({

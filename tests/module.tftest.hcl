@@ -836,6 +836,11 @@ run "a_role_whose_function_delays_changes_may_send_to_its_queue" {
     condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[4].Sid == "SendForLater"
     error_message = "The function cannot send what is delayed."
   }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["oldest_message"].threshold == 960
+    error_message = "A message that is delayed on purpose can raise an alarm."
+  }
 }
 
 run "every_mode_adds_its_own_statements_and_no_others" {

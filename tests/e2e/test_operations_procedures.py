@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.e2e.runbook import DOCUMENT, Shell, commands_in, names_of
+from tests.e2e.runbook import Shell, names_of
 from tests.e2e.site import Site
 from tests.simulation.aws import ACCOUNT
 from tests.simulation.world import ROOT, TOKEN_NAME, World, wait_for
@@ -208,15 +208,3 @@ def test_what_goes_with_the_module_is_the_module(root: Shell) -> None:
         "aws_s3_bucket_notification.this[0]",
     } < own
     assert len(own) == len(found) - 1, "beside the module only the emulator's policy on its role goes"
-
-
-# ---- All of it ----
-
-
-def test_every_command_of_the_document_has_been_run(opened: Shell, request: pytest.FixtureRequest) -> None:
-    chosen = {item.function for item in request.session.items if isinstance(item, pytest.Function)}
-    if not {test_every_command_of_the_document_has_been_run} < chosen:
-        pytest.skip("the tests that run the commands are not chosen")
-    commands = {line for lines in commands_in(DOCUMENT.read_text(encoding="utf-8")).values() for line in lines}
-    assert len(commands) > 40
-    assert commands - opened.ran == set()

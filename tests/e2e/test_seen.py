@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from tests.e2e.runbook import Shell
+from tests.e2e.runbook import DOCUMENT, Shell, commands_in
 from tests.e2e.site import Site
 from tests.simulation.world import ROOT
 
@@ -53,6 +53,16 @@ def test_from_a_stale_page_to_its_cause_and_back(shell: Shell, site: Site) -> No
     assert shell.answer("A page is stale", "explain")["code"] == "FRESH"
 
 
+def test_the_alarms_of_verify_lead_to_lines_of_the_log_and_to_an_explanation(shell: Shell, site: Site) -> None:
+    site.put_and_purge("css/site.css", "body {}")
+    site.reads("css/site.css")
+    for verdict in ("stale", "unverifiable"):  # the function does not verify, so there are none
+        assert shell.log_lines(verdict, f"--filter-pattern {verdict}") == []
+    shell.run_all("stale", "URL=")
+    found = shell.answer("stale", "explain")
+    assert (found["url"], found["code"]) == (site.url("css/site.css"), "FRESH")
+
+
 def test_the_line_of_shell_ends_when_visitors_see_it_and_fails_when_they_do_not(shell: Shell, site: Site) -> None:
     site.put_and_purge(PAGE, "new")
     assert bash(shell, LINE).returncode == 0
@@ -91,3 +101,15 @@ def test_the_action_says_what_visitors_see(shell: Shell, site: Site, fails: str)
     else:
         assert heading == "### Not purged, or not seen"
         assert {"stale": f"- stale: {site.url(PAGE)}", "refused": '"wait" must be'}[fails] in text
+
+
+# ---- All of the runbook, whose last section is above ----
+
+
+def test_every_command_of_the_document_has_been_run(opened: Shell, request: pytest.FixtureRequest) -> None:
+    chosen = {item.function for item in request.session.items if isinstance(item, pytest.Function)}
+    if not {test_every_command_of_the_document_has_been_run} < chosen:
+        pytest.skip("the tests that run the commands are not chosen")
+    commands = {line for lines in commands_in(DOCUMENT.read_text(encoding="utf-8")).values() for line in lines}
+    assert len(commands) > 40
+    assert commands - opened.ran == set()

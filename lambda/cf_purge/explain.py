@@ -65,7 +65,7 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     bare, mark, query = f"{scheme}://{host}{path}".partition("?")
     targets = [target for target in config.targets if host in hosts_of(target, config.bucket)]
     if not targets:
-        raise Rejected(f"{host} is not a host of any target: add it to targets[*].hosts.", "ForeignHost")
+        raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
     covered = list(covering(bare, config))
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")

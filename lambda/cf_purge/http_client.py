@@ -128,7 +128,7 @@ class _Lane:
             cause = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
             if self._is_over or isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)):
                 raise TimedOut(f"No answer within {timeout:.3g} s.") from None
-            raise Transient(f"No answer ({type(cause).__name__}).") from None
+            raise Transient(f"No answer ({type(cause).__name__}): check the network.") from None
         finally:
             timer.cancel()
         return answer

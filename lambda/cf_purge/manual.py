@@ -151,7 +151,7 @@ def _serving(host: str, bucket: str | None, targets: Sequence[Target]) -> list[T
     served = [(target, hosts_of(target, bucket)) for target in targets]
     serving = [target for target, hosts in served if not hosts or host in hosts]
     if not serving:
-        raise Rejected(f"{host} is not a host of any target: add it to targets[*].hosts.", "ForeignHost")
+        raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
     return serving
 
 

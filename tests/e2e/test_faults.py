@@ -105,6 +105,7 @@ def test_an_outage_of_ten_minutes_costs_receives_and_no_change(hurried: Release)
     ends = time.monotonic() + 600 / 60
     hurried.upload("the outage's", during)
     time.sleep(max(0.0, ends - time.monotonic()))
+    wait_for(lambda: max(site.receives(), default=0) > 1, 60, "nothing was received again during the outage")
     received = site.receives()
     control.clear_faults()
     hurried.upload("the outage's", after)

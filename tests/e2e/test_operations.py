@@ -49,7 +49,7 @@ def test_the_alarms_that_are_on_are_listed(shell: Shell, site: Site) -> None:
     cloudwatch = site.world.client("cloudwatch")
     cloudwatch.set_alarm_state(AlarmName="site-purge-lag", StateValue="ALARM", StateReason="a test")
     try:
-        assert "site-purge-lag" in shell.answer("", "describe-alarms")
+        assert "site-purge-lag" in dict(shell.answer("", "describe-alarms"))
     finally:
         cloudwatch.set_alarm_state(AlarmName="site-purge-lag", StateValue="OK", StateReason="a test")
 

@@ -369,7 +369,7 @@ def test_a_certificate_of_another_host_is_refused_before_anything_is_sent(
     serve: Serve, authority: trustme.CA, name: str
 ) -> None:
     server = serve(tls(authority, name))
-    assert str(failure(HttpClient(Clock()), named(server.url))) == "No answer (SSLError)."
+    assert str(failure(HttpClient(Clock()), named(server.url))) == "No answer (SSLError): check the network."
     assert server.received == []
 
 
@@ -395,7 +395,7 @@ def test_no_variable_of_the_environment_turns_the_verification_off(
     places = {"theirs": "theirs.pem", "empty": "empty.pem", "missing": "missing.pem", "folder": "."}
     for variable, value in environ.items():
         monkeypatch.setenv(variable, value.format(**{place: tmp_path / file for place, file in places.items()}))
-    assert str(failure(HttpClient(Clock()), named(server.url))) == "No answer (SSLError)."
+    assert str(failure(HttpClient(Clock()), named(server.url))) == "No answer (SSLError): check the network."
     assert server.received == []
 
 

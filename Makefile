@@ -49,7 +49,7 @@ fmt: setup ## Format Terraform and Python
 	@$(VENV)/ruff check --quiet --fix-only .
 	@$(VENV)/ruff format --quiet .
 
-unit: setup ## Unit tests of the function (half a minute)
+unit: setup ## Unit tests of the function (under a minute)
 	@$(PYTEST) -n auto tests/unit $(COVERAGE)
 
 check: lint unit ## Before a push, without Terraform: lint, types, unit tests, a small ledger, zip (two minutes)
@@ -57,7 +57,7 @@ check: lint unit ## Before a push, without Terraform: lint, types, unit tests, a
 
 # End to end first and beside the others: it mostly waits for Terraform.
 TESTS := e2e lint unit ledger fuzz guards world tools plans checkov
-test: terraform ## Everything, as CI runs it (eight minutes)
+test: terraform ## Everything, as CI runs it (ten minutes)
 	@$(TF) init -backend=false >/dev/null # one download, before two ask for it at once
 	@$(MAKE) --no-print-directory --keep-going -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
 		COVERAGE='--cov --cov-report=term-missing:skip-covered'

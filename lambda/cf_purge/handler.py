@@ -121,7 +121,7 @@ class Function:
                 return self._consume(messages, run)
             if isinstance(event, dict) and any(name in event for name in DIRECT):
                 return self._look(event, run, left)
-            return self._answer(event, run)
+            return self._answer(self._task(event, run), run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
             if metrics.news and (arn := self._config.event_bus_arn):
@@ -133,7 +133,8 @@ class Function:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
         messages = self._read(batch, run.purge_until)
         plan = self._plan(messages, run.purge_until)
-        outcomes, before = self._send(plan, run), dict(self._done)
+        outcomes = self._send(plan, run)
+        before = dict(self._done) if self._config.verify else {}  # settling changes it
         returned = self._settle(batch, messages, plan, outcomes, run)
         self._verify([task for task in plan.tasks if task.id not in returned], outcomes, before, run)
         # The event source mapping deletes the rest of its batch; it does not know of what was drained.
@@ -220,9 +221,9 @@ class Function:
         if "explain" in event:
             return explain(event, self._config, self._visitor, self._clock.wall())
         event, seconds, since = wait_in(event, left)
-        task = make_task("", event, self._config, self._most(run.purge_until), self._clock.wall())
+        task = self._task(event, run)
         questions = [] if task.error else questions_for(task.jobs, self._config)
-        self._answer(event, run)
+        self._answer(task, run)
         until = min(self._clock.now() + seconds, run.purge_until)
         return wait(questions, until, since, self._visitor, self._clock)
 
@@ -246,10 +247,13 @@ class Function:
         except Exception as error:  # it must not repeat what was purged
             observe.unexpected(error)
 
-    def _answer(self, event: Any, run: _Run) -> dict[str, Any]:
+    def _task(self, event: Any, run: _Run) -> Task:
+        """Plan an event that is no message."""
+        return make_task("", event, self._config, self._most(run.purge_until), self._clock.wall())
+
+    def _answer(self, task: Task, run: _Run) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
-        now = self._clock.wall()
-        plan = plan_event(make_task("", event, self._config, self._most(run.purge_until), now), self._config)
+        plan = plan_event(task, self._config)
         outcomes = self._send(plan, run)
         [task] = plan.tasks
         unsent = self._settler(run).send_delayed([task]) if task.delayed else {}

@@ -14,7 +14,7 @@ from cf_purge.aws import Aws
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Done, Job, Plan, Task
+from cf_purge.plan import Done, Job, Plan
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class News(NamedTuple):
 def purged(plan: Plan, accepted: Mapping[Purge, float], done: Done) -> Iterator[News]:
     """Yield the changes and manual items whose last purge was accepted now. Pure."""
     for task in plan.tasks:
-        for wish, jobs, is_done in () if task.dry_run or task.is_check else _wishes(task, accepted, done):
+        if task.dry_run or task.is_check:
+            continue
+        for wish, jobs, is_done in task.wishes(accepted, done.get(task.id, ())):
             times = [accepted[purge] for job in jobs for purge in job.purges if purge in accepted]
             if is_done and times:
                 at = wish.at if isinstance(wish, Change) else None
@@ -53,7 +55,7 @@ def parked(plan: Plan, accepted: Container[Purge], done: Done, reasons: Mapping[
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in plan.tasks:
         if reason := reasons.get(task.id):
-            wishes = _wishes(task, accepted, done)
+            wishes = task.wishes(accepted, done.get(task.id, ()))
             left = [_news("Parked", wish, jobs) for wish, jobs, is_done in wishes if not is_done]
             yield from [news._replace(reason=reason) for news in left or [News("Parked")]]
 
@@ -99,16 +101,6 @@ def send(news: Iterable[Iterable[News]], name: str, event_bus_arn: str, aws: Aws
                 raise Transient(f"{code} from events:PutEvents: {str(each.get('ErrorMessage'))[:_MAX_TEXT]}")
     except Exception as error:
         observe.warn("not notified", event_bus=event_bus_arn, reason=describe(error))
-
-
-def _wishes(task: Task, accepted: Container[Purge], done: Done) -> Iterator[tuple[Change | Job, list[Job], bool]]:
-    """Yield the changes and manual items of a task with their jobs, and whether all of these are done."""
-    undone = set(task.undone(accepted, done.get(task.id, ())))
-    wishes: dict[Change | Job, list[Job]] = {}
-    for job in task.jobs:
-        wishes.setdefault(job.change or job, []).append(job)
-    for wish, jobs in wishes.items():
-        yield wish, jobs, all(undone.isdisjoint(job.purges) for job in jobs)
 
 
 def _news(kind: str, wish: Change | Job, jobs: Sequence[Job]) -> News:

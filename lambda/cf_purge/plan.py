@@ -74,6 +74,17 @@ class Task(NamedTuple):
             return []
         return [purge for purge in self.purges if purge not in accepted and group_of(purge) not in done]
 
+    def wishes(
+        self, accepted: Container[Purge], done: Collection[Group]
+    ) -> Iterator[tuple[Change | Job, list[Job], bool]]:
+        """Yield the changes and manual items with their jobs, and whether all of these are done."""
+        undone = set(self.undone(accepted, done))
+        wishes: dict[Change | Job, list[Job]] = {}
+        for job in self.jobs:
+            wishes.setdefault(job.change or job, []).append(job)
+        for wish, jobs in wishes.items():
+            yield wish, jobs, all(undone.isdisjoint(job.purges) for job in jobs)
+
 
 class Part(NamedTuple):
     """The purges that one task adds to a request."""

@@ -105,17 +105,15 @@ class Sqs:
             if failed := self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline):
                 observe.warn("visibility not changed", messages=len(failed))
 
-    def send(self, body: str, delay: int, deadline: float) -> None:
-        """Put a message into the own queue, to be seen after `delay` seconds (at most 900).
-
-        Raises:
-            PurgeError: it is not there.
-        """
-        self._call("SendMessage", self._own, {"MessageBody": body, "DelaySeconds": delay}, deadline)
-
     def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[Exception | None]:
-        """Send messages with their delays at the same time; return for each why it is not there."""
-        return self._aws.together([partial(self.send, body, delay, deadline) for body, delay in messages])
+        """Put messages into the own queue, each to be seen after so many seconds (at most 900).
+
+        Returns:
+            For each why it is not there, or None.
+        """
+        payloads = [{"MessageBody": body, "DelaySeconds": delay} for body, delay in messages]
+        calls = [partial(self._call, "SendMessage", self._own, payload, deadline) for payload in payloads]
+        return [result if isinstance(result, Exception) else None for result in self._aws.together(calls)]
 
     def _receive(self, count: int, wait: int, deadline: float) -> list[Message] | None:
         """Receive up to so many messages; None when SQS fails."""

@@ -13,7 +13,7 @@ from cf_purge import observe
 from cf_purge.budget import Clock
 from cf_purge.config import MAX_SLASHES, Config, Target, Verify
 from cf_purge.deferred import messages
-from cf_purge.errors import PurgeError, Rejected
+from cf_purge.errors import Rejected, describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look
 from cf_purge.observe import Metrics
 from cf_purge.plan import MAX_PURGES, Done, Job, Task, due_of, jobs_of, requests_for
@@ -165,11 +165,11 @@ class Verifier(NamedTuple):
             copies = _asked(changes, look._replace(left=None), self.config)
             head["left"] = {str(place): left[copy] for place, copy in enumerate(copies) if copy in left}
         delay = min(_MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
-        for body, part in messages(changes, head=head):
-            try:
-                self.sqs.send(body, delay, self.send_until)
-            except PurgeError as error:
-                self._leave_out(part, str(error))
+        letters = list(messages(changes, head=head))
+        results = self.sqs.send_all([(body, delay) for body, _ in letters], self.send_until)
+        for (_, part), error in zip(letters, results, strict=True):
+            if error is not None:
+                self._leave_out(part, describe(error))
 
     def _leave_out(self, changes: Sequence[Change], reason: str) -> None:
         if changes:
@@ -180,13 +180,12 @@ class Verifier(NamedTuple):
 def accepted_changes(tasks: Iterable[Task], outcomes: Outcomes, done: Done) -> dict[Change, float]:
     """Return the changes of which all purges were accepted, with the time (seconds since the epoch)."""
     found: dict[Change, float] = {}
+    accepted = outcomes.accepted
     for task in tasks:
-        undone = set(task.undone(outcomes.accepted, done.get(task.id, ())))
-        open_ = {job.change for job in task.jobs if not undone.isdisjoint(job.purges)}
-        for job in task.jobs if not task.dry_run else ():
-            times = [outcomes.accepted[purge] for purge in job.purges if purge in outcomes.accepted]
-            if job.change is not None and job.change not in open_:
-                found[job.change] = max(times, default=job.change.at or 0.0)  # it was done at an earlier receive
+        for wish, jobs, is_done in () if task.dry_run else task.wishes(accepted, done.get(task.id, ())):
+            if is_done and isinstance(wish, Change):
+                times = [accepted[purge] for job in jobs for purge in job.purges if purge in accepted]
+                found[wish] = max(times, default=wish.at or 0.0)  # it was done at an earlier receive
     return found
 
 

@@ -46,7 +46,12 @@ def test_what_stays_old_after_a_purge_ends_fresh_with_verify_and_not_without(
     verdicts: list[str],
 ) -> None:
     queue: list[str] = []
-    monkeypatch.setattr(Sqs, "send", lambda _self, body, _delay, _deadline: queue.append(body))
+
+    def sent(_: Sqs, messages: list[tuple[str, int]], __: float) -> list[None]:
+        queue.extend(body for body, _delay in messages)
+        return [None] * len(messages)
+
+    monkeypatch.setattr(Sqs, "send_all", sent)
     monkeypatch.setenv("SSL_CERT_FILE", world.ca_file)
     world.site.put("/a.css", "old")
     world.fill(A)

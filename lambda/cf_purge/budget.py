@@ -54,17 +54,14 @@ class Clock:
 
 
 class Cost(NamedTuple):
-    """What requests take from the limits; as an amount that is available, fractions count."""
+    """What requests take from the limits."""
 
     requests: float = 0
     urls: float = 0
     others: float = 0  # requests by prefix, tag or host, and of everything
 
-    def plus(self, other: Cost) -> Cost:
-        return Cost(*(own + more for own, more in zip(self, other, strict=True)))
-
-    def fits(self, available: Cost) -> bool:
-        return all(own <= most for own, most in zip(self, available, strict=True))
+    def fits(self, most: Cost) -> bool:
+        return all(own <= limit for own, limit in zip(self, most, strict=True))
 
 
 class Bucket:
@@ -110,10 +107,6 @@ class Budget:
     def take(self, cost: Cost) -> None:
         for bucket, amount in zip(self._buckets, cost, strict=True):
             bucket.take(amount)
-
-    def available(self, now: float, seconds: float) -> Cost:
-        """Return what can be spent within so many seconds from now."""
-        return Cost(*(bucket.level(now) + bucket.rate * seconds for bucket in self._buckets))
 
     def most(self, seconds: float) -> Cost:
         """Return what can ever be spent within so many seconds: the full buckets, and what comes in meanwhile."""

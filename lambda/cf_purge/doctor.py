@@ -11,7 +11,7 @@ from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Unauthorized
-from cf_purge.plan import Part, Request, Task
+from cf_purge.plan import Request, Task
 from cf_purge.purger import Outcomes
 from cf_purge.targets import FILES, PREFIXES, TAGS, Purge, hosts_of, spellings_of
 
@@ -51,7 +51,7 @@ def probe_for(request: Request, config: Config) -> Request:
         target = next(each for each in config.targets if each.zone == request.zone)
         # With the flat variables the bucket's name is the host.
         probe = page_at(target, hosts_of(target, request.purges[0].host)[0], FILES)
-    return Request(request.zone, probe.kind, (Part("", (probe,)),))
+    return Request(request.zone, probe.kind, ((probe,),))
 
 
 def summary_of(purges: Collection[Purge], config: Config) -> list[str]:

@@ -9,7 +9,6 @@ gc.disable()
 
 import os
 from collections.abc import Mapping, Sequence
-from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge import observe
@@ -19,11 +18,11 @@ from cf_purge.budget import Budget, Clock, Cost
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, load
 from cf_purge.errors import Misconfigured, Rejected
-from cf_purge.events import DIRECT, Change, Message, messages_in
+from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
-from cf_purge.plan import Done, Group, Plan, Task, group_of, make_plan, make_task, plan_event
-from cf_purge.purger import USUAL_LATENCY, Failure, Outcomes, Purger, Why
+from cf_purge.plan import Group, Plan, Task, group_of, make_plan, make_task, plan_event
+from cf_purge.purger import Failure, Outcomes, Purger, Why
 
 if TYPE_CHECKING:
     from cf_purge.doctor import Doctor
@@ -134,9 +133,8 @@ class Function:
         messages = self._read(batch, run.purge_until)
         plan = self._plan(messages, run.purge_until)
         outcomes = self._send(plan, run)
-        before = dict(self._done) if self._config.verify else {}  # settling changes it
         returned = self._settle(batch, messages, plan, outcomes, run)
-        self._verify([task for task in plan.tasks if task.id not in returned], outcomes, before, run)
+        self._verify([task for task in plan.tasks if task.id not in returned], outcomes, run)
         # The event source mapping deletes the rest of its batch; it does not know of what was drained.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
@@ -154,10 +152,7 @@ class Function:
         return list({**known, **{message.id: message for message in drained}}.values())
 
     def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:
-        now = self._clock.now()
-        available = self._budget.available(now, deadline - now)
-        available = available._replace(requests=min(available.requests, (deadline - now) / USUAL_LATENCY))
-        return make_plan(messages, self._config, self._done, available, self._most(deadline), self._clock.wall())
+        return make_plan(messages, self._config, self._done, self._most(deadline), self._clock.wall())
 
     def _most(self, deadline: float) -> Cost:
         """Return what one message may take: an invocation must be able to finish it."""
@@ -182,34 +177,30 @@ class Function:
         except Exception as error:
             failure = Failure(Why.OWN, observe.unexpected(error))
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
-        lags: dict[Change, float] = {}
-        for job in (job for task in plan.tasks for job in task.jobs):
-            if job.change is not None and job.change.at is not None:
-                accepted = max(outcomes.accepted.get(purge, inf) for purge in job.purges)
-                lags[job.change] = max(lags.get(job.change, 0.0), accepted - job.change.at - job.delay)
-        run.metrics.lags += [lag for lag in lags.values() if lag < inf]
+        results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
+        run.metrics.lags += {result.change: result.lag for result in results if result.lag is not None}.values()
         if self._config.event_bus_arn:
             from cf_purge import notify
 
-            run.metrics.news.append(notify.purged(plan, outcomes.accepted, dict(self._done)))
+            run.metrics.news.append(notify.purged(plan, outcomes.accepted))
         return outcomes
 
     def _settle(
         self, batch: Sequence[Message], messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: _Run
     ) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
-        is_done = not any(task.error or task.undone(outcomes.accepted) for task in plan.tasks)
-        sends = any(task.delayed for task in plan.tasks)
-        if is_done and len(plan.tasks) == len(batch) == len(messages) and not sends:
-            return set()  # the event source mapping deletes the batch
-        returned = self._settler(run).settle(messages, batch, plan, outcomes, self._done)
+        is_done = not any(task.error or task.delayed or task.undone(outcomes.accepted) for task in plan.tasks)
+        returned: set[str] = set()
+        # Of a batch that is done there is nothing to settle: the event source mapping deletes it.
+        if not is_done or not len(plan.tasks) == len(batch) == len(messages):
+            returned = self._settler(run).settle(messages, batch, plan, outcomes)
         for task in plan.tasks:
             before = self._done.pop(task.id, frozenset())
-            undone = {group_of(purge) for purge in task.undone(outcomes.accepted, before)}
-            done = {group_of(purge) for purge in task.purges} - undone
+            undone = map(group_of, task.undone(outcomes.accepted))
+            done = before.union(map(group_of, task.purges)).difference(undone)
             # Of what is delayed the same zone and kind may have more to purge at the next receive.
             if task.id in returned and done and not task.delayed:
-                self._done[task.id] = frozenset(done)
+                self._done[task.id] = done
         while len(self._done) > _MAX_REMEMBERED:
             del self._done[next(iter(self._done))]
         return returned
@@ -227,7 +218,7 @@ class Function:
         until = min(self._clock.now() + seconds, run.purge_until)
         return wait(questions, until, since, self._visitor, self._clock)
 
-    def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, done: Done, run: _Run) -> None:
+    def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, run: _Run) -> None:
         """Look at what was purged before, and ask for a look at what is purged now."""
         if self._config.verify is None:
             return
@@ -236,7 +227,7 @@ class Function:
 
             parts = self._config, self._config.verify, self._visitor, self._purger, self._sqs, self._clock, run.metrics
             verifier = Verifier(*parts, run.purge_until, run.settle_until)
-            if changes := accepted_changes(tasks, outcomes, done):
+            if changes := accepted_changes(tasks, outcomes):
                 verifier.announce(changes)
             if looks := [task.look for task in tasks if task.look]:
                 found = verifier.look(looks)
@@ -265,7 +256,7 @@ class Function:
             raise error.with_traceback(None)  # some are raised more than once
         for problem in unsent.values():
             raise problem
-        self._verify([task], outcomes, {}, run)
+        self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
             "success": True,
             "invalidations": task.shown,

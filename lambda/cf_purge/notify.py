@@ -6,7 +6,7 @@ Sent last, in one call of a second at most that is not repeated: a bus that refu
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge import observe
@@ -14,7 +14,7 @@ from cf_purge.aws import Aws
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Done, Job, Plan
+from cf_purge.plan import Plan, Result
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -38,25 +38,19 @@ class News(NamedTuple):
     reason: str | None = None
 
 
-def purged(plan: Plan, accepted: Mapping[Purge, float], done: Done) -> Iterator[News]:
+def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
     """Yield the changes and manual items whose last purge was accepted now. Pure."""
     for task in plan.tasks:
-        if task.dry_run or task.is_check:
-            continue
-        for wish, jobs, is_done in task.wishes(accepted, done.get(task.id, ())):
-            times = [accepted[purge] for job in jobs for purge in job.purges if purge in accepted]
-            if is_done and times:
-                at = wish.at if isinstance(wish, Change) else None
-                lag = None if at is None else max(0.0, max(times) - at - jobs[0].delay)
-                yield _news("Purged", wish, jobs)._replace(lag=lag)
+        for result in () if task.is_check else task.results(accepted):
+            if result.is_done and result.at is not None:
+                yield _news("Purged", result)._replace(lag=result.lag)
 
 
-def parked(plan: Plan, accepted: Container[Purge], done: Done, reasons: Mapping[str, str]) -> Iterator[News]:
+def parked(plan: Plan, accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in plan.tasks:
         if reason := reasons.get(task.id):
-            wishes = task.wishes(accepted, done.get(task.id, ()))
-            left = [_news("Parked", wish, jobs) for wish, jobs, is_done in wishes if not is_done]
+            left = [_news("Parked", result) for result in task.results(accepted) if not result.is_done]
             yield from [news._replace(reason=reason) for news in left or [News("Parked")]]
 
 
@@ -103,11 +97,12 @@ def send(news: Iterable[Iterable[News]], name: str, event_bus_arn: str, aws: Aws
         observe.warn("not notified", event_bus=event_bus_arn, reason=describe(error))
 
 
-def _news(kind: str, wish: Change | Job, jobs: Sequence[Job]) -> News:
-    purges = [purge for job in jobs for purge in job.purges]
-    zones = frozenset(purge.zone.id for purge in purges)
-    if isinstance(wish, Change):
-        return News(kind, wish.key, zones, principal=wish.principal)
+def _news(kind: str, result: Result) -> News:
+    purges = [purge for job in result.jobs for purge in job.purges]
+    # Of what was done at an earlier receive only the target is left.
+    zones = frozenset([purge.zone.id for purge in purges] + [job.target.zone.id for job in result.jobs if job.target])
+    if change := result.change:
+        return News(kind, change.key, zones, principal=change.principal)
     return News(kind, purges[0].item or purges[0].kind, zones)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from math import ceil
 from typing import NamedTuple
@@ -20,9 +20,9 @@ MAX_PURGES = 10_000  # of one message
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
 _ITEMS_PER_REQUEST = 100
 # Of one invocation, so that its memory is bounded: the messages behind them are left for the next one.
-_MAX_JOBS, _MAX_BYTES = 20_000, 16_000_000
+_MAX_BYTES = 16_000_000
+_BYTES = 300  # of a change, and of a purge beside its text
 _MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
-_JOB_BYTES = 300  # of a purge, beside its text
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]
@@ -36,6 +36,25 @@ class Job(NamedTuple):
     change: Change | None = None
     target: Target | None = None  # None: it must not be collapsed
     delay: int = 0  # seconds from the change until it was due
+
+
+class Result(NamedTuple):
+    """What became of one change or manual item."""
+
+    jobs: Sequence[Job]
+    is_done: bool
+    at: float | None  # when the last of its purges was accepted; None: not in this invocation
+
+    @property
+    def change(self) -> Change | None:
+        return self.jobs[0].change
+
+    @property
+    def lag(self) -> float | None:
+        """The seconds from the time at which a change was due until all of it was purged."""
+        if not self.is_done or self.at is None or self.change is None or self.change.at is None:
+            return None
+        return max(0.0, self.at - self.change.at - self.jobs[0].delay)
 
 
 class Delayed(NamedTuple):
@@ -68,29 +87,19 @@ class Task(NamedTuple):
         """What it purges, each once, as Cloudflare is sent it."""
         return [purge.shown for purge in self.purges]
 
-    def undone(self, accepted: Container[Purge], done: Collection[Group] = ()) -> list[Purge]:
-        """Return the purges that are not known to be accepted, apart from the groups that were done before."""
-        if self.dry_run:
-            return []
-        return [purge for purge in self.purges if purge not in accepted and group_of(purge) not in done]
+    def undone(self, accepted: Container[Purge]) -> list[Purge]:
+        """Return the purges that are not known to be accepted."""
+        return [] if self.dry_run else [purge for purge in self.purges if purge not in accepted]
 
-    def wishes(
-        self, accepted: Container[Purge], done: Collection[Group]
-    ) -> Iterator[tuple[Change | Job, list[Job], bool]]:
-        """Yield the changes and manual items with their jobs, and whether all of these are done."""
-        undone = set(self.undone(accepted, done))
-        wishes: dict[Change | Job, list[Job]] = {}
-        for job in self.jobs:
-            wishes.setdefault(job.change or job, []).append(job)
-        for wish, jobs in wishes.items():
-            yield wish, jobs, all(undone.isdisjoint(job.purges) for job in jobs)
-
-
-class Part(NamedTuple):
-    """The purges that one task adds to a request."""
-
-    task_id: str
-    purges: tuple[Purge, ...]
+    def results(self, accepted: Mapping[Purge, float]) -> Iterator[Result]:
+        """Yield what became of each change and manual item; `accepted` are purges with their time."""
+        by_wish: dict[Change | Job, list[Job]] = {}
+        for job in () if self.dry_run else self.jobs:
+            by_wish.setdefault(job.change or job, []).append(job)
+        for jobs in by_wish.values():
+            purges = [purge for job in jobs for purge in job.purges]
+            times = [accepted[purge] for purge in purges if purge in accepted]
+            yield Result(jobs, len(times) == len(purges), max(times, default=None))
 
 
 class Request(NamedTuple):
@@ -98,7 +107,7 @@ class Request(NamedTuple):
 
     zone: Zone
     kind: str
-    parts: tuple[Part, ...]
+    parts: tuple[tuple[Purge, ...], ...]  # those of each message
     is_suspect: bool = False  # its messages failed before
     repeat_at: float = 0.0  # a time of `Clock.now`; 0 when it is not a repetition
     error: PurgeError | None = None  # of a larger request that it was part of
@@ -109,15 +118,11 @@ class Request(NamedTuple):
 
     @property
     def purges(self) -> list[Purge]:
-        return [purge for part in self.parts for purge in part.purges]
-
-    @property
-    def messages(self) -> int:
-        return len({part.task_id for part in self.parts})
+        return list(chain(*self.parts))
 
     @property
     def size(self) -> int:
-        return sum(len(part.purges) for part in self.parts)
+        return sum(map(len, self.parts))
 
     @property
     def cost(self) -> Cost:
@@ -135,9 +140,9 @@ class Request(NamedTuple):
         """
         parts = self.parts
         if len(parts) == 1:
-            purges = parts[0].purges
+            [purges] = parts
             start = int(chance * len(purges))
-            parts = tuple(Part(parts[0].task_id, (purge,)) for purge in (*purges[start:], *purges[:start]))
+            parts = tuple((purge,) for purge in (*purges[start:], *purges[:start]))
         middle = len(parts) // 2
         return self._replace(parts=parts[:middle]), self._replace(parts=parts[middle:])
 
@@ -178,128 +183,102 @@ def make_task(task_id: str, document: object, config: Config, most: Cost, now: f
         return Task(task_id, error=expected.with_traceback(None), changes=event.size, dry_run=event.dry_run)
 
 
-def make_plan(messages: Sequence[Message], config: Config, done: Done, available: Cost, most: Cost, now: float) -> Plan:
-    """Plan as many messages as fit into `available`: those received for the first time first."""
+def make_plan(messages: Sequence[Message], config: Config, done: Done, most: Cost, now: float) -> Plan:
+    """Plan the messages, those that were received for the first time first, as far as the memory reaches."""
     ordered = sorted(messages, key=lambda message: message.receives > 1)
     tasks: list[Task] = []
-    jobs = size = 0
+    size = 0
     for message in ordered:
-        if jobs > _MAX_JOBS or size > _MAX_BYTES:
+        if size > _MAX_BYTES:
             break
         task = make_task(message.id, message.body, config, most, now)
         tasks.append(task)
-        jobs += task.changes
-        size += sum(_JOB_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
-    # What a dry run asks for must not widen what the others purge.
-    collapsed = _collapsed([() if task.dry_run else task.jobs for task in tasks], config)
-    tasks = [
-        _collapsed_alone(task, config) if task.dry_run else task._replace(jobs=jobs)
-        for task, jobs in zip(tasks, collapsed, strict=True)
-    ]
-    suspect_ids = {message.id for message in ordered if message.receives > 1}
-    owners: dict[Purge, str] = {}  # the first task that asks for a purge
-    spent = Cost()
-    planned: list[Task] = []
-    for task in tasks:
-        missing = task.undone(owners, done.get(task.id, ()))
-        total = spent.plus(_cost(missing, config))
-        if not missing or total.fits(available):
-            spent = total
-            planned.append(task)
-            owners.update(dict.fromkeys(missing, task.id))
-    fresh = {purge: owner for purge, owner in owners.items() if owner not in suspect_ids}
-    suspects = {purge: owner for purge, owner in owners.items() if owner in suspect_ids}
-    requests = (*requests_for(fresh, config), *requests_for(suspects, config, is_suspect=True))
-    return Plan(tuple(planned), requests)
+        size += _BYTES * task.changes + sum(_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
+    return _plan_of(tasks, config, done, {message.id for message in ordered if message.receives > 1})
 
 
 def plan_event(task: Task, config: Config) -> Plan:
     """Plan an event that is no message."""
-    task = _collapsed_alone(task, config)
-    return Plan((task,), tuple(requests_for(dict.fromkeys(task.undone(()), task.id), config)))
+    return _plan_of([task], config, {}, ())
 
 
-def requests_for(purges: Mapping[Purge, str], config: Config, *, is_suspect: bool = False) -> Iterator[Request]:
-    """Yield the requests for purges, each with its task's ID, zone by zone and kind by kind."""
-    by_kind: dict[tuple[Zone, str], list[Purge]] = {}
-    for purge in purges:
-        by_kind.setdefault((purge.zone, purge.kind), []).append(purge)
-    for (zone, kind), items in by_kind.items():
+def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Container[str]) -> Plan:
+    covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
+    planned: list[Task] = []
+    owners: dict[Purge, str] = {}  # the first task that asks for a purge
+    for task in tasks:
+        # What a dry run asks for must not widen what the others purge.
+        jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
+        if before := done.get(task.id):
+            jobs = [job._replace(purges=tuple(p for p in job.purges if group_of(p) not in before)) for job in jobs]
+        planned.append(task._replace(jobs=jobs))
+        owners.update(dict.fromkeys(planned[-1].undone(owners), task.id))
+    return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)))
+
+
+def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:
+    """Yield the requests for purges, each with its task's ID: zone by zone and kind by kind, suspects apart."""
+    groups: dict[tuple[Zone, str, bool], list[Purge]] = {}
+    for purge, owner in purges.items():
+        groups.setdefault((purge.zone, purge.kind, owner in suspect_ids), []).append(purge)
+    for (zone, kind, is_suspect), items in groups.items():
         limit = _limit(kind, config)
         for start in range(0, len(items), limit):
             by_task: dict[str, list[Purge]] = {}
             for purge in items[start : start + limit]:
                 by_task.setdefault(purges[purge], []).append(purge)
-            yield Request(zone, kind, tuple(Part(id_, tuple(own)) for id_, own in by_task.items()), is_suspect)
+            yield Request(zone, kind, tuple(map(tuple, by_task.values())), is_suspect)
 
 
 def _limit(kind: str, config: Config) -> int:
     return config.urls_per_request if kind == FILES else 1 if kind == EVERYTHING else _ITEMS_PER_REQUEST
 
 
-def _cost(purges: Iterable[Purge], config: Config, round_up: Callable[[float], float] = float) -> Cost:
-    """Return the cost of distinct purges; a request that is not full counts as a part of one, unless rounded up."""
-    requests, urls, others = 0.0, 0, 0.0
-    for (_, kind), count in Counter((purge.zone, purge.kind) for purge in purges).items():
-        share = round_up(count / _limit(kind, config))
-        requests += share
-        if kind == FILES:
-            urls += count
-        else:
-            others += share
-    return Cost(requests, urls, others)
-
-
 def _task(task_id: str, event: Event, config: Config, most: Cost, now: float) -> Task:
-    jobs: list[Job] = []
+    found: list[list[Job]] = []  # of each change or item that needs a purge
     delayed: list[Delayed] = []
-    ends: list[int] = []  # by item that needs a purge: the number of jobs up to it
     skipped: list[str] = []
-    error, errors, room = event.error, event.errors, MAX_PURGES
+    error, errors, count = event.error, event.errors, 0
     wishes: tuple[Change | Item, ...] = (*event.changes, *event.items)
     for wish in wishes:
         try:
-            # One more than there is room for shows that there are too many.
-            own = [job for job in jobs_of(wish, config, room + 1) if job.purges]
+            own = [job for job in jobs_of(wish, config) if job.purges]
         except Rejected as problem:
             error, errors = error or problem.with_traceback(None), errors + 1
             continue
-        room -= sum(len(job.purges) for job in own)
-        if room < 0:
+        count += sum(len(job.purges) for job in own)
+        if count > MAX_PURGES:
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
-        if own:
-            due, later = due_of(own, now)
-            jobs += own if event.dry_run else due
-            delayed += [later] if later and not event.dry_run else []
-            ends.append(len(jobs))
-        else:
+        if not own:
             skipped.append(wish.key if isinstance(wish, Change) else wish.text or wish.kind)
+            continue
+        due, later = (own, None) if event.dry_run else due_of(own, now)
+        found.append(due)
+        delayed += [later] if later else []
     if error is not None and errors > 1:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
+    _check_cost(found, config, most)
     is_check = any(item.kind == "check" for item in event.items)
-    task = Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
-    if not (cost := _whole_cost(jobs, config)).fits(most):
-        fits = bisect_left(ends, True, key=lambda end: not _whole_cost(jobs[:end], config).fits(most))
-        raise _too_large(cost, most, fits)
-    return task
+    jobs = list(chain(*found))
+    return Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
 
 
-def jobs_of(wish: Change | Item, config: Config, room: int) -> Iterator[Job]:
-    """Yield the jobs of a change or item, each with `room` purges at most."""
+def jobs_of(wish: Change | Item, config: Config) -> Iterator[Job]:
+    """Yield the jobs of a change or item, each with just more than MAX_PURGES purges at most."""
     if isinstance(wish, Change):
         bucket, targets = checked_bucket(wish.bucket, config), within(config, wish.zone_id)
         for target in targets if config.takes(wish.key) else ():
             purges = chain(purges_at(target, wish.key, bucket), related_at(target, wish.key, bucket))
-            yield Job(tuple(dict.fromkeys(islice(purges, room))), wish, target)
+            yield Job(tuple(dict.fromkeys(islice(purges, MAX_PURGES + 1))), wish, target)
     elif wish.kind == "check":
         from cf_purge.doctor import purges_for_check
 
         targets, bucket = within(config, wish.zone_id), checked_bucket(wish.bucket, config)
-        yield Job(tuple(dict.fromkeys(islice(purges_for_check(targets, bucket), room))))
+        yield Job(tuple(dict.fromkeys(purges_for_check(targets, bucket))))
     else:
         from cf_purge.manual import purges_for_item
 
-        yield Job(tuple(purges_for_item(wish, config)[:room]))
+        yield Job(tuple(purges_for_item(wish, config)))
 
 
 def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
@@ -316,41 +295,56 @@ def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
     return due, Delayed(change._replace(at=at), max(1, ceil(min(waits))), purges) if waits else None
 
 
-def _whole_cost(jobs: Sequence[Job], config: Config) -> Cost:
-    """Return the cost of the jobs of one message alone, in whole requests."""
-    return _cost({purge for job in _collapsed([jobs], config)[0] for purge in job.purges}, config, ceil)
+def _check_cost(wishes: Sequence[Sequence[Job]], config: Config, most: Cost) -> None:
+    """Raise TooLarge if one message, alone, costs more than `most`; the error says how many of its items do not."""
+    cost = _cost_of(wishes, config)
+    for own, limit, what in zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
+        if own > limit:
+            ends = range(1, len(wishes))
+            fits = bisect_left(ends, True, key=lambda end: not _cost_of(wishes[:end], config).fits(most))
+            into = f" into events of at most {fits:,} items" if fits else ""
+            raise TooLarge(f"It asks for {own:,} {what}, and one message may take {limit:,.0f}: split it{into}.")
 
 
-def _too_large(cost: Cost, most: Cost, fits: int) -> TooLarge:
-    limits = zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True)
-    own, limit, what = next(each for each in limits if each[0] > each[1])
-    into = f" into events of at most {fits:,} items" if fits > 0 else ""
-    return TooLarge(f"It asks for {own:,.0f} {what}, and one message may take {limit:,.0f}: split it{into}.")
+def _cost_of(wishes: Iterable[Sequence[Job]], config: Config) -> Cost:
+    jobs = list(chain(*wishes))
+    purges = {purge for job in _collapsed(jobs, _covering(jobs, config)) for purge in job.purges}
+    urls = others = requests = 0
+    for (_, kind), count in Counter((purge.zone, purge.kind) for purge in purges).items():
+        own = ceil(count / _limit(kind, config))
+        requests += own
+        if kind == FILES:
+            urls += count
+        else:
+            others += own
+    return Cost(requests, urls, others)
 
 
-def _collapsed_alone(task: Task, config: Config) -> Task:
-    return task._replace(jobs=_collapsed([task.jobs], config)[0])
+def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Purge]]) -> Sequence[Job]:
+    """Return the jobs with the URLs of some targets replaced by the prefixes that cover them."""
+    found = []
+    for job in jobs:
+        if prefixes := covering.get(job.target):
+            job = job._replace(purges=(*prefixes, *(purge for purge in job.purges if purge.kind != FILES)))
+        found.append(job)
+    return found
 
 
-def _collapsed(jobs: Sequence[Sequence[Job]], config: Config) -> Sequence[Sequence[Job]]:
-    """Return the jobs, the URLs of each target that has more than `collapse_above` replaced by its prefixes.
+def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[Purge]]:
+    """Return the prefixes of each target that has more than `collapse_above` URLs.
 
     A URL counts once, however many header variants it has. Manual items other than keys are left as they are.
     """
     if config.collapse_above is None:
-        return jobs
+        return {}
     urls: dict[Target | None, set[str]] = {}
-    for job in (job for own in jobs for job in own):
+    for job in jobs:
         urls.setdefault(job.target, set()).update(purge.item for purge in job.purges if purge.kind == FILES)
-    above = [target for target, items in urls.items() if target and len(items) > config.collapse_above]
-    many = {target: whole_of(target) for target in above if _may_collapse(target, config)}
-
-    def collapsed(job: Job) -> Job:
-        if job.target not in many:
-            return job
-        return job._replace(purges=(*many[job.target], *(purge for purge in job.purges if purge.kind != FILES)))
-
-    return [tuple(map(collapsed, own)) for own in jobs]
+    return {
+        target: whole_of(target)
+        for target, items in urls.items()
+        if target and len(items) > config.collapse_above and _may_collapse(target, config)
+    }
 
 
 def _may_collapse(target: Target, config: Config) -> bool:

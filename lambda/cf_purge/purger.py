@@ -22,7 +22,6 @@ from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
 _MIN_TIMEOUT = 0.5  # seconds; with less left no request is sent
-USUAL_LATENCY = 0.25  # seconds; the median that Cloudflare publishes
 _FAILING_TIME = 10.0  # seconds of an invocation after which, once something failed, no new request is sent
 _MAX_SLEEP = 5.0  # seconds for one hold
 _REPEAT_AFTER = 1.0  # seconds
@@ -128,7 +127,7 @@ class Purger:
             now = self._clock.now()
             # Fresh messages before suspects, and requests of one size before smaller ones.
             ready_at, *_, request = min(
-                (self._ready_at(each, now), each.is_suspect, -each.messages, -each.size, place, each)
+                (self._ready_at(each, now), each.is_suspect, -len(each.parts), -each.size, place, each)
                 for place, each in enumerate(run.pending)
             )
             self._clock.sleep(max(0.0, ready_at - now))
@@ -212,7 +211,7 @@ class Purger:
             self._judge(request, error, timeout, zone, run)
 
     def _timeout(self, request: Request) -> float:
-        is_short = request.is_suspect or request.messages > 1
+        is_short = request.is_suspect or len(request.parts) > 1
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
     def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -12,7 +12,7 @@ from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, NotTried, Rejected, describe
 from cf_purge.events import Change, Message
 from cf_purge.observe import Metrics
-from cf_purge.plan import Done, Group, Plan, Task
+from cf_purge.plan import Plan, Task
 from cf_purge.purger import Failure, Outcomes, Why
 from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
@@ -49,16 +49,14 @@ class Settler(NamedTuple):
     deadline: float  # a time of `Clock.now`
     metrics: Metrics
 
-    def settle(
-        self, messages: Sequence[Message], batch: Sequence[Message], plan: Plan, outcomes: Outcomes, done: Done
-    ) -> set[str]:
+    def settle(self, messages: Sequence[Message], batch: Sequence[Message], plan: Plan, outcomes: Outcomes) -> set[str]:
         """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
 
         The event source mapping deletes its own `batch`, so only the other messages are deleted.
         """
         own = {message.id for message in batch}
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
-        ready, to_park, returned = settlement_of(messages, plan, outcomes, done, last, now, chance)
+        ready, to_park, returned = settlement_of(messages, plan, outcomes, last, now, chance)
         if any(task.delayed for task in plan.tasks):  # what is parked has targets that can work, too
             ids = {message.id for message in (*ready, *(message for message, _ in to_park))}
             failed = self.send_delayed([task for task in plan.tasks if task.id in ids])
@@ -85,7 +83,7 @@ class Settler(NamedTuple):
             from cf_purge import notify
 
             reasons = {message.id: str(error) for message, error in parked.items()}
-            self.metrics.news.append(notify.parked(plan, outcomes.accepted, dict(done), reasons))
+            self.metrics.news.append(notify.parked(plan, outcomes.accepted, reasons))
         self.metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 
@@ -121,7 +119,6 @@ def settlement_of(
     messages: Sequence[Message],
     plan: Plan,
     outcomes: Outcomes,
-    done: Done,
     max_receive_count: int | None,
     now: float,
     chance: Chance,
@@ -133,28 +130,28 @@ def settlement_of(
     tasks = {task.id: task for task in plan.tasks}
     settlement = Settlement([], [], [])
     for message in messages:
-        task, before = tasks.get(message.id), done.get(message.id, ())
-        failures = [_LEFT_OUT] if task is None else failures_of(task, outcomes, before)
+        task = tasks.get(message.id)
+        failures = [_LEFT_OUT] if task is None else failures_of(task, outcomes)
         if not failures:
             settlement.done.append(message)
         elif all(failure.why is Why.ITEM for failure in failures):
             settlement.parked.append((message, _rejection(failures)))
         elif max_receive_count is not None and message.receives >= max_receive_count:
-            undone = [] if task is None else task.undone(outcomes.accepted, before)
+            undone = [] if task is None else task.undone(outcomes.accepted)
             settlement.parked.append((message, _given_up(message.receives, failures, undone)))
         else:
             settlement.returned.append((message, delay_after(failures, message.receives, now, chance)))
     return settlement
 
 
-def failures_of(task: Task, outcomes: Outcomes, done: Collection[Group] = ()) -> list[Failure]:
+def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
     """Return the distinct reasons why a task is not done; none when it is. Pure.
 
     A purge without an outcome is not done.
     """
     error = task.error
     failures = [Failure(Why.ITEM if isinstance(error, Rejected) else Why.OWN, error)] if error is not None else []
-    failures += [outcomes.failures.get(purge, _LEFT_OUT) for purge in task.undone(outcomes.accepted, done)]
+    failures += [outcomes.failures.get(purge, _LEFT_OUT) for purge in task.undone(outcomes.accepted)]
     return list(dict.fromkeys(failures))
 
 

@@ -16,7 +16,7 @@ from cf_purge.deferred import messages
 from cf_purge.errors import Rejected, describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look
 from cf_purge.observe import Metrics
-from cf_purge.plan import MAX_PURGES, Done, Job, Task, due_of, jobs_of, requests_for
+from cf_purge.plan import MAX_PURGES, Job, Task, due_of, jobs_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
 from cf_purge.targets import PREFIXES, Purge, checked_bucket, hosts_of, pages_of, path_of, spellings_of, urls_of
@@ -177,15 +177,13 @@ class Verifier(NamedTuple):
             observe.warn("not verified", count=len(changes), first=changes[0].key, reason=reason)
 
 
-def accepted_changes(tasks: Iterable[Task], outcomes: Outcomes, done: Done) -> dict[Change, float]:
+def accepted_changes(tasks: Iterable[Task], outcomes: Outcomes) -> dict[Change, float]:
     """Return the changes of which all purges were accepted, with the time (seconds since the epoch)."""
     found: dict[Change, float] = {}
-    accepted = outcomes.accepted
     for task in tasks:
-        for wish, jobs, is_done in () if task.dry_run else task.wishes(accepted, done.get(task.id, ())):
-            if is_done and isinstance(wish, Change):
-                times = [accepted[purge] for job in jobs for purge in job.purges if purge in accepted]
-                found[wish] = max(times, default=wish.at or 0.0)  # it was done at an earlier receive
+        for result in task.results(outcomes.accepted):
+            if result.is_done and (change := result.change):
+                found[change] = result.at or change.at or 0.0  # without the first it was done at an earlier receive
     return found
 
 
@@ -239,7 +237,7 @@ def copies_of(change: Change, job: Job, config: Config) -> Iterable[Copy]:
 def _jobs_of(change: Change, look: Look, config: Config) -> list[Job]:
     """Return the jobs that were due when the change was purged."""
     try:
-        jobs = [job for job in jobs_of(change, config, MAX_PURGES) if job.purges]
+        jobs = [job for job in jobs_of(change, config) if job.purges]
     except Rejected:  # the configuration has changed since
         return []
     return due_of(jobs, look.purged)[0] if jobs else []

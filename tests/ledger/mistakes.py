@@ -186,7 +186,7 @@ def a_look_comes_before_the_purges(patch: Patch) -> None:
     send = Function._send
 
     def late(self: Function, planned: Plan, run: Any) -> Outcomes:
-        self._verify(planned.tasks, Outcomes({}, {}), {}, run)
+        self._verify(planned.tasks, Outcomes({}, {}), run)
         return send(self, planned, run)
 
     patch.setattr(Function, "_send", late)

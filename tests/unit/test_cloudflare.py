@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import Misconfigured, PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
-from cf_purge.plan import Part, Request
+from cf_purge.plan import Request
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, Sent, answer, refusal
 from tests.support.names import TOKEN, ZONE
@@ -33,7 +33,7 @@ def send(
 ) -> Sent:
     """Send a request that is answered so, and return what was sent."""
     fake, zone = FakeCloudflare(script=[reply]), zone or Zone(ZONE)
-    request = Request(zone, kind, (Part("", tuple(Purge(zone, kind, item) for item in items)),))
+    request = Request(zone, kind, (tuple(Purge(zone, kind, item) for item in items),))
     cloudflare(fake, **config).send(request, TOKEN, 7.5)
     [sent] = fake.requests
     return sent
@@ -89,7 +89,7 @@ def test_a_url_with_headers_is_an_object() -> None:
     headers = (("Origin", "https://a.example"), ("X-Device", "phone"))
     purges = Purge(Zone(ZONE), FILES, URLS[0]), Purge(Zone(ZONE), FILES, URLS[0], headers)
     fake = FakeCloudflare()
-    cloudflare(fake).send(Request(Zone(ZONE), FILES, (Part("", purges),)), TOKEN, 7.5)
+    cloudflare(fake).send(Request(Zone(ZONE), FILES, (purges,)), TOKEN, 7.5)
     assert fake.requests[0].body == {"files": [URLS[0], {"url": URLS[0], "headers": dict(headers)}]}
 
 

@@ -7,7 +7,7 @@ import pytest
 from cf_purge.config import Zone, load
 from cf_purge.doctor import probe_for
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
-from cf_purge.plan import Part, Request
+from cf_purge.plan import Request
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import document, environment, flat_environment, sns_event, sqs_event, target
 from tests.support.fakes import Item, Reply, Sent, World, answer, aws_error, outage, refusal, result
@@ -98,7 +98,7 @@ def test_a_check_asks_each_zone_and_host_in_its_own_kind(
 def test_a_probe_is_harmless_and_of_the_same_zone_and_limit(kind: str, probe: Purge, is_flat: bool) -> None:
     config = load(flat_environment() if is_flat else environment())
     item = {FILES: f"https://{HOST}/a", EVERYTHING: ""}.get(kind, f"{HOST}/a")
-    request = Request(probe.zone, kind, (Part("m0", (Purge(probe.zone, kind, item),)),))
+    request = Request(probe.zone, kind, ((Purge(probe.zone, kind, item),),))
     found = probe_for(request, config)
     assert (found.group, found.purges) == (request.group, [probe])
 

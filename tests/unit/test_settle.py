@@ -95,7 +95,7 @@ def settlement(receives: int, *, purges: dict[str, Failure | None], error: bool 
         {by_name[name]: AT for name, failure in purges.items() if failure is None},
         {by_name[name]: failure for name, failure in purges.items() if failure is not None},
     )
-    return settlement_of([Message("m0", body, "r", receives)], Plan((task,)), outcomes, {}, 5, AT, chance(0.0))
+    return settlement_of([Message("m0", body, "r", receives)], Plan((task,)), outcomes, 5, AT, chance(0.0))
 
 
 @pytest.mark.parametrize(
@@ -141,10 +141,10 @@ def test_what_is_given_up_is_said_with_the_last_answer_and_what_is_not_done() ->
 
 def test_a_message_that_was_left_out_of_the_plan_is_returned_and_at_its_last_receive_given_up() -> None:
     early, late = Message("a", "{}", "r", 4), Message("b", "{}", "r", 5)
-    settled = settlement_of([early, late], Plan(), Outcomes({}, {}), {}, 5, AT, chance(0.0))
+    settled = settlement_of([early, late], Plan(), Outcomes({}, {}), 5, AT, chance(0.0))
     assert settled.returned == [(early, 40)]
     assert [(message, error.code) for message, error in settled.parked] == [(late, "GaveUp")]
-    assert settlement_of([late], Plan(), Outcomes({}, {}), {}, None, AT, chance(0.0)).parked == []
+    assert settlement_of([late], Plan(), Outcomes({}, {}), None, AT, chance(0.0)).parked == []
 
 
 # ---- In which order it is carried out ----

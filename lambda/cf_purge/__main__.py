@@ -1,37 +1,47 @@
-"""`python -m cf_purge event.json`: the same function from a shell, configured by the same variables.
+"""The function in a shell: `python -m cf_purge event.json`, configured by the same variables.
 
-`python -m cf_purge preview` prints what keys would purge with a Terraform plan.
+`python -m cf_purge preview` prints what keys would purge with the configuration of a Terraform plan or state. It runs
+on the standard library alone, without credentials and without a network.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Iterator
+from math import inf
 from pathlib import Path
+from typing import Any
+
+from cf_purge.budget import Cost
+from cf_purge.config import VARIABLE, Config, load, unpacked
+from cf_purge.errors import Misconfigured, PurgeError
+from cf_purge.plan import Job, make_task, plan_event
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 
 USAGE = """usage: python -m cf_purge EVENT.json (or - for standard input)
        python -m cf_purge preview --plan PLAN.json [--name NAME] KEY..."""
+_REQUIRED = {"name", "bucket", "api_token_parameter", "targets"}  # of a configuration
+_KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
+_NO_QUEUE = "arn:aws:sqs:us-east-1:000000000000:preview"  # a first plan does not know the queue, and nothing is sent
 
 
 def main(arguments: list[str]) -> int:
     """Print the summary on standard output and the log on standard error; return the exit status."""
     if arguments[:1] == ["preview"]:
-        from cf_purge import preview
-
-        return preview.main(arguments[1:])
+        return preview(arguments[1:])
     is_help = arguments in (["-h"], ["--help"])
     if is_help or len(arguments) != 1:
         print(USAGE, file=sys.stderr)
         return 0 if is_help else 2
-    [place] = arguments
     try:
-        event = json.loads(sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8"))
+        event = _read(arguments[0])
     except (OSError, ValueError, RecursionError) as error:
-        print(f"{place} cannot be read as JSON: {error}", file=sys.stderr)
+        print(f"{arguments[0]} cannot be read as JSON: {error}", file=sys.stderr)
         return 2
 
-    from cf_purge.errors import PurgeError
     from cf_purge.handler import lambda_handler
 
     try:
@@ -42,6 +52,85 @@ def main(arguments: list[str]) -> int:
         return 1
     print(json.dumps(summary, indent=2))
     return 1 if summary.get("batchItemFailures") else 0
+
+
+def preview(arguments: list[str]) -> int:
+    """Print what the keys would purge; return 2 when the plan cannot be used, 1 when a key is refused."""
+    parser = argparse.ArgumentParser(
+        "python -m cf_purge preview", description="Print what uploads of these keys would purge. Nothing is sent."
+    )
+    parser.add_argument("--plan", required=True, help="output of `terraform show -json`, of a plan or a state; or -")
+    parser.add_argument("--name", help="the module's input `name` or `bucket`, where several modules are planned")
+    parser.add_argument("key", nargs="+", help="an object key, as S3 has it")
+    given = parser.parse_args(arguments)
+    try:
+        config = config_in(_read(given.plan), given.name)
+    except Misconfigured as error:
+        print(f"{given.plan}: {error}", file=sys.stderr)
+        return 2
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        remedy = "write it with `terraform show -json plan > plan.json`"
+        print(f"{given.plan} cannot be read as a plan or state in JSON: {remedy}.", file=sys.stderr)
+        return 2
+    groups = {key: lines_of(key, config) for key in given.key}
+    for key, lines in groups.items():
+        print(key if key.isprintable() else json.dumps(key), *lines, sep="\n  ")
+    return int(any(line.startswith("refused") for lines in groups.values() for line in lines))
+
+
+def config_in(shown: Any, name: str | None = None) -> Config:
+    """Return the one configuration in a document of `terraform show -json`, or the one of that name or bucket.
+
+    Raises:
+        Misconfigured: there is none or more than one, or it is that of another version.
+        KeyError, TypeError: it is another document.
+    """
+    found = {}
+    for text in _texts(shown["planned_values" if "planned_values" in shown else "values"]):
+        with contextlib.suppress(ValueError, RecursionError, Misconfigured):
+            document = json.loads(unpacked(text))
+            if isinstance(document, dict) and document.keys() >= _REQUIRED:
+                found[document["name"], document["bucket"]] = document
+    if not found:
+        output = 'output "config_json" { value = module.cf_purge.config_json }'
+        raise Misconfigured(f"No configuration is known in it: add `{output}` to the root module, and plan again.")
+    chosen = [document for place, document in found.items() if name in (None, *place)]
+    if len(chosen) != 1:
+        names = ", ".join(f"{own} (bucket {bucket})" for own, bucket in found)
+        raise Misconfigured(f"Choose one with --name: {names}.")
+    return load({VARIABLE: json.dumps({"queue_arn": _NO_QUEUE, **chosen[0]})})
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the strings that can be a configuration, as JSON or compressed, wherever they are."""
+    if isinstance(value, str) and value.startswith(("{", "H4sI")):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
+def lines_of(key: str, config: Config) -> list[str]:
+    """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
+    [task] = plan_event(make_task("", {"keys": [key]}, config, Cost(inf, inf, inf), 0.0), config).tasks
+    if task.error is not None:
+        return [f"refused: {task.error}"]
+    if task.jobs:
+        return sorted({_line_of(purge, job) for job in task.jobs for purge in job.purges})
+    excluded = [f"exclude has {glob.text}" for glob in config.exclude if glob.matches(key)]
+    why = "no target serves it" if config.takes(key) else "include has no glob for it"
+    return [f"skipped: {[*excluded, why][0]}"]
+
+
+def _line_of(purge: Purge, job: Job) -> str:
+    headers = "".join(f", {name}: {value}" for name, value in purge.headers)
+    delay = f", {job.target.delay_seconds} seconds later" if job.target and job.target.delay_seconds else ""
+    return f"zone {purge.zone} {_KINDS[purge.kind]} {purge.item}".rstrip() + headers + delay
+
+
+def _read(place: str) -> Any:
+    """Return the JSON in a file, or in standard input for "-"."""
+    return json.loads(sys.stdin.buffer.read() if place == "-" else Path(place).read_bytes())
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ class Reader:
         else:
             manual = [f'{{"{name}": [...]}}' for name in LISTS] + [f'{{"{name}": true}}' for name in SWITCHES]
             known = ", ".join(("S3 notification", "SNS", "SQS", "EventBridge from S3", *manual))
-            raise UnknownEvent(f"The event is none of: {known}.")
+            raise UnknownEvent(f'The event is none of: {known}, {{"explain": "https://..."}}.')
 
     def _read_record(self, record: object, depth: int) -> None:
         if not isinstance(record, dict):

@@ -2,13 +2,12 @@
 
 import base64
 import gzip
-import json
 
 import pytest
 
+from cf_purge.__main__ import config_in
 from cf_purge.config import PLANS, VARIABLE, Config, Target, Verify, Zone, load
 from cf_purge.globs import Glob
-from cf_purge.preview import config_in
 from tests.plans.cases import BUS, EVERYTHING, KINDS, MANY, S3, ZONE_ID
 from tests.plans.planning import Plan, label
 
@@ -36,7 +35,7 @@ def test_a_large_document_is_the_same_one_compressed(known: Plan) -> None:
 def test_a_preview_finds_it_in_the_whole_plan(known: Plan, case: str) -> None:
     modules = [each for each in known.planned_values["child_modules"] if each["address"] == f"module.{label(case)}"]
     shown = {"planned_values": {"root_module": {"child_modules": modules}}}
-    assert config_in(json.dumps(shown).encode()).targets == told(known, case).targets
+    assert config_in(shown).targets == told(known, case).targets
 
 
 def test_what_is_left_out_because_it_is_the_default_is_the_functions_default(known: Plan) -> None:

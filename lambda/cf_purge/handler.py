@@ -192,7 +192,7 @@ class Function:
         is_done = not any(task.error or task.delayed or task.undone(outcomes.accepted) for task in plan.tasks)
         returned: set[str] = set()
         # Of a batch that is done there is nothing to settle: the event source mapping deletes it.
-        if not is_done or not len(plan.tasks) == len(batch) == len(messages):
+        if not is_done or len(plan.tasks) < len(messages) or messages != list(batch):
             returned = self._settler(run).settle(messages, batch, plan, outcomes)
         for task in plan.tasks:
             before = self._done.pop(task.id, frozenset())

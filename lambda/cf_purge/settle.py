@@ -52,9 +52,10 @@ class Settler(NamedTuple):
     def settle(self, messages: Sequence[Message], batch: Sequence[Message], plan: Plan, outcomes: Outcomes) -> set[str]:
         """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
 
-        The event source mapping deletes its own `batch`, so only the other messages are deleted.
+        The event source mapping deletes its own `batch`, so only the other messages are deleted, and those of the batch
+        that were received again: an older receipt deletes nothing.
         """
-        own = {message.id for message in batch}
+        own = set(batch)
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
         ready, to_park, returned = settlement_of(messages, plan, outcomes, last, now, chance)
         if any(task.delayed for task in plan.tasks):  # what is parked has targets that can work, too
@@ -63,7 +64,7 @@ class Settler(NamedTuple):
             returned += [(message, self._delay(message)) for message in messages if message.id in failed]
             ready = [message for message in ready if message.id not in failed]
             to_park = [(message, error) for message, error in to_park if message.id not in failed]
-        self.sqs.delete([message for message in ready if message.id not in own], self.deadline)
+        self.sqs.delete([message for message in ready if message not in own], self.deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
         parked: dict[Message, Rejected] = {}
@@ -76,7 +77,7 @@ class Settler(NamedTuple):
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
                 parked[message] = error
-        self.sqs.delete([message for message in parked if message.id not in own], self.deadline)
+        self.sqs.delete([message for message in parked if message not in own], self.deadline)
         self.sqs.give_back(returned, self.deadline)
         self.metrics.counts["Parked"] += len(parked)
         if parked and self.config.event_bus_arn:

@@ -27,6 +27,7 @@ class Entry:
     at: float  # when it changed, in seconds since the epoch
     wants: dict[Want, float]  # with the time from which each is due
     receives: int = 0
+    is_repeated: bool = False  # SQS delivered it twice, and each delivery counts as a receive
 
     @property
     def may_be_refused(self) -> bool:
@@ -42,8 +43,6 @@ class Book:
     """Everything that was asked for, and everything that Cloudflare accepted."""
 
     layout: Layout
-    # Messages are delivered twice: at the last receive SQS may then give one up while the function parks it.
-    has_duplicates: bool = False
     isolates: bool = True  # one invocation has the requests to halve a message by item
     entries: dict[str, Entry] = field(default_factory=dict)  # by the body
     accepted: dict[Item, list[float]] = field(default_factory=dict)
@@ -67,6 +66,7 @@ class Book:
         entry = self.entries.get(message.body)
         if entry is not None:
             entry.receives = max(entry.receives, message.receives)
+            entry.is_repeated = entry.is_repeated or message.repeats > 0
 
     def accept(self, at: float, zone: str, kind: str, items: list[Any]) -> None:
         """Write down what Cloudflare accepted; it must have been asked for before."""
@@ -94,7 +94,7 @@ class Book:
         parked: dict[str, str] = {}
         for message in dead_letters:
             parked[message.body] = _reason(message.attributes, "ReasonCode")
-            if message.redriven and not self.has_duplicates:
+            if message.redriven and not message.repeats:
                 faults.append(f"given up by the queue after {message.receives} receives: {message.body[:200]!r}")
             elif not message.redriven and not all(
                 _reason(message.attributes, name) for name in ("ReasonCode", "Reason")
@@ -119,7 +119,9 @@ class Book:
         if entry.letter.is_poison and not is_parked:
             return ["not parked"]
         if is_parked and not entry.letter.is_poison and not entry.may_be_refused and not entry.provokes:
-            return ["parked, and nothing was wrong with it"]
+            # SQS gives up what it has delivered thirty times, though the function may not have had so many tries.
+            is_given_up = entry.is_repeated and code in ("", "GaveUp")
+            return [] if is_given_up else ["parked, and nothing was wrong with it"]
         if entry.provokes and is_parked:
             wants = [want for want in entry.wants if not any(PROVOKES in item for _, _, item in want)]
             wants = wants if self.isolates else []

@@ -49,7 +49,7 @@ def play(schedule: Schedule) -> World:
     share = setting.requests_per_second / setting.max_concurrency
     is_slow = share < 1 or setting.cloudflare_latency > 1
     is_scarce = is_slow or (setting.plan == "free" and setting.layout in ("by prefix", "by tag"))
-    book = Book(layout, isolates=not is_scarce, has_duplicates=schedule.repeats > 0)
+    book = Book(layout, isolates=not is_scarce)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         game = _Game(schedule, book)

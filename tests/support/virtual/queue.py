@@ -28,6 +28,7 @@ class Message:
         "id",
         "receives",
         "redriven",
+        "repeats",
         "sent_at",
         "visible_at",
     )
@@ -38,6 +39,7 @@ class Message:
         self.sent_at = sent_at
         self.attributes = attributes  # the sender's, as SendMessage takes them
         self.receives = 0
+        self.repeats = 0  # receives after which it stayed visible
         self.first_received_at = 0.0
         self.redriven = False  # it lies where it lies because it was received too often
         self.visible_at = sent_at
@@ -176,8 +178,9 @@ class Queue:
             message.first_received_at = message.first_received_at or self._hub.now
             if self.on_received is not None:
                 self.on_received(message)
-            repeats = chance is not None and chance.random() < self.repeat_share
-            self._put(message, self._hub.now + (0.0 if repeats else visibility))
+            is_repeated = chance is not None and chance.random() < self.repeat_share
+            message.repeats += is_repeated
+            self._put(message, self._hub.now + (0.0 if is_repeated else visibility))
         return found[:wanted]
 
     def _pop(self) -> Message | None:

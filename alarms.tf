@@ -1,4 +1,5 @@
 locals {
+  runbook     = "https://github.com/cf-purge/terraform-aws-cf-purge/blob/v1.0.0/docs/operations.md"
   log_command = "aws logs tail ${aws_cloudwatch_log_group.this.name} --since 1h"
   check_command = join(" ", [
     "aws lambda invoke --function-name ${aws_lambda_function.this.function_name}",
@@ -13,8 +14,8 @@ locals {
   )
   oldest_message_seconds = var.alarms.oldest_message_seconds + local.longest_delay
 
-  # One entry per alarm, for the person on call: what it means, the first command to run, what to do next. Each line is
-  # a sentence or a part of one, so that grep finds the text of an alarm.
+  # One entry per alarm, for the person on call: what it means, the first command to run, what to do next. The lines
+  # are not wrapped in the middle of a phrase, so that grep finds the text of an alarm.
   alarms = {
     dead_letters = {
       means = [
@@ -202,7 +203,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
     local.alarms[each.key].means,
     ["First: `${local.alarms[each.key].command}`"],
     local.alarms[each.key].then,
-    ["More: docs/operations.md, section ${replace(each.key, "_", "-")}."],
+    ["More: ${local.runbook}#${replace(each.key, "_", "-")}"],
   ))
   namespace           = local.alarms[each.key].namespace
   metric_name         = local.alarms[each.key].metric_name

@@ -197,7 +197,7 @@ resource "aws_cloudwatch_dashboard" "this" {
 
         Troubleshooting: first run `${local.check_command}`
         ${var.alarms.enabled ? "Then do what the alarm's description says. " : ""}
-        More: docs/operations.md of the module.
+        More: [runbook](${local.runbook})
 
         Managed by Terraform: manual changes here are overwritten.
       EOT

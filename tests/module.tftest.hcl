@@ -1274,7 +1274,7 @@ run "an_alarm_is_an_entry_of_a_runbook_that_cloudwatch_takes_however_long_the_na
 
   assert {
     condition = alltrue([for kind, alarm in aws_cloudwatch_metric_alarm.this : try(regex(
-      "^${var.name} .+[.] First: `aws [a-z0-9]+ [a-z-]+[^`]*` .+ More: docs/operations[.]md, section ([a-z-]+)[.]$",
+      "^${var.name} .+[.] First: `aws [a-z0-9]+ [a-z-]+[^`]*` .+ More: https://.+/docs/operations[.]md#([a-z-]+)$",
       alarm.alarm_description,
     )[0] == replace(kind, "_", "-"), false)])
     error_message = "An alarm does not say what it means, what to run first, or where there is more."

@@ -1,6 +1,7 @@
 """Check a release and write its notes: `python -m tools.release v1.2.3 [--notes F] [--checksums F] [--sbom F]`.
 
-The version must be the newest in the changelog, and the committed zip must be built from the source.
+The version must be the newest in the changelog and the one whose runbook the alarms link to, and the committed zip must
+be built from the source.
 """
 
 import argparse
@@ -64,6 +65,8 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     try:
         said = notes(asked.tag, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+        if f"/blob/{asked.tag}/" not in (ROOT / "alarms.tf").read_text(encoding="utf-8"):
+            raise Problem(f"The runbook in alarms.tf is not that of {asked.tag}: correct it, then tag again.")
     except Problem as problem:
         print(f"cf_purge: {problem}", file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ LYCHEE := git ls-files -z '*.md' | xargs -0 $(VENV)/lychee --include-fragments -
 group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --frozen --only-group $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup terraform demo record fmt unit check test lint ledger fuzz guards world tools module plan plans \
+.PHONY: help setup terraform demo local record fmt unit check test lint ledger fuzz guards world tools module plan plans \
 	compliance compatibility checkov golint e2e matrix bench simulate soak zip docs links lock clean
 
 help: ## Show this list
@@ -40,6 +40,9 @@ terraform: setup
 
 demo: terraform ## Watch an upload become visible, on this machine, in a few minutes
 	@$(VENV)/python -m tests.simulation.demo
+
+local: terraform ## Keep the local AWS and the simulated Cloudflare up for a root of your own, until Ctrl-C
+	@$(VENV)/python -m tests.simulation.local
 
 record: terraform ## Record `make demo` as docs/demo.svg
 	@$(VENV)/python -m tools.record docs/demo.svg make --no-print-directory demo

@@ -90,20 +90,3 @@ module "cf_purge" {
   alarms     = { actions = [aws_sns_topic.on_call.arn] }
   tags       = { project = "cf_purge", environment = "local" }
 }
-
-# The emulator authorizes SQS's batch calls as separate actions, which AWS does not have: there
-# sqs:ChangeMessageVisibility and sqs:DeleteMessage cover the batch calls too, and the module grants only real actions.
-resource "aws_iam_role_policy" "emulator" {
-  name = "emulator-only"
-  role = module.cf_purge.role_name
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid      = "BatchCallsOfTheEmulator"
-      Effect   = "Allow"
-      Action   = ["sqs:ChangeMessageVisibilityBatch", "sqs:DeleteMessageBatch"]
-      Resource = module.cf_purge.queue_arn
-    }]
-  })
-}

@@ -8,7 +8,7 @@ from typing import Any
 from tests.examples import EXAMPLES, copied
 from tests.simulation.aws import ACCOUNT
 from tests.simulation.terraform import Say, Terraform
-from tests.simulation.world import ROOT, Site, World
+from tests.simulation.world import ROOT, Site, World, create_website
 
 EMAIL = "ops@example.com"
 PACKAGES = "packages.example.com"
@@ -67,22 +67,7 @@ DEPLOYMENTS = {
 }
 
 _ENDPOINTS = ("cloudwatch", "cloudwatchevents", "iam", "kms", "lambda", "logs", "s3", "sns", "sqs")
-# A root's own provider and Cloudflare's address are all that is changed. The policy is for the emulator, which
-# authorizes SQS's batch calls as actions of their own.
-_EMULATOR = """
-resource "aws_iam_role_policy" "emulator" {
-  name   = "emulator-only"
-  role   = module.cf_purge.role_name
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{
-      Effect   = "Allow"
-      Action   = ["sqs:ChangeMessageVisibilityBatch", "sqs:DeleteMessageBatch"]
-      Resource = module.cf_purge.queue_arn
-    }]
-  })
-}
-"""
+# A root's own provider and Cloudflare's address are all that is changed.
 _ADDRESSES = ("cloudflare_api_url", "cloudflare_edge_url")
 _OVERRIDE = """
 module "cf_purge" {
@@ -144,7 +129,6 @@ def provider(world: World) -> dict[str, Any]:
 
 def _copied(deployment: Deployment, folder: Path) -> None:
     copied(deployment.folder, folder)
-    (folder / "emulator.tf").write_text(_EMULATOR)
     if not any("cloudflare_api_url" in file.read_text() for file in folder.glob("*.tf")):
         (folder / "address_override.tf").write_text(_OVERRIDE)
     text = "".join(file.read_text() for file in folder.glob("*.tf"))
@@ -156,17 +140,7 @@ def _prepared(world: World) -> dict[str, str]:
     """Buckets, tokens, the token's key and the zip in S3: what is there before the module is."""
     s3, kms = world.client("s3"), world.client("kms")
     for bucket in {deployment.bucket for deployment in DEPLOYMENTS.values()}:
-        s3.create_bucket(Bucket=bucket)
-        s3.put_public_access_block(
-            Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
-        )
-        statement = {
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "s3:GetObject",
-            "Resource": f"arn:aws:s3:::{bucket}/*",
-        }
-        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+        create_website(world, bucket)
     s3.create_bucket(Bucket=PACKAGES)
     s3.put_object(Bucket=PACKAGES, Key="cf_purge.zip", Body=(ROOT / "lambda" / "cf_purge.zip").read_bytes())
     key_arn: str = kms.create_key(Description="the token's")["KeyMetadata"]["Arn"]

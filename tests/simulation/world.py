@@ -155,6 +155,17 @@ def local_world(folder: Path, say: Say, sites: Sequence[Site] = (), **variables:
             yield world
 
 
+def create_website(world: World, bucket: str) -> None:
+    """Create a bucket that anybody may read, as Cloudflare reads an S3 website."""
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_public_access_block(
+        Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
+    )
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+
 def empty_bucket(world: World) -> None:
     """Delete every object.
 

@@ -2,10 +2,11 @@
 
 import importlib
 
-from tests.simulation.emulator import decryption, delivery, exclusion, moves, queries, waits
-from tests.simulation.emulator.ministack import eventbridge, logs, s3, sqs, ssm
+from tests.simulation.emulator import actions, decryption, delivery, exclusion, moves, queries, waits
+from tests.simulation.emulator.ministack import eventbridge, iam_actions, logs, s3, sqs, ssm
 
 _REPLACED = (
+    (iam_actions, "_action_from_target", actions.without_batches),
     (ssm, "handle_request", decryption.deciphering),
     (s3, "_validate_notification_configs", delivery.checking_functions),
     (eventbridge, "_invoke_target", delivery.sending_with_permission),

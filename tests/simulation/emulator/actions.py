@@ -1,0 +1,16 @@
+"""IAM has no actions for SQS's batch calls: `sqs:DeleteMessage` covers `DeleteMessageBatch`.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+"""
+
+from collections.abc import Callable, Mapping
+
+
+def without_batches(action_from_target: Callable[[Mapping[str, str]], str | None]) -> Callable[..., str | None]:
+    """Return MiniStack's reading of a call's action that takes a batch call of SQS for the single one."""
+
+    def read(headers: Mapping[str, str]) -> str | None:
+        action = action_from_target(headers)
+        return action.removesuffix("Batch") if action and "AmazonSQS." in headers["x-amz-target"] else action
+
+    return read

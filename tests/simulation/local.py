@@ -1,0 +1,59 @@
+"""`make local`: the local world for a Terraform root of your own, until Ctrl-C."""
+
+import json
+import shlex
+import signal
+import sys
+
+from tests.simulation import aws
+from tests.simulation.cloudflare import process
+from tests.simulation.world import ROOT, Site, World, create_website, local_world
+from tools.problems import Problem
+from tools.terraform import environment
+
+# What README and examples/basic name.
+SITE = Site("0123456789abcdef0123456789abcdef", "example.com", ("www.example.com",), "www.example.com")
+TOKEN_PARAMETER = "/prod/cloudflare/api-token"
+
+
+def instructions(world: World) -> str:
+    """Return what to paste into a shell: variables for Terraform and the AWS CLI, `visit`, and a root."""
+    variables = {
+        "AWS_ENDPOINT_URL": world.aws_url,
+        "AWS_CA_BUNDLE": world.tls.authority,
+        "AWS_DEFAULT_REGION": aws.REGION,
+        **{name.upper(): value for name, value in aws.ROOT_CREDENTIALS.items()},
+        **{name: value for name, value in environment().items() if name == "TF_CLI_CONFIG_FILE"},
+    }
+    addresses = f"cloudflare = {{ api_url = {json.dumps(world.api_url)}, edge_url = {json.dumps(world.edge_url)} }}"
+    root = (ROOT / "examples" / "basic" / "main.tf").read_text()
+    root = root.replace('"../.."', f"{json.dumps(str(ROOT))}\n\n  {addresses}\n")
+    curl = f"curl -si --cacert {shlex.quote(world.tls.authority)} --connect-to ::{world.edge_url.partition('//')[2]}"
+    return "\n".join(
+        [
+            *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+            f'visit() {{ {curl} "https://{SITE.hosts[0]}/$1"; }}',
+            f"cat >main.tf <<'END'\n{root}END",
+        ]
+    )
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        with local_world(ROOT / ".logs" / "local", print, [SITE]) as world:
+            create_website(world, SITE.hosts[0])
+            world.store_token(world.token, TOKEN_PARAMETER)
+            print(f"\nPaste this into another shell, in an empty folder:\n\n{instructions(world)}\n")
+            print("Ctrl-C ends this world with all that you apply in it.", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("\nStopped; nothing is left running.", flush=True)
+    except (aws.StartError, process.StartError, Problem) as problem:
+        print(f"\ncf_purge: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -22,7 +22,7 @@ from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
 from cf_purge.plan import Group, Plan, Task, group_of, make_plan, make_task, plan_event
-from cf_purge.purger import Failure, Outcomes, Purger, Why
+from cf_purge.purger import Failure, Outcomes, Purger
 
 if TYPE_CHECKING:
     from cf_purge.doctor import Doctor
@@ -171,11 +171,11 @@ class Function:
         try:
             if checks:
                 self._doctor.read_token(run.purge_until)
-            outcomes = self._purger.send(plan.requests, run.purge_until, run.metrics, plan.principals)
+            outcomes = self._purger.send(plan, run.purge_until, run.metrics)
             if checks:
                 outcomes = self._doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
-            failure = Failure(Why.OWN, observe.unexpected(error))
+            failure = Failure(observe.unexpected(error))
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
         run.metrics.lags += {result.change: result.lag for result in results if result.lag is not None}.values()

@@ -8,8 +8,7 @@ separately.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from enum import Enum
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cf_purge import errors, observe
@@ -17,7 +16,7 @@ from cf_purge.api_token import ApiToken
 from cf_purge.budget import Budget, Clock
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.plan import Group, Request
+from cf_purge.plan import Group, Plan, Request
 from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
@@ -32,19 +31,14 @@ _NO_TIME = errors.NotTried("No time was left.")
 _GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
 
 
-class Why(Enum):
-    """Why a purge is not done, which decides when its message comes back."""
-
-    ITEM = "the item can never be purged"
-    HOLD = "the zone is on hold"
-    OWN = "it failed by itself"
-    TIME = "it was not tried"
-
-
 class Failure(NamedTuple):
-    why: Why
+    """Why a purge is not done, which decides when its message comes back.
+
+    Rejected: the item can never be purged. NotTried: there was no time. Anything else: it failed by itself.
+    """
+
     error: errors.PurgeError
-    hold: float = 0.0  # seconds that are left of it
+    hold: float = 0.0  # the seconds that its zone is still on hold, if that is the reason
 
 
 class Outcomes(NamedTuple):
@@ -84,12 +78,12 @@ class _Zone:
 class _Run:
     """One invocation; times are those of `Clock.now`."""
 
-    def __init__(self, requests: Sequence[Request], now: float, deadline: float, metrics: observe.Metrics) -> None:
-        self.pending = list(requests)
+    def __init__(self, plan: Plan, now: float, deadline: float, metrics: observe.Metrics) -> None:
+        self.pending = list(plan.requests)
+        self.principals = plan.principals  # who made the changes that a purge is for
         self.deadline = deadline
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
         self.metrics = metrics
-        self.principals: Mapping[Purge, Collection[str]] = {}
         self.has_failed = False
         self.outcomes = Outcomes({}, {})
 
@@ -108,21 +102,11 @@ class Purger:
         self._has_condemned = False  # an item by a probe's word alone
         self._grace_until = 0.0
 
-    def send(
-        self,
-        requests: Sequence[Request],
-        deadline: float,
-        metrics: observe.Metrics,
-        principals: Mapping[Purge, Collection[str]] | None = None,
-    ) -> Outcomes:
-        """Send requests until each purge is accepted or has a failure; `deadline` is a time of `Clock.now`.
-
-        `principals` are named in the log: those who made the changes that a purge is for.
-        """
+    def send(self, plan: Plan, deadline: float, metrics: observe.Metrics) -> Outcomes:
+        """Send requests until each purge is accepted or has a failure; `deadline` is a time of `Clock.now`."""
         for zone in self._zones.values():
             zone.has_real = zone.has_probe = zone.is_misconfigured = False
-        run = _Run(requests, self._clock.now(), deadline, metrics)
-        run.principals = principals or {}
+        run = _Run(plan, self._clock.now(), deadline, metrics)
         while self._return_what_must_wait(run):
             now = self._clock.now()
             # Fresh messages before suspects, and requests of one size before smaller ones.
@@ -143,7 +127,7 @@ class Purger:
 
         Each request once, and only from a budget that is more than half full. What fails has no effect on first ones.
         """
-        run, accepted = _Run((), self._clock.now(), deadline, metrics), set[Purge]()
+        run, accepted = _Run(Plan(), self._clock.now(), deadline, metrics), set[Purge]()
         for request in requests:
             zone, now = self._zones[request.group], self._clock.now()
             if zone.needs_probe or zone.held_until > now or not self._budget.is_ample(now, request.cost):
@@ -173,13 +157,13 @@ class Purger:
         for request in run.pending:
             zone, hold = self._zones[request.group], self._held_until(request) - now
             if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or now + hold > limit):
-                failure = Failure(Why.HOLD, zone.error, hold)
+                failure = Failure(zone.error, hold)
             elif self._ready_at(request, now) > limit:
-                failure = Failure(Why.TIME, _NO_TIME)
+                failure = Failure(_NO_TIME)
             else:
                 continue
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
-                failure = Failure(Why.OWN, request.error)
+                failure = Failure(request.error)
             returned.setdefault(failure, []).append(request)
         for failure, requests in returned.items():
             self._fail(requests, failure, run)
@@ -202,7 +186,7 @@ class Purger:
                 for part in observe.parts(items):
                     observe.info("purged", zone_id=str(request.zone), **who, **{kind: part})
         elif isinstance(error, errors.NotTried):
-            self._fail([request], Failure(Why.TIME, error), run)
+            self._fail([request], Failure(error), run)
         elif isinstance(error, errors.Rejected):
             self._isolate(request, error, run)
         else:
@@ -245,7 +229,7 @@ class Purger:
         """Halve a request until what failed stands alone."""
         is_rejected = isinstance(error, errors.Rejected)
         if request.size == 1:
-            self._fail([request], Failure(Why.ITEM if is_rejected else Why.OWN, error), run)
+            self._fail([request], Failure(error), run)
             return
         run.pending.remove(request)
         cause, is_suspect = (None, request.is_suspect) if is_rejected else (error, True)

@@ -13,7 +13,7 @@ from cf_purge.errors import Misconfigured, NotTried, Rejected, describe
 from cf_purge.events import Change, Message
 from cf_purge.observe import Metrics
 from cf_purge.plan import Plan, Task
-from cf_purge.purger import Failure, Outcomes, Why
+from cf_purge.purger import Failure, Outcomes
 from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
 
@@ -26,15 +26,7 @@ _PATIENT_RECEIVES = 15  # after which it waits as long as after a failure
 _MINUTE = 60
 _JITTER = 0.5  # of a delay, at most
 _MAX_SHOWN = 5  # items in a reason
-_LEFT_OUT = Failure(Why.TIME, NotTried("This invocation had no time or no requests left for it."))
-
-
-class Settlement(NamedTuple):
-    """What happens to the messages of an invocation."""
-
-    done: list[Message]
-    parked: list[tuple[Message, Rejected]]
-    returned: list[tuple[Message, int]]  # with the seconds until it is seen again
+_LEFT_OUT = Failure(NotTried("This invocation had no time or no requests left for it."))
 
 
 class Settler(NamedTuple):
@@ -56,28 +48,29 @@ class Settler(NamedTuple):
         that were received again: an older receipt deletes nothing.
         """
         own = set(batch)
+        tasks = {task.id: task for task in plan.tasks}
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
-        ready, to_park, returned = settlement_of(messages, plan, outcomes, last, now, chance)
-        if any(task.delayed for task in plan.tasks):  # what is parked has targets that can work, too
-            ids = {message.id for message in (*ready, *(message for message, _ in to_park))}
-            failed = self.send_delayed([task for task in plan.tasks if task.id in ids])
-            returned += [(message, self._delay(message)) for message in messages if message.id in failed]
-            ready = [message for message in ready if message.id not in failed]
-            to_park = [(message, error) for message, error in to_park if message.id not in failed]
-        self.sqs.delete([message for message in ready if message not in own], self.deadline)
+        fates = {each: fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
+        # What is parked has targets that can work, too.
+        going = [tasks[message.id] for message, fate in fates.items() if not isinstance(fate, int)]
+        unsent = self.send_delayed(going) if any(task.delayed for task in going) else {}
+        fates |= {message: self._delay(message) for message in messages if message.id in unsent}
+        self.sqs.delete([each for each, fate in fates.items() if fate is None and each not in own], self.deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
+        to_park = [(message, fate) for message, fate in fates.items() if isinstance(fate, Rejected)]
         parked: dict[Message, Rejected] = {}
         for message, error, result in self.sqs.park(to_park, park_until):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))
                 self.metrics.counts["Misconfigured"] += isinstance(result, Misconfigured)
-                returned.append((message, self._delay(message)))
+                fates[message] = self._delay(message)
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
                 parked[message] = error
         self.sqs.delete([message for message in parked if message not in own], self.deadline)
+        returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.sqs.give_back(returned, self.deadline)
         self.metrics.counts["Parked"] += len(parked)
         if parked and self.config.event_bus_arn:
@@ -116,33 +109,24 @@ class Settler(NamedTuple):
         return delay_after([_LEFT_OUT], message.receives, self.clock.wall(), self.clock.random)
 
 
-def settlement_of(
-    messages: Sequence[Message],
-    plan: Plan,
-    outcomes: Outcomes,
-    max_receive_count: int | None,
-    now: float,
-    chance: Chance,
-) -> Settlement:
-    """Choose what happens to each message. Pure.
+def fate_of(
+    message: Message, task: Task | None, outcomes: Outcomes, max_receive_count: int | None, now: float, chance: Chance
+) -> Rejected | int | None:
+    """Choose what happens to a message; without a task it is left for another invocation. Pure.
 
     `now` is in seconds since the epoch, `chance` returns a random number in [0, 1).
+
+    Returns:
+        None: it is done. Rejected: it is parked for that reason. A number: it is seen again after so many seconds.
     """
-    tasks = {task.id: task for task in plan.tasks}
-    settlement = Settlement([], [], [])
-    for message in messages:
-        task = tasks.get(message.id)
-        failures = [_LEFT_OUT] if task is None else failures_of(task, outcomes)
-        if not failures:
-            settlement.done.append(message)
-        elif all(failure.why is Why.ITEM for failure in failures):
-            settlement.parked.append((message, _rejection(failures)))
-        elif max_receive_count is not None and message.receives >= max_receive_count:
-            undone = [] if task is None else task.undone(outcomes.accepted)
-            settlement.parked.append((message, _given_up(message.receives, failures, undone)))
-        else:
-            settlement.returned.append((message, delay_after(failures, message.receives, now, chance)))
-    return settlement
+    failures = [_LEFT_OUT] if task is None else failures_of(task, outcomes)
+    if not failures:
+        return None
+    if all(isinstance(failure.error, Rejected) for failure in failures):
+        return _rejection(failures)
+    if max_receive_count is not None and message.receives >= max_receive_count:
+        return _given_up(message.receives, failures, [] if task is None else task.undone(outcomes.accepted))
+    return delay_after(failures, message.receives, now, chance)
 
 
 def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
@@ -150,8 +134,7 @@ def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
 
     A purge without an outcome is not done.
     """
-    error = task.error
-    failures = [Failure(Why.ITEM if isinstance(error, Rejected) else Why.OWN, error)] if error is not None else []
+    failures = [] if task.error is None else [Failure(task.error)]
     failures += [outcomes.failures.get(purge, _LEFT_OUT) for purge in task.undone(outcomes.accepted)]
     return list(dict.fromkeys(failures))
 
@@ -159,12 +142,12 @@ def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
 def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: Chance) -> int:
     """Return the seconds after which a message that was received `receives` times is to be seen again."""
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
-    holds = [failure.hold for failure in failures if failure.why is Why.HOLD]
-    if holds:
+    hold = max(failure.hold for failure in failures)
+    if hold:
         # All messages that wait for a hold come back at a whole minute, so that they share requests.
-        least = min(MAX_DELAY, max(*holds, backoff))
+        least = min(MAX_DELAY, max(hold, backoff))
         return math.ceil(math.ceil((now + least) / _MINUTE) * _MINUTE - now)
-    if all(failure.why is Why.TIME for failure in failures) and receives <= _PATIENT_RECEIVES:
+    if all(isinstance(failure.error, NotTried) for failure in failures) and receives <= _PATIENT_RECEIVES:
         return min(_MAX_TIME_DELAY, backoff)
     # What failed together does not come back together, so that the next time other messages share its request.
     return max(1, math.ceil(backoff * (1 - _JITTER * chance())))
@@ -177,7 +160,7 @@ def _rejection(failures: Sequence[Failure]) -> Rejected:
 
 
 def _given_up(receives: int, failures: Sequence[Failure], undone: Sequence[Purge]) -> Rejected:
-    last = next(failure.error for failure in failures if failure.why is not Why.ITEM)
+    last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
     items = ", ".join(str(purge.shown) for purge in undone[:_MAX_SHOWN])
     rest = f" and {len(undone) - _MAX_SHOWN} more" if len(undone) > _MAX_SHOWN else ""
     what = f" Not purged: {items}{rest}." if undone else ""

@@ -9,12 +9,11 @@ import pytest
 from cf_purge import events, plan, settle, verify, visitor
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.errors import NotTried, PurgeError, Rejected, TimedOut
+from cf_purge.errors import PurgeError, Rejected, TimedOut, Transient
 from cf_purge.events import Event, Message
 from cf_purge.handler import Function
 from cf_purge.plan import Plan, Request
-from cf_purge.purger import Failure, Outcomes, Purger, Why
-from cf_purge.settle import Settlement
+from cf_purge.purger import Failure, Outcomes, Purger
 from cf_purge.sqs import Sqs
 
 Patch = pytest.MonkeyPatch
@@ -139,15 +138,13 @@ def a_parked_body_is_changed(patch: Patch) -> None:
 
 
 def a_message_on_hold_is_parked(patch: Patch) -> None:
-    decide = settle.settlement_of
+    decide = settle.fate_of
 
-    def impatient(*rest: Any) -> Settlement:
-        decided = decide(*rest)
-        gone = [(message, Rejected("No.", "Gone")) for message, delay in decided.returned if delay > 30]
-        rest_returned = [each for each in decided.returned if each[1] <= 30]
-        return decided._replace(parked=[*decided.parked, *gone], returned=rest_returned)
+    def impatient(*rest: Any) -> Rejected | int | None:
+        fate = decide(*rest)
+        return Rejected("No.", "Gone") if isinstance(fate, int) and fate > 30 else fate
 
-    patch.setattr(settle, "settlement_of", impatient)
+    patch.setattr(settle, "fate_of", impatient)
 
 
 def a_message_comes_back_at_once(patch: Patch) -> None:
@@ -159,7 +156,7 @@ def an_innocent_is_condemned_with_the_guilty(patch: Patch) -> None:
 
     def unjust(self: Purger, *rest: Any) -> Outcomes:
         outcomes = send(self, *rest)
-        guilty = [failure for failure in outcomes.failures.values() if failure.why is Why.ITEM]
+        guilty = [failure for failure in outcomes.failures.values() if isinstance(failure.error, Rejected)]
         if not guilty:
             return outcomes
         return outcomes._replace(failures={purge: Failure(*guilty[0]) for purge in outcomes.failures})
@@ -194,7 +191,7 @@ def a_look_comes_before_the_purges(patch: Patch) -> None:
 
 def a_look_is_tried_again(patch: Patch) -> None:
     failures = settle.failures_of
-    again = Failure(Why.OWN, NotTried("Again."))
+    again = Failure(Transient("Again."))
     patch.setattr(
         settle, "failures_of", lambda task, *rest: [again] if task.look is not None else failures(task, *rest)
     )

@@ -12,9 +12,9 @@ from cf_purge.budget import Cost
 from cf_purge.config import Zone, load
 from cf_purge.errors import NotTried, Rejected, Transient
 from cf_purge.events import Message
-from cf_purge.plan import Plan, make_task
-from cf_purge.purger import Failure, Outcomes, Why
-from cf_purge.settle import MAX_DELAY, Settlement, delay_after, settlement_of
+from cf_purge.plan import make_task
+from cf_purge.purger import Failure, Outcomes
+from cf_purge.settle import MAX_DELAY, delay_after, fate_of
 from cf_purge.targets import FILES, Purge
 from tests.support.factories import document, environment, s3_event, s3_test_event, sqs_event, target
 from tests.support.fakes import World, answer
@@ -22,13 +22,13 @@ from tests.support.names import AT, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 
 SITE = f"https://{HOST}"
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]
-OWN = Failure(Why.OWN, Transient("down"))
-TIME = Failure(Why.TIME, NotTried("no time"))
-ITEM = Failure(Why.ITEM, Rejected("bad", "RejectedByCloudflare"))
+OWN = Failure(Transient("down"))
+TIME = Failure(NotTried("no time"))
+ITEM = Failure(Rejected("bad", "RejectedByCloudflare"))
 
 
 def hold(seconds: float) -> Failure:
-    return Failure(Why.HOLD, Transient("on hold"), seconds)
+    return Failure(Transient("on hold"), seconds)
 
 
 def chance(value: float) -> Callable[[], float]:
@@ -83,7 +83,7 @@ def test_every_delay_is_one_that_sqs_takes(failures: list[Failure], receives: in
 # ---- What is decided ----
 
 
-def settlement(receives: int, *, purges: dict[str, Failure | None], error: bool = False) -> Settlement:
+def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = False) -> Rejected | int | None:
     """Settle one message about some keys; a key without a failure was accepted."""
     config = load(environment(document()))
     records = [*s3_event(*purges)["Records"], *([{"bad": True}] if error else [])]
@@ -95,7 +95,7 @@ def settlement(receives: int, *, purges: dict[str, Failure | None], error: bool 
         {by_name[name]: AT for name, failure in purges.items() if failure is None},
         {by_name[name]: failure for name, failure in purges.items() if failure is not None},
     )
-    return settlement_of([Message("m0", body, "r", receives)], Plan((task,)), outcomes, 5, AT, chance(0.0))
+    return fate_of(Message("m0", body, "r", receives), task, outcomes, 5, AT, chance(0.0))
 
 
 @pytest.mark.parametrize(
@@ -122,16 +122,14 @@ def settlement(receives: int, *, purges: dict[str, Failure | None], error: bool 
 def test_a_message_is_deleted_parked_or_returned_by_what_became_of_its_items(
     receives: int, purges: dict[str, Failure | None], error: bool, ending: str
 ) -> None:
-    done, parked, returned = settlement(receives, purges=purges, error=error)
-    assert len(done) + len(parked) + len(returned) == 1
-    assert ending == ("done" if done else "returned" if returned else parked[0][1].code)
+    found = fate(receives, purges=purges, error=error)
+    assert ending == (found.code if isinstance(found, Rejected) else "done" if found is None else "returned")
 
 
 def test_what_is_given_up_is_said_with_the_last_answer_and_what_is_not_done() -> None:
-    down = Failure(Why.OWN, Transient("Cloudflare answered 403 for zone x (no explanation)."))
+    down = Failure(Transient("Cloudflare answered 403 for zone x (no explanation)."))
     names = [f"k{number}" for number in range(9)]
-    settled = settlement(5, purges={"fine": None, "bad": ITEM, **dict.fromkeys(names, down)})
-    [(_, error)] = settled.parked
+    error = fate(5, purges={"fine": None, "bad": ITEM, **dict.fromkeys(names, down)})
     assert "5 receives" in str(error)
     assert "Cloudflare answered 403" in str(error)
     assert f"{SITE}/k0" in str(error)
@@ -140,11 +138,12 @@ def test_what_is_given_up_is_said_with_the_last_answer_and_what_is_not_done() ->
 
 
 def test_a_message_that_was_left_out_of_the_plan_is_returned_and_at_its_last_receive_given_up() -> None:
-    early, late = Message("a", "{}", "r", 4), Message("b", "{}", "r", 5)
-    settled = settlement_of([early, late], Plan(), Outcomes({}, {}), 5, AT, chance(0.0))
-    assert settled.returned == [(early, 40)]
-    assert [(message, error.code) for message, error in settled.parked] == [(late, "GaveUp")]
-    assert settlement_of([late], Plan(), Outcomes({}, {}), None, AT, chance(0.0)).parked == []
+    nothing = Outcomes({}, {})
+    assert fate_of(Message("a", "{}", "r", 4), None, nothing, 5, AT, chance(0.0)) == 40
+    last = fate_of(Message("b", "{}", "r", 5), None, nothing, 5, AT, chance(0.0))
+    assert isinstance(last, Rejected)
+    assert last.code == "GaveUp"
+    assert fate_of(Message("b", "{}", "r", 5), None, nothing, None, AT, chance(0.0)) == 40
 
 
 # ---- In which order it is carried out ----

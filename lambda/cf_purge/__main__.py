@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cf_purge.budget import Cost
-from cf_purge.config import VARIABLE, Config, load, unpacked
+from cf_purge.config import VARIABLE, Config, load, takes, unpacked
 from cf_purge.errors import Misconfigured, PurgeError
 from cf_purge.plan import Job, make_task, plan_event
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
@@ -117,7 +117,7 @@ def lines_of(key: str, config: Config) -> list[str]:
         return [f"refused: {task.error}"]
     if task.jobs:
         return sorted({_line_of(purge, job) for job in task.jobs for purge in job.purges})
-    excluded = [f"exclude has {glob.text}" for glob in config.exclude if glob.matches(key)]
+    excluded = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
     why = "no target serves it" if config.takes(key) else "include has no glob for it"
     return [f"skipped: {[*excluded, why][0]}"]
 

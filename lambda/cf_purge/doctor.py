@@ -69,7 +69,7 @@ def summary_of(purges: Collection[Purge], config: Config) -> list[str]:
 
 def _rules_of(target: Target, config: Config) -> str:
     """Return which changes a target is about, and what else they purge and when; "" for all, nothing and at once."""
-    rules = [f"only keys that match {', '.join(glob.text for glob in target.keys)}"] if target.keys else []
+    rules = [f"only keys that match {', '.join(target.keys)}"] if target.keys else []
     if target.related:
         rate = f" (100 prefixes in a request, {60 * config.plan.requests_per_second:g} requests a minute)"
         has_prefix = any(path.endswith("*") for path in target.related)

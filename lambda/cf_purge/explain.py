@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from cf_purge.budget import Clock
-from cf_purge.config import Config, Target
+from cf_purge.config import Config, Target, takes
 from cf_purge.doctor import page_at
 from cf_purge.errors import NotFresh, Rejected, TooLarge, UnknownEvent
 from cf_purge.events import Change, epoch
@@ -158,7 +158,7 @@ def covering(url: str, config: Config) -> Iterator[dict[str, str | None]]:
             for key in dict.fromkeys(_keys_at(path, target)):
                 served = path_of(key, target)
                 if served is not None and path in (served, *pages_of(served, target)) and config.takes(key):
-                    glob = next((glob.text for glob in (*target.keys, *config.include) if glob.matches(key)), None)
+                    glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
                     yield {**where, "key": key, "filter": glob}
         for template in target.related:
             parts = map(re.escape, PLACEHOLDER.split(template.removesuffix("*"))[::2])

@@ -38,7 +38,7 @@ def refusal_of(environ: dict[str, str]) -> str:
 
 
 def test_a_document_sets_every_field() -> None:
-    place: dict[str, Any] = {"zone_id": "AB" * 16, "hosts": ["WWW.example.com", "cdn_1.example.com"], "purge_by": "tag"}
+    place: dict[str, Any] = {"zone_id": "AB" * 16, "hosts": ["www.example.com", "cdn_1.example.com"], "purge_by": "tag"}
     place |= {"schemes": ["http", "https"], "key_prefix": "/site", "path_prefix": "static/", "clean_urls": True}
     place |= {"header_variants": [{"Origin": "https://a.example", "X-Device": "phone"}, {"Origin": "null"}]}
     place |= {"tags": ["{bucket}:{key}", "{dir}", "{name}-{ext}"], "environment_id": "5_f-A"}
@@ -93,26 +93,23 @@ def test_what_a_document_omits_or_sets_to_null_has_the_documented_default() -> N
 
 
 BAD_HOSTS = [f"https://{HOST}", f"{HOST}/a", f"{HOST}:443", "*.example.com", f"{HOST}.", f"{HOST}\n", "bücher.example"]
-BAD_HOSTS += [f"{'a' * 64}.com", ".".join(["a" * 60] * 5), "-a.com", ""]
-BAD_TAGS: list[Any] = [[], "{dir}", *([tag] for tag in (7, "", "a b", "a,b", "a\n", "ü", "{path}", "{Key}", "{}"))]
-BAD_TAGS += [["{key"], ["{{key}}"], ["a" * 1025]]
+BAD_HOSTS += [f"{'a' * 64}.com", ".".join(["a" * 60] * 5), "-a.com", "", HOST.upper()]
 BAD_API_URLS = ["http://api.cloudflare.com/client/v4", "https://user:secret@api.example", "https://api.example/?a=b"]
 BAD_TARGETS: dict[str, list[Any]] = {
     "zone_id": [MISSING, "example.com", ZONE + "a", ZONE + "\n", "g" * 32],
     "hosts": [MISSING, [], HOST, [HOST, 7], *([host] for host in BAD_HOSTS)],
-    "schemes": [[], ["ftp"], "https"],
+    "schemes": [["ftp"], "https"],
     "key_prefix": [7],
-    "path_prefix": [["a"], "a/" * 31, "/" + "a/" * 30 + "b", "..", "a/./b", "/a/../"],
+    "path_prefix": [["a"], "..", "a/./b", "/a/../"],
     "index_documents": ["index.html", [None]],
     "purge_by": ["urls", "URL", "", ["url"]],
     "clean_urls": ["true", 1, []],
-    "header_variants": [[{}], *([{"Origin": value}] for value in (7, ["x"], "", " x", "x\r\nX-Evil: 1", "ü"))]
+    "header_variants": [[["Origin"]], *([{"Origin": value}] for value in (7, ["x"], "", " x", "x\r\nX-Evil: 1", "ü"))]
     + [[{name: "x"}] for name in ("", "Or igin", "Origin:", "Ürsprung")],
-    "tags": [["{dir}"]],
+    "tags": ["{dir}", *([tag] for tag in (7, "", "a b", "a,b", "a\n", "ü", "a" * 1025))],
     "keys": ["*.html", [""], ["/a"], ["[z-a]"]],
-    "related": [[path] for path in ("", "a", "//a", "/a//b", "/../a", "/a/..", "/a/.*", "/a?b", "/a#b", "/%61", "/*/a")]
-    + [[path] for path in ("/{path}", "/{key", "/a\n", "/a**", f"/{'x' * 1024}", 7)],
-    "delay_seconds": [-1, 901, 1.5, True, "60"],
+    "related": ["/", [7]],
+    "delay_seconds": [-1, 1.5, True, "60"],
     "environment_id": ["", 7, "a/../b", "a b", "staging\n", "ü", "a" * 65],
     "purgeby": ["url"],
 }
@@ -127,8 +124,10 @@ BAD_FIELDS: dict[str, list[Any]] = {
     "log_level": ["info", 7],
     "dead_letter_queue_arn": ["", 7, "https://sqs.eu-west-1.amazonaws.com/1/q"],
     "queue_arn": ["", 7, QUEUE_ARN + "\n", "arn:aws:sns:eu-west-1:123456789012:t"],
-    "collapse_above": [0, -1, True, 1.5, "30"],
+    "event_bus_arn": ["default", QUEUE_ARN],
+    "collapse_above": [-1, True, 1.5, "30"],
     "verify": [True, "on", []],
+    "api_token": [TOKEN],
     "targetz": [[]],
 }
 BAD_CLOUDFLARE: dict[str, list[Any]] = {
@@ -140,12 +139,10 @@ BAD_CLOUDFLARE: dict[str, list[Any]] = {
     "edge_url": ["https://www.example.com", "http://127.0.0.1.example.com", "http://[::2]", "https://localhost:65536"],
     "apiurl": ["https://api.cloudflare.com"],
 }
-BAD_VERIFY: dict[str, list[Any]] = {"after_seconds": [-1, 901, 1.5, True], "attempts": [0, 6, "3"]}
-BAD_VERIFY |= {"sample": [-1, 101], "samples": [20]}
+BAD_VERIFY: dict[str, list[Any]] = {"after_seconds": [-1, 1.5, True], "attempts": ["3"], "samples": [20]}
 QUEUE_NEEDED: list[dict[str, Any]] = [{"verify": {}}, {"drain": 60}, {"targets": [target(delay_seconds=1)]}]
 WRONG = [
     *((name, {"targets": [present(target(**{name: value}))]}) for name, bad in BAD_TARGETS.items() for value in bad),
-    *(("tags", {"targets": [target(purge_by="tag", tags=tags)]}) for tags in BAD_TAGS),
     *((name, {name: value}) for name, bad in BAD_FIELDS.items() for value in bad),
     *((name, {"cloudflare": {name: value}}) for name, bad in BAD_CLOUDFLARE.items() for value in bad),
     *((name, {"verify": {name: value}, "queue_arn": QUEUE_ARN}) for name, bad in BAD_VERIFY.items() for value in bad),

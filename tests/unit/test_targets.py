@@ -109,7 +109,7 @@ def test_an_object_is_purged_at_each_path_that_serves_it(key: str, fields: dict[
 
 def test_each_host_scheme_spelling_and_header_variant_is_a_copy() -> None:
     variants = [{"Origin": "https://app.example.com"}, {"Origin": SITE, "CF-Device-Type": "mobile"}]
-    copies = target(hosts=[HOST, "B.example.com"], schemes=["https", "http"], header_variants=variants, **CLEAN)
+    copies = target(hosts=[HOST, "b.example.com"], schemes=["https", "http"], header_variants=variants, **CLEAN)
     found = list(purges_at(copies, "(a)/index.html", BUCKET))
     spelled = [each for page in ("(a)/index.html", "(a)/", "(a)") for each in (page, page.replace("(", "%28"))]
     expected = {
@@ -261,7 +261,7 @@ def test_a_tag_is_purged_whatever_the_hosts_schemes_and_pages() -> None:
 def test_a_host_or_everything_is_purged_only_for_a_key_that_is_served(
     purge_by: str, expected: list[tuple[str, str]]
 ) -> None:
-    whole = {"purge_by": purge_by, "hosts": [HOST, "B.example.com"], "schemes": ["http", "https"], **BLOG}
+    whole = {"purge_by": purge_by, "hosts": [HOST, "b.example.com"], "schemes": ["http", "https"], **BLOG}
     assert purges("site/(1)/index.html", **whole) == expected
     assert purges("elsewhere/index.html", **whole) == purges("site/", **whole) == []
 

@@ -11,7 +11,6 @@ from cf_purge.aws import Aws
 from cf_purge.budget import Clock
 from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import NotFresh
-from cf_purge.globs import Glob
 from cf_purge.handler import Function
 from cf_purge.http_client import HttpClient
 from tests.world.conftest import FREE, TOKENS, World
@@ -33,7 +32,7 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
             "site",
             (target,),
             "bucket",
-            exclude=(Glob("*.map"),),
+            exclude=("*.map",),
             api_token=TOKENS["good"]["value"],
             api_url=world.addresses.api,
             edge_url=world.addresses.edge_https,

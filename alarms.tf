@@ -19,7 +19,7 @@ locals {
   alarms = {
     dead_letters = {
       means = [
-        "${var.name} parked object changes that it could not purge: the site may show old versions of them.",
+        "${var.name} parked changes that it could not purge: visitors may get old versions of these objects.",
       ]
       command = join(" ", [
         "aws sqs receive-message --queue-url ${aws_sqs_queue.dead_letter.url}",
@@ -62,8 +62,8 @@ locals {
     }
     errors = {
       means = local.queued ? [
-        "${var.name} had a failed invocation:",
-        "a time-out, a crash, an invalid configuration, or a manual purge that was refused.",
+        "An invocation of ${var.name} failed:",
+        "a time-out, a crash, an invalid configuration, or a refused manual purge.",
         ] : [
         "${var.name} did not purge a change at the first try, for any reason,",
         "or refused a manual purge.",
@@ -99,14 +99,14 @@ locals {
     misconfigured = {
       means = [
         "${var.name} cannot purge until its token, zone or permissions are fixed;",
-        local.queued ? "messages wait and are retried at most 15 minutes apart." : join(" ", [
+        local.queued ? "messages wait and are retried at most 16 minutes apart." : join(" ", [
           "each change is tried three times in three minutes",
           "and then goes to ${aws_sqs_queue.dead_letter.name}.",
         ]),
       ]
       command = local.check_command
       then = [
-        "It names the fault and the remedy.",
+        "It names the cause and the remedy.",
         "If it finds nothing, read the ERROR lines: `${local.log_command}`.",
       ]
       namespace   = "CfPurge"
@@ -114,13 +114,13 @@ locals {
       dimensions  = { Name = var.name }
       statistic   = "Sum"
       threshold   = 1
-      periods     = 4 # 20 minutes: tries are 15 minutes apart, and the alarm must not flap with them
+      periods     = 4 # 20 minutes: tries are up to 16 minutes apart, and the alarm must not flap
     }
     undelivered = {
       means = [
         "${var.name} lost object changes:",
         "Lambda could not send failed events to ${aws_sqs_queue.dead_letter.name},",
-        "and the site may show old versions of the objects.",
+        "and visitors may get old versions of the objects.",
       ]
       command = "aws sqs get-queue-attributes --queue-url ${aws_sqs_queue.dead_letter.url} --attribute-names All"
       then = [
@@ -138,11 +138,11 @@ locals {
     lag = {
       means = [
         "${var.name} purged an object more than ${var.alarms.lag_milliseconds} ms after its change:",
-        "visitors see old versions for longer.",
+        "visitors saw the old version for that long.",
       ]
       command = local.log_command
       then = [
-        "Its metric lines give the reason: Retried (Cloudflare fails, see https://www.cloudflarestatus.com),",
+        "The metric lines give the reason: Retried (Cloudflare fails, see https://www.cloudflarestatus.com),",
         "RateLimited (others use the same limits), or many Changes (a burst, which passes).",
       ]
       namespace   = "CfPurge"
@@ -154,10 +154,10 @@ locals {
     }
     stale = {
       means = [
-        "${var.name} purged what visitors still see an old version of, after the last look of verify.",
+        "${var.name} purged an object, but visitors still get an old version at the last look of verify.",
       ]
       command     = "${local.log_command} --filter-pattern stale"
-      then        = ["Its lines have the URL; ask for it with `explain`, which says why."]
+      then        = ["The lines have the URL; `explain` says why it is stale."]
       namespace   = "CfPurge"
       metric_name = "Stale"
       dimensions  = { Name = var.name }
@@ -167,7 +167,7 @@ locals {
     }
     unverifiable = {
       means = [
-        "${var.name} could verify nothing that it purged for an hour:",
+        "${var.name} has verified none of its purges for an hour:",
         "every answer was a challenge, an error, or had nothing to compare.",
       ]
       command = "${local.log_command} --filter-pattern unverifiable"
@@ -183,7 +183,7 @@ locals {
       periods     = 1
     }
   }
-  # Of the alarm `unverifiable`: something was looked at, and nothing could be said of any of it.
+  # For the alarm `unverifiable`: copies were unverifiable, and none was fresh, stale or superseded.
   hourly = { Unverifiable = "Sum", Stale = "Sum", Superseded = "Sum", Fresh = "SampleCount" }
 }
 

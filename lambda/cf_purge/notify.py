@@ -6,7 +6,8 @@ Sent last, in one call of a second at most that is not repeated: a bus that refu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge import observe
@@ -27,15 +28,21 @@ _TIMEOUT = 1.0  # seconds
 
 
 class News(NamedTuple):
-    """One object that an event tells of; times in seconds from the change."""
+    """One object that an event tells of."""
 
     kind: str  # the event's detail type
-    key: str | None = None
     zones: frozenset[str] = frozenset()
-    lag: float | None = None  # to the accepted purge
-    fresh: float | None = None  # to the proof that a visitor sees it
+    key: str | None = None
     principal: str | None = None
+    lag_ms: int | None = None  # from the change to the accepted purge
+    fresh_ms: int | None = None  # from the change to the proof that a visitor sees it
     reason: str | None = None
+
+    @property
+    def item(self) -> dict[str, Any]:
+        principal, reason = (text and text[:_MAX_TEXT] for text in (self.principal, self.reason))
+        times = {"lag_ms": self.lag_ms, "fresh_ms": self.fresh_ms}
+        return {"key": self.key, **times, "principal": principal, "reason": reason}
 
 
 def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
@@ -43,19 +50,30 @@ def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
     for task in plan.tasks:
         for result in () if task.is_check else task.results(accepted):
             if result.is_done and result.at is not None:
-                yield _news("Purged", result)._replace(lag=result.lag)
+                yield _news("Purged", result)
 
 
 def parked(plan: Plan, accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in plan.tasks:
         if reason := reasons.get(task.id):
-            left = [_news("Parked", result) for result in task.results(accepted) if not result.is_done]
-            yield from [news._replace(reason=reason) for news in left or [News("Parked")]]
+            left = [_news("Parked", result, reason) for result in task.results(accepted) if not result.is_done]
+            yield from left or [News("Parked", reason=reason)]
 
 
-def verified(findings: Iterable[Finding]) -> Iterator[News]:
-    """Yield the last word on each change, fresh ones first: the latest proof of its copies, or what is worst. Pure."""
+def _news(kind: str, result: Result, reason: str | None = None) -> News:
+    change, lag = result.change, result.lag
+    purges = [purge for job in result.jobs for purge in job.purges]
+    # Of what was done at an earlier receive only the target is left.
+    zones = frozenset([purge.zone.id for purge in purges] + [job.target.zone.id for job in result.jobs if job.target])
+    if change is None:
+        return News(kind, zones, purges[0].item or purges[0].kind, reason=reason)
+    lag_ms = None if lag is None else round(lag * 1000)
+    return News(kind, zones, change.key, change.principal, lag_ms, reason=reason)
+
+
+def verified(findings: Iterable[Finding]) -> list[News]:
+    """Return the last word on each change, fresh ones first: the latest proof of its copies, or what is worst. Pure."""
     from cf_purge.visitor import FRESH, STALE
 
     by_change: dict[Change, list[Finding]] = {}
@@ -63,27 +81,38 @@ def verified(findings: Iterable[Finding]) -> Iterator[News]:
         by_change.setdefault(finding.change, []).append(finding)
     news = []
     for change, own in by_change.items():
-        worst = min(own, key=lambda finding: (finding.verdict != STALE, finding.verdict == FRESH))
+        worst = max(own, key=lambda finding: (finding.verdict == STALE, finding.verdict != FRESH))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.question.url}"
-        latest = max((finding.fresh_ms or 0) / 1000 for finding in own)
-        fresh = None if reason or change.at is None else latest
+        times = [finding.fresh_ms for finding in own if finding.fresh_ms is not None and not reason]
         zones = frozenset(finding.zone_id for finding in own)
-        news.append(News("Verified", change.key, zones, None, fresh, change.principal, reason))
-    yield from sorted(news, key=lambda each: each.reason is not None)
+        fresh = max(times, default=None)
+        news.append(News("Verified", zones, change.key, change.principal, fresh_ms=fresh, reason=reason))
+    return sorted(news, key=lambda each: each.reason is not None)
 
 
-def details(news: Sequence[News], name: str) -> dict[str, str]:
-    """Return the detail of each event by its type, with as many items as fit. Pure."""
+def details(news: Iterable[News], name: str) -> dict[str, str]:
+    """Return the detail of each event by its type. Pure.
+
+    It has MAX_ITEMS items at most, and half as many until all events together fit.
+    """
     by_kind: dict[str, list[News]] = {}
     for each in news:
         by_kind.setdefault(each.kind, []).append(each)
-    return {kind: _detail(own, name, MAX_BYTES // len(by_kind)) for kind, own in by_kind.items()}
+    found = {}
+    for kind, own in by_kind.items():
+        zones = sorted(frozenset().union(*(each.zones for each in own)))
+        items = [each.item for each in own[:MAX_ITEMS]]
+        detail = {"name": name, "zones": zones, "count": len(own), "items": items}
+        while items and len(json.dumps(detail)) > MAX_BYTES // len(by_kind):
+            del items[len(items) // 2 :]
+        found[kind] = json.dumps(detail)
+    return found
 
 
 def send(news: Iterable[Iterable[News]], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
     """Tell the bus, if there is any news; it takes `timeout` seconds, or one, at most, and raises nothing."""
     try:
-        found = details([each for part in news for each in part], name)
+        found = details(chain.from_iterable(news), name)
         always = {"EventBusName": event_bus_arn, "Source": "cf_purge"}
         entries = [{**always, "DetailType": kind, "Detail": text} for kind, text in found.items()]
         if not entries:
@@ -91,35 +120,8 @@ def send(news: Iterable[Iterable[News]], name: str, event_bus_arn: str, aws: Aws
         region = event_bus_arn.split(":")[3]
         answer = aws.call("events", "PutEvents", {"Entries": entries}, region, min(_TIMEOUT, timeout))
         for each in objects_in(answer.get("Entries")):
-            if code := each.get("ErrorCode"):
-                raise Transient(f"{code} from events:PutEvents: {str(each.get('ErrorMessage'))[:_MAX_TEXT]}")
+            if "ErrorCode" in each:
+                text = str(each.get("ErrorMessage"))[:_MAX_TEXT]
+                raise Transient(f"{each['ErrorCode']} from events:PutEvents: {text}")
     except Exception as error:
         observe.warn("not notified", event_bus=event_bus_arn, reason=describe(error))
-
-
-def _news(kind: str, result: Result) -> News:
-    purges = [purge for job in result.jobs for purge in job.purges]
-    # Of what was done at an earlier receive only the target is left.
-    zones = frozenset([purge.zone.id for purge in purges] + [job.target.zone.id for job in result.jobs if job.target])
-    if change := result.change:
-        return News(kind, change.key, zones, principal=change.principal)
-    return News(kind, purges[0].item or purges[0].kind, zones)
-
-
-def _detail(news: Sequence[News], name: str, most: int) -> str:
-    zones = sorted(frozenset().union(*(each.zones for each in news)))
-    detail: dict[str, Any] = {"name": name, "zones": zones, "count": len(news), "items": []}
-    size = len(json.dumps(detail))
-    for each in news[:MAX_ITEMS]:
-        item = {
-            "key": each.key,
-            "lag_ms": None if each.lag is None else round(each.lag * 1000),
-            "fresh_ms": None if each.fresh is None else round(each.fresh * 1000),
-            "principal": each.principal and each.principal[:_MAX_TEXT],
-            "reason": each.reason and each.reason[:_MAX_TEXT],
-        }
-        size += len(json.dumps(item)) + 2
-        if size > most:
-            break
-        detail["items"].append(item)
-    return json.dumps(detail)

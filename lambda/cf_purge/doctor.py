@@ -1,33 +1,78 @@
-"""The check: a harmless purge for every zone and host, and what its rejection means. Also the probe of a zone."""
+"""What is wrong: `check`, a harmless purge for every zone and host; `explain`, why a visitor gets a version; the probe.
+
+The role cannot read the bucket, so nothing is compared with the object itself. That a copy is the origin's version is
+proven by the same path with a query that nobody has used before: Cloudflare has to fetch its answer from the origin.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, unquote_plus
 
 from cf_purge import observe
 from cf_purge.api_token import ApiToken
 from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
-from cf_purge.config import Config, Target
-from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Unauthorized
+from cf_purge.config import Config, Target, Zone, takes
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Unauthorized, UnknownEvent
 from cf_purge.plan import Request, Task
 from cf_purge.purger import Outcomes
-from cf_purge.targets import FILES, PREFIXES, TAGS, Purge, hosts_of, spellings_of
+from cf_purge.targets import FILES, PLACEHOLDER, PREFIXES, TAGS, Purge, hosts_of, pages_of, path_of, spellings_of
+
+if TYPE_CHECKING:
+    from cf_purge.visitor import Seen, Visitor
+
+# The purger imports this file for its probe; what only answers to people need is imported by them.
 
 # No page and no tag has this name.
 _NAME = ".cf-purge-check"
-_TIMEOUT = 5.0  # seconds
+_PERMISSION = "Zone → Cache Purge → Purge"
+_TIMEOUT = 5.0  # seconds of one question to Cloudflare
+_VISIT = 10.0  # seconds of all questions to the edge together
 _MAX_NAMES = 20  # looked up to find out which zone is meant
-# By the status of a token.
-_FAULTS = {
-    **dict.fromkeys(("disabled", "expired"), "is {status}: create a new one, or enable it, and store it."),
+_MAX_PATH = 2_000  # characters that are compared with a template
+_GONE = (403, 404, 410)  # S3 answers 403 for a missing object to those who may not list the bucket
+_FAULTS = {  # by the status of a token
+    "disabled": "is disabled: enable it, or store a new one.",
+    "expired": "is expired: create a new one and store it.",
     "filtered": "is not accepted from here: allow the function's egress address in the token's client IP filter.",
-    "unknown": "is wrong, Cloudflare does not know it: create one with the permission Zone → Cache Purge → Purge and"
-    " store it.",
-    "active": "is valid but has no access to zone {zone}: add the zone to the token's zone resources, or correct"
-    " targets[*].zone_id if it is not your account's.",
+    "unknown": f"is wrong, Cloudflare does not know it: create one with the permission {_PERMISSION} and store it.",
+    "active": "has no access to zone {zone}: add it to the token's zone resources, or correct targets[*].zone_id.",
 }
+# What keeps a key out, by field, and a value that does not.
+_OPEN: dict[str, Any] = {
+    "exclude": (),
+    "include": (),
+    "keys": (),
+    "schemes": ("https", "http"),
+    "index_documents": ("index.html",),
+    "path_prefix": "",
+}
+# CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
+_NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
+
+
+# ---- The harmless purge ----
+
+
+def nothing_at(target: Target, host: str, kind: str) -> Purge:
+    """Return the purge of a page or tag that does not exist, on a host of a target."""
+    address = f"{host}/{spellings_of(f'{target.path_prefix}{_NAME}')[0]}"
+    items = {FILES: f"{target.schemes[0]}://{address}", PREFIXES: address, TAGS: _NAME}
+    return Purge(target.zone, kind, items[kind])
+
+
+def probe_for(request: Request, config: Config) -> Request:
+    """Return a request of the same zone and kind that a zone that works accepts, and that drops no copy. Pure."""
+    target = next(each for each in config.targets if each.zone == request.zone)
+    # With the flat variables the bucket's name is the host. A tag has none, and needs none.
+    host, *_ = hosts_of(target, request.purges[0].host) or ("",)
+    probe = nothing_at(target, host, FILES if request.kind == FILES else TAGS)
+    return Request(request.zone, probe.kind, ((probe,),))
 
 
 def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
@@ -37,140 +82,253 @@ def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
     something, it is a prefix.
     """
     for target in targets:
-        if target.purge_by == "tag":
-            yield Purge(target.zone, TAGS, _NAME)
-        else:
-            kind = FILES if target.purge_by == "url" else PREFIXES
-            yield from (page_at(target, host, kind) for host in hosts_of(target, bucket))
+        kind = {"url": FILES, "tag": TAGS}.get(target.purge_by, PREFIXES)
+        yield from (nothing_at(target, host, kind) for host in hosts_of(target, bucket))
 
 
-def probe_for(request: Request, config: Config) -> Request:
-    """Return a request of the same zone and kind that a zone that works accepts, and that drops no copy. Pure."""
-    probe = Purge(request.zone, TAGS, _NAME)
-    if request.kind == FILES:
-        target = next(each for each in config.targets if each.zone == request.zone)
-        # With the flat variables the bucket's name is the host.
-        probe = page_at(target, hosts_of(target, request.purges[0].host)[0], FILES)
-    return Request(request.zone, probe.kind, ((probe,),))
+# ---- check ----
 
 
-def summary_of(purges: Collection[Purge], config: Config) -> list[str]:
-    """Return what accepted purges of a check have shown, a sentence for each zone and each target with rules. Pure."""
-    sentences = []
-    for zone in dict.fromkeys(purge.zone for purge in purges):
+def summary_of(purges: Collection[Purge], config: Config, visitor: Visitor) -> list[str]:
+    """Return what a check has shown: a sentence for each zone, each target with rules, and each host.
+
+    Its purges were accepted; a visitor asks each host of their zones once.
+    """
+    said = []
+    zones = dict.fromkeys(purge.zone for purge in purges)
+    for zone in zones:
         hosts = dict.fromkeys(purge.host for purge in purges if purge.zone == zone and purge.host)
         belong = f", and {', '.join(hosts)} belong{'s' if len(hosts) == 1 else ''} to it" if hosts else ""
-        sentences.append(f"The token may purge zone {zone}{belong}.")
-        sentences += [
-            rules for target in config.targets if target.zone == zone and (rules := _rules_of(target, config))
-        ]
-    return sentences
+        said.append(f"The token may purge zone {zone}{belong}.")
+        said += [text for target in config.targets if target.zone == zone and (text := _rules_of(target, config))]
+    bucket = next((purge.host for purge in purges if purge.host), None)
+    targets = [target for target in config.targets if target.zone in zones]
+    pages = {host: nothing_at(target, host, FILES).item for target in targets for host in hosts_of(target, bucket)}
+    return [*said, *_reached(pages.values(), visitor)]
 
 
 def _rules_of(target: Target, config: Config) -> str:
     """Return which changes a target is about, and what else they purge and when; "" for all, nothing and at once."""
-    rules = [f"only keys that match {', '.join(target.keys)}"] if target.keys else []
-    if target.related:
-        rate = f" (100 prefixes in a request, {60 * config.plan.requests_per_second:g} requests a minute)"
-        has_prefix = any(path.endswith("*") for path in target.related)
-        rules.append(f"also the related pages {', '.join(target.related)}{rate if has_prefix else ''}")
-    if target.delay_seconds:
-        rules.append(f"{target.delay_seconds} seconds after the change")
-    return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(rules)}." if rules else ""
+    rules = target._asdict()
+    said = [f"{name} = {json.dumps(rules[name])}" for name in ("keys", "related", "delay_seconds") if rules[name]]
+    if any(path.endswith("*") for path in target.related):
+        said.append(f"{60 * config.plan.requests_per_second:g} requests by prefix a minute, of 100 each")
+    return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(said)}." if said else ""
 
 
-class Doctor:
+def _reached(urls: Iterable[str], visitor: Visitor) -> Iterator[str]:
+    """Ask for URLs of different hosts, and say of each host whether a visitor reaches Cloudflare."""
+    from cf_purge.visitor import Question
+
+    for question, seen in visitor.ask(map(Question, urls), _VISIT).items():
+        # A redirect says as much as a page.
+        page = seen._replace(status=200) if 300 <= seen.status < 400 else seen
+        code, sentence = conclude(question.host, {"plain": page})
+        is_reached = code not in ("CHALLENGE", "NO_CLOUDFLARE")
+        yield f"Visitors of {question.host} reach Cloudflare." if is_reached else sentence
+
+
+class Doctor(NamedTuple):
     """Asks Cloudflare for what it does not say when it rejects a check; deadlines are times of `Clock.now`."""
 
-    def __init__(self, config: Config, cloudflare: Cloudflare, token: ApiToken, clock: Clock) -> None:
-        self._config = config
-        self._cloudflare = cloudflare
-        self._token = token
-        self._clock = clock
+    config: Config
+    cloudflare: Cloudflare
+    token: ApiToken
+    clock: Clock
 
     def read_token(self, deadline: float) -> None:
         """Read the token from where it is stored, since a check is about that one."""
         with contextlib.suppress(PurgeError):  # the purges will say it
-            self._token.read_again(deadline, at_once=True)
+            self.token.read_again(deadline, at_once=True)
 
-    def diagnosed(self, tasks: Sequence[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
-        """Return the outcomes, what the checks among the tasks have found explained: all of it with each purge."""
-        purges = [purge for task in tasks if task.is_check for purge in task.purges if purge.item.endswith(_NAME)]
-        failed = [purge for purge in purges if purge in outcomes.failures]
-        said: dict[str, PurgeError] = {}
-        for purge in failed:
-            error = outcomes.failures[purge].error
-            about = f"{purge if isinstance(error, Rejected) else purge.zone} {error}"
-            if about not in said:
-                said[about] = self._explained(purge, error, deadline)
-                observe.error("check", reason=str(said[about]))
-        found = _joined(list(said.values()))
-        explained = {purge: outcomes.failures[purge]._replace(error=found) for purge in failed} if found else {}
+    def diagnosed(self, tasks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
+        """Return the outcomes; if a check has found what a person must correct, each of its failures says all of it."""
+        purges = [purge for task in tasks if task.is_check for purge in task.purges]
+        failed = {purge: outcomes.failures[purge] for purge in purges if purge in outcomes.failures}
+        found: dict[tuple[Zone, str, str], PurgeError] = {}
+        for purge, failure in failed.items():
+            about = purge.zone, purge.host if isinstance(failure.error, Rejected) else "", str(failure.error)
+            if about not in found:
+                found[about] = self._explained(purge, failure.error, deadline)
+        if not any(isinstance(error, Misconfigured) for error in found.values()):
+            return outcomes
+        everything = Misconfigured(" ".join(dict.fromkeys(map(str, found.values()))))
+        observe.error("check", reason=str(everything))
+        explained = {purge: failure._replace(error=everything) for purge, failure in failed.items()}
         return outcomes._replace(failures={**outcomes.failures, **explained})
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
         """Return what is wrong and what to do about it."""
         if isinstance(error, Rejected) and error.code == "ForeignHost":
-            return Misconfigured(
-                f"{purge.host} is not a host of zone {purge.zone}: configure it in a target with the zone it belongs"
-                f" to, or correct targets[*].hosts (Cloudflare: {error})."
-            )
+            remedy = "correct targets[*].hosts, or add it to a target with its own zone"
+            return Misconfigured(f"{purge.host} is not a host of zone {purge.zone}: {remedy}.")
         if isinstance(error, Unauthorized):
             with contextlib.suppress(PurgeError):
-                return Misconfigured(self._told_apart(purge, deadline) or str(error))
+                return Misconfigured(self._cause(purge, deadline) or str(error))
         return error
 
-    def _told_apart(self, purge: Purge, deadline: float) -> str | None:
+    def _cause(self, purge: Purge, deadline: float) -> str | None:
         """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
-        zone, place = purge.zone, self._token.place
-        if self._config.email is not None:
-            return (
-                f"Cloudflare does not accept the Global API key in {place} for {self._config.email}, or that user has"
-                f" no zone {zone}: store the user's key, or correct cloudflare.email or targets[*].zone_id."
-            )
-        token, it = self._token.get(deadline), f"The API token in {place}"
+        zone, place, email = purge.zone, self.token.place, self.config.email
+        if email is not None:
+            return f"{place} has no Global API key of {email} with access to zone {zone}: correct one of the three."
+        it, token, names = f"The API token in {place}", self.token.get(deadline), self._names_of(purge)
+        timeout = min(_TIMEOUT, (deadline - self.clock.now()) / (len(names) + 1))
         # A token finds a zone by name when it has any permission in it.
-        found: dict[str, str] = {}
-        for name in self._names_of(purge):
-            ids = self._cloudflare.zone_ids(name, token, self._timeout(deadline))
-            if zone.id in ids:
-                return f"{it} has no permission to purge zone {zone} ({name}): add Zone → Cache Purge → Purge to it."
-            found.update(dict.fromkeys(ids, name))
-        for other_id, name in found.items():
-            return (
-                f"{name} is zone {other_id}, not {zone}: correct targets[*].zone_id, and if the API token in {place} is"
-                " another zone's, its zone resources."
-            )
-        status = self._cloudflare.token_status(token, self._timeout(deadline))
+        found = {each: name for name in names for each in self.cloudflare.zone_ids(name, token, timeout)}
+        if zone.id in found:
+            return f"{it} has no permission to purge zone {zone} ({found[zone.id]}): add {_PERMISSION} to it."
+        for other, name in found.items():
+            return f"{name} is zone {other}, not {zone}: correct targets[*].zone_id, or the token's zone resources."
+        status = self.cloudflare.token_status(token, timeout)
         # This endpoint knows users' tokens only. Before 2026 those of an account looked the same.
         if status not in _FAULTS or (status == "unknown" and not token.startswith("cfut_")):
             return None
-        return f"{it} {_FAULTS[status].format(status=status, zone=zone)}"
+        return f"{it} {_FAULTS[status].format(zone=zone)}"
 
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
-        hosts = [host for target in self._config.targets if target.zone.id == purge.zone.id for host in target.hosts]
+        hosts = [host for target in self.config.targets if target.zone.id == purge.zone.id for host in target.hosts]
         domains = (host.split(".") for host in hosts or [purge.host])
         names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
         return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
 
-    def _timeout(self, deadline: float) -> float:
-        left = deadline - self._clock.now()
-        if left < 1:
-            raise NotTried("No time was left.")
-        return min(_TIMEOUT, left)
+
+# ---- explain ----
 
 
-def _joined(errors: Sequence[PurgeError]) -> PurgeError | None:
-    """Return one error with the text of all, of the kind that most needs a person."""
-    said = " ".join(dict.fromkeys(str(error) for error in errors))
-    if any(isinstance(error, Misconfigured) for error in errors):
-        return Misconfigured(said)
-    first = next((error for error in errors if isinstance(error, Transient)), None)
-    return Transient(said, first.retry_after) if first else next(iter(errors), None)
+def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: float) -> dict[str, Any]:
+    """Answer `{"explain": "https://..."}`; `now` in seconds since the epoch.
+
+    Raises:
+        Rejected: it is no URL, or its host is in no target.
+    """
+    from cf_purge.manual import url_parts
+    from cf_purge.visitor import Question
+
+    if len(event) > 1 or not isinstance(event["explain"], str):
+        raise UnknownEvent('"explain" must be a URL such as "https://www.example.com/a.css", and nothing beside it.')
+    scheme, host, path = url_parts(event["explain"])
+    url = f"{scheme}://{host}{path}"
+    bare, mark, _ = url.partition("?")
+    targets = [target for target in config.targets if host in hosts_of(target, config.bucket)]
+    if not targets:
+        raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
+    covered = list(covering(bare, config))
+    variants = (header for target in targets for variant in target.header_variants for header in variant)
+    origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
+    questions = {
+        "plain": Question(url),
+        "with_origin": Question(url, (("Origin", origin),)),
+        "with_query": Question(f"{url}{'&' if mark else '?'}cf-purge-explain={now:.6f}"),
+    }
+    if mark and any(each["purge_by"] == "url" for each in covered):
+        questions["without_query"] = Question(bare)
+    answers = visitor.ask(questions.values(), _VISIT)
+    seen = {name: answers[question] for name, question in questions.items()}
+    code, conclusion = conclude(host, seen, "" if covered else _missing_line(bare, config))
+    evidence = {name: each.reported for name, each in seen.items()}
+    return {"url": url, "conclusion": conclusion, "code": code, "evidence": evidence, "covered_by": covered}
 
 
-def page_at(target: Target, host: str, kind: str) -> Purge:
-    """Return the purge of a page that does not exist, on a host of a target."""
-    address = f"{host}/{spellings_of(f'{target.path_prefix}{_NAME}')[0]}"
-    return Purge(target.zone, kind, f"{target.schemes[0]}://{address}" if kind == FILES else address)
+def conclude(host: str, seen: Mapping[str, Seen], line: str = "") -> tuple[str, str]:
+    """Return the code and the sentence for the answers to one URL: the "plain" one, and those to compare it with. Pure.
+
+    `line` is what would cover the URL where nothing does.
+    """
+    plain, said = seen["plain"], seen["plain"].reported
+    status, kept, age = plain.status, plain.cache_status, "" if plain.age is None else f" ({plain.age} s old)"
+    if "location_host" in said and 300 <= status < 400:
+        place = said["location_host"] or "another path"
+        return "REDIRECT", f"It redirects ({status}) to {place}, and a purge drops the redirect only: explain that URL."
+    if line:
+        return "NOT_COVERED", f"No change in the bucket purges this URL: {line}."
+    if plain.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not kept):
+        return "CHALLENGE", f"Cloudflare stops this visitor of {host} ({status}): exempt the User-Agent cf_purge."
+    if not kept:
+        why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
+        return "NO_CLOUDFLARE", f"{host} does not answer from Cloudflare's cache: {why}"
+
+    is_copy = not plain.is_fetched and kept not in _NOT_KEPT
+    caches = [f"{name}: {said[name]}" for name in ("via", "x-cache") if name in said]
+    caches += [f"age: {plain.age}"] if plain.age and not is_copy else []
+    in_front = f"Another cache answers ({', '.join(caches)}), and Cloudflare's purges do not reach it: purge it too."
+    if caches and (not is_copy or "hit" in str(said.get("x-cache")).lower()):
+        return "BEHIND_ANOTHER_CACHE", in_front
+    if status in _GONE and is_copy:
+        return "CACHED_404", f"Cloudflare keeps a {status}{age}: purge it, and if it is back then, publish the object."
+    if kept in _NOT_KEPT or status >= 500:
+        why = f"{status}, {kept}, Cache-Control: {said.get('cache-control', 'none')}"
+        return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."
+
+    mine = _version(plain)
+    comparable = {name: each for name, each in seen.items() if None not in (mine, _version(each))}
+    is_proven = plain.is_fetched or any(each.is_fetched and _version(each) == mine for each in comparable.values())
+    # Of two that were just fetched the origin has an answer for each.
+    others = {name: each for name, each in comparable.items() if not (plain.is_fetched and each.is_fetched)}
+    others = {name: each for name, each in others.items() if _version(each) != mine}
+    # What was just fetched is what the origin has, even if an older object was restored.
+    dates = [each.last_modified or 0 for each in (plain, *others.values())]
+    is_old = is_copy and (any(each.is_fetched for each in others.values()) or max(dates) > dates[0])
+    if kept in ("STALE", "UPDATING") or (is_old and "without_query" not in others):
+        remedy = 'set purge_by = "prefix", or clean_urls = true if this is an .html object'
+        return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."
+    if others:
+        names = " and ".join(others).replace("_", " ")
+        remedy = 'purge_by = "prefix", or header_variants for every Origin that visitors send'
+        return "OTHER_COPY", f"The copy {names} is another version: set {remedy}."
+    if caches:
+        return "BEHIND_ANOTHER_CACHE", in_front
+    version = "the origin's version" if is_proven else "one version, though the origin may have a newer one"
+    return "FRESH", f"Cloudflare serves {version} ({status}): an older one is the browser's, or at another edge."
+
+
+def _version(seen: Seen) -> object:
+    """Return what tells the version of an answer from others; None: nothing does. Pure."""
+    if seen.is_challenge or not seen.cache_status or seen.status not in (200, *_GONE):
+        return None
+    return "gone" if seen.status in _GONE else seen.etag or seen.last_modified
+
+
+def covering(url: str, config: Config) -> Iterator[dict[str, str | None]]:
+    """Yield how changes purge a URL without query: the target, the key and the glob that lets the key pass. Pure."""
+    scheme, _, address = url.partition("://")
+    host, _, encoded = address.partition("/")
+    paths = dict.fromkeys((unquote(encoded), unquote_plus(encoded)))  # S3 reads a plus as a space
+    for place, target in enumerate(config.targets):
+        where = {"target": f"targets[{place}]", "zone_id": target.zone.id, "purge_by": target.purge_by}
+        if host not in hosts_of(target, config.bucket):
+            continue
+        for path in paths if scheme in target.schemes or target.purge_by != "url" else ():
+            for key in dict.fromkeys(_keys_at(path, target)):
+                served = path_of(key, target)
+                if served is not None and path in (served, *pages_of(served, target)) and config.takes(key):
+                    glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
+                    yield {**where, "key": key, "filter": glob}
+        for template in target.related:
+            parts = map(re.escape, PLACEHOLDER.split(template.removesuffix("*"))[::2])
+            pattern = ".+".join(parts) + (".*" if template.endswith("*") else "")
+            if any(re.fullmatch(pattern, f"/{path}"[:_MAX_PATH], re.DOTALL) for path in paths):
+                yield {**where, "key": None, "filter": None, "related": template}
+
+
+def _keys_at(path: str, target: Target) -> Iterator[str]:
+    """Yield the keys that a target may serve at a decoded path."""
+    if path.startswith(target.path_prefix):
+        rest = target.key_prefix + path[len(target.path_prefix) :]
+        folder = rest if rest.endswith("/") or not rest else f"{rest}/"
+        yield from (rest, *(folder + name for name in target.index_documents), f"{rest}.html")
+
+
+def _missing_line(url: str, config: Config) -> str:
+    """Return what to correct so that a URL is covered: the filter or field without which it would be."""
+    for field, value in _OPEN.items():  # each is tried together with those before it
+        change = {field: value}
+        if field in config._fields:
+            config = config._replace(**change)
+        else:
+            config = config._replace(targets=tuple(target._replace(**change) for target in config.targets))
+        for entry in covering(url, config):
+            place = field if field in config._fields else f"{entry['target']}.{field}"
+            return f"correct {place}, which leaves it out (key {entry['key']})"
+    return "it is the address of no key"

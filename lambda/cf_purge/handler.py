@@ -56,7 +56,7 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
         For SQS `{"batchItemFailures": [...]}`. Otherwise a summary: `success` (true), `invalidations` (what was purged:
         URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects), `skipped` (keys that
         need no purge), `requests` (sent to Cloudflare); `delayed`, keys that a target purges later; `dry_run` if set;
-        `check`, what a check has shown. `explain` and `wait` have answers of their own (`cf_purge.explain`).
+        `check`, what a check has shown. `explain` and `wait` have answers of their own.
 
     Raises:
         PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
@@ -207,16 +207,18 @@ class Function:
 
     def _look(self, event: dict[str, Any], run: _Run, left: float) -> dict[str, Any]:
         """Explain a URL, or purge and look until visitors see it; `left` is the function's time in seconds."""
-        from cf_purge.explain import explain, questions_for, wait, wait_in
-
         if "explain" in event:
+            from cf_purge.doctor import explain
+
             return explain(event, self._config, self._visitor, self._clock.wall())
+        from cf_purge.visitor import questions_for, wait, wait_in
+
         event, seconds, since = wait_in(event, left)
         task = self._task(event, run)
         questions = [] if task.error else questions_for(task.jobs, self._config)
         self._answer(task, run)
         until = min(self._clock.now() + seconds, run.purge_until)
-        return wait(questions, until, since, self._visitor, self._clock)
+        return wait(questions, until, since, self._visitor)
 
     def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, run: _Run) -> None:
         """Look at what was purged before, and ask for a look at what is purged now."""
@@ -269,10 +271,8 @@ class Function:
             summary["dry_run"] = True
         elif task.is_check:
             from cf_purge.doctor import summary_of
-            from cf_purge.explain import hosts_seen
 
-            rules = summary_of(task.purges, self._config)
-            summary["check"] = [*rules, *hosts_seen(task.purges, self._config, self._visitor)]
+            summary["check"] = summary_of(task.purges, self._config, self._visitor)
         return summary
 
     # What few invocations need is made by them.

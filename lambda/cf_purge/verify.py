@@ -93,7 +93,7 @@ class Verifier(NamedTuple):
             return []
         asked = [(event, event.look, _asked(event.changes, event.look, self.config)) for event in events if event.look]
         questions = list(dict.fromkeys(copy.question for *_, copies in asked for copy in copies))
-        seen = dict(zip(questions, self.visitor.ask(questions, _SECONDS), strict=True))
+        seen = self.visitor.ask(questions, _SECONDS)
         return [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
 
     def _follow(

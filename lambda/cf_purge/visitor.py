@@ -1,4 +1,4 @@
-"""Asks the edge as a visitor would, and judges whether that was the new version.
+"""Asks the edge as a visitor would, judges whether that was the new version, and waits for it.
 
 It is one vantage point, the edge near the Region: what another edge has, it cannot see.
 """
@@ -6,28 +6,34 @@ It is one vantage point, the edge near the Region: what another edge has, it can
 from __future__ import annotations
 
 import ipaddress
+import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
-from math import floor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge.budget import Clock
 from cf_purge.config import Config
-from cf_purge.errors import PurgeError
-from cf_purge.events import DELETE, Change
+from cf_purge.errors import NotFresh, NotTried, PurgeError, TooLarge, UnknownEvent
+from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
+
+if TYPE_CHECKING:
+    from cf_purge.plan import Job
 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
 _TOLERANCE = 5  # seconds from the date of an object to the event's time, which is when the upload had finished
 _MULTIPART = re.compile(r".*-[0-9]+")  # an ETag; such an object has the date at which its upload began
 _DIGITS = re.compile(r"[0-9]{1,12}")
-_RENEWED = frozenset(("MISS", "EXPIRED", "REVALIDATED"))
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 _MAX_HEADER = 256  # characters that are reported
 _MIN_TIMEOUT = 0.05  # seconds; with less left nothing is asked
+_MAX_URLS = 100  # of one wait
+_MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
+_INTERVAL, _TIMEOUT = 1.0, 5.0  # seconds from look to look, and of one look
 
 
 class Question(NamedTuple):
@@ -39,6 +45,10 @@ class Question(NamedTuple):
     @property
     def host(self) -> str:
         return self.url.partition("://")[2].partition("/")[0]
+
+    @property
+    def shown(self) -> object:
+        return {"url": self.url, "headers": dict(self.headers)} if self.headers else self.url
 
 
 class Seen(NamedTuple):
@@ -52,42 +62,52 @@ class Seen(NamedTuple):
     is_challenge: bool = False
     reported: Mapping[str, object] = {}  # what may be logged: the status and some headers, or why there is no answer
 
+    def by_age(self, seconds: float) -> str:
+        """Return what the age of the copy says so many seconds after a purge."""
+        if self.is_fetched or (self.age is not None and self.age < seconds):
+            return RENEWED
+        return STALE if self.cache_status == "HIT" and self.age is not None else UNVERIFIABLE
 
-class Visitor:
+    @property
+    def is_fetched(self) -> bool:
+        """From the origin, for this visitor: https://developers.cloudflare.com/cache/concepts/cache-responses/"""
+        return self.cache_status in ("MISS", "EXPIRED", "REVALIDATED")
+
+
+class Visitor(NamedTuple):
     """Asks URLs of the configured hosts: GET, no redirect followed, no credentials, headers only."""
 
-    def __init__(self, config: Config, http: HttpClient, clock: Clock) -> None:
-        self._config = config
-        self._http = http
-        self._clock = clock
+    config: Config
+    http: HttpClient
+    clock: Clock
 
-    def ask(self, questions: Sequence[Question], seconds: float) -> list[Seen]:
+    def ask(self, questions: Iterable[Question], seconds: float) -> dict[Question, Seen]:
         """Ask all questions within so many seconds together; a host that hangs delays only its own."""
-        until = self._clock.now() + seconds
-        places: dict[str, list[int]] = {}
-        for place, question in enumerate(questions):
-            places.setdefault(question.host, []).append(place)
-        lanes = max(1, CONNECTIONS // max(1, len(places)))
-        shares = [share for own in places.values() for lane in range(lanes) if (share := own[lane::lanes])]
-        seen = dict.fromkeys(range(len(questions)), Seen(0))
+        until = self.clock.now() + seconds
+        seen = dict.fromkeys(questions, Seen(0))
+        by_host: dict[str, list[Question]] = {}
+        for question in seen:
+            by_host.setdefault(question.host, []).append(question)
+        lanes = max(1, CONNECTIONS // max(1, len(by_host)))
+        shares = [own[lane::lanes] for own in by_host.values() for lane in range(min(lanes, len(own)))]
 
-        def visit(share: Sequence[int]) -> None:
-            for place in share:
-                seen[place] = self._visit(questions[place], until)
+        def visit(share: Sequence[Question]) -> None:
+            for question in share:
+                seen[question] = self._visit(question, until)
 
-        self._http.together([partial(visit, share) for share in shares])
-        return list(seen.values())
+        self.http.together([partial(visit, share) for share in shares])
+        return seen
 
     def _visit(self, question: Question, until: float) -> Seen:
-        url, headers, edge = question.url, dict(question.headers), self._config.edge_url
+        url, headers, edge = question.url, dict(question.headers), self.config.edge_url
         if edge:
             url = edge.rstrip("/") + url[url.index(question.host) + len(question.host) :]
             headers["Host"] = question.host
-        left = until - self._clock.now()
-        if left < _MIN_TIMEOUT:
-            return Seen(0, reported={"error": "No time was left."})
+        left = until - self.clock.now()
         try:
-            return seen_in(self._http.visit(url, headers, left, bool if edge else is_public))
+            if left < _MIN_TIMEOUT:
+                raise NotTried("No time was left.")
+            return seen_in(self.http.visit(url, headers, left, bool if edge else is_public))
         except PurgeError as error:
             return Seen(0, reported={"error": str(error)})
 
@@ -119,23 +139,19 @@ def seen_in(answer: Answer) -> Seen:
 
 def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
     """Return the verdict on what a visitor got at the time `now` of a change that was purged at `purged`. Pure."""
-    is_old = seen.cache_status == "HIT" and seen.age is not None and seen.age >= now - purged
-    is_gone = seen.status in (404, 410)
+    by_age, etag, is_gone = seen.by_age(now - purged), _etag(change.etag), seen.status in (404, 410)
     if seen.is_challenge:
         return UNVERIFIABLE
-    if change.kind == DELETE:
-        if is_gone or (seen.status == 403 and seen.cache_status):
-            return FRESH
-        return UNVERIFIABLE if seen.status != 200 else STALE if is_old else SUPERSEDED
-    if is_gone:
-        return STALE if is_old else SUPERSEDED
+    if change.kind == DELETE and (is_gone or (seen.status == 403 and seen.cache_status)):
+        return FRESH
+    if is_gone or (change.kind == DELETE and seen.status == 200):
+        return STALE if by_age == STALE else SUPERSEDED
     if seen.status != 200:
         return UNVERIFIABLE
-    etag = _etag(change.etag)
     if etag is not None and seen.etag == etag:
         return FRESH
     if change.at is not None and seen.last_modified is not None:
-        behind = floor(change.at) - seen.last_modified  # a date has whole seconds
+        behind = math.floor(change.at) - seen.last_modified  # a date has whole seconds
         if behind <= 0 or (behind <= _TOLERANCE and seen.etag is None):
             return FRESH
         if behind <= _TOLERANCE:
@@ -143,9 +159,8 @@ def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
         if etag is None or not _MULTIPART.fullmatch(etag):
             return STALE
     elif etag is None or seen.etag is None:  # nothing can be compared
-        is_young = seen.cache_status in _RENEWED or (seen.age is not None and seen.age < now - purged)
-        return RENEWED if is_young else UNVERIFIABLE
-    return STALE if is_old and seen.etag is not None else UNVERIFIABLE
+        return RENEWED if by_age == RENEWED else UNVERIFIABLE
+    return STALE if by_age == STALE and seen.etag is not None else UNVERIFIABLE
 
 
 def _etag(text: str | None) -> str | None:
@@ -157,3 +172,80 @@ def _date(text: str | None) -> int | None:
         return int(parsedate_to_datetime(text or "").timestamp())
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+# ---- wait ----
+
+
+def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], int, float | None]:
+    """Return an event without `wait` and `since`, and these two; `left` is the function's time in seconds.
+
+    Raises:
+        UnknownEvent: they are invalid, or beside something that cannot be looked at.
+    """
+    rest = {name: value for name, value in event.items() if name not in ("wait", "since")}
+    if not rest.keys() & {"keys", "urls"} or not rest.keys() <= {"keys", "urls", "bucket", "zone_id"}:
+        raise UnknownEvent('"wait" belongs to "keys" or "urls", with nothing but "since", "bucket" and "zone_id".')
+    seconds, since, limit = event.get("wait"), event.get("since"), math.ceil(left) - _MARGIN
+    if type(seconds) is not int or not 1 <= seconds <= limit:
+        rule = f"seconds from 1 to {limit}, which is {_MARGIN} less than the function's time-out"
+        raise UnknownEvent(f'"wait" must be a whole number of {rule}.')
+    at = epoch(since)
+    if since is not None and at is None:
+        raise UnknownEvent('"since" must be a time such as "2026-11-28T23:00:00Z".')
+    return rest, seconds, at
+
+
+def questions_for(jobs: Iterable[Job], config: Config) -> list[Question]:
+    """Return what a visitor asks for to see what was purged: of a key, each page in one spelling. Pure.
+
+    Raises:
+        Rejected: nothing, or too much.
+    """
+    from cf_purge.verify import copies_of
+
+    found: dict[Question, None] = {}
+    for job in jobs:
+        copies = copies_of(job.change, job, config) if job.change else ()
+        questions = [copy.question for copy in copies] or [Question(purge.item) for purge in job.purges]
+        found |= dict.fromkeys(questions)
+    if not found:
+        raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')
+    if len(found) > _MAX_URLS:
+        raise TooLarge(f'"wait" looks at {_MAX_URLS} URLs at most, and these are {len(found):,}: split the event.')
+    return list(found)
+
+
+def wait(questions: Sequence[Question], until: float, since: float | None, visitor: Visitor) -> dict[str, Any]:
+    """Look every second until all that was purged is fresh or renewed, and answer what is.
+
+    `until` is a time of `Clock.now`, `since` in seconds since the epoch.
+
+    Raises:
+        NotFresh: something is still stale; the text is the answer as JSON.
+    """
+    clock, verdicts, pending = visitor.clock, dict[Question, str](), questions
+    purged = clock.wall()
+    while True:
+        next_look = clock.now() + _INTERVAL
+        for question, seen in visitor.ask(pending, _TIMEOUT).items():
+            verdicts[question] = _verdict_of(seen, since, clock.wall(), purged)
+        pending = [question for question in pending if verdicts[question] not in (FRESH, RENEWED)]
+        if not pending or clock.now() >= until:
+            break
+        clock.sleep(max(0.0, min(next_look, until) - clock.now()))
+    kinds = (FRESH, RENEWED, UNVERIFIABLE, STALE)
+    answer: dict[str, Any] = {kind: [each.shown for each in questions if verdicts[each] == kind] for kind in kinds}
+    stale = answer.pop(STALE)
+    answer["verified"] = not stale and not answer[UNVERIFIABLE]
+    if stale:
+        raise NotFresh(json.dumps({**answer, STALE: stale}))
+    return answer
+
+
+def _verdict_of(seen: Seen, since: float | None, now: float, purged: float) -> str:
+    """Return whether a URL that was purged is fresh, renewed, stale or unverifiable; a redirect can be renewed too."""
+    verdict = judge(Change("", at=since), seen, now, purged)
+    if verdict in (FRESH, STALE) or seen.is_challenge or not 200 <= seen.status < 500 or seen.status == 401:
+        return verdict
+    return seen.by_age(now - purged)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from cf_purge.doctor import conclude
 from cf_purge.errors import NotFresh, PurgeError, Rejected, TooLarge, UnknownEvent
-from cf_purge.explain import conclude
 from cf_purge.http_client import Answer
 from cf_purge.visitor import Seen, seen_in
 from tests.support.factories import document, flat_environment, s3_event, sns_event, sqs_event, target
@@ -102,17 +102,27 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("a.css", {"purge_by": "tag", "tags": ["{dir}:{name}"]}, ["a.css"], ""),
         ("a.css", {"purge_by": "prefix"}, ["a.css"], ""),
         ("a.css", {"keys": ["*.css"]}, ["a.css"], ""),
-        ("a.css", {"keys": ["*.html", "b.css"]}, [], "add a.css to targets[0].keys"),
+        ("a.css", {"keys": ["*.html", "b.css"]}, [], "correct targets[0].keys, which leaves it out (key a.css)"),
         ("amp/a.js", {"related": ["/amp/{key}"]}, [None], ""),
         ("feed.xml", {"related": ["/feed.xml"]}, [None], ""),
         ("tags/a/2", {"related": ["/tags/{dir}/*"]}, [None], ""),
-        ("feed.xml.gz", {"related": ["/feed.xml"]}, [], "add feed.xml.gz to include"),
-        ("tmp/a.css", {}, [], "remove from exclude the glob that matches tmp/a.css"),
-        ("a.js", {}, [], "add a.js to include"),
-        ("docs/", {"index_documents": []}, [], 'set index_documents = ["index.html"] in targets[0]'),
-        ("blog/a.css", {"path_prefix": "shop"}, [], "outside of the path_prefix of targets[0]"),
-        ("b.css", {"keys": ["a.css"]}, [], "add b.css to targets[0].keys"),
-        ("a/../b.css", {}, [], "no key is served at it"),
+        ("feed.xml.gz", {"related": ["/feed.xml"]}, [], "correct include, which leaves it out (key feed.xml.gz)"),
+        ("tmp/a.css", {}, [], "correct exclude, which leaves it out (key tmp/a.css)"),
+        ("a.js", {}, [], "correct include, which leaves it out (key a.js)"),
+        (
+            "docs/",
+            {"index_documents": []},
+            [],
+            "correct targets[0].index_documents, which leaves it out (key docs/index.html)",
+        ),
+        (
+            "blog/a.css",
+            {"path_prefix": "shop"},
+            [],
+            "correct targets[0].path_prefix, which leaves it out (key blog/a.css)",
+        ),
+        ("tmp/a.js", {"keys": ["a.css"]}, [], "correct targets[0].keys, which leaves it out (key tmp/a.js)"),
+        ("a/../b.css", {}, [], "it is the address of no key"),
     ],
 )
 def test_it_is_said_which_keys_purge_a_url_or_which_line_is_missing(
@@ -132,7 +142,8 @@ def test_it_is_said_which_keys_purge_a_url_or_which_line_is_missing(
 def test_the_missing_line_can_be_the_scheme() -> None:
     world = World()
     world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
-    assert 'schemes = ["https", "http"]' in world.invoke({"explain": f"http://{HOST}/a.css"})["conclusion"]
+    conclusion = world.invoke({"explain": f"http://{HOST}/a.css"})["conclusion"]
+    assert "correct targets[0].schemes, which leaves it out (key a.css)" in conclusion
 
 
 def test_a_stale_page_without_extension_may_be_a_clean_url() -> None:
@@ -143,7 +154,7 @@ def test_a_stale_page_without_extension_may_be_a_clean_url() -> None:
     )
     found = world.invoke({"explain": f"{SITE}about"})
     assert found["code"] == "STALE"
-    assert found["conclusion"].endswith(", or clean_urls = true if this is an .html object.")
+    assert found["conclusion"].endswith("or clean_urls = true if this is an .html object.")
 
 
 def test_a_url_is_asked_with_the_origin_of_a_header_variant_and_without_credentials() -> None:

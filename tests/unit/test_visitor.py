@@ -173,7 +173,7 @@ def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) ->
     server = serve()
     server.respond = lambda handler: write(handler, 200, b"x" * 9_000_000, {"ETag": f'W/"{MD5}"', "Age": "7"})
     question = Question(f"https://{HOST}/a%20b/(1).css", (("Origin", "https://x.example"),))
-    [seen] = visitor(f"{server.url}/").ask([question], 3.0)
+    [seen] = visitor(f"{server.url}/").ask([question], 3.0).values()
     assert (seen.status, seen.etag, seen.age) == (200, MD5, 7)
     [sent] = server.received
     assert (sent.method, sent.path, sent.body) == ("GET", "/a%20b/(1).css", b"")
@@ -186,7 +186,7 @@ def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) ->
 def test_a_redirect_is_reported_and_not_followed(serve: Serve) -> None:
     elsewhere, server = serve(), serve()
     server.respond = lambda handler: write(handler, 301, b"", {"Location": f"{elsewhere.url}/x?y"})
-    [seen] = visitor(server.url).ask([Question(f"https://{HOST}/a")], 3.0)
+    [seen] = visitor(server.url).ask([Question(f"https://{HOST}/a")], 3.0).values()
     assert seen.status == 301
     assert elsewhere.accepted == 0
 
@@ -202,7 +202,8 @@ def test_all_questions_together_end_in_time_and_a_host_that_hangs_delays_no_othe
     server.respond = respond
     hosts = [*["slow.example"] * 9, *[HOST] * 9]
     began = time.monotonic()
-    seen = visitor(server.url).ask([Question(f"https://{host}/{n}") for n, host in enumerate(hosts)], 2.0)
+    questions = [Question(f"https://{host}/{n}") for n, host in enumerate(hosts)]
+    seen = list(visitor(server.url).ask(questions, 2.0).values())
     assert time.monotonic() - began < 10
     assert [each.status for each in seen] == [*[0] * 9, *[404] * 9]
     assert "error" in seen[0].reported
@@ -220,6 +221,6 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    [seen] = visitor(None).ask([Question(f"http://{HOST}:{port}/a")], 1.0)
+    [seen] = visitor(None).ask([Question(f"http://{HOST}:{port}/a")], 1.0).values()
     assert seen == Seen(0, reported={"error": "The host has a private address."})
     assert (asked, server.accepted) == ([HOST], 0)

@@ -106,8 +106,7 @@ locals {
       Action   = ["events:PutEvents"]
       Resource = notify.event_bus_arn
     }],
-    # Lambda creates the interfaces with the function's role (the describe actions have no resource types, the others
-    # are checked on "*"), so the code is denied what the role needs:
+    # Lambda creates the interfaces with the function's role, on "*", so the code is denied what the role needs:
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     [for vpc in var.lambda.vpc[*] : {
       Sid      = "ManageNetworkInterfaces"
@@ -138,7 +137,7 @@ locals {
     "ec2:UnassignPrivateIpAddresses",
   ]
 
-  # Not the function's attribute, because the function waits for the policy.
+  # Not the function's attribute, because the function depends on the policy.
   own_function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
 
   role_policy_json = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })

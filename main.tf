@@ -14,8 +14,7 @@ locals {
   function_arn    = startswith(aws_lambda_function.this.arn, "arn:") ? aws_lambda_function.this.arn : local.mocked_arn
   mocked_arn      = "arn:aws:mocked:us-east-1:123456789012:${var.name}"
 
-  # All that the function is told, but for the ARNs below. The token itself is not in it: the function reads the
-  # parameter.
+  # The function's configuration without the ARNs below. It has no token: the function reads the parameter.
   function_config = { for key, value in {
     name                = var.name
     bucket              = var.bucket
@@ -37,7 +36,7 @@ locals {
     for key, value in var.verify : key => value if !contains(keys(local.misspelt.verify), key)
   }
   cloudflare = { for key, value in var.cloudflare : key => value if !contains(keys(local.misspelt.cloudflare), key) }
-  # These ARNs are known only after the apply (that of the bus possibly too).
+  # Known only after the apply (the bus's ARN possibly too).
   arns_in_config = merge({
     queue_arn             = local.queue_arn
     dead_letter_queue_arn = local.dead_letter_arn
@@ -68,7 +67,7 @@ locals {
     delay_seconds   = 0
   }
 
-  # Only hashed here if no hash is given: the file may be created in the same apply.
+  # Hashed here only without a given hash: the file may be created in the same apply.
   package = var.lambda.package != null ? var.lambda.package : {
     filename          = "${path.module}/lambda/cf_purge.zip"
     s3_bucket         = null
@@ -81,8 +80,8 @@ locals {
 
 # ---- Log ----
 
-# Before the function: Lambda would create it without retention, and again after a destroy. And before the queues: if
-# the name is already taken, this fails, while SQS would give the existing queues to a second owner.
+# Created before the function, because Lambda would create it without retention, and before the queues: if the name is
+# taken, this fails, whereas SQS would hand the existing queues to a second owner.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.lambda.log_retention_days
@@ -95,7 +94,7 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:tracing is the user's choice (lambda.tracing): it costs, and a purge is one hop
   #checkov:skip=CKV_AWS_115:throttled receives count as tries; the mapping's maximum_concurrency limits instead
-  #checkov:skip=CKV_AWS_116:what fails ends in the dead-letter queue, with direct delivery by the on_failure destination
+  #checkov:skip=CKV_AWS_116:failures go to the dead-letter queue, with direct delivery by the on_failure destination
   #checkov:skip=CKV_AWS_173:no secret is in the environment, and Lambda encrypts it with its own key
   #checkov:skip=CKV_AWS_272:signing is the account's (lambda.code_signing_config_arn); source_code_hash ties it
 
@@ -151,8 +150,8 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition = local.package_is_hashed_here ? fileexists(local.package.filename) : true
       error_message = join(" ", [
-        "lambda.package.filename is not there: correct its path, or give its source_code_hash if it is made in the",
-        "same apply.",
+        "lambda.package.filename does not exist: correct its path, or set source_code_hash if the same apply creates",
+        "it.",
       ])
     }
 
@@ -161,18 +160,17 @@ resource "aws_lambda_function" "this" {
         || !local.config_is_compressed
       )
       error_message = join(" ", [
-        "The configuration, compressed, is larger than the 4 KB that Lambda allows for environment variables:",
-        "shorten targets, include and exclude, or use several modules with event_source = \"eventbridge\" on the",
-        "bucket, each with some of the targets.",
+        "The compressed configuration exceeds the 4 KB that Lambda allows for environment variables: shorten targets,",
+        "include and exclude, or use several modules with event_source = \"eventbridge\", each with some targets.",
       ])
     }
 
     precondition {
-      # Not a validation of the variable: that would also fail at destroy if bucket_prefix names the bucket.
+      # Not a validation of the variable, which would also fail at destroy if bucket_prefix names the bucket.
       condition = alltrue([for target in var.targets : target.hosts != null]) || can(
         regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.bucket)
       )
-      error_message = "targets[*].hosts must be named: the bucket's name, which it defaults to, is no hostname."
+      error_message = "targets[*].hosts is required, because its default, the bucket's name, is not a hostname."
     }
   }
 

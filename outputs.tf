@@ -30,8 +30,8 @@ output "role_policy_json" {
 
 output "config_json" {
   description = <<-EOT
-    Configuration of the function without the ARNs of its queues and of the event bus: known at plan, to compare or
-    to run it elsewhere.
+    Configuration of the function without the ARNs of its queues and of the event bus: known at plan, for tests and
+    `preview`.
   EOT
   value       = jsonencode(local.function_config)
 }
@@ -90,28 +90,27 @@ output "alarm_arns" {
 }
 
 output "dashboard_name" {
-  description = "Name of the dashboard; null without one (`dashboard`)."
+  description = "Name of the dashboard, or null (`dashboard`)."
   value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
 }
 
 output "event_rule_arn" {
-  description = "ARN of the EventBridge rule; null without one (`event_source`)."
+  description = "ARN of the EventBridge rule, or null (`event_source`)."
   value       = one(local.rule_arns)
 }
 
 output "cache_response_rules" {
   description = <<-EOT
-    Cache Response Rules by zone id, for `rules` of a `cloudflare_ruleset` (phase `http_response_cache_settings`): S3
-    cannot send the tags of targets with `purge_by = "tag"`, these rules make them. See docs/how-it-works.md.
+    Cache Response Rules by zone ID, for `rules` of a `cloudflare_ruleset` (phase `http_response_cache_settings`). They
+    set the tags of targets with `purge_by = "tag"`, which S3 cannot send. See docs/how-it-works.md.
   EOT
   value       = local.cache_response_rules
 }
 
 output "notification" {
   description = <<-EOT
-    What the bucket's notification must contain if it has another owner (`event_source = "none"`): `queue` and
-    `lambda_function`, a list for the blocks of each name, and `eventbridge`. Depends on the permissions that S3
-    validates.
+    What the bucket's notification must contain if it has another owner (`event_source = "none"`): lists for its
+    blocks `queue` and `lambda_function`, and `eventbridge`. Depends on the permissions that S3 validates.
   EOT
   value       = local.notification
 
@@ -141,7 +140,7 @@ locals {
     path    = trim(target.path_prefix, "/") == "" ? "/" : "/${trim(target.path_prefix, "/")}/"
     folder  = trimprefix("${trim(target.key_prefix, "/")}/", "/")
     tags    = [for tag in target.tags : replace(tag, "{bucket}", var.bucket)]
-    # The function has the same condition: then it sends a tag for each spelling of the path.
+    # The function has the same condition, and then sends a tag for each spelling of the path.
     by_path = alltrue(concat(
       [for tag in target.tags : !can(regex("[{](dir|name|stem|ext)[}]", tag))],
       [for path in [target.key_prefix, target.path_prefix] :
@@ -162,7 +161,7 @@ locals {
         values    = strcontains(tag, "{key}") || !target.by_path ? null : [tag]
         expression = (
           !target.by_path ? "split(http.response.headers[\"x-amz-meta-cache-tag\"][0], \",\", 128)"
-          # The text as string literals, the key as what remains of the path: one tag, which has no space to split at.
+          # Text as string literals, the key as the rest of the path: one tag, because it has no space to split at.
           : !strcontains(tag, "{key}") ? null
           : "split(concat(${trimsuffix(replace(
             "\"${replace(replace(tag, "\\", "\\\\"), "\"", "\\\"")}\"",

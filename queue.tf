@@ -4,7 +4,7 @@ resource "aws_sqs_queue" "this" {
   name                      = var.name
   message_retention_seconds = var.queue.retention_seconds
   max_message_size          = 262144
-  # AWS's recommendation for a mapping; less delivers a message twice.
+  # AWS's recommendation for a mapping; with less, messages are delivered twice.
   visibility_timeout_seconds = 6 * var.lambda.timeout + var.queue.batch_window_seconds
   kms_master_key_id          = var.queue.kms_key_arn
   sqs_managed_sse_enabled    = var.queue.kms_key_arn == null ? true : null

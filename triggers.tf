@@ -16,9 +16,9 @@ locals {
   s3_filters = [for i, filter in var.event_filters : {
     id     = "${var.name}-${i}"
     events = var.events
-    # S3 compares with the encoded key: a space is "+", and all except safe characters are percent-encoded, also "~",
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html. For ! ' ( )
-    # sources disagree: they are listed as safe, but encoded in events, so they are encoded here. null is no filter.
+    # S3 compares with the encoded key: a space is "+", and all except safe characters are percent-encoded, "~" too:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html. Sources disagree on
+    # ! ' ( ): they are listed as safe, but encoded in events, so they are encoded here. null is no filter.
     filter_prefix = filter.prefix == "" ? null : replace(replace(urlencode(filter.prefix), "%2F", "/"), "~", "%7E")
     filter_suffix = filter.suffix == "" ? null : replace(replace(urlencode(filter.suffix), "%2F", "/"), "~", "%7E")
   } if var.event_source != "eventbridge"]
@@ -55,7 +55,7 @@ resource "aws_s3_bucket_notification" "this" {
     }
   }
 
-  # S3 sends a test message, or checks its permission, and refuses the configuration if it is denied.
+  # S3 tests its permission and refuses the configuration if it is denied.
   depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.this]
 }
 
@@ -105,7 +105,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   count = var.event_source == "eventbridge" ? 1 : 0
 
   name          = var.name
-  description   = "What changes in s3://${var.bucket}, for the function ${var.name}"
+  description   = "Changes in s3://${var.bucket} for the function ${var.name}"
   event_pattern = local.event_pattern
 
   tags = var.tags
@@ -114,8 +114,8 @@ resource "aws_cloudwatch_event_rule" "this" {
     precondition {
       condition = length(local.event_pattern) <= 4096
       error_message = join(" ", [
-        "event_filters are more than a rule of EventBridge can hold (4,096 characters): use fewer and shorter ones,",
-        "and include and exclude for the rest.",
+        "event_filters exceed the 4,096 characters of an EventBridge rule: use fewer or shorter ones, and include and",
+        "exclude for the rest.",
       ])
     }
   }
@@ -138,7 +138,7 @@ resource "aws_cloudwatch_event_target" "this" {
 
 # ---- Direct delivery ----
 
-# The queue remains: dead letters are moved back into it, and manual messages and the function's own ones use it.
+# The queue remains for dead letters that are moved back, manual messages and the function's own messages.
 resource "aws_lambda_permission" "this" {
   count = var.delivery == "direct" ? 1 : 0
 

@@ -1,5 +1,5 @@
-# Terraform silently drops attributes that an object type does not have: no boundary, no key, another host. So likely
-# mistakes are declared below, and refused when they are set, with the right name.
+# Terraform silently drops attributes that an object type does not have, even a boundary or a key. So likely mistakes
+# are declared below, and a validation refuses them with the right name.
 locals {
   misspelt = {
     targets = {
@@ -42,8 +42,8 @@ locals {
 
 variable "name" {
   description = <<-EOT
-    Prefix of all resource names. Must be unique in the account, because IAM roles are global: to use one name in
-    two Regions, set `role.name`. If the name is taken in the Region, the create fails before it touches a queue.
+    Prefix of all resource names. Unique per account, because IAM roles are global: to use one name in two Regions,
+    set `role.name`. If the name is taken in the Region, the apply fails before it changes a queue.
   EOT
   type        = string
   nullable    = false
@@ -51,8 +51,8 @@ variable "name" {
   validation {
     condition = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,59}$", var.name))
     error_message = join(" ", [
-      "name must be 1 to 60 letters, digits, hyphens or underscores, and begin with a letter or digit: it becomes",
-      "part of every resource's name.",
+      "name must be 1 to 60 letters, digits, hyphens or underscores, and begin with a letter or digit: all resource",
+      "names begin with it.",
     ])
   }
 }
@@ -67,7 +67,7 @@ variable "bucket" {
   nullable    = false
 
   validation {
-    # Those of before March 2018 in us-east-1 may have capitals, underscores and 255 characters.
+    # Buckets created before March 2018 in us-east-1 may have capitals, underscores and 255 characters.
     condition = (
       can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$", var.bucket)) && !strcontains(var.bucket, "..")
     )
@@ -76,7 +76,7 @@ variable "bucket" {
 
   validation {
     condition     = !endswith(var.bucket, "--x-s3")
-    error_message = "bucket is a directory bucket, and S3 sends no events of those: use a general purpose bucket."
+    error_message = "bucket is a directory bucket, for which S3 sends no events: use a general purpose bucket."
   }
 }
 
@@ -95,21 +95,21 @@ variable "api_token_parameter" {
       var.api_token_parameter))
     )
     error_message = join(" ", [
-      "api_token_parameter must be the name or the ARN of an SSM parameter, such as /prod/cloudflare/api-token.",
-      "Never the token itself.",
+      "api_token_parameter must be the name or the ARN of an SSM parameter, such as /prod/cloudflare/api-token,",
+      "never the token itself.",
     ])
   }
 
   validation {
-    # https://developers.cloudflare.com/fundamentals/api/get-started/token-formats. Those of before have 40 characters,
-    # which a name may have too, but of a token they are of all three kinds; Global API keys 37 to 45 hex digits.
+    # https://developers.cloudflare.com/fundamentals/api/get-started/token-formats. Older tokens have 40 characters with
+    # lower case, upper case and digits, which a parameter's name rarely has; Global API keys have 37 to 45 hex digits.
     condition = (
       !can(regex("^(cf(k|ut|at|oat)_.+|[0-9a-f]{37,45})$", var.api_token_parameter)) &&
       !alltrue([for pattern in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] :
       can(regex(pattern, var.api_token_parameter))])
     )
     error_message = join(" ", [
-      "api_token_parameter looks like an API token: store the token in an SSM SecureString and give that parameter's",
+      "api_token_parameter looks like an API token: store the token in an SSM SecureString and use the parameter's",
       "name.",
     ])
   }
@@ -117,20 +117,20 @@ variable "api_token_parameter" {
 
 variable "targets" {
   description = <<-EOT
-    Where the bucket's objects are served, one entry per zone, several if paths or rules differ: each key is purged
-    by every entry that serves it. About 150 hosts in one zone fit, or 80 zones with one host each:
+    Where the bucket's objects are served: one entry per zone, several if paths or rules differ. Each key is purged
+    by every entry that matches it. About 150 hosts in one zone fit, or 80 zones with one host each:
     - `zone_id`: ID of the zone (32 hex digits), not its name.
     - `hosts`: (Optional) hostnames in that zone. Defaults to the bucket's name.
-    - `purge_by`: (Optional) `url`: every URL of the object, with all `Vary` copies and resized images of it;
-      `prefix`: everything whose URL begins with the object's URL, so any query string; `tag`: see `tags`; `host`:
+    - `purge_by`: (Optional) `url`: every URL of the object, including `Vary` copies and resized images; `prefix`:
+      everything whose URL begins with the object's URL, including query strings; `tag`: see `tags`; `host`:
       everything on the hosts; `everything`: the whole zone.
-    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`); the entry applies only to matching keys.
-      Such an entry is never collapsed. Defaults to every key.
+    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`); the entry applies only to matching keys
+      and is never collapsed. Defaults to every key.
     - `key_prefix`: (Optional) only keys in this folder; it is removed from the key.
     - `path_prefix`: (Optional) folder put before the rest of the key.
     - `schemes`: (Optional) `https`, `http` or both. With Flexible SSL use both: Cloudflare's cache key contains the
       scheme used towards the origin.
-    - `index_documents`: (Optional) names that are also served as their folder: `a/index.html` as `/a/`.
+    - `index_documents`: (Optional) names that are also served at their folder's URL: `a/index.html` at `/a/`.
     - `clean_urls`: (Optional) pages are also served without their extension: `a/index.html` as `/a`, `b.html` as
       `/b`.
     - `header_variants`: (Optional) request headers of copies that Cloudflare keeps separately, for each `Origin` or
@@ -140,14 +140,14 @@ variable "targets" {
       no tags: the output `cache_response_rules` contains the rules that set them.
     - `related`: (Optional) further pages that depend on the object, as paths on the host: `["/", "/feed.xml",
       "/amp/{key}"]`, with the placeholders of `tags` (`{key}` and `{dir}` without `key_prefix`). They are purged by
-      URL, whatever `purge_by` is. A `*` at the end purges every path with that beginning (`"/tags/{dir}/*"`); on
-      the Free plan Cloudflare allows 5 such requests a minute, with 100 paths each. A template with an empty
-      placeholder is omitted for that key. They are not verified.
+      URL, whatever `purge_by` is, and not verified. A `*` at the end purges every path with that beginning
+      (`"/tags/{dir}/*"`); on the Free plan Cloudflare allows 5 such requests a minute, with 100 paths each. A
+      template with an empty placeholder is omitted for that key.
     - `delay_seconds`: (Optional) seconds from a change to its purge by this entry, at most 900: for the pages of a
-      deploy, so that the assets that they name are there first. Keys in a manual event are purged at once. No entry
-      that shares paths with a delayed one is collapsed.
-    - `environment_id`: (Optional) with zone versioning: ID of the environment to purge. Leave it out for
-      Production, whose endpoint is the zone's (`everything` there empties all environments).
+      deploy, so that their assets are uploaded first. Keys in a manual event are purged at once. An entry that
+      shares paths with a delayed one is not collapsed.
+    - `environment_id`: (Optional) with zone versioning: ID of the environment to purge. Omit it for Production,
+      whose endpoint is the zone's (`everything` there empties all environments).
   EOT
   type = list(object({
     zone_id         = string
@@ -180,13 +180,13 @@ variable "targets" {
 
   validation {
     condition     = length(var.targets) > 0
-    error_message = "targets must have at least one entry: say in which zone the bucket's objects are served."
+    error_message = "targets must have at least one entry, the zone in which the bucket's objects are served."
   }
 
   validation {
     condition = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
     error_message = join(" ", [
-      "Each targets[*].zone_id must be the zone's 32-digit hex id in lower case (Cloudflare dashboard → Overview →",
+      "Each targets[*].zone_id must be the zone's 32-digit hex ID in lower case (Cloudflare dashboard → Overview →",
       "API), not its name.",
     ])
   }
@@ -226,7 +226,7 @@ variable "targets" {
     condition = (
       alltrue([for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 if target != null])
     )
-    error_message = "targets[*].hosts must not be empty: name a host, or leave it out to use the bucket's name."
+    error_message = "targets[*].hosts must not be empty: name a host, or omit it to use the bucket's name."
   }
 
   validation {
@@ -242,7 +242,7 @@ variable "targets" {
       alltrue([for target in var.targets : length(target.schemes) > 0
       && length(setsubtract(target.schemes, ["https", "http"])) == 0 if target != null])
     )
-    error_message = "targets[*].schemes must hold \"https\", \"http\" or both."
+    error_message = "targets[*].schemes must contain \"https\", \"http\" or both."
   }
 
   validation {
@@ -278,14 +278,14 @@ variable "targets" {
     condition = (
       alltrue([for target in var.targets : target.purge_by != "tag" || length(target.tags) > 0 if target != null])
     )
-    error_message = "A target with purge_by = \"tag\" needs tags: say which, such as [\"{bucket}/{key}\"]."
+    error_message = "A target with purge_by = \"tag\" needs tags, such as [\"{bucket}/{key}\"]."
   }
 
   validation {
     condition = (
       alltrue([for target in var.targets : target.purge_by == "tag" || length(target.tags) == 0 if target != null])
     )
-    error_message = "targets[*].tags are for purge_by = \"tag\": set it, or leave them out."
+    error_message = "targets[*].tags are for purge_by = \"tag\": set it, or omit them."
   }
 
   validation {
@@ -304,10 +304,9 @@ variable "targets" {
       alltrue(flatten([for target in var.targets : [for tag in target.tags :
       try(!can(regex("[{}]", replace(tag, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)] if target != null]))
     )
-    error_message = join(" ", [
-      "targets[*].tags know {bucket}, {key}, {dir}, {name}, {stem} and {ext}: use no other placeholders and no other",
-      "braces.",
-    ])
+    error_message = (
+      "targets[*].tags accept the placeholders {bucket}, {key}, {dir}, {name}, {stem} and {ext}, and no other braces."
+    )
   }
 
   validation {
@@ -351,21 +350,21 @@ variable "targets" {
       try(!can(regex("[{}]", replace(path, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)] if target != null]))
     )
     error_message = join(" ", [
-      "targets[*].related know {bucket}, {key}, {dir}, {name}, {stem} and {ext}: use no other placeholders and no",
-      "other braces.",
+      "targets[*].related accept the placeholders {bucket}, {key}, {dir}, {name}, {stem} and {ext}, and no other",
+      "braces.",
     ])
   }
 
   validation {
-    # Of a placeholder only the function can tell.
+    # What a placeholder becomes, only the function knows.
     condition = (
       alltrue(flatten([for target in var.targets : [for folder in compact([trim(target.path_prefix, "/")]) :
         [for path in target.related : try(startswith(path, "/${folder}/")
       || strcontains(path, "{") && startswith("/${folder}/", split("{", path)[0]), true)]] if target != null]))
     )
     error_message = join(" ", [
-      "targets[*].related must lie below the target's path_prefix: put it first, such as \"/blog/feed.xml\" for",
-      "path_prefix = \"blog\", or add a target without one.",
+      "targets[*].related must be below the target's path_prefix, such as \"/blog/feed.xml\" for path_prefix =",
+      "\"blog\": correct the path, or add a target without path_prefix.",
     ])
   }
 
@@ -374,7 +373,7 @@ variable "targets" {
       alltrue([for target in var.targets : target.delay_seconds >= 0 && target.delay_seconds <= 900
       && floor(target.delay_seconds) == target.delay_seconds if target != null])
     )
-    error_message = "targets[*].delay_seconds must be a whole number from 0 to 900: SQS delays no message longer."
+    error_message = "targets[*].delay_seconds must be a whole number from 0 to 900, SQS's maximum."
   }
 
   validation {
@@ -383,8 +382,8 @@ variable "targets" {
       || length(target.header_variants) == 0 || length(target.related) > 0 if target != null])
     )
     error_message = join(" ", [
-      "targets[*].header_variants are for URLs: leave them out with purge_by = \"tag\", \"host\" or",
-      "\"everything\", which purge every variant.",
+      "targets[*].header_variants are for URLs: omit them with purge_by = \"tag\", \"host\" or \"everything\", which",
+      "purge every variant.",
     ])
   }
 
@@ -426,7 +425,7 @@ variable "targets" {
       can(regex("^[0-9a-zA-Z_-]{1,64}$", target.environment_id)) if target != null])
     )
     error_message = join(" ", [
-      "targets[*].environment_id must be the id of an environment (1 to 64 letters, digits, hyphens or underscores),",
+      "targets[*].environment_id must be the ID of an environment (1 to 64 letters, digits, hyphens or underscores),",
       "not its name.",
     ])
   }
@@ -522,14 +521,14 @@ variable "events" {
       length(distinct(var.events)) == length(var.events) && alltrue([for event in var.events : endswith(event, ":*")
       || !contains(var.events, "${join(":", slice(split(":", event), 0, 2))}:*")])
     )
-    error_message = "events names a type twice: drop the single types that a \"...:*\" already covers."
+    error_message = "events names a type twice: remove the single types that a \"...:*\" already covers."
   }
 
   validation {
     condition = var.event_source != "eventbridge" || !contains(var.events, "s3:ReducedRedundancyLostObject")
     error_message = join(" ", [
-      "EventBridge has no event like \"s3:ReducedRedundancyLostObject\": leave it out of events, or set event_source",
-      "to \"s3\".",
+      "EventBridge has no event for \"s3:ReducedRedundancyLostObject\": remove it from events, or set event_source to",
+      "\"s3\".",
     ])
   }
 }
@@ -538,8 +537,8 @@ variable "event_source" {
   description = <<-EOT
     Where events come from. `s3`: the bucket's notification, which the module then owns completely; other entries in
     it are removed (an `import` block shows them at plan: docs/upgrading.md). `eventbridge`: a rule; the bucket's
-    owner must enable EventBridge on the bucket (`aws_s3_bucket_notification` with `eventbridge = true`). `none`: a
-    notification that another owner manages, see the output `notification`.
+    owner must enable EventBridge (`aws_s3_bucket_notification` with `eventbridge = true`). `none`: a notification
+    with another owner, who adds the output `notification`.
   EOT
   type        = string
   default     = "s3"
@@ -573,7 +572,7 @@ variable "event_filters" {
     condition = (
       length(var.event_filters) > 0 && (length(var.event_filters) <= 100 || var.event_source == "eventbridge")
     )
-    error_message = "event_filters must have 1 to 100 entries, as many as S3 takes; [{}] lets every key through."
+    error_message = "event_filters must have 1 to 100 entries, S3's maximum; [{}] accepts every key."
   }
 
   validation {
@@ -590,7 +589,7 @@ variable "event_filters" {
 
   validation {
     condition     = !anytrue([for filter in var.event_filters : try(startswith(filter.prefix, "/"), false)])
-    error_message = "event_filters[*].prefix must not begin with a slash: keys have none, so no key would pass."
+    error_message = "event_filters[*].prefix must not begin with a slash: keys have none, so no key would match."
   }
 
   validation {
@@ -599,7 +598,7 @@ variable "event_filters" {
       try(!strcontains(text, "*"), false)]]))
     )
     error_message = (
-      "event_filters take no wildcards: they are compared literally. Use include and exclude for globs."
+      "event_filters are compared literally: omit wildcards, and use include and exclude for globs."
     )
   }
 
@@ -658,11 +657,11 @@ variable "delivery" {
 
 variable "verify" {
   description = <<-EOT
-    Ask for what was purged as a visitor would, and purge again what is stale; `{}` turns it on, `null` off:
-    - `after_seconds`: (Optional) seconds from the purge to the first look, 0 to 900; each further one waits twice as
+    Request purged pages as a visitor would, and purge stale copies again; `{}` enables it:
+    - `after_seconds`: (Optional) seconds from the purge to the first look, 0 to 900; each further look waits twice as
       long, at most 900 seconds.
-    - `attempts`: (Optional) looks, 1 to 5; the last one only reports.
-    - `sample`: (Optional) how many changes of an invocation are looked at, the newest ones, 0 to 100; `0` looks at none
+    - `attempts`: (Optional) number of looks, 1 to 5; the last one only reports.
+    - `sample`: (Optional) how many of the newest changes of an invocation are looked at, 0 to 100; `0` looks at none
       and purges every change once more.
   EOT
   type = object({
@@ -715,7 +714,7 @@ variable "collapse_above" {
       && floor(var.collapse_above) == var.collapse_above
     )
     error_message = (
-      "collapse_above must be a whole number from 1 to 1000000; leave it out to purge every URL by itself."
+      "collapse_above must be a whole number from 1 to 1000000; omit it to purge each URL."
     )
   }
 }
@@ -731,7 +730,7 @@ variable "cloudflare" {
       = "direct"` Lambda runs as many functions as there are events, and each uses its share.
     - `email`: (Optional) only if the parameter contains a Global API key instead of an API token.
     - `api_url`: (Optional) base URL of the API; https, or http on loopback.
-    - `edge_url`: (Optional) for tests: a URL on loopback that is asked in the place of the hosts.
+    - `edge_url`: (Optional) for tests: a URL on loopback that is requested instead of the hosts.
   EOT
   type = object({
     plan                = optional(string, "free")
@@ -776,7 +775,7 @@ variable "cloudflare" {
   validation {
     condition = var.cloudflare.email == null || can(regex("^[!-?A-~]+@[!-?A-~]+$", var.cloudflare.email))
     error_message = (
-      "cloudflare.email must be the e-mail address of the Global API key's user; leave it out for an API token."
+      "cloudflare.email must be the e-mail address of the Global API key's user; omit it for an API token."
     )
   }
 
@@ -800,7 +799,7 @@ variable "cloudflare" {
       && try(tonumber(regex(":([0-9]+)/?$", var.cloudflare.edge_url)[0]), 443) <= 65535
     )
     error_message = (
-      "cloudflare.edge_url must be a URL on loopback such as https://127.0.0.1:8443; leave it out outside of tests."
+      "cloudflare.edge_url must be a URL on loopback such as https://127.0.0.1:8443; omit it outside of tests."
     )
   }
 }
@@ -811,13 +810,12 @@ variable "queue" {
     - `batch_size`: (Optional) maximum number of messages in one invocation.
     - `batch_window_seconds`: (Optional) how long to wait for a full batch. With any window a single upload can wait
       20 seconds.
-    - `max_concurrency`: (Optional) maximum number of concurrent functions. Each has its share of every limit: on
-      the Free plan with a `purge_by` other than `url` use 2 or 3, because 5 requests a minute would otherwise be
-      minutes apart.
+    - `max_concurrency`: (Optional) maximum number of concurrent functions, which share every limit: on the Free plan
+      with a `purge_by` other than `url` use 2 or 3, because the 5 requests a minute would otherwise be minutes apart.
     - `drain`: (Optional) after a full batch the function itself receives more messages, up to this number (at most
       1,000), so that a burst needs few requests. `0` disables it.
-    - `max_receive_count`: (Optional) receives before a message goes to the dead-letter queue; 30 take more than
-      five hours.
+    - `max_receive_count`: (Optional) receives before a message goes to the dead-letter queue; 30 take more than five
+      hours.
     - `retention_seconds`: (Optional) how long a message is kept.
     - `kms_key_arn`: (Optional) customer managed key for both queues; S3 (with `event_source = "eventbridge"`,
       EventBridge) must be allowed to use it. Defaults to SSE-SQS.
@@ -886,7 +884,7 @@ variable "queue" {
       && floor(var.queue.max_receive_count) == var.queue.max_receive_count
     )
     error_message = (
-      "queue.max_receive_count must be a whole number from 5 to 1000: fewer tries lose messages to a short outage."
+      "queue.max_receive_count must be a whole number from 5 to 1000: with fewer, a short outage parks messages."
     )
   }
 
@@ -899,19 +897,19 @@ variable "queue" {
   }
 
   validation {
-    # SQS deletes what expires, without a word: every message must have had its last try before.
+    # SQS deletes expired messages silently: every message must have had its last try before.
     condition = (
       var.queue.retention_seconds >= var.queue.max_receive_count * max(960,
       6 * var.lambda.timeout + var.queue.batch_window_seconds)
     )
     error_message = join(" ", [
       "queue.retention_seconds is shorter than queue.max_receive_count tries can last (16 minutes each, or the",
-      "queue's visibility timeout), and what expires is lost: raise the first or lower the second.",
+      "queue's visibility timeout), and expired messages are lost: raise the first or lower the second.",
     ])
   }
 
   validation {
-    # Each function has its share of the budget, and with too small a one it ends before its turn comes.
+    # With too small a share of the budget a function ends before it may send.
     condition = var.cloudflare.requests_per_second / var.queue.max_concurrency * var.lambda.timeout >= 5
     error_message = join(" ", [
       "queue.max_concurrency leaves each function fewer than 5 requests in lambda.timeout: lower it, or raise",
@@ -924,10 +922,7 @@ variable "queue" {
       var.queue.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$",
       var.queue.kms_key_arn))
     )
-    error_message = join(" ", [
-      "queue.kms_key_arn must be the ARN of a customer managed key (arn:...:key/...); S3 cannot use an alias or",
-      "alias/aws/sqs.",
-    ])
+    error_message = "queue.kms_key_arn must be the ARN of a customer managed key (arn:...:key/...), not an alias."
   }
 }
 
@@ -940,7 +935,7 @@ variable "lambda" {
     - `memory_size`: (Optional) MB; the share of a CPU grows with it.
     - `timeout`: (Optional) seconds.
     - `log_level`: (Optional) `DEBUG`, `INFO`, `WARN` or `ERROR`.
-    - `log_principals`: (Optional) name who changed an object in the log and in the events of `notify`.
+    - `log_principals`: (Optional) whether the log and the events of `notify` name who changed an object.
     - `log_retention_days`: (Optional) days the log is kept.
     - `log_kms_key_arn`: (Optional) customer managed key for the log group; CloudWatch Logs must be allowed to use
       it.
@@ -1026,10 +1021,7 @@ variable "lambda" {
     condition = (
       var.lambda.timeout >= 15 && var.lambda.timeout <= 5400 && floor(var.lambda.timeout) == var.lambda.timeout
     )
-    error_message = join(" ", [
-      "lambda.timeout must be a whole number of seconds from 15 to 5400: less leaves no time to retry and to return",
-      "messages.",
-    ])
+    error_message = "lambda.timeout must be a whole number of seconds from 15 to 5400: less leaves no time to retry."
   }
 
   validation {
@@ -1043,8 +1035,8 @@ variable "lambda" {
       3653], var.lambda.log_retention_days)
     )
     error_message = join(" ", [
-      "lambda.log_retention_days must be one of CloudWatch's: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400,",
-      "545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653.",
+      "lambda.log_retention_days must be a value that CloudWatch accepts: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180,",
+      "365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653.",
     ])
   }
 
@@ -1066,21 +1058,20 @@ variable "lambda" {
       var.lambda.vpc == null ? true : try(length(var.lambda.vpc.subnet_ids) > 0
       && length(var.lambda.vpc.security_group_ids) > 0, false)
     )
-    error_message = join(" ", [
-      "lambda.vpc needs at least one of subnet_ids and one of security_group_ids; leave it out to run outside of any",
-      "VPC.",
-    ])
+    error_message = (
+      "lambda.vpc needs at least one of subnet_ids and one of security_group_ids; omit it to run outside of a VPC."
+    )
   }
 
   validation {
     condition     = alltrue(try([for id in var.lambda.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))], []))
-    error_message = "Each lambda.vpc.subnet_ids must be the id of a subnet (subnet-...), not its ARN or name."
+    error_message = "Each lambda.vpc.subnet_ids must be the ID of a subnet (subnet-...), not its ARN or name."
   }
 
   validation {
     condition = alltrue(try([for id in var.lambda.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))], []))
     error_message = (
-      "Each lambda.vpc.security_group_ids must be the id of a security group (sg-...), not its ARN or name."
+      "Each lambda.vpc.security_group_ids must be the ID of a security group (sg-...), not its ARN or name."
     )
   }
 
@@ -1089,7 +1080,7 @@ variable "lambda" {
       ? var.lambda.package.s3_bucket == null && var.lambda.package.s3_key == null
       : var.lambda.package.s3_bucket != null && var.lambda.package.s3_key != null
     )
-    error_message = "lambda.package is either a filename, or s3_bucket and s3_key together: give one of the two."
+    error_message = "lambda.package needs either filename, or s3_bucket and s3_key."
   }
 
   validation {
@@ -1098,20 +1089,19 @@ variable "lambda" {
       || var.lambda.package.s3_bucket != null
     )
     error_message = (
-      "lambda.package.s3_object_version is for a package in S3: give s3_bucket and s3_key with it, or leave it out."
+      "lambda.package.s3_object_version is for a package in S3: add s3_bucket and s3_key, or omit it."
     )
   }
 
   validation {
-    # AWS answers in base64: any other notation would be a change in every plan.
+    # AWS returns base64: another notation would be a change in every plan.
     condition = (
       try(var.lambda.package.source_code_hash, null) == null ? true
       : can(regex("^[A-Za-z0-9+/]{43}=$", var.lambda.package.source_code_hash))
     )
-    error_message = join(" ", [
-      "lambda.package.source_code_hash must be the SHA-256 in base64, as filebase64sha256 and output_base64sha256",
-      "give it, not in hex.",
-    ])
+    error_message = (
+      "lambda.package.source_code_hash must be the SHA-256 in base64, as filebase64sha256 returns it, not in hex."
+    )
   }
 }
 
@@ -1160,7 +1150,7 @@ variable "role" {
 
   validation {
     condition     = var.role.create == true ? var.role.arn == null : true
-    error_message = "role.create = true creates a role, and role.arn names an existing one: leave one of them out."
+    error_message = "role.create = true creates a role, and role.arn names an existing one: omit one of them."
   }
 
   validation {
@@ -1186,8 +1176,8 @@ variable "role" {
       var.role.path == "/" && var.role.permissions_boundary == null && var.role.name == null
     )
     error_message = join(" ", [
-      "role.name, role.path and role.permissions_boundary are for the role that the module creates: leave them out",
-      "with role.arn.",
+      "role.name, role.path and role.permissions_boundary are for a role that the module creates: omit them with",
+      "role.arn.",
     ])
   }
 }
@@ -1219,9 +1209,9 @@ variable "alarms" {
     - `actions`: (Optional) ARNs to notify of an alarm, usually an SNS topic.
     - `actions_by_alarm`: (Optional) other ARNs for some alarms, by the same keys: `{ dead_letters = [arn] }`.
     - `ok_actions`: (Optional) ARNs to notify when an alarm ends.
-    - `oldest_message_seconds`: (Optional) alarm if a message waits longer, beside the longest delay of `delay_seconds`
-      and `verify`.
-    - `lag_milliseconds`: (Optional) alarm if a purge is later after its change.
+    - `oldest_message_seconds`: (Optional) maximum age of a message, in addition to the longest delay of
+      `delay_seconds` and `verify`.
+    - `lag_milliseconds`: (Optional) maximum time from a change to its purge.
   EOT
   type = object({
     enabled                = optional(bool, true)
@@ -1261,7 +1251,7 @@ variable "alarms" {
       try(length(arns) <= 5, false)
     ])
     error_message = (
-      "alarms.actions, ok_actions and actions_by_alarm hold at most 5 ARNs each: CloudWatch takes no more."
+      "alarms.actions, ok_actions and actions_by_alarm have at most 5 ARNs each, CloudWatch's maximum."
     )
   }
 
@@ -1279,8 +1269,8 @@ variable "alarms" {
   validation {
     condition = var.alarms.oldest_message_seconds >= 60 && var.alarms.lag_milliseconds >= 1000
     error_message = join(" ", [
-      "alarms.oldest_message_seconds must be at least 60 and alarms.lag_milliseconds at least 1000: anything tighter",
-      "causes false alarms.",
+      "alarms.oldest_message_seconds must be at least 60 and alarms.lag_milliseconds at least 1000: lower values cause",
+      "false alarms.",
     ])
   }
 }
@@ -1289,7 +1279,7 @@ variable "notify" {
   description = <<-EOT
     Send EventBridge events (source `cf_purge`, detail types `Purged`, `Parked` and with `verify` `Verified`;
     docs/operations.md):
-    - `event_bus_arn`: ARN of the event bus. In another account its own policy must allow the function's role.
+    - `event_bus_arn`: ARN of the event bus. If it is in another account, its policy must allow the function's role.
   EOT
   type = object({
     event_bus_arn = string
@@ -1309,7 +1299,7 @@ variable "notify" {
 
 variable "dashboard" {
   description = <<-EOT
-    Create a CloudWatch dashboard and saved log queries: was this key purged, who changed what, why is this message
+    Create a CloudWatch dashboard and saved log queries: whether a key was purged, who changed what, why a message is
     parked.
   EOT
   type        = bool

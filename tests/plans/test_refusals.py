@@ -99,7 +99,7 @@ REFUSED: dict[str, list[Inputs]] = {
     # ---- targets ----
     "required variable may not be set to null": [{"targets": None}],
     "targets must have at least one entry": [{"targets": []}],
-    "must be the zone's 32-digit hex id": [
+    "must be the zone's 32-digit hex ID": [
         {"targets": [{"zone_id": "example.com"}]},
         {"targets": [{"zone_id": ZONE.upper()}]},
         {"targets": [{"zone_id": ZONE}, None]},
@@ -113,7 +113,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "targets[*].hosts must not be empty": [target(hosts=[])],
     "targets[*].purge_by must be": [target(purge_by="magic"), target(purge_by="URL")],
-    "targets[*].schemes must hold": [target(schemes=["ftp"]), target(schemes=[])],
+    "targets[*].schemes must contain": [target(schemes=["ftp"]), target(schemes=[])],
     "targets[*].index_documents are names": [target(index_documents=["a/index.html"]), target(index_documents=[None])],
     "targets[*].key_prefix and path_prefix are folders": [
         target(key_prefix="assets/*"),
@@ -126,7 +126,7 @@ REFUSED: dict[str, list[Inputs]] = {
     "targets[*].tags must be 1 to 1024 printable ASCII": [
         tagged(tag) for tag in ("", "x" * 1025, "{bucket} {key}", "a,b", "größe", "a\n", None)
     ],
-    "targets[*].tags know {bucket}": [
+    "targets[*].tags accept the placeholders": [
         tagged(tag) for tag in ("{path}", "{KEY}", "{}", "{key", "{{key}}", "{k{key}ey}")
     ],
     "Each targets[*].keys must be a glob": [target(keys=[glob]) for glob in (None, "", "*.{css,js}", "/css/*")],
@@ -136,8 +136,8 @@ REFUSED: dict[str, list[Inputs]] = {
         for path in (None, "", "*", "feed.xml", "https://a.example/", "//a", "/a//{key}", "/../a", "/a/.", "/a/..*")
     ]
     + [target(related=[path]) for path in ("/a?b", "/a#b", "/%61", "/*/a", "/a**", "/a\n", f"/{'x' * 1024}")],
-    "targets[*].related know {bucket}": [target(related=[f"/{path}"]) for path in ("{path}", "{KEY}", "{key", "{}*")],
-    "targets[*].related must lie below the target's path_prefix": [
+    "targets[*].related accept the": [target(related=[f"/{path}"]) for path in ("{path}", "{KEY}", "{key", "{}*")],
+    "targets[*].related must be below the target's path_prefix": [
         target(path_prefix="blog/", related=["/blog/", path])
         for path in ("/feed.xml", "/blog", "/blog*", "/blogger/{key}", "/a{key}")
     ],
@@ -167,7 +167,7 @@ REFUSED: dict[str, list[Inputs]] = {
         {"events": ["s3:ObjectCreated:*", "s3:ObjectCreated:Put"]},
         {"events": ["s3:ObjectAcl:Put", "s3:ObjectAcl:Put"]},
     ],
-    "EventBridge has no event like": [
+    "EventBridge has no event for": [
         {"event_source": "eventbridge", "events": ["s3:ObjectCreated:*", "s3:ReducedRedundancyLostObject"]}
     ],
     'event_source must be "s3", "eventbridge" or "none"': [{"event_source": "sns"}, {"event_source": "S3"}],
@@ -178,7 +178,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "event_filters[*].prefix must not begin with a slash": [filters({"prefix": "/css"})],
     "keep_eventbridge is for": [{"keep_eventbridge": True, "event_source": "none"}],
-    "event_filters take no wildcards": [
+    "event_filters are compared literally": [
         filters(None),
         filters({"suffix": "*.css"}),
         filters({"suffix": "*.css"}, event_source="eventbridge"),
@@ -254,7 +254,7 @@ REFUSED: dict[str, list[Inputs]] = {
         vpc(SUBNET, None, groups=[GROUP]),
     ],
     "lambda.vpc.security_group_ids must be": [vpc(SUBNET, groups=["default"]), vpc(SUBNET, groups=[None])],
-    "lambda.package is either a filename": [
+    "lambda.package needs either filename": [
         package(),
         package(filename="a.zip", s3_bucket="packages", s3_key="cf_purge.zip"),
         package(s3_bucket="packages"),
@@ -280,7 +280,7 @@ REFUSED: dict[str, list[Inputs]] = {
         {"alarms": {"actions": ["me@example.com"]}},
         {"alarms": {"actions_by_alarm": {"lag": ["me@example.com"]}}},
     ],
-    "alarms.actions, ok_actions and actions_by_alarm hold at most 5": [
+    "alarms.actions, ok_actions and actions_by_alarm have at most 5": [
         {"alarms": {"actions": TOPICS}},
         {"alarms": {"actions_by_alarm": {"lag": TOPICS}}},
     ],

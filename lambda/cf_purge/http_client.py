@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 import ssl
-import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http.client import HTTPException
@@ -59,15 +58,15 @@ class HttpClient:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._context = ssl.create_default_context()
-        self._idle: list[_Lane] = []
+        self._context.sslsocket_class = _SecureSocket
+        self._idle: defaultdict[str, list[_Lane]] = defaultdict(list)  # by scheme and host; the last one used last
 
     def visit(self, url: str, headers: Mapping[str, str], timeout: float, accepts: Callable[[str], bool]) -> Answer:
         """GET a URL over a new connection and return the answer without its body; errors are those of `request`.
 
         Nothing is asked unless `accepts` takes every address of the host.
         """
-        lane = _Lane(self._context, self._clock, accepts)
-        return lane.within(timeout, partial(lane.exchange, "GET", url, {**headers, **_HEADERS}, None, None))
+        return _Lane(self._context, accepts).exchange("GET", url, timeout, None, headers={**headers, **_HEADERS})
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
@@ -80,139 +79,121 @@ class HttpClient:
             TimedOut: the exchange was not complete in time.
             Transient: no connection, or an answer that is too large or cannot be read. The text names no header.
         """
+        idle, now = self._idle["/".join(url.split("/", 3)[:3])], self._clock.now()
         try:
-            lane = self._idle.pop()
+            lane = idle.pop()
         except IndexError:
-            lane = _Lane(self._context, self._clock)
+            lane = _Lane(self._context)
+        if now - lane.used_at > MAX_IDLE:
+            lane.pools.clear()
+        lane.used_at = now
         try:
-            return lane.within(timeout, partial(lane.exchange, method, url, {**headers, **_HEADERS}, body, max_bytes))
+            return lane.exchange(method, url, timeout, max_bytes, headers={**headers, **_HEADERS}, body=body)
         finally:
-            self._idle.append(lane)
+            idle.append(lane)
 
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
         """Carry out calls at the same time, up to CONNECTIONS of them; what one raises is its result."""
-        if len(calls) < 2:
-            return [_result_of(call) for call in calls]
         from concurrent.futures import ThreadPoolExecutor  # only bursts need it
 
         with ThreadPoolExecutor(CONNECTIONS) as threads:
-            return list(threads.map(_result_of, calls))
+            futures: list[Any] = [threads.submit(call) for call in calls]
+        return [future.exception() or future.result() for future in futures]
 
 
 class _Lane:
-    """Sends one request at a time, and ends it at its deadline, however slowly the answer drips in.
+    """One connection, for one exchange at a time."""
 
-    A socket's own time-out starts anew with each byte, so a timer shuts the socket down.
-    """
-
-    def __init__(self, context: ssl.SSLContext, clock: Clock, accepts: Callable[[str], bool] = bool) -> None:
-        self._clock = clock
-        self._accepts = accepts
-        self._used_at: dict[Any, float] = {}  # by pool
+    def __init__(self, context: ssl.SSLContext, accepts: Callable[[str], bool] = bool) -> None:
+        self.pools = urllib3.PoolManager(maxsize=1, ssl_context=context, cert_reqs="CERT_REQUIRED")
+        self.used_at = 0.0
+        self.accepts = accepts
         self._until = 0.0  # by the monotonic clock
-        self._is_over = False
-        self._socket: socket.socket | None = None
-        self._pools = urllib3.PoolManager(maxsize=1, ssl_context=context, cert_reqs="CERT_REQUIRED")
 
-    def within(self, timeout: float, exchange: Callable[[], Answer]) -> Answer:
-        """Carry out one exchange and end it after `timeout` seconds; errors are those of `HttpClient.request`."""
-        self._until, self._is_over, self._socket = time.monotonic() + timeout, False, None
-        timer = threading.Timer(timeout, self._expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            answer = exchange()
-            if self._is_over:  # a socket that was shut down looks like the end of the answer
-                raise TimeoutError
-        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
-            cause = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
-            if self._is_over or isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)):
-                raise TimedOut(f"No answer within {timeout:.3g} s.") from None
-            raise Transient(f"No answer ({type(cause).__name__}): check the network.") from None
-        finally:
-            timer.cancel()
-        return answer
-
-    def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int | None
-    ) -> Answer:
+    def exchange(self, method: str, url: str, timeout: float, max_bytes: int | None, **sent: Any) -> Answer:
         """Send a request and read the answer, up to `max_bytes` of its body; None: only its headers."""
-        pool: Any = self._pools.connection_from_url(url)
-        now = self._clock.now()
-        if now - self._used_at.get(pool, now) > MAX_IDLE:
-            self._pools.clear()
-            self._used_at.clear()
-            pool = self._pools.connection_from_url(url)
-        self._used_at[pool] = now
+        self._until = time.monotonic() + timeout
+        pool: Any = self.pools.connection_from_url(url)
         pool.ConnectionCls = partial(_SecureConnection if pool.scheme == "https" else _Connection, self)
         path = urllib3.util.parse_url(url).request_uri
-        # The connection goes back to the pool at the end of the answer, and is closed before it.
-        with pool.urlopen(method, path, body=body, headers=headers, timeout=self._left(), **_OPTIONS) as response:
-            # A status below 200 announces another answer, which the next request would take for its own.
-            if response.status < 200:
-                raise HTTPException
-            content = b""
-            # Only a read that returns nothing finds out that an answer was cut short.
-            while max_bytes is not None and (chunk := response.read(max_bytes + 1 - len(content))):
-                content += chunk
-                if len(content) > max_bytes:
-                    raise Transient(f"The answer is larger than {max_bytes} bytes.")
-        return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+        try:
+            # The connection goes back to the pool at the end of the answer, and is closed before it.
+            with pool.urlopen(method, path, timeout=timeout, **sent, **_OPTIONS) as response:
+                return _answer(response, max_bytes)
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
+            cause = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
+            if isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)):
+                raise TimedOut(f"No answer within {timeout:.3g} s.") from None
+            raise Transient(f"No answer ({type(cause).__name__}): check the network.") from None
 
-    def connect(self, host: str, port: int, options: Any) -> socket.socket:
-        """Connect to the first address of a host that answers; a dead one leaves time for the next."""
-        error = OSError("The name has no address.")
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        if not all(self._accepts(str(address[0])) for *_, address in found):
+    def left(self) -> float:
+        """Return the seconds until the deadline."""
+        seconds = self._until - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError
+        return seconds
+
+
+class _Socket(socket.socket):
+    """Gives each part of an exchange what is left of its time; a time-out of a socket starts anew with each byte."""
+
+    lane: _Lane
+
+    def recv_into(self, *arguments: Any) -> int:
+        self.settimeout(self.lane.left())
+        return super().recv_into(*arguments)
+
+    def sendall(self, *arguments: Any) -> None:
+        self.settimeout(self.lane.left())
+        super().sendall(*arguments)
+
+
+class _SecureSocket(_Socket, ssl.SSLSocket):
+    pass
+
+
+class _Connection(HTTPConnection):
+    sock: Any
+
+    def __init__(self, lane: _Lane, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lane = lane
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.lane = self._lane
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to the first address of the host that answers; a dead one leaves time for the next."""
+        found: list[Any] = [place for *_, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
+        if not all(self._lane.accepts(address) for address, *_ in found):
             raise Transient("The host has a private address.")
-        for *_, address in found:
-            place, seconds = (str(address[0]), int(address[1])), min(_MAX_CONNECT, self._left() / 3)
+        error = OSError()
+        for place in found:
             try:
-                connected = create_connection(place, seconds, socket_options=options)
-                connected.settimeout(self._left())  # of the TLS handshake, for which no socket is watched yet
+                seconds = min(_MAX_CONNECT, self._lane.left() / 3)
+                plain = create_connection(place[:2], seconds, socket_options=self.socket_options)
+                connected = _Socket(fileno=plain.detach())
+                connected.settimeout(self._lane.left())  # of the TLS handshake
             except OSError as problem:
                 error = problem
             else:
                 return connected
         raise error
 
-    def watch(self, connected: socket.socket) -> None:
-        """Shut this socket down at the deadline."""
-        self._socket = connected
-        if self._is_over:
-            raise TimeoutError
-
-    def _left(self) -> float:
-        return max(0.001, self._until - time.monotonic())
-
-    def _expire(self) -> None:
-        self._is_over = True
-        connected = self._socket
-        if connected is not None:
-            # Not SSLSocket.shutdown: it changes the state that the reading thread is using.
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-
-class _Connection(HTTPConnection):
-    def __init__(self, lane: _Lane, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._lane = lane
-
-    def _new_conn(self) -> socket.socket:
-        return self._lane.connect(self.host, self.port, self.socket_options)
-
-    def getresponse(self) -> Any:
-        self._lane.watch(self.sock)
-        return super().getresponse()
-
 
 class _SecureConnection(_Connection, HTTPSConnection):
     pass
 
 
-def _result_of(call: Callable[[], T]) -> T | Exception:
-    try:
-        return call()
-    except Exception as error:
-        return error
+def _answer(response: Any, max_bytes: int | None) -> Answer:
+    # A status below 200 announces another answer, which the next request would take for its own.
+    if response.status < 200:
+        raise HTTPException
+    content = b""
+    if max_bytes is not None:
+        content = response.read(max_bytes + 1)
+        # Only a read that returns nothing finds out that an answer was cut short.
+        if len(content) > max_bytes or response.read(1):
+            raise Transient(f"The answer is larger than {max_bytes} bytes.")
+    return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)

@@ -40,8 +40,8 @@ def failure(http: HttpClient, url: str, timeout: float = 5.0) -> Transient:
 
 def assert_ends_in_time(http: HttpClient, url: str) -> None:
     began = time.monotonic()
-    assert isinstance(failure(http, url, 0.3), TimedOut)
-    assert 0.25 < time.monotonic() - began < 1.6
+    assert isinstance(failure(http, url, 0.12), TimedOut)
+    assert 0.1 < time.monotonic() - began < 1.4
 
 
 # ---- What is sent, and what comes back ----
@@ -179,7 +179,7 @@ def say(*words: bytes, then: Respond | None = None) -> Respond:
         handler.wfile.write(b"".join(words))
         handler.close_connection = True
         if then:
-            time.sleep(0.05)
+            time.sleep(0.02)
             then(handler)
 
     return respond
@@ -243,7 +243,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(
 
 def test_an_answer_that_does_not_come_ends_at_the_deadline(serve: Serve, http: HttpClient) -> None:
     server = serve()
-    server.respond = lambda _: time.sleep(2.0)
+    server.respond = lambda _: time.sleep(1.5)
     assert_ends_in_time(http, server.url)
 
 
@@ -252,19 +252,16 @@ def test_each_request_on_a_connection_and_in_a_thread_has_its_own_time(serve: Se
     slow.respond = lambda handler: drip(handler, b" " * 200, HEAD + b"Content-Length: 200\r\n\r\n")
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(0.15)
+        time.sleep(0.08)
         write(handler)
 
     quick.respond = respond
     with ThreadPoolExecutor(2) as threads:
         ended = threads.submit(assert_ends_in_time, http, slow.url)
         for _ in range(8):  # together longer than one may take
-            assert post(http, quick.url, 1.0).status == 200
+            assert post(http, quick.url, 0.5).status == 200
         ended.result()
     assert quick.accepted == 1
-    for timer in [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]:
-        timer.join(5)  # it was cancelled, and ends as soon as it runs
-        assert not timer.is_alive()
 
 
 @contextlib.contextmanager
@@ -301,7 +298,7 @@ def test_a_dead_first_address_leaves_time_for_the_second(
     server = serve()
     with full() as dead:
         resolve(monkeypatch, dead, address_of(server))
-        assert post(http, "http://api.example", 1.5).status == 200
+        assert post(http, "http://api.example", 0.6).status == 200
 
 
 def test_many_dead_addresses_end_at_the_deadline(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,6 +335,8 @@ def test_a_request_that_is_not_read_ends_at_the_deadline(authority: trustme.CA, 
 
         def sip() -> None:
             accepted, _ = listener.accept()
+            if scheme == "https":
+                time.sleep(0.3)  # what the handshake takes is not left for the request
             reader = tls(authority).wrap_socket(accepted, server_side=True) if scheme == "https" else accepted
             with reader, contextlib.suppress(OSError):
                 while not has_ended.wait(0.02):
@@ -346,11 +345,13 @@ def test_a_request_that_is_not_read_ends_at_the_deadline(authority: trustme.CA, 
         sipping = threading.Thread(target=sip)
         sipping.start()
         began = time.monotonic()
-        with pytest.raises(TimedOut):
-            post(HttpClient(Clock()), f"{scheme}://localhost:{listener.getsockname()[1]}", 0.3, b"x" * (64 << 20))
-        assert time.monotonic() - began < 1.6
-        has_ended.set()
-        sipping.join()
+        try:
+            with pytest.raises(TimedOut):
+                post(HttpClient(Clock()), f"{scheme}://localhost:{listener.getsockname()[1]}", 0.4, b"x" * (16 << 20))
+            assert time.monotonic() - began < 0.6
+        finally:
+            has_ended.set()
+            sipping.join()
 
 
 # ---- TLS and proxies ----

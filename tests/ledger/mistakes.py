@@ -1,264 +1,185 @@
-"""Mistakes somebody could make in the function, each as a change of its code."""
+"""Mistakes somebody could make in the function, each as a change of one of its functions."""
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-import pytest
-
-from cf_purge import events, plan, settle, verify, visitor
+from cf_purge import handler, plan, settle, verify
 from cf_purge.cloudflare import Cloudflare
-from cf_purge.config import Config
 from cf_purge.errors import PurgeError, Rejected, TimedOut, Transient
-from cf_purge.events import Event, Message
+from cf_purge.events import Message
 from cf_purge.handler import Function
 from cf_purge.plan import Plan, Request
 from cf_purge.purger import Failure, Outcomes, Purger
 from cf_purge.sqs import Sqs
 
-Patch = pytest.MonkeyPatch
 
+class Mistake(NamedTuple):
+    """`owner.name` is replaced by `instead`, which gets the original function before its arguments."""
 
-def nothing_is_returned(patch: Patch) -> None:
-    consume = Function._consume
-    patch.setattr(Function, "_consume", lambda *rest: {**consume(*rest), "batchItemFailures": []})
+    owner: Any
+    name: str
+    said: str  # what the ledger says of it
+    instead: Callable[..., Any]
 
 
-def one_failure_is_dropped(patch: Patch) -> None:
-    consume = Function._consume
-    patch.setattr(Function, "_consume", lambda *rest: {"batchItemFailures": consume(*rest)["batchItemFailures"][1:]})
+MISTAKES: list[Mistake] = []
 
 
-def drained_failures_are_deleted(patch: Patch) -> None:
-    drain, delete = Sqs.drain, Sqs.delete
-    drained: list[Message] = []
+def mistake(owner: Any, name: str, said: str) -> Callable[[Callable[..., Any]], None]:
+    return lambda instead: MISTAKES.append(Mistake(owner, name, said, instead))
 
-    def remembered(self: Sqs, *rest: Any, **options: Any) -> list[Message]:
-        drained[:] = drain(self, *rest, **options)
-        return drained
 
-    patch.setattr(Sqs, "drain", remembered)
-    patch.setattr(Sqs, "delete", lambda self, _, deadline: delete(self, drained, deadline))
+# ---- Messages ----
 
 
-def drained_messages_are_deleted_before_the_purge(patch: Patch) -> None:
-    drain = Sqs.drain
+@mistake(Function, "_consume", "lost")
+def nothing_is_returned(consume: Any, *rest: Any) -> dict[str, Any]:
+    return {**consume(*rest), "batchItemFailures": []}
 
-    def eager(self: Sqs, known: Any, limit: int, deadline: float, **options: Any) -> list[Message]:
-        messages = drain(self, known, limit, deadline, **options)
-        self.delete(messages, deadline)
-        return messages
 
-    patch.setattr(Sqs, "drain", eager)
+@mistake(Function, "_consume", "lost|not parked")
+def one_failure_is_dropped(consume: Any, *rest: Any) -> dict[str, Any]:
+    return {"batchItemFailures": consume(*rest)["batchItemFailures"][1:]}
 
 
-def drained_messages_are_not_planned(patch: Patch) -> None:
-    make = Function._plan
+@mistake(Sqs, "drain", "lost|not parked")
+def drained_messages_are_deleted_before_the_purge(
+    drain: Any, sqs: Sqs, known: Any, limit: int, deadline: float, **options: Any
+) -> list[Message]:
+    messages: list[Message] = drain(sqs, known, limit, deadline, **options)
+    sqs.delete(messages, deadline)
+    return messages
 
-    def blind(self: Function, messages: Any, deadline: float) -> Plan:
-        planned = make(self, messages[:10], deadline)
-        return planned._replace(tasks=(*planned.tasks, *(plan.Task(message.id) for message in messages[10:])))
 
-    patch.setattr(Function, "_plan", blind)
+@mistake(Function, "_plan", "lost|not parked")
+def drained_messages_are_not_planned(make: Any, function: Function, messages: Any, deadline: float) -> Plan:
+    planned: Plan = make(function, messages[:10], deadline)
+    return planned._replace(tasks=(*planned.tasks, *(plan.Task(message.id) for message in messages[10:])))
 
 
-def a_purge_is_sent_once_in_an_environment(patch: Patch) -> None:
-    send, sent = Cloudflare.send, set()
+@mistake(Sqs, "_park", "not parked|lost")
+def a_message_that_cannot_be_parked_is_dropped(park: Any, *rest: Any) -> Any:
+    try:
+        return park(*rest)
+    except PurgeError:
+        return "lost"
 
-    def thrifty(self: Cloudflare, request: Request, *rest: Any) -> None:
-        purges = tuple(request.purges)
-        if purges not in sent:
-            send(self, request, *rest)
-        sent.add(purges)
 
-    patch.setattr(Cloudflare, "send", thrifty)
+@mistake(Sqs, "_park", "never sent like this")
+def a_parked_body_is_changed(park: Any, sqs: Sqs, message: Message, *rest: Any) -> Any:
+    return park(sqs, message._replace(body=message.body.strip()), *rest)
 
 
-def what_is_done_of_one_message_counts_for_all(patch: Patch) -> None:
-    make = plan.make_plan
+@mistake(settle, "fate_of", "nothing was wrong with it")
+def a_message_on_hold_is_parked(decide: Any, *rest: Any) -> Rejected | int | None:
+    fate: Rejected | int | None = decide(*rest)
+    return Rejected("No.", "Gone") if isinstance(fate, int) and fate > 30 else fate
 
-    def shared(messages: Any, config: Config, done: Any, *rest: Any) -> Plan:
-        groups = frozenset(group for each in done.values() for group in each)
-        done.update({message.id: groups for message in messages})
-        return make(messages, config, done, *rest)
 
-    patch.setattr("cf_purge.handler.make_plan", shared)
+@mistake(settle, "delay_after", "nothing was wrong with it|given up by the queue")
+def a_message_comes_back_at_once(*_: Any) -> int:
+    return 0
 
 
-def no_answer_counts_as_success(patch: Patch) -> None:
-    send = Cloudflare.send
+# ---- Requests ----
 
-    def hopeful(self: Cloudflare, *rest: Any) -> None:
-        with contextlib.suppress(TimedOut):
-            send(self, *rest)
 
-    patch.setattr(Cloudflare, "send", hopeful)
+@mistake(Cloudflare, "send", "lost")
+def a_purge_is_sent_once_in_an_environment(send: Any, cloudflare: Cloudflare, request: Request, *rest: Any) -> None:
+    sent, purges = vars(cloudflare).setdefault("sent", set()), tuple(request.purges)
+    if purges not in sent:
+        send(cloudflare, request, *rest)
+    sent.add(purges)
 
 
-def a_status_of_200_counts_as_success(patch: Patch) -> None:
-    send = Cloudflare.send
+@mistake(handler, "make_plan", "lost")
+def what_is_done_of_one_message_counts_for_all(make: Any, messages: Any, config: Any, done: Any, *rest: Any) -> Plan:
+    groups = frozenset(group for each in done.values() for group in each)
+    done.update({message.id: groups for message in messages})
+    planned: Plan = make(messages, config, done, *rest)
+    return planned
 
-    def lenient(self: Cloudflare, *rest: Any) -> None:
-        try:
-            send(self, *rest)
-        except PurgeError as error:
-            if "answered 200" not in str(error):
-                raise
 
-    patch.setattr(Cloudflare, "send", lenient)
+@mistake(Cloudflare, "send", "lost")
+def no_answer_counts_as_success(send: Any, *rest: Any) -> None:
+    with contextlib.suppress(TimedOut):
+        send(*rest)
 
 
-def a_rejected_request_counts_as_purged(patch: Patch) -> None:
-    send = Cloudflare.send
+@mistake(Cloudflare, "send", "lost")
+def a_status_of_200_counts_as_success(send: Any, *rest: Any) -> None:
+    try:
+        send(*rest)
+    except PurgeError as error:
+        if "answered 200" not in str(error):
+            raise
 
-    def lenient(self: Cloudflare, request: Request, *rest: Any) -> None:
-        with contextlib.suppress(Rejected):
-            send(self, request, *rest)
 
-    patch.setattr(Cloudflare, "send", lenient)
+@mistake(Cloudflare, "send", "lost")
+def a_rejected_request_counts_as_purged(send: Any, *rest: Any) -> None:
+    with contextlib.suppress(Rejected):
+        send(*rest)
 
 
-def a_message_that_cannot_be_parked_is_dropped(patch: Patch) -> None:
-    park = Sqs._park
+@mistake(Purger, "send", "nothing was wrong with it|lost")
+def an_innocent_is_condemned_with_the_guilty(send: Any, *rest: Any) -> Outcomes:
+    outcomes: Outcomes = send(*rest)
+    guilty = [failure for failure in outcomes.failures.values() if isinstance(failure.error, Rejected)]
+    return outcomes._replace(failures=dict.fromkeys(outcomes.failures, guilty[0])) if guilty else outcomes
 
-    def careless(self: Sqs, *rest: Any) -> str:
-        try:
-            return park(self, *rest)
-        except PurgeError:
-            return "lost"
 
-    patch.setattr(Sqs, "_park", careless)
+@mistake(Purger, "send", "ran into its time-out")
+def no_deadline_is_kept(send: Any, purger: Purger, requests: Any, deadline: float, *rest: Any) -> Any:
+    return send(purger, requests, deadline + 1e6, *rest)
 
 
-def a_parked_body_is_changed(patch: Patch) -> None:
-    park = Sqs._park
-    patch.setattr(
-        Sqs, "_park", lambda self, message, *rest: park(self, Message(message.id, message.body.strip()), *rest)
-    )
+@mistake(Cloudflare, "_identity", "the token is in the output")
+def the_token_is_printed(identity: Any, *rest: Any) -> Any:
+    print(headers := identity(*rest))
+    return headers
 
 
-def a_message_on_hold_is_parked(patch: Patch) -> None:
-    decide = settle.fate_of
+# ---- Dry runs, delays and looks ----
 
-    def impatient(*rest: Any) -> Rejected | int | None:
-        fate = decide(*rest)
-        return Rejected("No.", "Gone") if isinstance(fate, int) and fate > 30 else fate
 
-    patch.setattr(settle, "fate_of", impatient)
+@mistake(plan, "parse", "nobody asked for it")
+def a_dry_run_purges(parse: Any, *rest: Any) -> Any:
+    return parse(*rest)._replace(dry_run=False)
 
 
-def a_message_comes_back_at_once(patch: Patch) -> None:
-    patch.setattr(settle, "delay_after", lambda *_: 0)
+@mistake(plan, "make_task", "lost")
+def a_change_is_delayed_only_once(make: Any, id_: str, body: Any, *rest: Any) -> plan.Task:
+    task: plan.Task = make(id_, body, *rest)
+    return task._replace(delayed=()) if '"changes"' in body else task
 
 
-def an_innocent_is_condemned_with_the_guilty(patch: Patch) -> None:
-    send = Purger.send
+@mistake(plan, "due_of", "purged too early|lost")
+def a_delayed_change_is_due_at_once(due: Any, jobs: Any, now: float) -> Any:
+    return due(jobs, now + 60)
 
-    def unjust(self: Purger, *rest: Any) -> Outcomes:
-        outcomes = send(self, *rest)
-        guilty = [failure for failure in outcomes.failures.values() if isinstance(failure.error, Rejected)]
-        if not guilty:
-            return outcomes
-        return outcomes._replace(failures={purge: Failure(*guilty[0]) for purge in outcomes.failures})
 
-    patch.setattr(Purger, "send", unjust)
+@mistake(verify, "judge", "was called fresh")
+def whatever_is_there_is_called_fresh(judge: Any, change: Any, seen: Any, *rest: Any) -> Any:
+    return "fresh" if seen.etag else judge(change, seen, *rest)
 
 
-def whatever_is_there_is_called_fresh(patch: Patch) -> None:
-    judge = visitor.judge
-    patch.setattr(verify, "judge", lambda change, seen, *rest: "fresh" if seen.etag else judge(change, seen, *rest))
+@mistake(verify.Verifier, "_follow", "old in silence")
+def nothing_follows_from_a_look(*_: Any) -> list[Any]:
+    return []
 
 
-def what_is_stale_is_not_purged_again(patch: Patch) -> None:
-    patch.setattr(verify.Copy, "purges", lambda *_: [])
-    patch.setattr(verify.Verifier, "_report", lambda *_, **__: None)
+@mistake(verify, "newest", "old in silence")
+def the_first_change_of_a_key_counts(newest: Any, changes: Any) -> Any:
+    return [change._replace(at=0.0) for change in newest(changes)]
 
 
-def the_first_change_of_a_key_counts(patch: Patch) -> None:
-    newest = verify.newest
-    patch.setattr(verify, "newest", lambda changes: [change._replace(at=0.0) for change in newest(changes)])
+@mistake(Function, "_send", "waited for a look")
+def a_look_comes_before_the_purges(send: Any, function: Function, planned: Plan, run: Any) -> Any:
+    function._verify(planned.tasks, Outcomes({}, {}), run)
+    return send(function, planned, run)
 
 
-def a_look_comes_before_the_purges(patch: Patch) -> None:
-    send = Function._send
-
-    def late(self: Function, planned: Plan, run: Any) -> Outcomes:
-        self._verify(planned.tasks, Outcomes({}, {}), run)
-        return send(self, planned, run)
-
-    patch.setattr(Function, "_send", late)
-
-
-def a_look_is_tried_again(patch: Patch) -> None:
-    failures = settle.failures_of
-    again = Failure(Transient("Again."))
-    patch.setattr(
-        settle, "failures_of", lambda task, *rest: [again] if task.look is not None else failures(task, *rest)
-    )
-
-
-def a_change_is_delayed_only_once(patch: Patch) -> None:
-    make = plan.make_task
-
-    def forgetful(id_: str, body: Any, *rest: Any) -> plan.Task:
-        task = make(id_, body, *rest)
-        return task._replace(delayed=()) if '"changes"' in body else task
-
-    patch.setattr(plan, "make_task", forgetful)
-
-
-def a_delayed_change_is_due_at_once(patch: Patch) -> None:
-    due = plan.due_of
-    patch.setattr(plan, "due_of", lambda jobs, now: due(jobs, now + 60))
-
-
-def a_dry_run_purges(patch: Patch) -> None:
-    patch.setattr(plan, "parse", lambda body: wet(events.parse(body)))
-
-    def wet(event: Event) -> Event:
-        return event._replace(dry_run=False)
-
-
-def no_deadline_is_kept(patch: Patch) -> None:
-    send = Purger.send
-    patch.setattr(Purger, "send", lambda self, what, deadline, *rest: send(self, what, deadline + 1e6, *rest))
-
-
-def the_token_is_printed(patch: Patch) -> None:
-    identity = Cloudflare._identity
-
-    def talkative(self: Cloudflare, token: str) -> dict[str, str]:
-        print(headers := identity(self, token))
-        return headers
-
-    patch.setattr(Cloudflare, "_identity", talkative)
-
-
-# With what the ledger says of them.
-MISTAKES: dict[Callable[[Patch], None], str] = {
-    nothing_is_returned: "lost",
-    one_failure_is_dropped: "lost|not parked",
-    a_purge_is_sent_once_in_an_environment: "lost",
-    what_is_done_of_one_message_counts_for_all: "lost",
-    no_answer_counts_as_success: "lost",
-    a_status_of_200_counts_as_success: "lost",
-    a_rejected_request_counts_as_purged: "lost",
-    a_message_that_cannot_be_parked_is_dropped: "not parked|lost",
-    a_parked_body_is_changed: "never sent like this",
-    a_message_on_hold_is_parked: "nothing was wrong with it",
-    a_message_comes_back_at_once: "nothing was wrong with it|given up by the queue",
-    an_innocent_is_condemned_with_the_guilty: "nothing was wrong with it|lost",
-    whatever_is_there_is_called_fresh: "was called fresh",
-    what_is_stale_is_not_purged_again: "old in silence",
-    the_first_change_of_a_key_counts: "old in silence",
-    a_look_comes_before_the_purges: "waited for a look",
-    a_look_is_tried_again: "a look came back|never sent like this",
-    a_change_is_delayed_only_once: "lost",
-    a_delayed_change_is_due_at_once: "purged too early|lost",
-    a_dry_run_purges: "nobody asked for it",
-    no_deadline_is_kept: "ran into its time-out",
-    the_token_is_printed: "the token is in the output",
-    drained_failures_are_deleted: "lost|not parked",
-    drained_messages_are_deleted_before_the_purge: "lost|not parked",
-    drained_messages_are_not_planned: "lost|not parked",
-}
+@mistake(settle, "failures_of", "a look came back|never sent like this")
+def a_look_is_tried_again(failures: Any, task: plan.Task, *rest: Any) -> Any:
+    return [Failure(Transient("Again."))] if task.look is not None else failures(task, *rest)

@@ -1,7 +1,5 @@
 """What a visitor gets of the edge, and what a purge takes away."""
 
-import threading
-import time
 from typing import Any
 
 import pytest
@@ -12,27 +10,57 @@ WWW = "https://www.example.test"
 A = f"{WWW}/a.css"
 CORS = {"Origin": "https://app.test"}
 
-# ---- Copies ----
+Copy = tuple[str, dict[str, str]]  # a URL and a visitor's headers
+RESIZED = f"{WWW}/cdn-cgi/image/width=80"
+# Each is a copy of its own: the purge of one leaves the other.
+APART = [
+    (A, "http://www.example.test/a.css"),
+    (A, "https://img.example.test/a.css"),
+    (A, f"{WWW}/A.css"),
+    (f"{WWW}/a", f"{WWW}/a/"),
+    (A, f"{A}?v=1"),
+    (f"{WWW}/a+b", f"{WWW}/a%2Bb"),
+    (f"{WWW}/a+b", f"{WWW}/a%20b"),
+    (f"{WWW}/(1)", f"{WWW}/%281%29"),
+    (f"{WWW}/a/b", f"{WWW}/a//b"),
+]
+
+
+def copies(*urls: str, **headers: str) -> list[Copy]:
+    return [(url, headers) for url in urls]
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("body", "taken", "left"),
     [
-        (A, "http://www.example.test/a.css"),
-        (A, "https://img.example.test/a.css"),
-        (A, f"{WWW}/A.css"),
-        (f"{WWW}/a", f"{WWW}/a/"),
-        (A, f"{A}?v=1"),
-        (f"{WWW}/a+b", f"{WWW}/a%2Bb"),
-        (f"{WWW}/a+b", f"{WWW}/a%20b"),
-        (f"{WWW}/(1)", f"{WWW}/%281%29"),
-        (f"{WWW}/a/b", f"{WWW}/a//b"),
+        *(({"files": [one]}, copies(one), copies(other)) for one, other in APART),
+        ({"files": [f"{WWW}/a.png"]}, copies(f"{RESIZED}/a.png"), copies(f"{RESIZED}/b.png")),
+        (
+            {"hosts": ["WWW.example.test"]},
+            copies(A, f"{A}?v=1", "http://www.example.test/b") + copies(A, **CORS),
+            copies("https://img.example.test/a.css"),
+        ),
+        (
+            {"prefixes": ["WWW.example.test/d/%61%C3"]},
+            copies(f"{WWW}/d/a%c3.css", f"{WWW}/d/a%C3.css?v=1", "http://www.example.test/d/a%C3", f"{WWW}/d/a%C3z/f")
+            + copies(f"{WWW}/d/a%c3.css", **CORS),
+            copies(f"{WWW}/d", f"{WWW}/d/b", f"{WWW}/D/a%C3", f"{WWW}/x/d/a%C3", "https://img.example.test/d/a%C3"),
+        ),
+        (
+            {"purge_everything": True},
+            copies(A, "http://img.example.test/b") + copies(A, **{"X-Environment": ENVIRONMENT}),
+            copies("https://www.shop.test/a.css"),
+        ),
     ],
 )
-def test_each_spelling_is_a_copy_of_its_own(world: World, one: str, other: str) -> None:
-    world.fill(one, other)
-    world.purge({"files": [one]})
-    assert world.statuses(one, other) == ["MISS", "HIT"]
+def test_a_purge_takes_every_copy_that_it_is_about_and_no_other(
+    world: World, body: dict[str, Any], taken: list[Copy], left: list[Copy]
+) -> None:
+    for url, headers in (*taken, *left):
+        world.fill(url, **headers)
+    world.purge(body)
+    statuses = [world.statuses(url, **headers) for url, headers in (*taken, *left)]
+    assert statuses == [["MISS"]] * len(taken) + [["HIT"]] * len(left)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +71,6 @@ def test_equivalent_spellings_share_a_copy(world: World, other: str) -> None:
     assert world.statuses(other) == ["HIT"]
     world.purge({"files": [f"{other}#top"]})
     assert world.statuses(f"{WWW}/~a%C3") == ["MISS"]
-
-
-# ---- By URL ----
 
 
 def test_a_purged_visitor_sees_the_new_version_and_a_new_object_in_the_place_of_its_404(world: World) -> None:
@@ -70,18 +95,6 @@ def test_copies_that_differ_by_vary_go_with_the_url_and_those_of_an_origin_do_no
     world.purge({"files": [{"url": A, "headers": {"origin": CORS["Origin"]}}]})
     assert world.statuses(A, **CORS) == ["MISS"]
     assert world.statuses(A, Origin="https://other.test") == ["HIT"]
-
-
-# ---- By other things ----
-
-
-def test_a_host_takes_all_its_copies_and_no_other_hosts(world: World) -> None:
-    mine, others = [A, f"{A}?v=1", "http://www.example.test/b"], ["https://img.example.test/a.css"]
-    world.fill(*mine, *others)
-    world.fill(A, **CORS)
-    world.purge({"hosts": ["WWW.example.test"]})
-    assert world.statuses(*mine, *others) == ["MISS"] * 3 + ["HIT"]
-    assert world.statuses(A, **CORS) == ["MISS"]
 
 
 METADATA = {
@@ -114,98 +127,9 @@ def test_a_tag_takes_every_copy_that_carries_it_in_any_case(
     assert world.statuses(*urls) == left
 
 
-def test_a_prefix_takes_every_query_origin_and_scheme_below_it(world: World) -> None:
-    mine = [f"{WWW}/d/a%c3.css", f"{WWW}/d/a%C3.css?v=1", "http://www.example.test/d/a%C3", f"{WWW}/d/a%C3z/f"]
-    others = [f"{WWW}/d", f"{WWW}/d/b", f"{WWW}/D/a%C3", f"{WWW}/x/d/a%C3", "https://img.example.test/d/a%C3"]
-    world.fill(*mine, *others)
-    world.fill(mine[0], **CORS)
-    world.purge({"prefixes": ["WWW.example.test/d/%61%C3"]})
-    assert world.statuses(*mine, *others) == ["MISS"] * len(mine) + ["HIT"] * len(others)
-    assert world.statuses(mine[0], **CORS) == ["MISS"]
-
-
-def test_everything_takes_the_whole_zone_with_its_environments_and_no_other_zone(world: World) -> None:
-    mine, others = [A, "http://img.example.test/b"], ["https://www.shop.test/a.css"]
-    world.fill(*mine, *others)
-    world.fill(A, **{"X-Environment": ENVIRONMENT})
-    world.purge({"purge_everything": True})
-    assert world.statuses(*mine, *others) == ["MISS", "MISS", "HIT"]
-    assert world.statuses(A, **{"X-Environment": ENVIRONMENT}) == ["MISS"]
-
-
-def test_an_image_takes_its_resized_copies(world: World) -> None:
-    resized = f"{WWW}/cdn-cgi/image/width=80"
-    world.fill(f"{resized}/a.png", f"{resized}/b.png")
-    world.purge({"files": [f"{WWW}/a.png"]})
-    assert world.statuses(f"{resized}/a.png", f"{resized}/b.png") == ["MISS", "HIT"]
-
-
 def test_the_origin_reads_a_plus_as_a_space(world: World) -> None:
     world.site.put("/a%20b", "a space")
     assert world.visit(f"{WWW}/a+b").text == "a space"
-
-
-# ---- Faults ----
-
-CLOUDFRONT = "Hit from cloudfront"
-
-
-@pytest.mark.parametrize(
-    ("fault", "visits"),  # after the purge of an old copy: the first visitors' text, CF-Cache-Status and one header
-    [
-        ({"kind": "keep", "times": 1}, [("old", "HIT", "age", "0")]),
-        ({"kind": "keep", "by": "hosts"}, [("new", "MISS", "age", None)]),
-        ({"kind": "keep", "edge": "FRA"}, [("new", "MISS", "age", None)]),
-        ({"kind": "keep", "edge": "IAD"}, [("old", "HIT", "age", "0")]),
-        ({"kind": "weak_etag"}, [("new", "MISS", "etag", 'W/"11507a0e2f5e69d5"')]),
-        ({"kind": "headers", "headers": {"ETag": None}}, [("new", "MISS", "etag", None)]),
-        ({"kind": "headers", "headers": {"CF-Cache-Status": None}}, [("new", None, "server", "cloudflare")]),
-        ({"kind": "dynamic"}, [("new", "DYNAMIC", "age", None)] * 2),
-        (
-            {"kind": "answer", "status": 403, "headers": {"cf-mitigated": "challenge"}},
-            [("Just a moment...", None, "cf-mitigated", "challenge")],
-        ),
-        ({"kind": "cache_in_front"}, [("old", "MISS", "x-cache", CLOUDFRONT)] * 2),
-        ({"kind": "cache_behind"}, [("old", "MISS", "x-cache", CLOUDFRONT), ("old", "HIT", "age", "0")]),
-    ],
-)
-def test_each_fault_of_the_edge_is_seen_by_a_visitor(world: World, fault: Any, visits: Any) -> None:
-    ordered_first = fault["kind"].startswith("cache_")
-    if ordered_first:
-        world.control.add_edge_fault(**fault)
-    world.site.put("/a.css", "old")
-    world.visit(A)
-    if not ordered_first:
-        world.control.add_edge_fault(host="www.example.test", path="/a", **fault)
-    world.site.put("/a.css", "new")
-    world.purge({"files": [A]})
-    for text, cache_status, name, value in visits:
-        visit = world.visit(A)
-        assert (visit.text, visit.cache_status, visit.headers.get(name)) == (text, cache_status, value)
-        assert visit.headers["cf-ray"].endswith("-IAD")
-
-
-def test_a_kept_copy_goes_with_the_second_purge_or_by_another_kind(world: World) -> None:
-    for order in ({"times": 1}, {"by": "files"}):
-        world.fill(A)
-        world.control.add_edge_fault("keep", **order)
-        world.purge({"files": [A]})
-        assert world.statuses(A) == ["HIT"]
-        world.purge({"files": [A]} if "times" in order else {"prefixes": ["www.example.test/a.css"]})
-        assert world.statuses(A) == ["MISS"]
-
-
-def test_a_slow_fill_stores_the_old_body_after_the_purge(world: World) -> None:
-    world.site.put("/a.css", "old")
-    world.control.add_edge_fault("slow_fill", times=1, seconds=0.5)
-    visitor = threading.Thread(target=world.visit, args=(A,))
-    visitor.start()
-    time.sleep(0.25)
-    world.site.put("/a.css", "new")
-    world.purge({"files": [A]})
-    visitor.join()
-    visit = world.visit(A)
-    assert (visit.text, visit.cache_status, visit.headers["age"]) == ("old", "HIT", "0")
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,10 @@ class Copy:
 
 
 class Place(NamedTuple):
-    """One environment of a zone (None is Production) at one edge of several."""
+    """One environment of a zone (None is Production)."""
 
     zone_id: str
     environment: str | None
-    edge: str
 
 
 # The copies of one place: those of one key differ by `vary` and `resized`, and are purged together.
@@ -86,8 +85,8 @@ class Cache:
     def _taken(self, purge: Purge, zone_id: str, environment: str | None) -> list[tuple[_Part, CacheKey, Copy]]:
         """Return the copies that a purge takes: what it matches, without what an order of a test keeps."""
         taken, keeping = [], set[EdgeFault]()
-        for place, part, key, copy in self._matching(purge, zone_id, environment):
-            orders = self._faults.fitting("keep", Visited(key.host, key.path, place.edge))
+        for part, key, copy in self._matching(purge, zone_id, environment):
+            orders = self._faults.fitting("keep", Visited(key.host, key.path))
             order = next((each for each in orders if each.by is None or getattr(purge, each.by)), None)
             if order is None:
                 taken.append((part, key, copy))
@@ -97,9 +96,7 @@ class Cache:
             self._faults.use(order)
         return taken
 
-    def _matching(
-        self, purge: Purge, zone_id: str, environment: str | None
-    ) -> Iterator[tuple[Place, _Part, CacheKey, Copy]]:
+    def _matching(self, purge: Purge, zone_id: str, environment: str | None) -> Iterator[tuple[_Part, CacheKey, Copy]]:
         for place, part in self._parts.items():
             if place.zone_id != zone_id:
                 continue
@@ -107,7 +104,7 @@ class Cache:
                 continue
             # By URL is a look-up: ten thousand copies must not make a purge of a hundred slow.
             for key in purge.files & part.keys() if purge.files else part.keys():
-                yield from ((place, part, key, copy) for copy in part[key] if purge.matches(key, copy.tags))
+                yield from ((part, key, copy) for copy in part[key] if purge.matches(key, copy.tags))
 
 
 def lifetime(status: int, headers: CIMultiDict[str]) -> float | None:

@@ -56,9 +56,8 @@ class Control:
     def add_edge_fault(self, kind: str, **order: Any) -> None:
         """Order a fault of the edge; `faults.EdgeFault` has the kinds and what belongs to them.
 
-        `add_edge_fault("keep", times=1)` keeps what the next purge should take; with `edge="FRA"` for the visitors that
-        send `X-Edge: FRA`, with `by="files"` whenever it is purged by URL. `add_edge_fault("slow_fill", seconds=2)`,
-        `add_edge_fault("answer", status=403, headers={"cf-mitigated": "challenge"}, path="/a.css")`,
+        `add_edge_fault("keep", times=1)` keeps what the next purge should take, with `by="files"` whenever it is
+        purged by URL; `add_edge_fault("answer", status=403, headers={"cf-mitigated": "challenge"}, path="/a.css")`,
         `add_edge_fault("answer", status=301, headers={"Location": "https://…"})`, `add_edge_fault("weak_etag")`,
         `add_edge_fault("headers", headers={"ETag": None})`, `add_edge_fault("headers", headers={"CF-Cache-Status":
         None})`, `add_edge_fault("dynamic")`, `add_edge_fault("cache_in_front")`, `add_edge_fault("cache_behind")`.

@@ -3,11 +3,9 @@
 It caches as with a "cache everything" rule: every 200 and 404 whose origin does not forbid it. There is no tier, no
 lock around a fill and no memory of purges: a copy whose fill began before a purge and ends after it is kept, and is
 old. Nothing Cloudflare publishes rules that out for the real edge either. The header `X-Environment` of a request
-stands for the filter by which a zone sends some of its visitors to another environment than Production; `X-Edge` names
-the edge at which a visitor arrives.
+stands for the filter by which a zone sends some of its visitors to another environment than Production.
 """
 
-import asyncio
 import re
 import secrets
 import ssl
@@ -88,15 +86,15 @@ class Edge:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         host = request.headers.get("Host", "").lower().partition(":")[0]
-        target, zone, edge = request.raw_path, self._zones.get(host), request.headers.get("X-Edge", "IAD")
-        url, visited = f"{request.scheme}://{host}{target}", Visited(host, target, edge)
+        target, zone = request.raw_path, self._zones.get(host)
+        url, visited = f"{request.scheme}://{host}{target}", Visited(host, target)
         if not target.startswith("/") or not target.isascii() or "#" in target:
             answer = _failed(400, "Bad Request")
         elif zone is None:
             answer = _failed(530, "error code: 1001")  # what a visitor sees of a name that no zone proxies
         else:
             answer = await self._remembered("cache_in_front", visited, url, partial(self._seen, request, zone, visited))
-        headers = CIMultiDict({"Server": "cloudflare", "CF-Ray": f"{secrets.token_hex(8)}-{edge}"})
+        headers = CIMultiDict({"Server": "cloudflare", "CF-Ray": f"{secrets.token_hex(8)}-IAD"})
         headers.update(answer.headers)
         log_visit(request.method, url, answer.status, headers.get("CF-Cache-Status"))
         return web.Response(status=answer.status, headers=headers, body=answer.body)
@@ -159,7 +157,7 @@ class Edge:
             return _answered(await fetched("GET"), "DYNAMIC")
         key = key_of(request.scheme, visited.host, target, headers.get("Origin"))
         environment = next((each for each in zone.environments if each == request.headers.get("X-Environment")), None)
-        place = Place(zone.id, environment, visited.edge)
+        place = Place(zone.id, environment)
         copy, now = self._cache.get(place, key, resized, request.headers), time.monotonic()
         if copy is not None and now < copy.fresh_until:
             return _cached(copy, "HIT")
@@ -167,8 +165,6 @@ class Edge:
             headers["If-None-Match"] = copy.headers["ETag"]
         # HEAD fills the cache too: the origin is always asked for the whole object.
         answer = await fetched("GET")
-        if slow := self._faults.take("slow_fill", visited):
-            await asyncio.sleep(slow.seconds)
         now = time.monotonic()
         if copy is not None and answer.status == 304:
             copy.stored_at, copy.fresh_until = now, now + (lifetime(copy.status, copy.headers) or 0)

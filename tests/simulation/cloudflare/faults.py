@@ -4,35 +4,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["keep", "slow_fill", "answer", "headers", "weak_etag", "dynamic", "cache_in_front", "cache_behind"]
+Kind = Literal["keep", "answer", "headers", "weak_etag", "dynamic", "cache_in_front", "cache_behind"]
 
 
 class Visited(NamedTuple):
-    """What a visitor asks for, and the edge at which the request arrives."""
+    """What a visitor asks for."""
 
     host: str
     path: str
-    edge: str
 
 
 @dataclass(eq=False, slots=True)
 class EdgeFault:
-    """One order, carried out `times` times (None: until cleared) on what fits `host`, start of `path` and `edge`.
+    """One order, carried out `times` times (None: until cleared) on what fits `host` and the start of `path`.
 
-    Kinds: `keep` accepts a purge and keeps the copies, of purges by `by` ("files", "prefixes" …) if given; `slow_fill`
-    waits `seconds` between the origin's answer and storing it; `answer` answers `status` and `headers` in the place of
-    everything else (a challenge, a redirect, an error); `headers` sets headers of every answer, or removes those that
-    are None (a Worker's answer has no CF-Cache-Status); `weak_etag` weakens the ETag; `dynamic` caches nothing;
-    `cache_in_front` and `cache_behind` are other caches, before and behind Cloudflare, which no purge reaches.
+    Kinds: `keep` accepts a purge and keeps the copies, of purges by `by` ("files", "prefixes" …) if given; `answer`
+    answers `status` and `headers` in the place of everything else (a challenge, a redirect, an error); `headers` sets
+    headers of every answer, or removes those that are None (a Worker's answer has no CF-Cache-Status); `weak_etag`
+    weakens the ETag; `dynamic` caches nothing; `cache_in_front` and `cache_behind` are other caches, before and behind
+    Cloudflare, which no purge reaches.
     """
 
     kind: Kind
     times: int | None = None
     host: str | None = None
     path: str = "/"
-    edge: str | None = None
     by: str | None = None
-    seconds: float = 0
     status: int = 403
     headers: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -52,10 +49,7 @@ class EdgeFaults:
         return [
             fault
             for fault in self.orders
-            if fault.kind == kind
-            and fault.host in (None, visited.host)
-            and visited.path.startswith(fault.path)
-            and fault.edge in (None, visited.edge)
+            if fault.kind == kind and fault.host in (None, visited.host) and visited.path.startswith(fault.path)
         ]
 
     def take(self, kind: Kind, visited: Visited) -> EdgeFault | None:

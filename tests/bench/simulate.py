@@ -118,15 +118,18 @@ def run(scenario: Scenario) -> Result:
     world.network.edge = edge = Edge(world.hub, "none", Version(START + HOUR, "new"))
     world.queue.on_received = lambda message: receives.__setitem__(0, max(receives[0], message.receives))
     body = json.dumps(s3_event("objects/" + _DIGITS * "~"))
-    world.queue.stream(
-        [START + number / UPLOADS_PER_SECOND for number in range(scenario.objects)],
-        lambda number: body.replace(_DIGITS * "~", f"{number:0{_DIGITS}}"),
-    )
+
+    def upload() -> None:
+        for number in range(scenario.objects):
+            world.hub.sleep_until(START + number / UPLOADS_PER_SECOND)
+            world.queue.send(body.replace(_DIGITS * "~", f"{number:0{_DIGITS}}"))
+
+    uploads = world.hub.spawn(upload)
     refused = [0]  # of the neighbour's requests
     world.hub.spawn(_neighbour, world, scenario, refused)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            world.run(START + scenario.outage + _PATIENCE)
+            world.hub.run(START + scenario.outage + _PATIENCE, lambda: uploads.is_done and world.is_idle())
     finally:
         world.close()
     during = sum(at < scenario.outage for at in requests)

@@ -19,19 +19,15 @@ _MOST_BYTES = 262_144  # of a message with its attributes
 
 
 class Refused(Exception):
-    """What the service answers instead of a result."""
-
-    def __init__(self, code: str, status: int = 400) -> None:
-        super().__init__(code)
-        self.code, self.status = code, status
+    """What the service answers instead of a result: the code of its error."""
 
 
 class Aws:
-    """One account in one Region. `parameters` are SSM's values by name; a Refused in the place of one is raised."""
+    """One account in one Region. `parameters` are SSM's values by name."""
 
     def __init__(self, hub: Hub, queues: list[Queue], latency: float, *, is_strict: bool) -> None:
         self.latency = latency
-        self.parameters: dict[str, str | Refused] = {}
+        self.parameters: dict[str, str] = {}
         self._hub = hub
         self._queues = {queue.name: queue for queue in queues}
         self._is_strict = is_strict  # hold every call against botocore's model: slower
@@ -39,34 +35,27 @@ class Aws:
             "GetParameter": self._get_parameter,
             "SendMessage": self._send,
             "ReceiveMessage": self._receive,
-            "DeleteMessage": self._delete,
             "DeleteMessageBatch": self._delete_batch,
-            "ChangeMessageVisibility": self._change,
             "ChangeMessageVisibilityBatch": self._change_batch,
         }
 
     def answer(self, call: Call, fault: Fault) -> Answer:
         assert call.headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=")
         if self._is_strict:
-            report = ParamValidator().validate(call.body, input_shape(call.service, call.operation))
+            report = ParamValidator().validate(call.body, _input_shape(call.service, call.operation))
             assert not report.has_errors(), report.generate_report()
         try:
             return json_answer(200, self._operations[call.operation](call, fault))
         except Refused as refused:
-            return aws_error(refused.status, refused.code)
+            return aws_error(400, str(refused))
 
     def _get_parameter(self, call: Call, _: Fault) -> dict[str, Any]:
-        value = self.parameters.get(call.body["Name"], Refused("ParameterNotFound"))
-        if isinstance(value, Refused):
-            raise value
+        value = self.parameters[call.body["Name"]]
         assert call.body["WithDecryption"] is True
         return {"Parameter": {"Name": call.body["Name"], "Type": "SecureString", "Value": value, "Version": 1}}
 
     def _queue(self, call: Call) -> Queue:
-        queue = self._queues.get(call.body["QueueUrl"].rpartition("/")[2])
-        if queue is None:
-            raise Refused("QueueDoesNotExist")
-        return queue
+        return self._queues[call.body["QueueUrl"].rpartition("/")[2]]
 
     def _send(self, call: Call, _: Fault) -> dict[str, Any]:
         body, attributes = call.body["MessageBody"], call.body.get("MessageAttributes", {})
@@ -79,29 +68,15 @@ class Aws:
     def _receive(self, call: Call, _: Fault) -> dict[str, Any]:
         body = call.body
         wait = _within(body.get("WaitTimeSeconds", 0), 0, 20)
-        visibility = body.get("VisibilityTimeout")
         messages = self._queue(call).receive(
-            _within(body.get("MaxNumberOfMessages", 1), 1, 10),
-            min(wait, max(0.0, call.until - self._hub.now)),
-            None if visibility is None else _within(visibility, 0, 43_200),
+            _within(body.get("MaxNumberOfMessages", 1), 1, 10), min(wait, max(0.0, call.until - self._hub.now))
         )
-        asked = {*body.get("AttributeNames", ()), *body.get("MessageSystemAttributeNames", ())}
+        asked = set(body.get("MessageSystemAttributeNames", ()))
         return {"Messages": [_received(message, asked) for message in messages]} if messages else {}
-
-    def _delete(self, call: Call, _: Fault) -> dict[str, Any]:
-        if not self._queue(call).delete(call.body["ReceiptHandle"]):
-            raise Refused("ReceiptHandleIsInvalid")
-        return {}
 
     def _delete_batch(self, call: Call, fault: Fault) -> dict[str, Any]:
         queue = self._queue(call)
         return _batch(call, fault, lambda entry: queue.delete(entry["ReceiptHandle"]), "ReceiptHandleIsInvalid")
-
-    def _change(self, call: Call, _: Fault) -> dict[str, Any]:
-        seconds = _within(call.body["VisibilityTimeout"], 0, 43_200)
-        if not self._queue(call).change_visibility(call.body["ReceiptHandle"], seconds):
-            raise Refused("MessageNotInflight")
-        return {}
 
     def _change_batch(self, call: Call, fault: Fault) -> dict[str, Any]:
         queue = self._queue(call)
@@ -114,10 +89,8 @@ class Aws:
 
 def _batch(call: Call, fault: Fault, act: Callable[[dict[str, Any]], bool], refusal: str) -> dict[str, Any]:
     entries = call.body["Entries"]
-    if not 1 <= len(entries) <= 10:
-        raise Refused("TooManyEntriesInBatchRequest" if entries else "EmptyBatchRequest")
-    if len({entry["Id"] for entry in entries}) < len(entries):
-        raise Refused("BatchEntryIdsNotDistinct")
+    if not 1 <= len({entry["Id"] for entry in entries}) == len(entries) <= 10:
+        raise Refused("InvalidBatchEntries")
     successful, failed = [], []
     for place, entry in enumerate(entries):
         if place in fault.failed:
@@ -146,7 +119,7 @@ def attributes_of(message: Message) -> dict[str, str]:
 
 
 def _received(message: Message, asked: set[str]) -> dict[str, Any]:
-    attributes = {n: v for n, v in attributes_of(message).items() if n in asked or "All" in asked}
+    attributes = {name: value for name, value in attributes_of(message).items() if name in asked}
     return {
         "MessageId": message.id,
         "ReceiptHandle": message.receipt,
@@ -161,10 +134,5 @@ def aws_error(status: int, code: str) -> Answer:
 
 
 @cache
-def input_shape(service: str, operation: str) -> Any:
-    return _model(service).operation_model(operation).input_shape
-
-
-@cache
-def _model(service: str) -> Any:
-    return botocore.session.Session().get_service_model(service)
+def _input_shape(service: str, operation: str) -> Any:
+    return botocore.session.Session().get_service_model(service).operation_model(operation).input_shape

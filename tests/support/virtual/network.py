@@ -62,7 +62,6 @@ class Network:
 
     def __init__(self, hub: Hub, aws: Side, cloudflare: Side) -> None:
         self.fault = _NO_FAULT
-        self.calls = 0
         self.edge: Edge | None = None
         self._hub, self._aws, self._cloudflare = hub, aws, cloudflare
 
@@ -72,7 +71,6 @@ class Network:
         Raises:
             Transient: no answer, as the function's own transport says it.
         """
-        self.calls += 1
         hub, side = self._hub, self._cloudflare if call.service == "cloudflare" else self._aws
         fault = self.fault(call)
         pause(hub.now + side.latency / 2)

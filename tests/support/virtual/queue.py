@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -50,27 +49,6 @@ class Message:
         return f"{self.id}#{self.receives}"
 
 
-class _Stream:
-    """Messages that nobody has received yet and that need no memory: their times, and a way to make their bodies."""
-
-    def __init__(self, name: str, times: Sequence[float], body: Callable[[int], str]) -> None:
-        self._name, self._times, self._body = name, times, body
-        self.taken = 0
-        self.head = times[0] if len(times) else math.inf
-
-    def take(self) -> Message:
-        index = self.taken
-        self.taken += 1
-        self.head = self._times[self.taken] if self.taken < len(self._times) else math.inf
-        return Message(f"{self._name}-{index}", self._body(index), self._times[index], {})
-
-    def arrived(self, now: float) -> int:
-        return bisect_right(self._times, now) - self.taken
-
-    def __len__(self) -> int:
-        return len(self._times) - self.taken
-
-
 class Queue:
     """All times and durations are in seconds. Every operation costs O(log n) of what was received and not deleted."""
 
@@ -81,56 +59,41 @@ class Queue:
         *,
         visibility: float = 30.0,
         retention: float = 345_600.0,
-        max_receive_count: int | None = None,
+        max_receive_count: float = math.inf,
         dead_letters: Queue | None = None,
         chance: Random | None = None,
     ) -> None:
-        self.name, self.visibility, self.retention = name, visibility, retention
-        self.max_receive_count, self.dead_letters = max_receive_count, dead_letters
+        self.name, self._visibility, self._retention = name, visibility, retention
+        self._max_receive_count, self._dead_letters = max_receive_count, dead_letters
         self.chance = chance  # set: short and reordered receives
         self.repeat_share = 0.0  # of receives after which a message stays visible: delivered twice; needs `chance`
         self.on_received: Callable[[Message], None] | None = None
-        self.sent = self.deleted = self.moved = self.received = 0
+        self._sent = 0
         self._hub = hub
         self._messages: dict[str, Message] = {}
         self._heap: list[tuple[float, int, Message]] = []  # by the time it is visible from
         self._entries = 0
-        self._streams: list[_Stream] = []
         self._waiting: dict[Task, None] = {}
 
     def __len__(self) -> int:
-        """How many messages there are: visible, in flight, delayed, and those of a stream that are still to come."""
-        return len(self._messages) + sum(len(stream) for stream in self._streams)
+        """How many messages there are: visible, in flight and delayed."""
+        return len(self._messages)
 
     def __iter__(self) -> Iterator[Message]:
-        """Look at all messages that were sent one by one, or received once; nothing is received by it."""
+        """Look at all messages; nothing is received by it."""
         return iter(list(self._messages.values()))
 
-    @property
-    def arrived(self) -> int:
-        """How many messages there are without those of a stream that are still to come."""
-        return len(self._messages) + sum(stream.arrived(self._hub.now) for stream in self._streams)
-
     def send(self, body: str, delay: float = 0.0, attributes: Mapping[str, Any] | None = None) -> Message:
-        self.sent += 1
-        message = Message(f"{self.name}-{self.sent}", body, self._hub.now, attributes or {})
+        self._sent += 1
+        message = Message(f"{self.name}-{self._sent}", body, self._hub.now, attributes or {})
         self._add(message, self._hub.now + delay)
         return message
 
-    def stream(self, times: Sequence[float], body: Callable[[int], str]) -> None:
-        """Send `len(times)` messages at those ascending times, the n-th (from 0) with the text `body(n)`.
-
-        A message that was not received yet takes no memory, nor does one that was deleted.
-        """
-        self._streams.append(_Stream(f"{self.name}-s{len(self._streams)}", times, body))
-        self.sent += len(times)
-        self._wake()
-
-    def receive(self, most: int = _MAX_BATCH, wait: float = 0.0, visibility: float | None = None) -> list[Message]:
+    def receive(self, most: int = _MAX_BATCH, wait: float = 0.0) -> list[Message]:
         """Receive up to `most` messages, as soon as there is one; inside a task if `wait` is not 0."""
         hub, deadline = self._hub, self._hub.now + wait
         while True:
-            batch = self._take(most, self.visibility if visibility is None else visibility)
+            batch = self._take(most)
             if batch or hub.now >= deadline:
                 return batch
             task = hub.current
@@ -148,7 +111,6 @@ class Queue:
         message = self._messages.get(id_)
         if message is not None and message.receives == int(receives):
             self._forget(message)
-            self.deleted += 1
         return True
 
     def change_visibility(self, receipt: str, seconds: float) -> bool:
@@ -161,7 +123,7 @@ class Queue:
         self._wake()
         return True
 
-    def _take(self, most: int, visibility: float) -> list[Message]:
+    def _take(self, most: int) -> list[Message]:
         chance = self.chance
         wanted = most if chance is None else chance.randint(1, most)
         found: list[Message] = []
@@ -173,14 +135,13 @@ class Queue:
         for message in found[wanted:]:
             self._put(message, self._hub.now)
         for message in found[:wanted]:
-            self.received += 1
             message.receives += 1
             message.first_received_at = message.first_received_at or self._hub.now
             if self.on_received is not None:
                 self.on_received(message)
             is_repeated = chance is not None and chance.random() < self.repeat_share
             message.repeats += is_repeated
-            self._put(message, self._hub.now + (0.0 if is_repeated else visibility))
+            self._put(message, self._hub.now + (0.0 if is_repeated else self._visibility))
         return found[:wanted]
 
     def _pop(self) -> Message | None:
@@ -190,19 +151,13 @@ class Queue:
         """
         now = self._hub.now
         while self._next_at() <= now:
-            stream = min(self._streams, key=lambda stream: stream.head, default=None)
-            if stream is not None and (not self._heap or stream.head <= self._heap[0][0]):
-                message = stream.take()
-                self._messages[message.id] = message
-            else:
-                message = heapq.heappop(self._heap)[2]
-            if now - message.sent_at > self.retention:
+            message = heapq.heappop(self._heap)[2]
+            if now - message.sent_at > self._retention:
                 self._forget(message)
-            elif self.dead_letters is not None and message.receives >= (self.max_receive_count or math.inf):
+            elif self._dead_letters is not None and message.receives >= self._max_receive_count:
                 self._forget(message)
-                self.moved += 1
                 message.redriven = True
-                self.dead_letters._add(message, now)
+                self._dead_letters._add(message, now)
             else:
                 return message
         return None
@@ -212,8 +167,7 @@ class Queue:
         heap = self._heap
         while heap and heap[0][1] != heap[0][2].entry:
             heapq.heappop(heap)
-        head = heap[0][0] if heap else math.inf
-        return min(head, min((stream.head for stream in self._streams), default=math.inf))
+        return heap[0][0] if heap else math.inf
 
     def _add(self, message: Message, visible_at: float) -> None:
         self._messages[message.id] = message

@@ -1,6 +1,5 @@
 """Everything together: one queue, one function, one Cloudflare account, and the time they live in."""
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -40,7 +39,6 @@ class World:
         window: float = 0.0,
         max_concurrency: int = 2,
         timeout: float = 60.0,
-        function: Callable[[Environment], Function] | None = None,
     ) -> None:
         self.hub = hub = Hub(START)
         self.random = Random(seed)
@@ -63,14 +61,14 @@ class World:
             self.queue,
             QUEUE_ARN,
             lambda: Environment(hub, self.network, self.random.random),
-            function or self.build,
+            self._build,
             batch_size=batch_size,
             window=window,
             max_concurrency=max_concurrency,
             timeout=timeout,
         )
 
-    def build(self, environment: Environment) -> Function:
+    def _build(self, environment: Environment) -> Function:
         return Function.from_environment(self._environ, environment.wire, environment.clock)  # type: ignore[arg-type]
 
     def run(self, until: float) -> None:
@@ -78,7 +76,7 @@ class World:
         self.hub.run(until, self.is_idle)
 
     def is_idle(self) -> bool:
-        """Whether nothing is left: no message, sent or still to come, and no invocation."""
+        """Whether nothing is left: no message and no invocation."""
         return not len(self.queue) and not self.mapping.running
 
     def close(self) -> None:

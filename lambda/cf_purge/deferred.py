@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cf_purge.errors import UnknownEvent
-from cf_purge.events import DELETE, MAX_ITEMS, PUT, VERSION, Change, Look, checked_key
+from cf_purge.events import MAX_ITEMS, Change, Event, Look, checked_key, is_text
 
 _MAX_BYTES = 200_000  # of a message; the queue takes 262,144
-_TEXTS = ("etag", "sequencer", "kind", "principal")
-_FIELDS = {"changes", "bucket", "zone_id", "hop", "purged", "sample", "left"}
-_KINDS = (PUT, DELETE, VERSION, None)
+_LAST_TIME = 1e11  # seconds since the epoch, in the year 5138
 
 
 def messages(
@@ -27,65 +24,57 @@ def messages(
     for change in changes:
         groups.setdefault((change.bucket, change.zone_id), []).append(change)
     for (bucket, zone_id), members in groups.items():
-        whole = {**head, **({"bucket": bucket} if bucket else {}), **({"zone_id": zone_id} if zone_id else {})}
-        part: list[Change] = []
-        size = 0
+        parts: list[list[Change]] = []
+        size = _MAX_BYTES
         for change in members:
             length = len(json.dumps(_written(change))) + 2
-            if part and (size + length > _MAX_BYTES or len(part) >= most):
-                yield json.dumps({**whole, "changes": list(map(_written, part))}), part
-                part, size = [], 0
-            part.append(change)
+            if size + length > _MAX_BYTES or len(parts[-1]) >= most:
+                parts.append([])
+                size = 0
+            parts[-1].append(change)
             size += length
-        yield json.dumps({**whole, "changes": list(map(_written, part))}), part
+        for part in parts:
+            entries = [_written(change) for change in part]
+            yield json.dumps(_given({**head, "bucket": bucket, "zone_id": zone_id, "changes": entries})), part
 
 
-def changes_of(document: dict[str, Any]) -> list[Change]:
-    """Return the changes of a message that `messages` wrote. Their keys come from S3, so they have any form.
-
-    Raises:
-        UnknownEvent: it was written by somebody else.
-    """
-    bucket, zone_id, entries = document.get("bucket"), document.get("zone_id"), document["changes"]
-    is_known = set(document) <= _FIELDS and isinstance(entries, list) and entries
-    if not is_known or not (_is_text(bucket) and _is_text(zone_id)):
-        raise UnknownEvent('A message with "changes" is written by the function alone.')
-    return [_read(entry, bucket, zone_id) for entry in entries]
-
-
-def look_of(document: dict[str, Any]) -> Look | None:
-    """Return which look a message asks for; None: its changes are to be purged.
+def event_of(document: dict[str, Any]) -> Event:
+    """Return what a message that `messages` wrote asks for. Its keys come from S3, so they have any form.
 
     Raises:
-        UnknownEvent: it does not say when they were purged.
+        UnknownEvent: somebody else wrote it.
     """
-    if "hop" not in document:
-        return None
-    hop, purged = document["hop"], _time(document.get("purged"))
-    sample, left = document.get("sample"), document.get("left")
-    if purged is None:
-        raise UnknownEvent('A message with "hop" needs the time of the purge in "purged".')
-    is_sample, is_left = type(sample) is int and sample >= 0, isinstance(left, dict)
-    return Look(hop if type(hop) is int else 0, purged, sample if is_sample else None, left if is_left else None)
+    fields = dict(document)
+    entries, bucket, zone_id = fields.pop("changes"), fields.pop("bucket", None), fields.pop("zone_id", None)
+    try:
+        changes = tuple(Change(bucket=bucket, zone_id=zone_id, **entry) for entry in entries)
+        look = Look(**fields) if fields else None
+    except TypeError:  # a field is missing or unknown, or no object is there
+        changes, look = (), None
+    if not changes or not all(map(_is_sound, changes)) or not (look is None or _is_sound_look(look)):
+        raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
+    for change in changes:
+        checked_key(change.key, encoded=False)
+    if look and type(look.hop) is not int:
+        look = look._replace(hop=0)  # not that of a look: it counts as the last one
+    return Event(changes, look=look)
 
 
-def _written(change: Change) -> dict[str, Any]:
-    fields = {"key": change.key, "at": change.at, **{name: getattr(change, name) for name in _TEXTS}}
+def _written(change: Change) -> dict[str, object]:
+    return _given(change._replace(bucket=None, zone_id=None)._asdict())
+
+
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _read(entry: Any, bucket: str | None, zone_id: str | None) -> Change:
-    fields = entry if isinstance(entry, dict) else {}
-    texts, at = {name: fields.get(name) for name in _TEXTS}, _time(fields.get("at"))
-    is_known = all(map(_is_text, texts.values())) and texts["kind"] in _KINDS
-    if not is_known or (at is None and fields.get("at") is not None):
-        raise UnknownEvent("A change of a message is malformed.")
-    return Change(checked_key(fields.get("key"), encoded=False), bucket, at, zone_id, **texts)
+def _is_sound(change: Change) -> bool:
+    return all(map(is_text, change._replace(at=None))) and (change.at is None or _is_time(change.at))
 
 
-def _is_text(value: object) -> bool:
-    return value is None or (isinstance(value, str) and value != "")
+def _is_sound_look(look: Look) -> bool:
+    return _is_time(look.purged) and isinstance(look.sample, int | None) and isinstance(look.left, dict | None)
 
 
-def _time(value: object) -> float | None:
-    return float(value) if type(value) in (int, float) and math.isfinite(value) else None  # type: ignore[arg-type]
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < _LAST_TIME

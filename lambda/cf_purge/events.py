@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
@@ -47,7 +47,7 @@ class Item(NamedTuple):
 class Look(NamedTuple):
     """Of a message of the function's own: look whether visitors see its changes."""
 
-    hop: int  # the first is 1; 0 when the message does not say it in a number
+    hop: int  # the first is 1
     purged: float  # seconds since the epoch
     sample: int | None = None  # so many of the changes are asked about, the first ones
     left: Mapping[str, Any] | None = None  # of their copies only these, by number; each with its second purge
@@ -119,11 +119,19 @@ def parse(document: object) -> Event:
             instead, so that its neighbours are still purged.
         TooLarge: more than MAX_ITEMS items.
     """
-    reader = Reader()
-    reader.read(document, 0)
-    changes = tuple(wish for wish in reader.wishes if isinstance(wish, Change))
-    items = tuple(wish for wish in reader.wishes if isinstance(wish, Item))
-    return Event(changes, items, reader.error, reader.errors, reader.dry_run, reader.look)
+    event = Event()
+    for part in _parts_of(document, 0):
+        event = Event(
+            event.changes + part.changes,
+            event.items + part.items,
+            event.error or part.error,
+            event.errors + part.errors,
+            event.dry_run or part.dry_run,
+            event.look or part.look,
+        )
+        if event.size > MAX_ITEMS:
+            raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
+    return event
 
 
 def _message(record: dict[str, Any]) -> Message:
@@ -134,89 +142,66 @@ def _message(record: dict[str, Any]) -> Message:
     return Message(message_id, body, receipt, receives_in(record.get("attributes")), queue_arn)
 
 
-class Reader:
-    """Collects what one document asks for, envelope by envelope."""
-
-    def __init__(self) -> None:
-        self.wishes: list[Change | Item] = []
-        self.error: Rejected | None = None
-        self.errors = 0
-        self.dry_run = False
-        self.look: Look | None = None
-
-    def read(self, document: object, depth: int) -> None:
-        if isinstance(document, str):
-            try:
-                document = json.loads(document)
-            except (ValueError, RecursionError):
-                raise UnknownEvent("The message is not JSON.") from None
-        if not isinstance(document, dict):
-            raise UnknownEvent("The event is not a JSON object.")
-        if depth > _MAX_DEPTH:
-            raise UnknownEvent("The event is wrapped in too many envelopes.")
-        if document.get("Event") == "s3:TestEvent":
-            return
-        # First of all: a dry run must not purge, whatever else is in the event.
-        if "dry_run" in document:
-            if not isinstance(document["dry_run"], bool):
-                raise UnknownEvent('"dry_run" must be true or false.')
-            self.dry_run = self.dry_run or document["dry_run"]
-        records = document.get("Records")
-        if isinstance(records, list):
-            for record in records:
-                self._read_record(record, depth)
-        elif document.get("Type") == "Notification" and "Message" in document:
-            self.read(document["Message"], depth + 1)
-        elif "requestPayload" in document:  # the destination of a failed asynchronous invocation
-            self.read(document["requestPayload"], depth + 1)
-        elif document.get("source") == "aws.s3":
-            self.add(_eventbridge_change(document))
-        elif any(name in document for name in (*LISTS, *SWITCHES, *DIRECT)):
-            from cf_purge.manual import read_manual
-
-            read_manual(document, self)
-        elif "changes" in document:
-            from cf_purge.deferred import changes_of, look_of
-
-            for change in changes_of(document):
-                self.add(change)
-            self.look = look_of(document)
-        else:
-            manual = [f'{{"{name}": [...]}}' for name in LISTS] + [f'{{"{name}": true}}' for name in SWITCHES]
-            known = ", ".join(("S3 notification", "SNS", "SQS", "EventBridge from S3", *manual))
-            raise UnknownEvent(f'The event is none of: {known}, {{"explain": "https://..."}}.')
-
-    def _read_record(self, record: object, depth: int) -> None:
-        if not isinstance(record, dict):
-            self.count(UnknownEvent("A record is not a JSON object."))
-            return
+def _parts_of(document: object, depth: int) -> Iterator[Event]:
+    """Yield what a document asks for, envelope by envelope and record by record."""
+    if isinstance(document, str):
         try:
-            if isinstance(record.get("Sns"), dict):
-                self.read(record["Sns"].get("Message"), depth + 1)
-            elif "s3" in record:
-                version = str(record.get("eventVersion", "2.1"))
-                if not version.startswith("2."):
-                    raise UnknownEvent(f"S3 event version {version[:16]!r} is not 2.x.")
-                self.add(_s3_change(record))
-            else:
-                raise UnknownEvent("A record is neither from S3 nor from SNS.")
-        except TooLarge:
-            raise
-        except Rejected as error:
-            self.count(error)
+            document = json.loads(document)
+        except (ValueError, RecursionError):
+            raise UnknownEvent("The message is not JSON.") from None
+    if not isinstance(document, dict):
+        raise UnknownEvent("The event is not a JSON object.")
+    if depth > _MAX_DEPTH:
+        raise UnknownEvent("The event is wrapped in too many envelopes.")
+    if document.get("Event") == "s3:TestEvent":
+        return
+    # First of all: a dry run must not purge, whatever else is in the event.
+    if "dry_run" in document:
+        if not isinstance(document["dry_run"], bool):
+            raise UnknownEvent('"dry_run" must be true or false.')
+        yield Event(dry_run=document["dry_run"])
+    records = document.get("Records")
+    if isinstance(records, list):
+        for record in records:
+            yield from _parts_of_record(record, depth)
+    elif document.get("Type") == "Notification" and "Message" in document:
+        yield from _parts_of(document["Message"], depth + 1)
+    elif "requestPayload" in document:  # the destination of a failed asynchronous invocation
+        yield from _parts_of(document["requestPayload"], depth + 1)
+    elif document.get("source") == "aws.s3":
+        yield Event((_eventbridge_change(document),))
+    elif any(name in document for name in (*LISTS, *SWITCHES, *DIRECT)):
+        from cf_purge import manual
 
-    def add(self, wish: Change | Item) -> None:
-        self.wishes.append(wish)
-        if len(self.wishes) > MAX_ITEMS:
-            raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
+        yield from manual.parts_of(document)
+    elif "changes" in document:
+        from cf_purge.deferred import event_of
 
-    def count(self, error: Rejected) -> None:
-        self.error = self.error or error.with_traceback(None)
-        self.errors += 1
+        yield event_of(document)
+    else:
+        known = ", ".join((*LISTS, *SWITCHES, "explain"))
+        raise UnknownEvent(f"The event is none of: S3 notification, SNS, SQS, EventBridge from S3, {known}.")
+
+
+def _parts_of_record(record: object, depth: int) -> Iterator[Event]:
+    try:
+        if not isinstance(record, dict):
+            raise UnknownEvent("A record is not a JSON object.")
+        if isinstance(record.get("Sns"), dict):
+            yield from _parts_of(record["Sns"].get("Message"), depth + 1)
+        elif "s3" in record:
+            yield Event((_s3_change(record),))
+        else:
+            raise UnknownEvent("A record is neither from S3 nor from SNS.")
+    except Rejected as error:
+        yield Event(error=error.with_traceback(None), errors=1)
 
 
 def _s3_change(record: dict[str, Any]) -> Change:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
+    version = str(record.get("eventVersion", "2.1"))
+    if not version.startswith("2."):
+        raise UnknownEvent(f"S3 event version {version[:16]!r} is not 2.x.")
     change, thing = _change(record["s3"], record.get("eventTime"), encoded=True)
     name, user = str(record.get("eventName")).removeprefix("s3:"), record.get("userIdentity")
     kind = PUT if name.startswith("ObjectCreated:") else None
@@ -251,8 +236,13 @@ def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[s
     return change, thing
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def is_text(value: object) -> bool:
+    """Tell whether it is a string that is not empty, or None."""
+    return value is None or (isinstance(value, str) and value != "")
+
+
+def _text(value: Any) -> str | None:
+    return value if is_text(value) else None
 
 
 def checked_key(key: object, *, encoded: bool) -> str:

@@ -1,6 +1,7 @@
 """Every envelope that an object change or a manual event can come in, and what is wrong with the others."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -237,9 +238,7 @@ def test_a_document_that_is_not_an_event_is_refused_in_a_sentence(document: obje
 
 
 def test_the_refusal_of_an_unknown_event_lists_what_can_be_asked_for() -> None:
-    sentence = refusal_of({})
-    assert all(f'{{"{name}": [...]}}' in sentence for name in LISTS)
-    assert all(f'{{"{name}": true}}' in sentence for name in SWITCHES)
+    assert {*LISTS, *SWITCHES} <= set(re.findall(r"\w+", refusal_of({})))
 
 
 @pytest.mark.parametrize(
@@ -404,24 +403,16 @@ def test_without_anything_to_purge_it_is_not_a_manual_event(event: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("key", "right"),
-    [
-        ("/news/index.html", "'news/index.html'"),
-        ("//a", "'a'"),
-        ("/" + "k" * 900, "'kkk"),
-        ("https://www.example.com/a.css", "'a.css'"),
-        ("HTTP://www.example.com/b/c.css?x", "'b/c.css?x'"),
-        ("https://www.example.com", '"urls", or the object key.'),
-        ("/", "give the object key."),
-    ],
+    "key", ["/news/index.html", "//a", "/", "/" + "k" * 900, "https://www.example.com/a.css", "HTTP://www.example.com"]
 )
-def test_a_manual_key_that_is_a_path_or_a_url_is_refused_with_the_right_form(key: str, right: str) -> None:
+def test_a_manual_key_that_is_a_path_or_a_url_is_refused(key: str) -> None:
     event = parse({"keys": ["a", key, "b"]})
     assert [change.key for change in event.changes] == ["a", "b"]
     assert isinstance(event.error, Rejected)
     assert (event.error.code, event.errors) == ("MalformedKey", 1)
-    assert right in str(event.error)
-    assert len(str(event.error)) < 700
+    assert str(event.error) == (
+        f'{key[:256]!r} begins with a slash or is a URL: give the object key without it, or the URL in "urls".'
+    )
     # S3 keys may look like that, and the function's own messages are about S3 keys.
     assert keys_of({"changes": [{"key": key}]}) == keys_of(s3_event(key)) == [key]
 

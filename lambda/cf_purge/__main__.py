@@ -23,7 +23,6 @@ from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 
 USAGE = """usage: python -m cf_purge EVENT.json (or - for standard input)
        python -m cf_purge preview --plan PLAN.json [--name NAME] KEY..."""
-_REQUIRED = {"name", "bucket", "api_token_parameter", "targets"}  # of a configuration
 _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
 _NO_QUEUE = "arn:aws:sqs:us-east-1:000000000000:preview"  # a first plan does not know the queue, and nothing is sent
 
@@ -56,9 +55,7 @@ def main(arguments: list[str]) -> int:
 
 def preview(arguments: list[str]) -> int:
     """Print what the keys would purge; return 2 when the plan cannot be used, 1 when a key is refused."""
-    parser = argparse.ArgumentParser(
-        "python -m cf_purge preview", description="Print what uploads of these keys would purge. Nothing is sent."
-    )
+    parser = argparse.ArgumentParser("python -m cf_purge preview", description="Print what uploads would purge.")
     parser.add_argument("--plan", required=True, help="output of `terraform show -json`, of a plan or a state; or -")
     parser.add_argument("--name", help="the module's input `name` or `bucket`, where several modules are planned")
     parser.add_argument("key", nargs="+", help="an object key, as S3 has it")
@@ -89,7 +86,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
     for text in _texts(shown["planned_values" if "planned_values" in shown else "values"]):
         with contextlib.suppress(ValueError, RecursionError, Misconfigured):
             document = json.loads(unpacked(text))
-            if isinstance(document, dict) and document.keys() >= _REQUIRED:
+            if isinstance(document, dict) and "api_token_parameter" in document:
                 found[document["name"], document["bucket"]] = document
     if not found:
         output = 'output "config_json" { value = module.cf_purge.config_json }'

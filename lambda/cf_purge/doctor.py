@@ -43,15 +43,6 @@ _FAULTS = {  # by the status of a token
     "unknown": f"is wrong, Cloudflare does not know it: create one with the permission {_PERMISSION} and store it.",
     "active": "has no access to zone {zone}: add it to the token's zone resources, or correct targets[*].zone_id.",
 }
-# What keeps a key out, by field, and a value that does not.
-_OPEN: dict[str, Any] = {
-    "exclude": (),
-    "include": (),
-    "keys": (),
-    "schemes": ("https", "http"),
-    "index_documents": ("index.html",),
-    "path_prefix": "",
-}
 # CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
 _NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
 
@@ -214,7 +205,8 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     targets = [target for target in config.targets if host in hosts_of(target, config.bucket)]
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
-    covered = list(covering(bare, config))
+    found = sorted(keys_at(bare, config), key=lambda each: len(each[1]))
+    covered = [entry for entry, fields in found if not fields]
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     questions = {
@@ -226,23 +218,27 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
         questions["without_query"] = Question(bare)
     answers = visitor.ask(questions.values(), _VISIT)
     seen = {name: answers[question] for name, question in questions.items()}
-    code, conclusion = conclude(host, seen, "" if covered else _missing_line(bare, config))
+    missing = "" if covered else "correct path_prefix, index_documents or clean_urls, so that some key is served there"
+    if found and not covered:
+        entry, fields = found[0]
+        missing = f"for its key {entry['key']} correct {' and '.join(fields)}"
+    code, conclusion = conclude(host, seen, missing)
     evidence = {name: each.reported for name, each in seen.items()}
     return {"url": url, "conclusion": conclusion, "code": code, "evidence": evidence, "covered_by": covered}
 
 
-def conclude(host: str, seen: Mapping[str, Seen], line: str = "") -> tuple[str, str]:
+def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[str, str]:
     """Return the code and the sentence for the answers to one URL: the "plain" one, and those to compare it with. Pure.
 
-    `line` is what would cover the URL where nothing does.
+    `missing` is what to correct where nothing covers the URL.
     """
     plain, said = seen["plain"], seen["plain"].reported
     status, kept, age = plain.status, plain.cache_status, "" if plain.age is None else f" ({plain.age} s old)"
     if "location_host" in said and 300 <= status < 400:
         place = said["location_host"] or "another path"
         return "REDIRECT", f"It redirects ({status}) to {place}, and a purge drops the redirect only: explain that URL."
-    if line:
-        return "NOT_COVERED", f"No change in the bucket purges this URL: {line}."
+    if missing:
+        return "NOT_COVERED", f"No change in the bucket purges this URL: {missing}."
     if plain.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not kept):
         return "CHALLENGE", f"Cloudflare stops this visitor of {host} ({status}): exempt the User-Agent cf_purge."
     if not kept:
@@ -290,45 +286,40 @@ def _version(seen: Seen) -> object:
     return "gone" if seen.status in _GONE else seen.etag or seen.last_modified
 
 
-def covering(url: str, config: Config) -> Iterator[dict[str, str | None]]:
-    """Yield how changes purge a URL without query: the target, the key and the glob that lets the key pass. Pure."""
+def keys_at(url: str, config: Config) -> Iterator[tuple[dict[str, str | None], list[str]]]:
+    """Yield what can purge a URL without query, and the fields that keep it from that. Pure.
+
+    That is a target, and a key with the glob that lets it pass, or the template of a related page.
+    """
     scheme, _, address = url.partition("://")
     host, _, encoded = address.partition("/")
     paths = dict.fromkeys((unquote(encoded), unquote_plus(encoded)))  # S3 reads a plus as a space
     for place, target in enumerate(config.targets):
-        where = {"target": f"targets[{place}]", "zone_id": target.zone.id, "purge_by": target.purge_by}
         if host not in hosts_of(target, config.bucket):
             continue
-        for path in paths if scheme in target.schemes or target.purge_by != "url" else ():
-            for key in dict.fromkeys(_keys_at(path, target)):
-                served = path_of(key, target)
-                if served is not None and path in (served, *pages_of(served, target)) and config.takes(key):
-                    glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
-                    yield {**where, "key": key, "filter": glob}
+        name = f"targets[{place}]"
+        where = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by}
+        for key in (key for path in paths for key in _keys_of(path, target)):
+            fields = {
+                "exclude": not config.exclude or not takes(key, config.exclude),
+                "include": takes(key, config.include),
+                f"{name}.keys": takes(key, target.keys),
+                f"{name}.schemes": scheme in target.schemes or target.purge_by != "url",
+            }
+            glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
+            yield {**where, "key": key, "filter": glob}, [field for field, passes in fields.items() if not passes]
         for template in target.related:
             parts = map(re.escape, PLACEHOLDER.split(template.removesuffix("*"))[::2])
             pattern = ".+".join(parts) + (".*" if template.endswith("*") else "")
             if any(re.fullmatch(pattern, f"/{path}"[:_MAX_PATH], re.DOTALL) for path in paths):
-                yield {**where, "key": None, "filter": None, "related": template}
+                yield {**where, "key": None, "filter": None, "related": template}, []
 
 
-def _keys_at(path: str, target: Target) -> Iterator[str]:
-    """Yield the keys that a target may serve at a decoded path."""
-    if path.startswith(target.path_prefix):
-        rest = target.key_prefix + path[len(target.path_prefix) :]
-        folder = rest if rest.endswith("/") or not rest else f"{rest}/"
-        yield from (rest, *(folder + name for name in target.index_documents), f"{rest}.html")
-
-
-def _missing_line(url: str, config: Config) -> str:
-    """Return what to correct so that a URL is covered: the filter or field without which it would be."""
-    for field, value in _OPEN.items():  # each is tried together with those before it
-        change = {field: value}
-        if field in config._fields:
-            config = config._replace(**change)
-        else:
-            config = config._replace(targets=tuple(target._replace(**change) for target in config.targets))
-        for entry in covering(url, config):
-            place = field if field in config._fields else f"{entry['target']}.{field}"
-            return f"correct {place}, which leaves it out (key {entry['key']})"
-    return "it is the address of no key"
+def _keys_of(path: str, target: Target) -> Iterator[str]:
+    """Yield the keys that a target would serve at a decoded path if its `keys` had them."""
+    rest = target.key_prefix + path.removeprefix(target.path_prefix)
+    folder = rest if rest.endswith("/") or not rest else f"{rest}/"
+    for key in dict.fromkeys((rest, *(folder + name for name in target.index_documents), f"{rest}.html")):
+        served = path_of(key, target._replace(keys=()))
+        if served is not None and path in (served, *pages_of(served, target)):
+            yield key

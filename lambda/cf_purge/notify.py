@@ -40,9 +40,7 @@ class News(NamedTuple):
 
     @property
     def item(self) -> dict[str, Any]:
-        principal, reason = (text and text[:_MAX_TEXT] for text in (self.principal, self.reason))
-        times = {"lag_ms": self.lag_ms, "fresh_ms": self.fresh_ms}
-        return {"key": self.key, **times, "principal": principal, "reason": reason}
+        return {name: value for name, value in self._asdict().items() if name not in ("kind", "zones")}
 
 
 def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
@@ -56,7 +54,7 @@ def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
 def parked(plan: Plan, accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in plan.tasks:
-        if reason := reasons.get(task.id):
+        if reason := reasons.get(task.id, "")[:_MAX_TEXT]:
             left = [_news("Parked", result, reason) for result in task.results(accepted) if not result.is_done]
             yield from left or [News("Parked", reason=reason)]
 

@@ -121,20 +121,17 @@ def is_public(address: str) -> bool:
 def seen_in(answer: Answer) -> Seen:
     """Read an answer. Of a redirect the host is reported, never a query."""
     headers = answer.headers
-    reported: dict[str, object] = {"status": answer.status}
-    reported |= {name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}
+    reported = {"status": answer.status, **{name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}}
     if "location" in headers:
         reported["location_host"] = headers["location"].partition("//")[2].partition("/")[0].partition("?")[0][:253]
-    age = headers.get("age", "").strip()
-    return Seen(
-        answer.status,
+    etag, modified, age = (
         _etag(headers.get("etag")),
         _date(headers.get("last-modified")),
-        int(age) if _DIGITS.fullmatch(age) else None,
-        headers.get("cf-cache-status", "").strip().upper(),
-        "cf-mitigated" in headers,
-        reported,
+        headers.get("age", "").strip(),
     )
+    seconds = int(age) if _DIGITS.fullmatch(age) else None
+    kept = headers.get("cf-cache-status", "").strip().upper()
+    return Seen(answer.status, etag, modified, seconds, kept, "cf-mitigated" in headers, reported)
 
 
 def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
@@ -188,8 +185,8 @@ def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], int,
         raise UnknownEvent('"wait" belongs to "keys" or "urls", with nothing but "since", "bucket" and "zone_id".')
     seconds, since, limit = event.get("wait"), event.get("since"), math.ceil(left) - _MARGIN
     if type(seconds) is not int or not 1 <= seconds <= limit:
-        rule = f"seconds from 1 to {limit}, which is {_MARGIN} less than the function's time-out"
-        raise UnknownEvent(f'"wait" must be a whole number of {rule}.')
+        most = f"{limit}, {_MARGIN} less than the time-out"
+        raise UnknownEvent(f'"wait" must be a whole number of seconds from 1 to {most}.')
     at = epoch(since)
     if since is not None and at is None:
         raise UnknownEvent('"since" must be a time such as "2026-11-28T23:00:00Z".')

@@ -102,30 +102,20 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("a.css", {"purge_by": "tag", "tags": ["{dir}:{name}"]}, ["a.css"], ""),
         ("a.css", {"purge_by": "prefix"}, ["a.css"], ""),
         ("a.css", {"keys": ["*.css"]}, ["a.css"], ""),
-        ("a.css", {"keys": ["*.html", "b.css"]}, [], "correct targets[0].keys, which leaves it out (key a.css)"),
+        ("a.css", {"keys": ["*.html", "b.css"]}, [], "for its key a.css correct targets[0].keys."),
         ("amp/a.js", {"related": ["/amp/{key}"]}, [None], ""),
         ("feed.xml", {"related": ["/feed.xml"]}, [None], ""),
         ("tags/a/2", {"related": ["/tags/{dir}/*"]}, [None], ""),
-        ("feed.xml.gz", {"related": ["/feed.xml"]}, [], "correct include, which leaves it out (key feed.xml.gz)"),
-        ("tmp/a.css", {}, [], "correct exclude, which leaves it out (key tmp/a.css)"),
-        ("a.js", {}, [], "correct include, which leaves it out (key a.js)"),
-        (
-            "docs/",
-            {"index_documents": []},
-            [],
-            "correct targets[0].index_documents, which leaves it out (key docs/index.html)",
-        ),
-        (
-            "blog/a.css",
-            {"path_prefix": "shop"},
-            [],
-            "correct targets[0].path_prefix, which leaves it out (key blog/a.css)",
-        ),
-        ("tmp/a.js", {"keys": ["a.css"]}, [], "correct targets[0].keys, which leaves it out (key tmp/a.js)"),
-        ("a/../b.css", {}, [], "it is the address of no key"),
+        ("feed.xml.gz", {"related": ["/feed.xml"]}, [], "for its key feed.xml.gz correct include."),
+        ("tmp/a.css", {}, [], "for its key tmp/a.css correct exclude."),
+        ("a.js", {}, [], "for its key a.js correct include."),
+        ("docs/", {"index_documents": []}, [], "correct path_prefix, index_documents or clean_urls"),
+        ("blog/a.css", {"path_prefix": "shop"}, [], "correct path_prefix, index_documents or clean_urls"),
+        ("tmp/a.js", {"keys": ["a.css"]}, [], "for its key tmp/a.js correct exclude and include and targets[0].keys."),
+        ("a/../b.css", {}, [], "correct path_prefix, index_documents or clean_urls"),
     ],
 )
-def test_it_is_said_which_keys_purge_a_url_or_which_line_is_missing(
+def test_the_keys_that_purge_a_url_are_listed_or_the_fields_that_keep_them_from_it(
     path: str, of_target: dict[str, Any], keys: list[str], said: str
 ) -> None:
     world = World(document(targets=[target(**of_target)], **GLOBS))
@@ -139,11 +129,11 @@ def test_it_is_said_which_keys_purge_a_url_or_which_line_is_missing(
         assert world.invoke({"keys": [entry["key"]], "dry_run": True})["skipped"] == []
 
 
-def test_the_missing_line_can_be_the_scheme() -> None:
+def test_the_field_can_be_the_scheme() -> None:
     world = World()
     world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
     conclusion = world.invoke({"explain": f"http://{HOST}/a.css"})["conclusion"]
-    assert "correct targets[0].schemes, which leaves it out (key a.css)" in conclusion
+    assert "for its key a.css correct targets[0].schemes." in conclusion
 
 
 def test_a_stale_page_without_extension_may_be_a_clean_url() -> None:

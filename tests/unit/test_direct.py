@@ -1,4 +1,4 @@
-"""Events that are no messages: a summary or an exception, never an error as a return value."""
+"""Direct invocations: a summary or an exception, never an error as a return value."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.support.factories import document, eventbridge_event, failed_invocati
 from tests.support.fakes import Item, Reply, World, answer, outage, refusal
 from tests.support.names import HOST, ZONE
 
-BY_HAND = {"keys": ["a b.css"]}
+BY_KEY = {"keys": ["a b.css"]}
 
 
 def url(path: str) -> str:
@@ -33,10 +33,10 @@ MANUAL: list[tuple[dict[str, Any], list[object], list[tuple[str, Item]]]] = [
     [
         *(wrap(s3_event("a b.css")) for wrap in (dict, sns_event, failed_invocation)),
         eventbridge_event("a b.css"),
-        BY_HAND,
+        BY_KEY,
     ],
 )
-def test_every_envelope_gets_a_summary(world: World, event: dict[str, Any]) -> None:
+def test_each_kind_of_event_gets_a_summary(world: World, event: dict[str, Any]) -> None:
     summary = world.invoke(event)
     assert world.cloudflare.urls == [url("a%20b.css"), url("a+b.css")]
     assert summary == {"success": True, "invalidations": world.cloudflare.urls, "skipped": [], "requests": 1}
@@ -57,7 +57,7 @@ def test_each_kind_of_item_is_purged_and_shown_as_cloudflare_is_sent_it(
     assert queued.metrics["Purged"] == len(accepted)
 
 
-def test_the_summary_names_each_copy_once_and_the_keys_that_need_no_purge() -> None:
+def test_the_summary_lists_each_purge_once_and_the_skipped_keys() -> None:
     summary = World(document(exclude=["*.map"])).invoke(s3_event("index.html", "a.map", "folder/", "index.html"))
     assert (summary["invalidations"], summary["skipped"]) == ([url("index.html"), url("")], ["a.map", "folder/"])
 
@@ -73,7 +73,7 @@ def test_the_summary_names_each_copy_once_and_the_keys_that_need_no_purge() -> N
         ({"Records": [*s3_event("a")["Records"], {"bad": True}]}, "UnknownEvent"),
     ],
 )
-def test_what_is_refused_is_an_exception_in_a_dry_run_too(event: dict[str, Any], kind: str, dry_run: bool) -> None:
+def test_an_invalid_event_is_an_exception_in_a_dry_run_too(event: dict[str, Any], kind: str, dry_run: bool) -> None:
     with pytest.raises(Rejected) as caught:
         World().invoke({**event, "dry_run": True} if dry_run else event)
     assert type(caught.value).__name__ == kind
@@ -96,7 +96,7 @@ def test_a_purge_that_fails_is_an_exception_so_that_lambda_tries_again(world: Wo
     assert type(caught.value).__name__ == kind
 
 
-def test_a_bug_is_the_reason_why_a_message_is_given_up() -> None:
+def test_an_unexpected_error_is_the_reason_of_a_message_that_is_given_up() -> None:
     world = World(document(max_receive_count=30))
     world.cloudflare.script = [RuntimeError("boom")]
     assert world.returned(sqs_event(s3_event("a"), receives=30)) == []
@@ -106,7 +106,7 @@ def test_a_bug_is_the_reason_why_a_message_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("event", [{"keys": ["index.html"]}, s3_event("a b"), *(event for event, _, _ in MANUAL)])
-def test_a_dry_run_shows_what_the_run_would_and_touches_nothing(world: World, event: dict[str, Any]) -> None:
+def test_a_dry_run_shows_the_purges_and_sends_nothing(world: World, event: dict[str, Any]) -> None:
     summary = world.invoke({**event, "dry_run": True})
     assert world.transport.sent == []
     assert (summary.pop("dry_run"), summary.pop("requests")) == (True, 0)

@@ -1,4 +1,4 @@
-"""`{"check": true}`: a harmless purge for every zone and host, and in a sentence what is wrong. Also the probe."""
+"""`{"check": true}`: a harmless purge for every zone and host, and what is wrong in a sentence. Also the probe."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ NO_ACCESS = (
 
 
 def verdict(world: World, event: object = CHECK, seconds: float = 60.0) -> str:
-    """Return the text of a check that fails because a person must correct something."""
+    """Return the error of a check that a person must correct."""
     with pytest.raises(Misconfigured) as caught:
         world.invoke(event, seconds)
     assert TOKEN not in str(caught.value) + world.output
@@ -143,7 +143,7 @@ def test_a_check_names_a_host_where_a_visitor_does_not_reach_cloudflare(reply: R
     assert TOKEN not in str([sent.headers for sent in world.transport.visits])
 
 
-def test_a_check_of_one_zone_asks_no_other() -> None:
+def test_a_check_of_one_zone_leaves_others_alone() -> None:
     world = World(TWO_ZONES)
     world.cloudflare.zones = {ZONE: DENIED}
     assert world.invoke({**CHECK, "zone_id": OTHER_ZONE})["invalidations"] == [f"https://{B}/{NAME}"]
@@ -166,7 +166,7 @@ def test_a_check_is_about_the_stored_token_and_not_the_cached_one(world: World) 
 
 
 @pytest.mark.parametrize("queued", [False, True])
-def test_a_check_finds_that_the_parameter_was_removed(world: World, queued: bool) -> None:
+def test_a_removed_parameter_is_found(world: World, queued: bool) -> None:
     world.invoke({"keys": ["a"]})
     world.aws.script["GetParameter"] = [aws_error(400, "ParameterNotFound")] * 9
     if queued:
@@ -177,7 +177,7 @@ def test_a_check_finds_that_the_parameter_was_removed(world: World, queued: bool
     assert world.metrics["Misconfigured"] >= 1
 
 
-# ---- What a refusal that says nothing means ----
+# ---- What a refusal means ----
 
 
 @pytest.mark.parametrize("reply", [DENIED, refusal(401, 10000), refusal(403), answer(401, b"<html>")])
@@ -198,7 +198,7 @@ def test_a_check_finds_that_the_parameter_was_removed(world: World, queued: bool
         ),
     ],
 )
-def test_a_refusal_that_says_nothing_is_explained(
+def test_a_refusal_is_explained_by_what_cloudflare_says_of_zone_and_token(
     reply: Reply, status: str, names: dict[str, list[str] | Reply], text: str
 ) -> None:
     world = refusing(reply)
@@ -225,7 +225,7 @@ def test_the_names_of_a_zone_are_its_hosts_and_the_domains_above_them_shortest_f
 
 
 @pytest.mark.parametrize("token", ["cfat_0123456789abcdef", "cfoat_0123456789abcdef", "x" * 40])
-def test_a_token_that_may_be_an_accounts_is_not_called_wrong_by_an_endpoint_that_knows_only_users(token: str) -> None:
+def test_a_token_that_may_be_account_owned_is_not_called_wrong(token: str) -> None:
     world = refusing()
     world.aws.token = token
     world.cloudflare.tokens = set()
@@ -256,7 +256,7 @@ def test_a_global_api_key_is_named_with_its_user() -> None:
 
 
 @pytest.mark.parametrize("purge_by", ["url", "host"])
-def test_a_host_outside_its_zone_is_named_and_not_its_neighbours(purge_by: str) -> None:
+def test_only_the_host_that_is_outside_its_zone_is_named(purge_by: str) -> None:
     world = World(document(targets=[target(hosts=[HOST, "www.example.org"], purge_by=purge_by)]))
     world.cloudflare.bad = lambda item: "example.org" in item
     world.cloudflare.bad_reply = refusal(400, 1082, 1016, message="only for this zone")
@@ -278,7 +278,7 @@ def test_a_host_outside_its_zone_is_named_and_not_its_neighbours(purge_by: str) 
     ],
 )
 @pytest.mark.parametrize("read", ["verify", "zones"])
-def test_an_explanation_that_cannot_be_had_does_not_hide_the_refusal(read: str, reply: Reply) -> None:
+def test_a_question_that_fails_does_not_hide_the_refusal(read: str, reply: Reply) -> None:
     world = refusing()
     world.cloudflare.status = reply
     if read == "zones":
@@ -288,13 +288,13 @@ def test_an_explanation_that_cannot_be_had_does_not_hide_the_refusal(read: str, 
 
 
 @pytest.mark.parametrize(("reply", "kind"), [(outage(), Transient), (refusal(400, 1012), Rejected)])
-def test_what_is_not_a_misconfiguration_is_not_called_one(reply: Reply, kind: type[PurgeError]) -> None:
+def test_an_outage_and_a_rejected_item_are_no_misconfiguration(reply: Reply, kind: type[PurgeError]) -> None:
     with pytest.raises(kind) as caught:
         refusing(reply).invoke(CHECK)
     assert not isinstance(caught.value, Misconfigured)
 
 
-def test_an_explanation_takes_no_more_time_than_the_invocation_has() -> None:
+def test_the_questions_take_no_more_time_than_the_invocation_has() -> None:
     world = refusing(config=document(targets=[target(hosts=[f"h{number}.{HOST}" for number in range(30)])]))
     world.transport.on_post = lambda sent: world.clock.pass_(sent.timeout if sent.method == "GET" else 3)
     assert verdict(world, seconds=20.0) == NO_ACCESS
@@ -304,7 +304,7 @@ def test_an_explanation_takes_no_more_time_than_the_invocation_has() -> None:
 # ---- Several at once, and in the queue ----
 
 
-def test_a_check_in_the_queue_that_fails_comes_back_and_delays_no_neighbour() -> None:
+def test_a_check_that_fails_in_the_queue_is_returned_and_delays_no_other_message() -> None:
     world = World(TWO_ZONES)
     world.cloudflare.zones = {OTHER_ZONE: DENIED}
     world.cloudflare.names = {"example.net": [OTHER_ZONE]}
@@ -316,13 +316,13 @@ def test_a_check_in_the_queue_that_fails_comes_back_and_delays_no_neighbour() ->
     assert world.returned(sqs_event(CHECK)) == ["m0"]
 
 
-def test_a_check_beside_other_items_purges_them_and_says_what_is_wrong() -> None:
+def test_other_items_of_a_check_are_purged() -> None:
     world = refusing(config=TWO_ZONES)
     assert verdict(world, {**CHECK, "urls": [f"https://{B}/a"]}) == NO_ACCESS
     assert f"https://{B}/a" in world.cloudflare.urls
 
 
-def test_only_a_check_asks_why_and_reads_the_parameter_again() -> None:
+def test_only_a_check_asks_more_and_reads_the_parameter_again() -> None:
     world = World()
     for event in ({"keys": ["a"]}, {"tags": ["t"]}, {**CHECK, "dry_run": True}):
         world.invoke(event)

@@ -32,7 +32,7 @@ def dynamic(name: str = "DYNAMIC") -> dict[str, str]:
 # ---- The conclusion ----
 
 CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
-    # What was fetched from the origin just now is what the origin has; a copy that is equal to it, too.
+    # Just fetched from the origin, or equal to an answer that was.
     ("FRESH", seen(200, MISS), {}, "the origin's version"),
     ("FRESH", seen(404, MISS), {}, "the origin's version"),
     ("FRESH", seen(200, NEW, dynamic("EXPIRED")), {"with_query": seen(200, MISS, OLD)}, "the origin's version"),
@@ -147,7 +147,7 @@ def test_a_stale_page_without_extension_may_be_a_clean_url() -> None:
     assert found["conclusion"].endswith("or clean_urls = true if this is an .html object.")
 
 
-def test_a_url_is_asked_with_the_origin_of_a_header_variant_and_without_credentials() -> None:
+def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_credentials() -> None:
     world = World(document(targets=[target(header_variants=[{"origin": "https://app.test"}])]))
     found = world.invoke({"explain": f"{A}?v=1"})
     plain, origin, query, bare = world.transport.visits
@@ -204,7 +204,7 @@ def test_a_wait_looks_at_the_pages_of_a_key_in_each_variant_once() -> None:
     assert found["renewed"] == [each for url in places for each in (url, {"url": url, "headers": variants[0]})]
 
 
-def test_what_is_seen_is_not_asked_again() -> None:
+def test_a_url_that_was_seen_is_not_requested_again() -> None:
     world, left = World(), {A: 2, f"{SITE}b.css": 0}
 
     def edge(sent: Sent) -> Answer:
@@ -245,7 +245,7 @@ FOREIGN = {"explain": "https://elsewhere.example/a.css"}
         ({"keys": ["/a"], "wait": 5}, Rejected, "begins with a slash"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_in_a_sentence_before_anything_is_purged(
+def test_an_invalid_event_is_refused_before_anything_is_purged(
     event: dict[str, Any], error: type[PurgeError], said: str
 ) -> None:
     world = World(document(exclude=["*.map"]))
@@ -260,7 +260,7 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence_before_anything_is_pur
     "event", [{"explain": A}, {"keys": ["a.css"], "wait": 5}, {"urls": [A], "since": "2026-11-28"}]
 )
 @pytest.mark.parametrize("wrapped", [lambda event: sqs_event(event), lambda event: sqs_event(sns_event(event))])
-def test_the_queue_takes_no_question(event: dict[str, Any], wrapped: Any) -> None:
+def test_explain_and_wait_are_refused_in_the_queue(event: dict[str, Any], wrapped: Any) -> None:
     world = World()
     assert world.returned(wrapped(event)) == []
     [(code, reason)] = world.parked_reasons
@@ -269,7 +269,7 @@ def test_the_queue_takes_no_question(event: dict[str, Any], wrapped: Any) -> Non
     assert (world.cloudflare.requests, world.transport.visits) == ([], [])
 
 
-def test_with_the_flat_variables_no_host_is_configured_and_so_none_is_asked() -> None:
+def test_with_the_flat_variables_no_host_is_configured_or_requested() -> None:
     world = World(environ=flat_environment())
     with pytest.raises(Rejected, match="is not a host of any target"):
         world.invoke({"explain": A})

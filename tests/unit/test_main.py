@@ -44,7 +44,9 @@ def test_the_summary_is_on_standard_output_and_the_log_on_standard_error(serve: 
         ({"keys": ["a"]}, "Rejected: The event names no bucket"),
     ],
 )
-def test_a_failure_is_a_sentence_on_standard_error_and_a_status(serve: Serve, event: object, error: str) -> None:
+def test_a_failure_is_a_sentence_on_standard_error_and_the_exit_status_1(
+    serve: Serve, event: object, error: str
+) -> None:
     server = serve()
     body = json.dumps({"success": False, "errors": [{"code": 1012, "message": f"Bearer {TOKEN}"}]}).encode()
     server.respond = lambda handler: write(handler, 400, body)
@@ -55,7 +57,7 @@ def test_a_failure_is_a_sentence_on_standard_error_and_a_status(serve: Serve, ev
     assert TOKEN not in done.stderr
 
 
-def test_a_batch_with_failures_is_a_failure(serve: Serve) -> None:
+def test_a_batch_with_failures_has_the_exit_status_1(serve: Serve) -> None:
     server = serve()
     server.respond = lambda handler: write(handler, 429, b"{}", {"Retry-After": "60"})
     environ = flat_environment(CLOUDFLARE_API_URL=server.url, AWS_ENDPOINT_URL=server.url)
@@ -71,7 +73,7 @@ def test_the_usage_is_shown(arguments: list[str], status: int, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe\x00", b"[" * 200_000])
-def test_a_file_that_is_no_event_is_reported(
+def test_a_file_that_is_not_json_is_reported(
     content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "event.json"

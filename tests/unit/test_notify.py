@@ -1,4 +1,4 @@
-"""Events on a bus about what was purged and what was parked; and what a bus cannot do to a purge."""
+"""Events on a bus about purged, verified and parked changes; a bus that fails has no effect on a purge."""
 
 import json
 from email.utils import formatdate
@@ -18,7 +18,7 @@ TWO_ZONES = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"])]
 
 
 def notifying(**changes: Any) -> World:
-    """A world in which all that is called bad is refused, and zone b is down."""
+    """A world in which items with "bad" in their name are refused and OTHER_ZONE is down."""
     world = World(document(event_bus_arn=BUS_ARN, **changes))
     world.cloudflare.bad = lambda url: "bad" in url
     world.cloudflare.zones = {OTHER_ZONE: outage()}
@@ -76,14 +76,14 @@ def test_an_event_tells_what_was_purged_and_what_was_parked(
     assert told(world) == expected
 
 
-def test_what_a_failed_invocation_purged_is_told() -> None:
+def test_purges_of_a_failed_invocation_are_told() -> None:
     world = notifying()
     with pytest.raises(PurgeError):
         world.invoke({"keys": ["good.css", "bad.css"]})
     assert told(world) == {"Purged": detail(item("good.css"))}
 
 
-def test_a_change_is_told_once_both_its_zones_are_purged() -> None:
+def test_a_change_is_told_when_both_its_zones_are_purged() -> None:
     world = notifying(targets=TWO_ZONES)
     event = sqs_event(s3_event("a"))
     assert world.returned(event) == ["m0"]
@@ -111,7 +111,7 @@ SEEN = item("a.css", None, PRINCIPAL)
         ([{SITE: outage()}, {SITE: outage()}, {SITE: outage()}], SEEN | {"reason": f"unverifiable: {SITE}"}),
     ],
 )
-def test_a_change_is_told_once_none_of_its_copies_is_looked_at_again(
+def test_a_change_is_told_after_the_last_look_at_its_copies(
     looks: list[dict[str, Reply]], expected: dict[str, Any]
 ) -> None:
     world = notifying(targets=[target(hosts=[HOST, "cdn.example.org"])], verify={}, queue_arn=QUEUE_ARN)
@@ -127,7 +127,7 @@ def test_a_change_is_told_once_none_of_its_copies_is_looked_at_again(
     assert world.aws.delayed == []
 
 
-def test_what_is_live_comes_first() -> None:
+def test_fresh_items_come_first() -> None:
     world = notifying(verify={"attempts": 1}, queue_arn=QUEUE_ARN)
     world.transport.edge = lambda sent: OLD if "/b" in sent.url else NEW
     world.returned(sqs_event(s3_event("b", "c", "a")))
@@ -160,7 +160,7 @@ def test_a_bus_that_refuses_is_one_line_and_the_purge_is_done(reply: Reply, reas
     assert [operation for operation, _ in world.aws.calls].count("PutEvents") == 1
 
 
-def test_the_bus_comes_last_and_has_a_second_or_what_is_left_of_the_time() -> None:
+def test_the_bus_is_called_last_with_a_second_or_the_time_that_is_left() -> None:
     world = notifying()
     world.returned(sqs_event(s3_event("a"), s3_event("bad"), {"nonsense": True}))
     assert "PutEvents" in world.transport.sent[-1].headers["X-Amz-Target"]
@@ -171,7 +171,7 @@ def test_the_bus_comes_last_and_has_a_second_or_what_is_left_of_the_time() -> No
     assert [line["reason"] for line in late.logged("not notified")] == ["No time was left."]
 
 
-def test_a_bus_elsewhere_is_asked_in_its_own_region() -> None:
+def test_a_bus_in_another_region_is_called_there() -> None:
     arn = "arn:aws-cn:events:cn-north-1:210987654321:event-bus/partner/news"
     world = World(document(event_bus_arn=arn))
     world.invoke(s3_event("a"))

@@ -66,7 +66,7 @@ def preview(shown: object, *arguments: str, folder: Path) -> int:
         pytest.param(codecs.BOM_UTF16_LE + json.dumps({"values": configured(WHOLE)}).encode("utf-16-le"), id="UTF-16"),
     ],
 )
-def test_what_keys_would_purge_is_read_from_any_plan_or_state(
+def test_any_plan_or_state_shows_what_keys_would_purge(
     shown: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert preview(shown, "--name", BUCKET, "a b.css", "news/index.html", folder=tmp_path) == 0
@@ -134,7 +134,7 @@ def test_a_key_that_is_skipped_says_why(
     assert capsys.readouterr().out == f"{key}\n  {why}\n"
 
 
-def test_a_key_that_no_event_may_have_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_key_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert preview({"values": configured(document())}, "/a.css", "a.css", folder=tmp_path) == 1
     refused, *others = capsys.readouterr().out.splitlines()[1:]
     assert refused.startswith("  refused: ")
@@ -173,7 +173,7 @@ def test_a_plan_that_cannot_be_used_is_one_sentence(
     assert err.count("\n") == 1
 
 
-def test_a_plan_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_plan_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--plan", str(tmp_path / "plan.json"), "a.css"]) == 2
     assert capsys.readouterr() == ("", f"{tmp_path / 'plan.json'}{SHOW}\n")
 

@@ -116,7 +116,3 @@ class Budget:
         """Tell whether a request may be sent at once from buckets that are more than half full."""
         pairs = [(bucket, amount) for bucket, amount in zip(self._buckets, cost, strict=True) if amount]
         return all(bucket.level(now) > max(bucket.capacity / 2, amount - 0.001) for bucket, amount in pairs)
-
-    def is_scarce(self, now: float) -> bool:
-        """Tell whether less than half of the requests that may be sent at once are left."""
-        return self._requests.level(now) < self._requests.capacity / 2

@@ -39,7 +39,6 @@ _RESERVE_SHARE, _END_SHARE = 0.2, 0.05
 _WITHOUT_CONTEXT = 60.0  # seconds in a shell
 _LARGEST = 30.0  # seconds' worth of requests, beside the full buckets, that one message may take
 _MAX_REMEMBERED = 10_000  # messages
-_BURST = 10.0  # seconds after a drain that found messages in which a burst is believed to go on
 
 gc.freeze()
 gc.enable()
@@ -87,7 +86,6 @@ class Function:
         self._cloudflare = Cloudflare(config, http)
         self._token = ApiToken(config, aws, clock)
         self._purger = Purger(config, self._cloudflare, self._token, self._budget, clock)
-        self._burst_until = 0.0
         # By message: the zones and kinds that are done, so that they are not purged again at every receive.
         self._done: dict[str, frozenset[Group]] = {}
 
@@ -139,16 +137,13 @@ class Function:
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
     def _read(self, batch: Sequence[Message], deadline: float) -> list[Message]:
-        """Add what else waits in the queue, if a full batch or the last drain shows a burst, or requests are scarce."""
+        """Add what else waits in the queue, if a full batch shows a burst."""
         limit, arn = self._config.drain - len(batch), self._config.queue_arn
-        first = sum(not message.is_look for message in batch)  # a look is no burst
-        now, is_full = self._clock.now(), 1 < self._config.batch_size <= first
-        lingers = now < self._burst_until or self._budget.is_scarce(now)
-        if limit <= 0 or any(message.queue_arn != arn for message in batch) or not (is_full or (lingers and first)):
+        is_full = 1 < self._config.batch_size <= sum(not message.is_look for message in batch)  # a look is no burst
+        if limit <= 0 or not is_full or any(message.queue_arn != arn for message in batch):
             return list(batch)
         known = {message.id: message for message in batch}
-        drained = self._sqs.drain(known, limit, deadline, lingers=lingers)
-        self._burst_until = self._clock.now() + _BURST if drained else 0.0
+        drained = self._sqs.drain(known, limit, deadline)
         return list({**known, **{message.id: message for message in drained}}.values())
 
     def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:

@@ -25,7 +25,6 @@ _MAX_CHARACTERS = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
 # SQS asks a sample of its servers: one short answer does not mean that the queue is empty.
 _SHORT_ANSWERS = 3
-_LINGER, _LONG_POLL = 3.0, 1  # seconds
 _TOO_LARGE = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
 
@@ -38,26 +37,23 @@ class Sqs:
         self._aws = aws
         self._clock = clock
 
-    def drain(self, known: Mapping[str, Message], limit: int, deadline: float, *, lingers: bool) -> list[Message]:
+    def drain(self, known: Mapping[str, Message], limit: int, deadline: float) -> list[Message]:
         """Receive up to `limit` messages, 8 MB of bodies at most.
 
         A message that is `known`, or received twice, is returned once, with its last receipt; another message with the
-        same ID is not returned. With `lingers` it waits up to three seconds, as long as messages keep coming, for those
-        that fill the last request.
+        same ID is not returned.
         """
         found: dict[str, Message] = {}
         began = self._clock.now()
         until = began + _TIME_SHARE * (deadline - began)
         calls, short, characters = 1, 0, 0
-        while self._clock.now() < until and characters < _MAX_CHARACTERS and len(found) < limit:
-            is_empty, missing = short >= _SHORT_ANSWERS, -(len(known) + len(found)) % self._config.urls_per_request
-            if is_empty and (not lingers or not missing or self._clock.now() >= began + _LINGER):
+        while (
+            short < _SHORT_ANSWERS and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until
+        ):
+            asked = min(calls * _RECEIVE, limit - len(found))
+            if not asked:
                 break
-            asked = min(missing, _RECEIVE) if is_empty else calls * _RECEIVE
-            asked = min(asked, limit - len(found))
-            received = self._receive(asked, _LONG_POLL if is_empty else 0, deadline)
-            if received is None or (is_empty and not received):
-                break
+            received = self._receive(asked, deadline)
             if len(received) >= asked:
                 calls, short = min(2 * calls, CONNECTIONS), 0  # there are more
             else:
@@ -115,13 +111,11 @@ class Sqs:
         calls = [partial(self._call, "SendMessage", self._own, payload, deadline) for payload in payloads]
         return [result if isinstance(result, Exception) else None for result in self._aws.together(calls)]
 
-    def _receive(self, count: int, wait: int, deadline: float) -> list[Message] | None:
-        """Receive up to so many messages; None when SQS fails."""
-        more = {"WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
+    def _receive(self, count: int, deadline: float) -> list[Message]:
+        """Receive up to so many messages that are there."""
+        more = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
         payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
         answers = self._call_all("ReceiveMessage", self._own, payloads, deadline)
-        if not answers:
-            return None
         messages = []
         for each in (each for answer in answers for each in objects_in(answer.get("Messages"))):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")

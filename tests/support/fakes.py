@@ -235,7 +235,6 @@ class FakeAws:
     waiting: list[tuple[str, str]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)  # receipt handles
     events: list[dict[str, Any]] = field(default_factory=list)
-    on_long_poll: Callable[[int], None] = lambda _: None  # is told the seconds when nothing waits
 
     def fetches(self) -> int:
         return sum(operation == "GetParameter" for operation, _ in self.calls)
@@ -278,11 +277,9 @@ class FakeAws:
 
     def _receive(self, sent: Sent) -> Reply:
         assert sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}")
-        most, wait = sent.body["MaxNumberOfMessages"], sent.body["WaitTimeSeconds"]
+        most = sent.body["MaxNumberOfMessages"]
         assert 1 <= most <= 10
-        assert 0 <= wait < sent.timeout
-        if wait and not self.waiting:
-            self.on_long_poll(wait)
+        assert sent.body["WaitTimeSeconds"] == 0
         received, self.waiting = self.waiting[:most], self.waiting[most:]
         attributes = {"ApproximateReceiveCount": "1"}
         assert list(attributes) == sent.body["MessageSystemAttributeNames"]
@@ -353,7 +350,6 @@ class World:
         self.clock = FakeClock()
         self.cloudflare = FakeCloudflare()
         self.aws = FakeAws()
-        self.aws.on_long_poll = self.clock.pass_
         self.transport = FakeTransport(self.cloudflare, self.aws)
         self.output = ""
         with self.listening():

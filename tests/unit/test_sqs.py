@@ -65,26 +65,6 @@ def test_messages_of_another_queue_start_no_drain() -> None:
     assert calls(world, "ReceiveMessage") == []
 
 
-def test_scarce_requests_are_shared_with_what_comes_in_three_seconds() -> None:
-    world = world_of(0)
-    for number in range(6):
-        assert world.returned(sqs_event(s3_event(f"used{number}"))) == []
-    world.cloudflare.requests.clear()
-    late = [(f"late{n}", json.dumps(s3_event(f"late{n}"))) for n in range(200)]
-
-    def some_come(seconds: int) -> None:
-        world.clock.pass_(0.3)
-        world.aws.waiting += late[:5]
-        del late[:5]
-
-    world.aws.on_long_poll = some_come
-    start = world.clock.time
-    assert world.returned(batch(2)) == []
-    [request] = world.cloudflare.requests
-    assert len(request.items) > 30
-    assert world.clock.time - start < 4
-
-
 # ---- Draining: how much ----
 
 

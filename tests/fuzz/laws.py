@@ -1,11 +1,10 @@
 """What holds for every input."""
 
 import json
-import re
 import traceback
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote
 
 from cf_purge.errors import PurgeError
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES
@@ -16,7 +15,6 @@ _SUMMARY = {"success", "invalidations", "skipped", "requests", "delayed", "dry_r
 # Nothing fails here, so no message is given up or rejected by Cloudflare.
 _CODES = {"UnknownEvent", "TooLarge", "OutsideTargets"} | {f"Foreign{each}" for each in ("Bucket", "Host", "Zone")}
 _CODES |= {f"Malformed{each}" for each in ("Key", "Url", "Prefix", "Tag", "Host")}
-_MAX_ITEMS = 1000  # of a message
 
 
 class Fuzzed(World):
@@ -77,7 +75,6 @@ def assert_summary(outcome: dict[str, Any]) -> None:
 
 def assert_within_configuration(world: Fuzzed, bodies: list[Any]) -> None:
     named, zones_to_empty = _named_in(bodies)
-    keys = _texts_in(bodies)
     targets = world.config["targets"]
     for zone, kind, item in world.cloudflare.accepted:
         here = [target for target in targets if _zone_of(target) == zone]
@@ -94,45 +91,9 @@ def assert_within_configuration(world: Fuzzed, bodies: list[Any]) -> None:
         if kind in (FILES, PREFIXES):
             here = [target for target in here if unquote(path).startswith(target["path_prefix"])]
             assert here, f"{text} is outside of every path_prefix"
-            assert any(_is_explained(path, target, keys) for target in here) or named & {"urls", "prefixes", "check"}
         if kind == HOSTS and not any(target["purge_by"] == "host" for target in here):
             assert "hosts" in named, "a host, and nobody asked for it"
             assert any(not target["path_prefix"] for target in here), f"{text} is more than any target"
-
-
-def _is_explained(path: str, target: dict[str, Any], keys: set[str]) -> bool:
-    """A page or a folder is the beginning of the key it stands for, or related to it; a double slash may be merged."""
-    paths = {read(path) for read in (unquote, unquote_plus)}
-    rests = {_merged(each.removeprefix(target["path_prefix"])) for each in paths}
-    taken = {key for key in keys if _takes(target, key)}
-    wanted = {_merged(key.removeprefix(target["key_prefix"])) for key in taken}
-    related = {_merged(each) for key in taken for each in _related(target, key)}
-    return any(key.startswith(rest) for key in wanted for rest in rests) or not related.isdisjoint(map(_merged, paths))
-
-
-def _takes(target: dict[str, Any], key: str) -> bool:
-    """Of the globs that are drawn."""
-    ends = {"*.html": key.endswith(".html"), "blog/**": key.startswith("blog/")}
-    return all(ends[glob] for glob in target.get("keys", ()))
-
-
-def _related(target: dict[str, Any], key: str) -> Iterator[str]:
-    rest = key.removeprefix(target["key_prefix"])
-    directory, _, name = rest.rpartition("/")
-    stem, dot, extension = name.rpartition(".") if "." in name[1:] else (name, "", "")
-    values = {"{key}": rest, "{dir}": directory, "{stem}": stem, "{ext}": extension if dot else ""}
-    for template in target.get("related", ()):
-        if all(_merged(value) for mark, value in values.items() if mark in template):
-            yield re.sub(r"\{\w+\}", lambda match: values[match[0]], template.removesuffix("*"))
-
-
-def _merged(path: str) -> str:
-    return re.sub("/+", "/", path).lstrip("/")
-
-
-def is_too_large(body: str) -> bool:
-    """Tell whether a message has a list of more items than it may have."""
-    return any(len(each) > _MAX_ITEMS for value in _dicts_in(body) for each in value.values() if isinstance(each, list))
 
 
 def _zone_of(target: dict[str, Any]) -> str:
@@ -149,17 +110,6 @@ def _named_in(values: list[Any]) -> tuple[set[str], set[str]]:
         if value.get("everything") is True:
             zones |= {str(value.get("zone_id")).lower()}
     return names, zones
-
-
-def _texts_in(values: list[Any]) -> set[str]:
-    texts = {
-        text
-        for value in _dicts_in(values)
-        for each in value.values()
-        for text in (each if isinstance(each, list) else [each])
-        if isinstance(text, str)
-    }
-    return texts | {unquote_plus(text) for text in texts}
 
 
 def _dicts_in(value: Any) -> Iterator[dict[str, Any]]:

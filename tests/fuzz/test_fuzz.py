@@ -9,27 +9,18 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from tests.fuzz import shapes
-from tests.fuzz.laws import (
-    Fuzzed,
-    assert_a_sentence,
-    assert_lawful,
-    assert_summary,
-    assert_within_configuration,
-    is_too_large,
-)
-from tests.support.factories import document, environment, flat_environment, s3_event, sqs_event, sqs_record
+from tests.fuzz.laws import Fuzzed, assert_a_sentence, assert_lawful, assert_summary, assert_within_configuration
+from tests.support.factories import environment, flat_environment, s3_event, sqs_event, sqs_record
 from tests.support.fakes import World
 from tests.support.names import TOKEN
 
 _messages = st.lists(
     st.tuples(st.just(True), shapes.good_bodies) | st.tuples(st.just(False), shapes.bodies()), max_size=5
 )
-BATCHES = (shapes.configurations(), _messages.filter(bool), _messages)
-EVENTS = (shapes.configurations(), shapes.events)
 
 
 @pytest.mark.share(0.5)
-@given(*BATCHES)
+@given(shapes.configurations(), _messages.filter(bool), _messages)
 def test_each_message_of_a_batch_is_purged_or_parked_on_its_first_receive(
     config: dict[str, Any], delivered: list[tuple[bool, str]], waiting: list[tuple[bool, str]]
 ) -> None:
@@ -67,27 +58,12 @@ def assert_alone(config: dict[str, Any], body: str) -> tuple[set[Any], bool]:
     outcome = world.outcome(sqs_event(body))
     assert outcome == {"batchItemFailures": []}
     assert len(world.aws.parked) <= 1
-    assert not (is_too_large(body) and world.cloudflare.accepted)
     return set(world.cloudflare.accepted), bool(world.aws.parked)
 
 
-@pytest.mark.share(0.2)
-@given(*EVENTS)
+@pytest.mark.share(0.3)
+@given(shapes.configurations(), shapes.events | shapes.batches)
 def test_any_event_is_answered_as_documented_or_refused(config: dict[str, Any], event: Any) -> None:
-    world = Fuzzed(config)
-    outcome = world.outcome(event)
-    assert_lawful(world, outcome, [event])
-    if isinstance(outcome, PurgeError):
-        assert isinstance(outcome, Rejected)
-    else:
-        assert_summary(outcome)
-        if outcome.get("dry_run"):
-            assert world.cloudflare.requests == []
-
-
-@pytest.mark.share(0.1)
-@given(shapes.configurations(), shapes.batches)
-def test_a_batch_that_no_queue_hands_over_is_answered_or_refused_as_a_whole(config: dict[str, Any], event: Any) -> None:
     world = Fuzzed(config)
     outcome = world.outcome(event)
     assert_lawful(world, outcome, [event])
@@ -97,6 +73,7 @@ def test_a_batch_that_no_queue_hands_over_is_answered_or_refused_as_a_whole(conf
         assert outcome == {"batchItemFailures": []}
     else:
         assert_summary(outcome)
+        assert not (outcome.get("dry_run") and world.cloudflare.requests)
 
 
 @pytest.mark.share(0.15)
@@ -139,10 +116,3 @@ def test_any_flat_variables_are_accepted_or_refused_in_a_sentence(changes: dict[
         assert_a_sentence(error)
     assert not world.logged("unexpected error"), world.output
     assert TOKEN not in world.output
-
-
-def test_the_good_messages_of_the_fuzz_are_good() -> None:
-    world = Fuzzed(document(targets=[{**document()["targets"][0], "purge_by": "url", "environment_id": None}]))
-    assert world.outcome(sqs_event(s3_event(*shapes.KEYS))) == {"batchItemFailures": []}
-    assert len(world.cloudflare.urls) >= len(shapes.KEYS) - 1
-    assert world.aws.parked == []

@@ -42,18 +42,15 @@ class Bench:
     cloudflare_url: str
     visitor: Visitor
 
-    def start(self, name: str, *, source: Path | None = None, runtime: str = "runtime", **config: Any) -> Process:
+    def start(self, name: str, *, runtime: str = "runtime", **config: Any) -> Process:
         """Start the module's function (OURS), the limit, or the function of subjects/<name>.py.
 
-        Ours is the committed zip, or the package in the folder `source`; `config` changes its document. A function's
-        own files have no bytecode, and none is written: Lambda's /var/task is read-only.
+        Ours is the committed zip; `config` changes its document. A function's own files have no bytecode, and none is
+        written: Lambda's /var/task is read-only.
         """
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
         if name == OURS:
-            if source is None:
-                zipfile.ZipFile(ROOT / "lambda" / "cf_purge.zip").extractall(folder)
-            else:
-                shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            zipfile.ZipFile(ROOT / "lambda" / "cf_purge.zip").extractall(folder)
             own = {"CF_PURGE_CONFIG": json.dumps(self._document(config))}
         else:
             shutil.copy(_SUBJECTS / f"{name}.py", folder)

@@ -24,7 +24,6 @@ Samples = dict[tuple[str, str], list[float]]  # by subject, and "cold" or "warm"
 def measure(bench: Bench, turns: int) -> tuple[list[Figure], Samples]:
     """Time all of them in turns, in another order in each, after a round that counts for nothing."""
     samples: Samples = defaultdict(list)
-    cpu: Samples = defaultdict(list)
     with ExitStack() as stack:
         warm = {name: stack.enter_context(bench.start(name)) for name in FUNCTIONS}
         for turn in range(turns + 1):
@@ -38,8 +37,7 @@ def measure(bench: Bench, turns: int) -> tuple[list[Figure], Samples]:
                 _see(bench, reply)
                 if turn:
                     samples[name, start].append(reply.ms)
-                    cpu[name, start].append(reply.cpu)
-    return [*_figures(samples, cpu)], samples
+    return [*_figures(samples)], samples
 
 
 def event_of(name: str) -> bytes:
@@ -53,7 +51,7 @@ def _see(bench: Bench, reply: Reply) -> None:
     bench.check(f"{SITE}/{_KEY}")
 
 
-def _figures(samples: Samples, cpu: Samples) -> Iterator[Figure]:
+def _figures(samples: Samples) -> Iterator[Figure]:
     cold, warm = samples[OURS, "cold"], samples[OURS, "warm"]
     yield ratio_of("cold, ours / clients per event", cold, samples[PER_EVENT, "cold"], 0.66)
     yield ratio_of("cold, ours / clients at import", cold, samples[AT_IMPORT, "cold"])
@@ -62,5 +60,3 @@ def _figures(samples: Samples, cpu: Samples) -> Iterator[Figure]:
     yield ratio_of("warm, ours / clients at import", warm, samples[AT_IMPORT, "warm"])
     for (name, start), times in samples.items():
         yield median_of(f"{start}, {name}", "ms", times)
-    for (name, start), used in cpu.items():
-        yield median_of(f"CPU, {start}, {name}", "ms", used)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench import cost, fresh, latency, memory, simulate
-from tests.bench.__main__ import MOST_AFTER_OUTAGE, MOST_IN_OUTAGE, requests
+from tests.bench.__main__ import requests
 from tests.bench.bench import LIMIT, OURS, SITE, Bench, running
 from tests.support import factories
 
@@ -47,14 +47,6 @@ def test_related_pages_and_a_delay_take_few_requests_more() -> None:
     for result in map(simulate.run, (burst, burst._replace(delay_seconds=60))):
         assert result.is_good
         assert result.requests <= MOST_REQUESTS_WITH_RELATED
-
-
-def test_an_outage_and_the_recovery_from_it_take_few_requests() -> None:
-    for outage in simulate.OUTAGES:
-        result = simulate.run(outage._replace(objects=1_000))
-        assert result.missing + result.dead == 0
-        assert result.during <= MOST_IN_OUTAGE
-        assert result.requests <= MOST_AFTER_OUTAGE / 5
 
 
 def test_no_burst_takes_more_memory_than_is_promised(bed: Bench) -> None:

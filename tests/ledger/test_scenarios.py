@@ -197,14 +197,6 @@ def test_ten_thousand_changes_recover_from_an_hour_of_outage_with_few_requests()
     assert sum(at >= HOUR for at in scenario.requests) <= 150
 
 
-def test_ten_thousand_changes_take_about_a_hundred_requests() -> None:
-    scenario = Scenario(lambda *_: None)
-    scenario.send(*keys(10_000))
-    scenario.run(2 * MINUTE)
-    assert scenario.waits()[-1] < inf
-    assert len(scenario.requests) <= 110
-
-
 def test_while_one_zone_refuses_for_hours_the_other_is_not_purged_again_at_every_receive() -> None:
     scenario = Scenario(
         lambda call, _: page(503) if OTHER_ZONE in call.url else None,
@@ -221,6 +213,3 @@ def test_while_one_zone_refuses_for_hours_the_other_is_not_purged_again_at_every
     assert receives > 15
     assert {times[f"https://{HOST}/{key}"] for key in changes} == {1}
     assert scenario.waits()[-1] <= 20
-
-
-# ---- Alarms ----

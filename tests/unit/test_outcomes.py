@@ -5,14 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_purge.errors import TimedOut
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import document, s3_event, s3_record, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
-from tests.support.names import HOST, OTHER_ZONE, TOKEN, ZONE
+from tests.support.names import HOST, OTHER_ZONE, ZONE
 
 SITE = f"https://{HOST}"
 PROBE = ".cf-purge-check"
@@ -93,23 +93,6 @@ def test_one_of_ten_messages_that_makes_its_requests_fail_harms_no_other(name: s
         assert world.returned({"Records": again}) == ["bad"]
         assert next(sent.urls for sent in world.cloudflare.requests if not is_probe(sent)) == [f"{SITE}/fresh"]
         assert "fresh" in named(world)
-
-
-@pytest.mark.parametrize("name", [name for name in UNCLEAR if name not in UNKNOWN])
-def test_what_always_fails_is_parked_at_its_last_receive_with_the_last_answer(name: str) -> None:
-    world = world_of(max_receive_count=3)
-    refuse(world, UNCLEAR[name], lambda item: item == f"{SITE}/bad")
-    for receives in (1, 2):
-        assert world.returned(batch("a", "bad", receives=receives)) == ["bad"]
-        world.clock.pass_(60)
-    assert world.returned(batch("a", "bad", receives=3)) == []
-    [(code, reason)] = world.parked_reasons
-    assert code == "GaveUp"
-    assert f"{SITE}/bad" in reason
-    reply = UNCLEAR[name]
-    assert (str(reply) if isinstance(reply, Exception) else f"answered {reply.status}") in reason
-    assert json.loads(world.aws.parked[0]["MessageBody"]) == s3_event("bad")
-    assert all(line.get("Misconfigured", 0) == 0 for line in world.lines)
 
 
 @pytest.mark.parametrize("name", ["403 HTML", "500", "garbage", "reset"])
@@ -352,41 +335,3 @@ def test_a_good_record_waits_for_an_outage_before_its_message_is_parked_for_the_
     assert world.returned(event) == []
     assert world.cloudflare.urls[-1] == f"{SITE}/a"
     assert [code for code, _ in world.parked_reasons] == ["UnknownEvent"]
-
-
-# ---- A law ----
-
-REPLIES = st.lists(
-    st.none() | st.sampled_from([*UNCLEAR.values(), refusal(400, 1012), answer(429, {}), refusal(400, 9106)]),
-    max_size=30,
-)
-AWS = st.lists(st.none() | st.sampled_from([outage(), aws_error(403, "AccessDenied"), aws_error(500, "X")]), max_size=6)
-BODY: list[Any] = [*({"keys": [f"k{number}"]} for number in range(6)), s3_event("k1", "b/k2", "k9"), "poison"]
-BODY += [{"tags": ["t"], "urls": [f"{SITE}/k3"]}, {"Records": [s3_record("k4"), {"bad": True}]}]
-
-
-@settings(max_examples=150)
-@given(st.lists(st.sampled_from(BODY), min_size=1, max_size=12), REPLIES, AWS, AWS, st.floats(1, 60), st.integers(1, 3))
-def test_whatever_is_answered_every_message_is_purged_parked_or_returned(
-    bodies: list[Any], replies: list[Any], sends: list[Any], changes: list[Any], seconds: float, receives: int
-) -> None:
-    world = world_of(*TWO_ZONES, max_receive_count=3)
-    world.cloudflare.script = list(replies)
-    world.aws.script = {"SendMessage": list(sends), "ChangeMessageVisibilityBatch": list(changes)}
-    began = world.clock.time
-    returned = world.returned(sqs_event(*bodies, receives=receives), seconds)
-    assert world.clock.time <= began + seconds
-    assert not world.cloudflare.malformed
-    parked = [message["MessageBody"] for message in world.aws.parked]
-    assert len(set(returned)) + len(parked) == world.metrics["Retried"] + world.metrics["Parked"]
-    # A scripted success is none of `accepted`, so this holds for what is purged too.
-    sent = {url for request in world.cloudflare.requests for url in request.urls}
-    for place, body in enumerate(bodies):
-        text = body if isinstance(body, str) else json.dumps(body)
-        if f"m{place}" not in returned and text not in parked:
-            assert isinstance(body, dict)
-            assert {f"{SITE}/{key}" for key in body.get("keys", [])} <= sent
-    for code, reason in world.parked_reasons:
-        assert code
-        assert reason
-    assert TOKEN not in world.output

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from cf_purge.errors import Transient
 from cf_purge.events import Change
 from cf_purge.http_client import Answer
 from cf_purge.verify import newest
 from cf_purge.visitor import Visitor
-from tests.support.factories import document, s3_event, s3_record, sns_event, sqs_event, target
+from tests.support.factories import document, s3_event, sns_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage, refusal
 from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, QUEUE_ARN
 
@@ -138,12 +137,16 @@ def test_only_what_is_not_fresh_yet_is_asked_again() -> None:
 
 # ---- What is not looked at ----
 
+RELEASED = s3_event("a", event="ObjectRemoved:Delete")  # a permanent delete of one version
+RELEASED["Records"][0]["s3"]["object"]["versionId"] = "3sL4"
+
 
 @pytest.mark.parametrize(
     "event",
     [
         *({"keys": ["a"]}, {"urls": [f"{SITE}/a"]}, {"tags": ["t"]}, {"check": True}),
         *(s3_event("img/"), {**s3_event("a"), "dry_run": True}, s3_event("a", event="ObjectTagging:Put")),
+        RELEASED,
     ],
     ids=str,
 )
@@ -152,14 +155,6 @@ def test_only_object_changes_that_were_purged_are_looked_at(event: dict[str, Any
     world.invoke(sqs_event(event))
     world.invoke(event)
     assert world.aws.delayed == []
-
-
-def test_a_permanent_delete_of_one_version_is_not_looked_at() -> None:
-    world = verifying()
-    record = s3_record("a", event="ObjectRemoved:Delete")
-    record["s3"]["object"]["versionId"] = "3sL4"
-    world.invoke(sqs_event({"Records": [record]}, s3_event("b", event="ObjectRemoved:DeleteMarkerCreated")))
-    assert [each["key"] for look in sent(world) for each in look["changes"]] == ["b"]
 
 
 def test_without_verify_nothing_is_sent_and_a_look_that_is_left_over_is_dropped() -> None:
@@ -384,14 +379,6 @@ def test_without_time_a_look_is_dropped_with_a_count() -> None:
     look = world.aws.delayed.pop()["MessageBody"]
     assert world.returned(sqs_event(look), seconds=3.0) == []
     assert (world.transport.visits, world.metrics["NotSampled"]) == ([], 1)
-
-
-def test_an_unexpected_answer_of_the_client_is_an_answer(world: World) -> None:
-    world = verifying(Transient("The host has a private address."))
-    world.invoke(sqs_event(s3_event("a")))
-    due(world)
-    [line] = world.logged("seen")
-    assert (line["verdict"], line["error"]) == ("unverifiable", "The host has a private address.")
 
 
 def test_a_look_whose_target_has_gone_asks_nothing() -> None:

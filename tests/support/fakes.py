@@ -125,20 +125,18 @@ def _urls(items: Iterable[Item]) -> list[str]:
     return [item if isinstance(item, str) else item[0] for item in items]
 
 
-def _fault(sent: Sent) -> str | None:
-    """What Cloudflare's documentation does not allow in a request, None when there is nothing."""
+def _is_valid(sent: Sent) -> bool:
+    """Whether Cloudflare's documentation allows a request."""
     if not re.fullmatch(r"[^?#]*/zones/[0-9a-f]{32}(/environments/[^/]+)?/(purge|invalidate)_cache", sent.url):
-        return "path"
+        return False
     if not isinstance(sent.body, dict) or len(sent.body) != 1 or sent.kind not in _LIMITS:
-        return "fields"
+        return False
     value = sent.body[sent.kind]
     if sent.kind == EVERYTHING:
-        return None if value is True else "everything"
+        return value is True
     if not isinstance(value, list) or not 1 <= len(value) <= _LIMITS[sent.kind]:
-        return "number of items"
-    if not all(isinstance(item, str) or (sent.kind == FILES and set(item) == {"url", "headers"}) for item in value):
-        return "type of an item"
-    return None
+        return False
+    return all(isinstance(item, str) or (sent.kind == FILES and set(item) == {"url", "headers"}) for item in value)
 
 
 @dataclass
@@ -148,7 +146,7 @@ class FakeCloudflare:
     `script` answers the next purges, None in it meaning "as always"; `zones` answers for a zone, by its id or by
     `<id>/environments/<id>`, and `kinds` for one kind of purge; `bad` are items that spoil their request; `tokens`
     are the valid ones. What is asked with GET is in `reads`: `status` is what a token is to its verification,
-    `names` which zones have a name, and `read_script` answers the next of either.
+    `names` which zones have a name.
     """
 
     script: list[Reply | None] = field(default_factory=list)
@@ -159,10 +157,9 @@ class FakeCloudflare:
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     status: str | Reply = "active"  # of a valid token; "unknown" is what it says of others
     names: dict[str, list[str] | Reply] = field(default_factory=dict)  # zone ids by name
-    read_script: list[Reply | None] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
     reads: list[Sent] = field(default_factory=list)
-    malformed: list[tuple[str, Sent]] = field(default_factory=list)
+    malformed: list[Sent] = field(default_factory=list)
     accepted: list[tuple[str, str, Item]] = field(default_factory=list)  # (zone, kind, item), in order
 
     @property
@@ -179,10 +176,9 @@ class FakeCloudflare:
             return scripted
         if not self._knows(sent):
             return refusal(401, 10000, message="Authentication error")
-        fault = _fault(sent)
-        if fault is not None:
-            self.malformed.append((fault, sent))
-            return refusal(400, 1012, message=f"malformed: {fault}")
+        if not _is_valid(sent):
+            self.malformed.append(sent)
+            return refusal(400, 1012, message="malformed")
         for replies, about in ((self.zones, sent.zone), (self.zones, sent.zone_id), (self.kinds, sent.kind)):
             if about in replies:
                 return replies[about]
@@ -197,9 +193,6 @@ class FakeCloudflare:
 
     def _read(self, sent: Sent) -> Reply:
         self.reads.append(sent)
-        scripted = self.read_script.pop(0) if self.read_script else None
-        if scripted is not None:
-            return scripted
         parts = urlsplit(sent.url)
         if parts.path.endswith("/user/tokens/verify"):
             status = self.status if self._knows(sent) else "unknown"

@@ -116,12 +116,3 @@ def test_the_rate_limit_raises_the_sdks_rate_limit_error(client: Client) -> None
         cache.purge(zone_id=FREE, tags=["a"])
     assert caught.value.errors[0].code == 1134
     assert int(caught.value.response.headers["retry-after"]) > 0
-
-
-def test_the_sdk_recovers_from_a_fault_by_its_own_retries(world: World, client: Client) -> None:
-    world.control.add_fault("status", status=503, headers={"Retry-After": "0"})
-    world.control.add_fault("reset")
-    world.control.add_fault("delay", seconds=2)
-    retrying = client().with_options(max_retries=3, timeout=1)
-    assert retrying.cache.purge(zone_id=FREE, files=[A]) is not None
-    assert [request.fault for request in world.control.requests()] == ["status", "reset", "delay", None]

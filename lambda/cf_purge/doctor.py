@@ -260,9 +260,9 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     mine = _version(plain)
     comparable = {name: each for name, each in seen.items() if None not in (mine, _version(each))}
     is_proven = plain.is_fetched or any(each.is_fetched and _version(each) == mine for each in comparable.values())
-    # Of two that were just fetched the origin has an answer for each.
-    others = {name: each for name, each in comparable.items() if not (plain.is_fetched and each.is_fetched)}
-    others = {name: each for name, each in others.items() if _version(each) != mine}
+    others = {name: each for name, each in comparable.items() if _version(each) != mine}
+    if plain.is_fetched:  # of two that were just fetched the origin has an answer for each
+        others = {name: each for name, each in others.items() if not each.is_fetched}
     # What was just fetched is what the origin has, even if an older object was restored.
     dates = [each.last_modified or 0 for each in (plain, *others.values())]
     is_old = is_copy and (any(each.is_fetched for each in others.values()) or max(dates) > dates[0])

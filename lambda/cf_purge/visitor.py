@@ -124,13 +124,9 @@ def seen_in(answer: Answer) -> Seen:
     reported = {"status": answer.status, **{name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}}
     if "location" in headers:
         reported["location_host"] = headers["location"].partition("//")[2].partition("/")[0].partition("?")[0][:253]
-    etag, modified, age = (
-        _etag(headers.get("etag")),
-        _date(headers.get("last-modified")),
-        headers.get("age", "").strip(),
-    )
+    etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
+    age, kept = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
     seconds = int(age) if _DIGITS.fullmatch(age) else None
-    kept = headers.get("cf-cache-status", "").strip().upper()
     return Seen(answer.status, etag, modified, seconds, kept, "cf-mitigated" in headers, reported)
 
 

@@ -18,11 +18,11 @@ variables {
   }
 }
 
-run "in_a_partition_whose_console_is_not_known_there_are_no_links" {
+run "in_a_partition_whose_console_is_not_known_there_are_no_links_to_it" {
   command = apply
 
   assert {
-    condition = (!strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "](")
+    condition = (one(regexall("\\]\\([^)]+", aws_cloudwatch_dashboard.this[0].dashboard_body)) == "](${local.runbook}"
       && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "dead letters")
     )
     error_message = "A link leads nowhere."

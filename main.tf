@@ -192,4 +192,6 @@ resource "aws_lambda_event_source_mapping" "this" {
   }
 
   tags = var.tags
+
+  depends_on = [aws_sqs_queue_redrive_policy.this]
 }

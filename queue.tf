@@ -8,15 +8,19 @@ resource "aws_sqs_queue" "this" {
   visibility_timeout_seconds = 6 * var.lambda.timeout + var.queue.batch_window_seconds
   kms_master_key_id          = var.queue.kms_key_arn
   sqs_managed_sse_enabled    = var.queue.kms_key_arn == null ? true : null
+  tags                       = var.tags
+
+  depends_on = [aws_cloudwatch_log_group.this] # fails if the name is taken
+}
+
+# A separate resource: both queues are created at once, and the provider waits 25 seconds for each.
+resource "aws_sqs_queue_redrive_policy" "this" {
+  queue_url = aws_sqs_queue.this.url
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = local.dead_letter_arn
     maxReceiveCount     = var.queue.max_receive_count
   })
-
-  tags = var.tags
-
-  depends_on = [aws_cloudwatch_log_group.this] # fails if the name is taken
 }
 
 resource "aws_sqs_queue_policy" "this" {

@@ -103,7 +103,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
   }
 
   assert {
-    condition = jsondecode(aws_sqs_queue.this.redrive_policy) == {
+    condition = jsondecode(aws_sqs_queue_redrive_policy.this.redrive_policy) == {
       deadLetterTargetArn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
       maxReceiveCount     = 30
     }

@@ -61,7 +61,7 @@ def known(package: str) -> Iterator[tuple[str, set[str]]]:
 @pytest.mark.parametrize("package", ["cdktf_cdktf_provider_aws", "cdktn_provider_aws"])
 def test_every_name_is_in_the_provider(package: str) -> None:
     types = used()
-    assert {"max_message_size", "redrive_policy"} <= types["aws_sqs_queue"]
+    assert {"max_message_size", "kms_master_key_id"} <= types["aws_sqs_queue"]
     assert "on_failure" in types["aws_lambda_function_event_invoke_config"]
     missing = {type_: types[type_] - names for type_, names in known(package) if type_ in types}
     assert missing.keys() == types.keys()

@@ -94,16 +94,14 @@ Feature: The queues lose nothing and admit nobody else
 
   @noskip
   Scenario: A message is received five times at least before it is parked
-    When its type metadata is aws_sqs_queue
-    And its name metadata is this
+    When its type metadata is aws_sqs_queue_redrive_policy
     Then it must have redrive_policy
     And it must have maxReceiveCount
     And its value must match the "^([5-9]|[1-9][0-9]+)$" regex
 
   @noskip
   Scenario: Messages are parked in a queue of this plan
-    When its type metadata is aws_sqs_queue
-    And its name metadata is this
+    When its type metadata is aws_sqs_queue_redrive_policy
     Then it must have redrive_policy
     And it must have deadLetterTargetArn
     # The module's dead-letter queue by its name: whatever other queues this plan has, they are not it.

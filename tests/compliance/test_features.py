@@ -153,6 +153,7 @@ QUEUE = "aws_sqs_queue.this"
 DEAD_LETTERS = "aws_sqs_queue.dead_letter"
 QUEUE_POLICY = "aws_sqs_queue_policy.this"
 DEAD_LETTERS_POLICY = "aws_sqs_queue_policy.dead_letter"
+REDRIVE = "aws_sqs_queue_redrive_policy.this"
 REDRIVE_ALLOW = "aws_sqs_queue_redrive_allow_policy.dead_letter"
 FUNCTION = "aws_lambda_function.this"
 PERMISSION = "aws_lambda_permission.this[0]"
@@ -341,11 +342,11 @@ BREAKING = [
     Case("The dead-letter queue lets in the rule", without_statement(DEAD_LETTERS_POLICY, "RuleParksEvents"), "rule"),
     Case(
         "A message is received five times at least before it is parked",
-        put_in_json(QUEUE, "redrive_policy", maxReceiveCount=4),
+        put_in_json(REDRIVE, "redrive_policy", maxReceiveCount=4),
     ),
     Case(
         "Messages are parked in a queue of this plan",
-        put_in_json(QUEUE, "redrive_policy", deadLetterTargetArn=f"{QUEUE_ARN}-of-others-dlq"),
+        put_in_json(REDRIVE, "redrive_policy", deadLetterTargetArn=f"{QUEUE_ARN}-of-others-dlq"),
     ),
     Case("Parked messages are kept as long as SQS allows", put(DEAD_LETTERS, message_retention_seconds=60)),
     Case(

@@ -11,7 +11,9 @@ from tests.plans.planning import Case
 
 ROLE = Counter(aws_iam_role=1, aws_iam_role_policy=1)
 ALARMS = Counter(aws_cloudwatch_metric_alarm=6)
-QUEUES = Counter(aws_sqs_queue=2, aws_sqs_queue_policy=2, aws_sqs_queue_redrive_allow_policy=1)
+QUEUES = Counter(
+    aws_sqs_queue=2, aws_sqs_queue_policy=2, aws_sqs_queue_redrive_policy=1, aws_sqs_queue_redrive_allow_policy=1
+)
 FUNCTION = Counter(aws_lambda_function=1, aws_lambda_event_source_mapping=1, aws_cloudwatch_log_group=1)
 ALWAYS = ROLE + ALARMS + QUEUES + FUNCTION
 NOTIFICATION = Counter(aws_s3_bucket_notification=1)

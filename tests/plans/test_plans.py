@@ -64,6 +64,7 @@ def edges(fresh: Plan) -> dict[str, set[str]]:
         # Where the name is taken the log group fails, and SQS would give its queues to a second owner.
         ("aws_sqs_queue.this", {"aws_cloudwatch_log_group.this"}, set()),
         ("aws_sqs_queue.dead_letter", {"aws_cloudwatch_log_group.this"}, set()),
+        ("aws_lambda_event_source_mapping.this", {"aws_sqs_queue_redrive_policy.this"}, set()),
         ("aws_s3_bucket_notification.this", {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"}, set()),
         ("aws_cloudwatch_event_target.this", {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"}, set()),
         (

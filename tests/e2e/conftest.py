@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from tests.e2e.roots import DEPLOYMENTS, SITES, composed
+from tests.e2e.roots import DEPLOYMENTS, SITES, composed, upgrade
 from tests.e2e.runbook import Shell
 from tests.e2e.site import Site as Site
 from tests.e2e.site import url as url
@@ -26,10 +27,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    """All other roots go first and are destroyed while examples/local goes on; what looks back is last of each."""
-    if item.path.stem == "test_afterwards":
-        return 2 if "others" in item.name else 4
-    return 3 if item.path.stem in ("test_bulk", "test_faults") else int("every_command" in item.name)
+    """All other roots are planned again while tests of examples/local run, and destroyed while more of them run."""
+    match item.path.stem:
+        case "test_bulk" | "test_faults":
+            return 4
+        case "test_afterwards":
+            return 3 if "others" in item.name else 5
+    if "every_command" in item.name:
+        return 2
+    return int("roots" in getattr(item, "fixturenames", ()))
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was applied, before any test has changed it."""
+
+    terraform: Terraform
+    plan: dict[str, Any]  # a second one, if a test of this run looks at it
 
 
 @dataclass(frozen=True)
@@ -37,47 +51,60 @@ class Started:
     """The world, with both applies under way or done."""
 
     world: World
-    local: Future[None]
-    roots: Terraform | None  # None when no test of this run needs them
-    roots_applied: Future[None] | None
+    local: Future[Applied]
+    others: Future[Applied] | None  # None when no test of this run needs them
     threads: ThreadPoolExecutor
 
 
 @pytest.fixture(scope="session")
 def started(request: pytest.FixtureRequest) -> Iterator[Started]:
     reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    items = request.session.items
+    planned = any(item.path.stem == "test_afterwards" for item in items)
+    composes = planned or any("roots" in getattr(item, "fixturenames", ()) for item in items)
 
     def say(line: str) -> None:
         reporter.write_line(line)
 
-    wanted = any("deployed" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    def apply(terraform: Terraform) -> Applied:
+        terraform.apply()
+        upgrade(terraform)
+        return Applied(terraform, terraform.plan() if planned else {})
+
     with local_world(FOLDER, say, SITES) as world, ThreadPoolExecutor() as threads:
-        local = threads.submit(world.terraform.apply)
-        roots = composed(world, FOLDER / "roots", say) if wanted else None
-        started = Started(world, local, roots, threads.submit(roots.apply) if roots else None, threads)
-        yield started  # `make demo` destroys examples/local
+        local = threads.submit(apply, world.terraform)
+        others = threads.submit(apply, composed(world, FOLDER / "roots", say)) if composes else None
+        yield Started(world, local, others, threads)  # `make demo` destroys examples/local
 
 
 @pytest.fixture(scope="session")
-def applied(started: Started) -> World:
+def local(started: Started) -> Applied:
+    """examples/local, applied."""
+    return started.local.result()
+
+
+@pytest.fixture(scope="session")
+def others(started: Started) -> Applied:
+    """All other roots, applied."""
+    assert started.others is not None
+    return started.others.result()
+
+
+@pytest.fixture(scope="session")
+def applied(started: Started, local: Applied) -> World:
     """The world with examples/local applied."""
-    started.local.result()
     return started.world
 
 
 @pytest.fixture(scope="session")
-def roots(started: Started) -> Terraform:
-    """All other roots, applied."""
-    assert started.roots is not None
-    assert started.roots_applied is not None
-    started.roots_applied.result()
-    return started.roots
+def roots(others: Applied) -> Terraform:
+    return others.terraform
 
 
 @pytest.fixture(scope="session")
 def leaving(started: Started) -> Future[None] | None:
     """All other roots while they are destroyed: no test needs them any more."""
-    return started.threads.submit(started.roots.destroy) if started.roots else None
+    return started.threads.submit(started.others.result().terraform.destroy) if started.others else None
 
 
 @pytest.fixture

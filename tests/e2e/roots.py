@@ -1,9 +1,13 @@
-"""Every example, and the modes that have none, in one root on the local world: one apply for all of them."""
+"""Every example, the modes that have none, and the last release, in one root on the local world: one apply for all."""
 
+import io
 import json
+import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 from tests.examples import EXAMPLES, copied
 from tests.simulation.aws import ACCOUNT
@@ -66,6 +70,14 @@ DEPLOYMENTS = {
     )
 }
 
+# What the last release applies, for today's module to take over.
+UPGRADED: dict[str, dict[str, Any]] = {
+    "upgraded": {"keep_eventbridge": True},
+    "upgraded_direct": {"event_source": "eventbridge", "delivery": "direct", "dashboard": True},
+}
+_UPGRADED_FILE = "upgraded.tf.json"
+_UPGRADED_BUCKET = "upgrade.example.com"
+
 _ENDPOINTS = ("cloudwatch", "cloudwatchevents", "iam", "kms", "lambda", "logs", "s3", "sns", "sqs")
 # A root's own provider and Cloudflare's address are all that is changed.
 _ADDRESSES = ("cloudflare_api_url", "cloudflare_edge_url")
@@ -90,7 +102,7 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
         "rule": {"packages_bucket": PACKAGES},
     }
     document: dict[str, Any] = {
-        "provider": {"aws": provider(world)},
+        "provider": {"aws": _provider(world)},
         "variable": {name: {"type": "string"} for name in _ADDRESSES},
         "module": {},
         "output": {},
@@ -104,6 +116,8 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
         }
         document["output"][deployment.label] = {"value": f"${{module.{deployment.label}}}"}
     (folder / "root" / "main.tf.json").write_text(json.dumps(document, indent=2))
+    if _last_release(folder / "release"):
+        _write_upgraded(folder / "root", "../release")
     return Terraform(
         folder / "root",
         folder,
@@ -113,7 +127,35 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
     )
 
 
-def provider(world: World) -> dict[str, Any]:
+def upgrade(roots: Terraform) -> None:
+    """Give what the last release applied to today's module, for the next plan."""
+    if (roots.root / _UPGRADED_FILE).exists():
+        _write_upgraded(roots.root, os.path.relpath(ROOT, roots.root))
+        roots.run("init", "-backend=false")
+
+
+def _write_upgraded(root: Path, source: str) -> None:
+    common = {"bucket": _UPGRADED_BUCKET, "api_token_parameter": "/upgrade/token", "targets": [{"zone_id": "4a" * 16}]}
+    modules = {label: {"source": source, "name": label, **common, **inputs} for label, inputs in UPGRADED.items()}
+    (root / _UPGRADED_FILE).write_text(json.dumps({"module": modules}))
+
+
+def _last_release(folder: Path) -> bool:
+    """Write the module as the last release has it, before the first one the last commit; False without a history."""
+
+    def git(*arguments: str) -> bytes:
+        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, check=True).stdout
+
+    try:
+        ref = git("describe", "--tags", "--abbrev=0", "--match=v*", "--always", "HEAD~1").decode().strip()
+        archive = git("archive", "--format=zip", ref, "lambda/cf_purge.zip", ":(glob)*.tf")
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    ZipFile(io.BytesIO(archive)).extractall(folder)
+    return True
+
+
+def _provider(world: World) -> dict[str, Any]:
     """Return the configuration of the AWS provider for the local AWS."""
     return {
         "region": "us-east-1",
@@ -139,6 +181,7 @@ def _copied(deployment: Deployment, folder: Path) -> None:
 def _prepared(world: World) -> dict[str, str]:
     """Buckets, tokens, the token's key and the zip in S3: what is there before the module is."""
     s3, kms = world.client("s3"), world.client("kms")
+    s3.create_bucket(Bucket=_UPGRADED_BUCKET)
     for bucket in {deployment.bucket for deployment in DEPLOYMENTS.values()}:
         create_website(world, bucket)
     s3.create_bucket(Bucket=PACKAGES)

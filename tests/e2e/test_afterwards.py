@@ -1,14 +1,13 @@
-"""After all the others: the state, the plan, the logs. conftest.py puts it last, when there is most to look through."""
+"""Of all that was applied: the second plan, the upgrade, secrets. conftest.py puts it last, when the logs are full."""
 
 import json
 from concurrent.futures import Future
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from tests.compliance.modes import MODES, SHARED, assert_complies
-from tests.e2e.roots import DEPLOYMENTS
+from tests.e2e.conftest import Applied
+from tests.e2e.roots import DEPLOYMENTS, UPGRADED
 from tests.simulation.terraform import Terraform
 from tests.simulation.world import World
 
@@ -19,23 +18,21 @@ ALARM_ATTRIBUTES = {
 }  # fmt: skip
 
 
-class After(NamedTuple):
-    """What there is after all tests of examples/local, or of all other roots together."""
-
-    name: str
-    terraform: Terraform
-    plan: dict[str, Any]  # a second one
-
-
-@pytest.fixture(scope="module", params=["others", "local"])
-def after(request: pytest.FixtureRequest, applied: World) -> After:
-    terraform = applied.terraform if request.param == "local" else request.getfixturevalue("roots")
-    return After(request.param, terraform, terraform.plan()[1])
+@pytest.fixture(params=["others", "local"])
+def after(request: pytest.FixtureRequest) -> Applied:
+    """All other roots together, or examples/local."""
+    applied: Applied = request.getfixturevalue(request.param)
+    return applied
 
 
-def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(after: After) -> None:
+def upgraded(change: dict[str, Any]) -> bool:
+    """Whether the last release applied this."""
+    return change["address"].split(".")[1] in UPGRADED
+
+
+def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(after: Applied) -> None:
     for change in after.plan["resource_changes"]:
-        if change["change"]["actions"] in (["no-op"], ["read"]):
+        if upgraded(change) or change["change"]["actions"] in (["no-op"], ["read"]):
             continue
         old, new = change["change"]["before"], change["change"]["after"]
         differing = {name for name in new if old.get(name) != new[name]}
@@ -44,16 +41,20 @@ def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(after
         assert differing <= ALARM_ATTRIBUTES, change["address"]
 
 
-def test_the_plan_complies(after: After, tmp_path: Path) -> None:
-    """The local one with all rules for its mode, the others with those that they share."""
-    assert_complies(after.plan, MODES["local"].features if after.name == "local" else SHARED, tmp_path)
+def test_an_upgrade_replaces_and_destroys_nothing(others: Applied) -> None:
+    changes = [change for change in others.plan["resource_changes"] if upgraded(change)]
+    if not changes:
+        pytest.skip("there is no history: clone the repository with it")
+    assert {change["type"] for change in changes} >= {"aws_lambda_function", "aws_cloudwatch_dashboard"}
+    assert [change["address"] for change in changes if "delete" in change["change"]["actions"]] == []
 
 
-def test_no_secret_is_in_a_state_plan_configuration_or_log(after: After, applied: World) -> None:
+def test_no_secret_is_in_a_state_plan_configuration_or_log(after: Applied, applied: World) -> None:
     secrets = [secret for value in (applied.token, applied.global_key) for secret in (value, value[::-1])]
     texts = {"state": after.terraform.state_file.read_text(), "plan": json.dumps(after.plan)}
     functions, logs = applied.client("lambda"), applied.client("logs")
-    for name in ["cf-purge"] if after.name == "local" else [each.name for each in DEPLOYMENTS.values()]:
+    local = after.terraform is applied.terraform
+    for name in ["cf-purge"] if local else [deployment.name for deployment in DEPLOYMENTS.values()]:
         texts[name] = json.dumps(functions.get_function(FunctionName=name), default=str)
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
         texts[f"log of {name}"] = "\n".join(event["message"] for page in pages for event in page["events"])

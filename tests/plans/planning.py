@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.examples import EXAMPLES, copied
-from tools.problems import ROOT
+from tests.examples import EXAMPLES, copied, finding_the_module
 from tools.terraform import TERRAFORM, environment
 
 PROVIDER = """
@@ -85,7 +84,7 @@ def composed(folder: Path, cases: Mapping[str, Case], module: str = "") -> Path:
         inside = folder / label(name)
         copied(EXAMPLES / case.example, inside)
         (inside / "case_override.tf").write_text(f'module "cf_purge" {{\n{case.variables}\n}}\n')
-        (inside / "others.tf").write_text(case.others.replace('"../.."', json.dumps(str(ROOT))))
+        (inside / "others.tf").write_text(finding_the_module(case.others, inside))
         root += f'module "{label(name)}" {{\n  source = "./{label(name)}"\n{module}}}\n'
     (folder / "main.tf").write_text(root)
     initialised = terraform(folder, "init", "-input=false", "-no-color")
@@ -106,10 +105,13 @@ def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def planned(root: Path) -> Plan:
+    """Plan a root; `plan.json` in it is the plan as Terraform shows it."""
     done = terraform(root, "plan", "-input=false", "-no-color", "-refresh=false", "-out=plan")
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stdout + done.stderr, done.stdout
-    plan: dict[str, Any] = json.loads(terraform(root, "show", "-json", "plan").stdout)
+    shown = terraform(root, "show", "-json", "plan").stdout
+    (root / "plan.json").write_text(shown)
+    plan: dict[str, Any] = json.loads(shown)
     return Plan(plan["resource_changes"], plan["planned_values"]["root_module"])
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cf_purge.__main__ import main
+from tests.examples import finding_the_module
 from tests.plans.planning import PROVIDER, Plan, label, planned, terraform
 from tests.support.servers import start, write
 from tools.problems import ROOT
@@ -18,7 +19,7 @@ from tools.problems import ROOT
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("examples/*/*.md")]
 ZONE = "0123456789abcdef0123456789abcdef"
 NEEDED = {
-    "source": json.dumps(str(ROOT)),
+    "source": '"../.."',
     "bucket": '"www.example.com"',
     "api_token_parameter": '"/token"',
     "targets": f'[{{ zone_id = "{ZONE}" }}]',
@@ -68,7 +69,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Plan]
     text = PROVIDER.rstrip("}\n") + f'\n  s3_use_path_style = true\n  endpoints {{\n    s3 = "{server.url}"\n  }}\n}}\n'
     for name, block in BLOCKS.items():
         (folder / name).mkdir()
-        (folder / name / "main.tf").write_text(completed(name, block))
+        (folder / name / "main.tf").write_text(finding_the_module(completed(name, block), folder / name))
         text += f'module "{name}" {{\n  source = "./{name}"\n}}\n'
         if "config_json" in completed(name, block):
             text += f'output "{name}" {{\n  value = module.{name}.config_json\n}}\n'
@@ -129,7 +130,6 @@ def test_a_recipe_purges_what_it_says(
     root: tuple[Path, Plan], name: str, key: str, purged: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the first plan no ARN is known, so the preview takes the output."""
-    (root[0] / "plan.json").write_text(terraform(root[0], "show", "-json", "plan").stdout)
     assert main(["preview", "--plan", str(root[0] / "plan.json"), "--name", name, key]) == 0
     first, *others = capsys.readouterr().out.splitlines()
     assert first == key

@@ -25,7 +25,7 @@ class Terraform:
     """One root, applied once; `folder` holds state, plans and logs."""
 
     def __init__(self, root: Path, folder: Path, variables: Mapping[str, str], ca_file: str, say: Say) -> None:
-        self._root = root
+        self.root = root
         self._folder = folder
         self._say = say
         self._state = folder / "terraform.tfstate"
@@ -54,13 +54,12 @@ class Terraform:
         shown = json.loads(self.run("output", "-json", f"-state={self._state}"))
         return {name: output["value"] for name, output in shown.items()}
 
-    def plan(self) -> tuple[Path, dict[str, Any]]:
-        """Plan again and return the plan's file and its JSON."""
+    def plan(self) -> dict[str, Any]:
+        """Plan again and return the plan as JSON."""
         file = self._folder / "again.tfplan"
-        self.run("plan", f"-state={self._state}", f"-out={file}")
-        shown = self.run("show", "-json", str(file))
-        file.with_suffix(".json").write_text(shown)
-        return file, json.loads(shown)
+        self.run("plan", _AT_ONCE, f"-state={self._state}", f"-out={file}")
+        plan: dict[str, Any] = json.loads(self.run("show", "-json", str(file)))
+        return plan
 
     def run(self, command: str, *arguments: str) -> str:
         """Run a quick command and return its output.
@@ -70,7 +69,7 @@ class Terraform:
         """
         options = () if command in ("output", "show") else ("-input=false", "-no-color")
         done = subprocess.run(
-            [TERRAFORM, f"-chdir={self._root}", command, *options, *arguments],
+            [TERRAFORM, f"-chdir={self.root}", command, *options, *arguments],
             env=self._environ,
             capture_output=True,
             text=True,
@@ -84,7 +83,7 @@ class Terraform:
         """Run a slow command and say what it finishes, and every few seconds what it waits for."""
         started, complaints = time.monotonic(), []
         process = subprocess.Popen(
-            [TERRAFORM, f"-chdir={self._root}", command, "-json", "-input=false", *arguments],
+            [TERRAFORM, f"-chdir={self.root}", command, "-json", "-input=false", *arguments],
             env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -54,6 +54,7 @@ def running(folder: Path, certificates: Certificates) -> Iterator[str]:
         "IOT_MTLS_ENABLED": "0",
         "MINISTACK_SSL_CERT": certificates.certificate,
         "MINISTACK_SSL_KEY": certificates.private_key,
+        "PYTHONDONTWRITEBYTECODE": "1",  # of functions, whose folders are new each time
         "PYTHONPATH": str(_IMPORT_ROOT),
         "SERVICES": _SERVICES,
         "SFTP_ENABLED": "0",

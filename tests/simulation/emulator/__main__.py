@@ -2,6 +2,8 @@
 
 import importlib
 
+from hypercorn.config import Config
+
 from tests.simulation.emulator import actions, decryption, delivery, exclusion, moves, queries, waits
 from tests.simulation.emulator.ministack import eventbridge, iam_actions, logs, s3, sqs, ssm
 
@@ -27,6 +29,7 @@ def main() -> None:
         StartMessageMoveTask=moves.start,
         ListMessageMoveTasks=moves.recent,
     )
+    Config.alpn_protocols = ["http/1.1"]  # with HTTP/2 Terraform's requests sometimes hang for 75 seconds
     importlib.import_module("ministack.app").main()
 
 

@@ -3,7 +3,8 @@
 PYTHON    ?= python3
 TERRAFORM ?= terraform
 export TERRAFORM
-export PYTHONDONTWRITEBYTECODE = 1
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.cache/bytecode
 export UV_PYTHON = $(PYTHON)
 
 UV     := .cache/uv-0.13.9/bin/uv

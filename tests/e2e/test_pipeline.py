@@ -2,10 +2,13 @@
 
 import json
 
-import pytest
-
 from tests.e2e.conftest import Site, url
-from tests.e2e.release import paths_of
+from tests.e2e.release import Release
+
+NASTY = [
+    "red flower.html", "a+b (1).html", "50% off!.html", "größe/übersicht.html", "日本語.html",
+    "what?#not-a-fragment.html", "it's;a,list&more=1:2@3$.html", "100%25.html",
+]  # fmt: skip
 
 
 def test_a_correction_reaches_the_visitor(site: Site) -> None:
@@ -47,27 +50,17 @@ def test_an_index_document_is_fresh_under_its_folder_too(site: Site) -> None:
     assert site.reads("blog/index.html")[1] == "second"
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "red flower.html", "a+b (1).html", "50% off!.html", "größe/übersicht.html", "日本語.html",
-        "what?#not-a-fragment.html", "it's;a,list&more=1:2@3$.html", "100%25.html",
-    ],
-)  # fmt: skip
-def test_every_spelling_of_a_nasty_key_is_fresh(site: Site, key: str) -> None:
-    site.put(key, "old")
-    spellings = set(paths_of(key))
-    for spelling in spellings:
-        site.world.purge_of(url(spelling), 0)
-        site.reads(spelling)
-        assert site.reads(spelling)[1:] == ("old", "HIT")
-    site.world.control.forget_requests()
+def test_every_spelling_of_a_nasty_key_is_fresh(site: Site) -> None:
+    release = Release(site, NASTY)
+    release.upload("old")
+    release.settles(timeout=30)
+    release.visit()
+    assert {visit.cache_status for visit in release.visit().values()} == {"HIT"}
 
-    site.put(key, "new")
+    release.upload("new")
+    release.settles(timeout=30)
 
-    for spelling in spellings:
-        site.world.purge_of(url(spelling), 0)
-        assert site.reads(spelling)[1] == "new"
+    assert release.stale() == []
 
 
 def test_an_excluded_key_is_left_alone(site: Site) -> None:

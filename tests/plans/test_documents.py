@@ -123,7 +123,7 @@ SITE = "https://www.example.com"
         ("two_hosts_and_a_redirect", "a.css", ["url https://static.example.com/a.css", f"url {SITE}/a.css"]),
         ("bucket_behind_cloudfront_behind_cloudflare", "a.css", [f"url {SITE}/a.css, 90 seconds later"]),
         ("docs-purge", "docs/a.html", ["url https://docs.example.com/a.html"]),
-        ("docs-purge", "shop/a.html", ["skipped: not in the key_prefix docs/"]),
+        ("docs-purge", "shop/a.html", ["skipped: no target serves it"]),
     ],
 )
 def test_a_recipe_purges_what_it_says(

@@ -100,13 +100,10 @@ plans: module
 	@$(call group,compliance) && $(call group,compatibility)
 	@$(PYTEST) tests/plans tests/compliance tests/compatibility
 
-plan: module ## validate and test of the module and its examples; TERRAFORM=tofu takes OpenTofu
+plan: module ## Plans and `test` of the module, plans of its examples; TERRAFORM=tofu takes OpenTofu
 	@$(PYTEST) tests/plans
 
 module: terraform
-	@set -e; for root in . examples/*/; do \
-		$(TF) -chdir=$$root init -backend=false >/dev/null; $(TF) -chdir=$$root validate; \
-	done
 	@$(VENV)/python -m tools.attached test
 
 compliance: terraform ## That every compliance scenario holds, and can fail

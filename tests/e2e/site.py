@@ -70,9 +70,6 @@ class Site:
     def accepted(self) -> list[ApiRequest]:
         return [request for request in self.world.control.requests() if request.status == 200 and request.kind]
 
-    def purged_urls(self) -> list[Any]:
-        return self.purges()
-
     def purge_of(self, item: Any, kind: str = "files", timeout: float = 30) -> None:
         """Wait for the purge of an item."""
         wait_for(lambda: item in self.purges(kind), timeout, f"no purge of {item}")
@@ -161,10 +158,6 @@ class Site:
         """Wait for what is at work, then throw away what waits for a time that no test has."""
         with suppress(TimeoutError):
             wait_for(lambda: sum(self._counts("queue_url", "", "NotVisible")) == 0, 10, "the queue is not empty")
-        self.forget()
-
-    def forget(self) -> None:
-        """Throw away what is in the queue."""
         self.sqs.purge_queue(QueueUrl=self.outputs["queue_url"])
 
 

@@ -57,18 +57,3 @@ def test_a_large_upload_needs_few_requests_and_a_single_one_afterwards_is_not_he
     assert [request.urls for request in slow.world.control.requests()] == [(slow.url("quiet.html"),)]
     assert slow.metrics(since)["Purged"] == 1  # its log is there
     assert drained(slow, since) == []
-
-
-def test_without_the_drain_every_batch_has_its_request_and_nothing_is_lost(slow: Site) -> None:
-    since = time.time()
-    release = Release(slow, [f"bulk/{number}.html" for number in range(200)])
-    restore = slow.reconfigure(lambda document: document.update(drain=0))
-    try:
-        release.upload("second")
-        release.settles(timeout=60)
-    finally:
-        restore()
-
-    assert set(slow.purges()) == {slow.url(key) for key in release.keys}
-    assert all(len(request.urls) <= 10 for request in slow.accepted())
-    assert drained(slow, since) == []

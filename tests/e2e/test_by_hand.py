@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import Site, url
 from tests.simulation.aws import ACCOUNT
-from tests.simulation.world import HOST, ZONE_ID
+from tests.simulation.world import HOST
 
 BY_HAND: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "keys": ({"keys": ["by hand.html", "drafts/x.html"]}, "files", [url("by%20hand.html"), url("by+hand.html")]),
@@ -34,24 +34,6 @@ def test_what_is_named_is_purged_and_said(site: Site, name: str) -> None:
     site.log_line(since, "purged")
     metrics = site.metrics(since)
     assert (metrics["Requests"], metrics["Skipped"]) == (1, len(skipped))
-
-
-def test_everything_is_purged_only_when_it_is_said(site: Site) -> None:
-    for number in range(3):
-        site.put_and_purge(f"{number}.html", "text")
-        assert [site.reads(f"{number}.html")[2] for _ in range(2)] == ["MISS", "HIT"]
-
-    _, error = site.invoke({"everything": True})
-    assert error is not None
-    _, error = site.invoke({"everything": True, "zone_id": "0" * 32})
-    assert error is not None
-    assert site.reads("0.html")[2] == "HIT"
-
-    answer, error = site.invoke({"everything": True, "zone_id": ZONE_ID})
-
-    assert error is None
-    assert answer["invalidations"] == [{"everything": True, "zone_id": ZONE_ID}]
-    assert [site.reads(f"{number}.html")[2] for number in range(3)] == ["MISS"] * 3
 
 
 def test_marketing_may_purge_by_hand_and_nothing_else(deployed: Callable[..., Site]) -> None:

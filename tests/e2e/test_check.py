@@ -1,14 +1,13 @@
 """`{"check": true}` names the fault by the answers of Cloudflare, IAM and KMS; unit tests have all sentences."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Site, url
+from tests.e2e.conftest import Site
 from tests.simulation.world import FOREIGN_ZONE_ID, HOST, TOKEN_PARAMETER, ZONE_ID
 
 Fault = Callable[[Site], AbstractContextManager[None]]
@@ -133,21 +132,3 @@ def test_all_is_well(site: Site) -> None:
         f"Visitors of {HOST} reach Cloudflare.",
     ]
     assert site.reads("kept.html")[2] == "HIT", "a check must drop no copy"
-
-
-def test_a_check_through_the_queue_says_it_in_the_log(site: Site) -> None:
-    with targeted(hosts=["www.example.org"])(site):
-        since = time.time()
-        site.send('{"check": true}')
-        line = site.log_line(since, "check")
-        [parked] = site.dead_letters()
-    assert "www.example.org is not a host of zone" in line["reason"]
-    assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "RejectedByCloudflare"
-
-
-@pytest.mark.parametrize("asked", [{"dry_run": True}, {"zone_id": ZONE_ID}])
-def test_a_check_takes_the_options_of_every_manual_event(site: Site, asked: dict[str, Any]) -> None:
-    answer, error = site.invoke({"check": True, **asked})
-    assert error is None
-    assert answer["invalidations"] == [url(".cf-purge-check")]
-    assert len(site.world.control.requests()) == (0 if "dry_run" in asked else 1)

@@ -1,6 +1,5 @@
 """Whatever goes wrong in the middle of a large upload: at the end no visitor gets what is not in the bucket."""
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -114,25 +113,6 @@ def test_an_outage_of_five_minutes_costs_receives_and_no_change(hurried: Release
     assert hurried.stale() == []
     assert 2 <= max(received) < 15  # of 30 there are
     assert site.dead() == 0
-
-
-def test_a_message_that_never_works_is_parked_at_its_last_receive_with_the_last_answer(site: Site) -> None:
-    restore = site.reconfigure(lambda document: document.update(max_receive_count=2))
-    site.world.control.add_fault("status", times=None, status=500, headers={"Retry-After": "1"})
-    try:
-        body = json.dumps({"keys": ["hopeless.html"]})
-        with in_a_hurry(site.sqs, site.outputs["queue_url"], 60):
-            site.send(body)
-            [parked] = site.dead_letters()
-    finally:
-        site.world.control.clear_faults()
-        restore()
-
-    assert parked["Body"] == body
-    assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "GaveUp"
-    reason = parked["MessageAttributes"]["Reason"]["StringValue"]
-    assert "answered 500" in reason
-    assert "hopeless.html" in reason
 
 
 def test_a_function_killed_in_the_middle_loses_no_change(release: Release, site: Site) -> None:

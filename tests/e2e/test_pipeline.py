@@ -70,7 +70,7 @@ def test_an_excluded_key_is_left_alone(site: Site) -> None:
     site.put_and_purge("other.html", "whatever")  # its turn came after the draft's
 
     assert site.reads("drafts/plan.html") == (200, "draft 1", "HIT")
-    assert site.purged_urls() == [url("other.html")]
+    assert site.purges() == [url("other.html")]
     assert site.log_line(before, "skipped")["keys"] == ["drafts/plan.html"]
 
 

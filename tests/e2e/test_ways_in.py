@@ -1,4 +1,4 @@
-"""Every way in: the queue, EventBridge, a foreign notification, straight to the function."""
+"""The other ways in: EventBridge, somebody else's notification, straight to the function."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,61 +16,21 @@ from tests.simulation.world import wait_for
 Deployed = Callable[..., Site]
 
 
-def test_the_smallest_example_purges(deployed: Deployed) -> None:
-    site = deployed("basic")
-    site.put("a/index.html", "1")
-    site.purge_of(site.url("a/"))
-    assert site.reads("a/")[:2] == (200, "1")
-
-    site.world.purge_of(site.url("a/index.html"), site.put("a/index.html", "2"))
-
-    assert site.reads("a/")[:2] == (200, "2")
-
-
-def test_two_modules_side_by_side_each_purge_their_own_site(deployed: Deployed) -> None:
-    first, second = deployed("basic"), deployed("complete")
-    first.put("side/by-side.html")
-    second.put("public/by-side.html")
-    first.purge_of(first.url("side/by-side.html"))
-    second.purge_of(second.url("by-side.html"))
-
-    first.send(json.dumps({"Records": [{"s3": {"bucket": {"name": second.bucket}, "object": {"key": "stray.html"}}}]}))
-
-    [parked] = first.dead_letters()
-    assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "ForeignBucket"
-    assert second.url("stray.html") not in first.purges()
-
-
 # ---- EventBridge ----
 
 
-def test_eventbridge_keys_are_raw(deployed: Deployed) -> None:
+def test_a_rule_sends_raw_keys_that_match_its_pattern_and_deletions(deployed: Deployed) -> None:
     site = deployed("eventbridge")
-    site.put("guides/50%+1 (ü).html")
-
+    for key in ("guides/a.css", "other/a.html", "api/any.thing", "guides/50%+1 (ü).html"):
+        site.put(key)
     site.purge_of(site.url("guides/50%25+1%20(%C3%BC).html"))
-
-
-def test_a_deleted_object_comes_through_eventbridge(deployed: Deployed) -> None:
-    site = deployed("eventbridge")
-    site.put("guides/gone.html")
-    site.purge_of(site.url("guides/gone.html"))
+    site.purge_of(site.url("api/any.thing"))
+    assert not {site.url("guides/a.css"), site.url("other/a.html")} & set(site.purges())
     site.world.control.forget_requests()
 
-    site.delete("guides/gone.html")
+    site.delete("api/any.thing")
 
-    site.purge_of(site.url("guides/gone.html"))
-
-
-def test_the_rules_pattern_is_what_event_filters_say(deployed: Deployed) -> None:
-    site = deployed("eventbridge")
-    for key in ("guides/a.css", "other/a.html", "api/any.thing", "guides/b.html", "api/end.html"):
-        site.put(key)
-    site.purge_of(site.url("api/end.html"))
-    site.purge_of(site.url("guides/b.html"))
     site.purge_of(site.url("api/any.thing"))
-
-    assert not {site.url("guides/a.css"), site.url("other/a.html")} & set(site.purges())
 
 
 # ---- The permission that the module gives its event source ----

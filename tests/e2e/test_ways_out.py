@@ -12,7 +12,6 @@ import pytest
 from tests.e2e.conftest import Site
 from tests.e2e.release import paths_of
 from tests.simulation.aws import ACCOUNT
-from tests.simulation.hurry import in_a_hurry
 from tests.simulation.terraform import Terraform
 from tests.simulation.world import wait_for
 
@@ -113,25 +112,6 @@ def test_several_kinds_and_zones_of_one_bucket_at_once(deployed: Deployed) -> No
         (MEDIA_ZONE, "tags"),
         (MEDIA_ZONE, "files"),
     }
-
-
-def test_a_broken_zone_holds_up_no_other(deployed: Deployed) -> None:
-    site = deployed("multi-zone")
-    site.world.control.add_fault("status", times=None, status=503, zone_id=MEDIA_ZONE)
-
-    with in_a_hurry(site.sqs, site.outputs["queue_url"], 60):
-        site.send(json.dumps({"keys": ["feeds/late.xml"]}))
-        site.put("feeds/waits.xml")
-        site.put("pages/at-once.html")
-
-        site.purge_of("https://www.example.org/at-once.html")
-        assert not [request for request in site.accepted() if request.zone == MEDIA_ZONE]
-        wait_for(lambda: site.waiting() == 2, 20, "the broken zone's messages are gone")
-
-        site.world.control.clear_faults()
-
-        site.purge_of("https://feeds.example.net/waits.xml", timeout=60)
-        site.purge_of("https://feeds.example.net/late.xml", timeout=60)
 
 
 def test_the_copy_for_an_origin_is_fresh_too(deployed: Deployed) -> None:

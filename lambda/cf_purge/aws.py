@@ -5,18 +5,18 @@ urllib3 sends and botocore signs. No SDK client: creating one takes longer than 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from cf_purge.errors import Misconfigured, NotTried, Transient
-from cf_purge.http_client import Answer, HttpClient, json_object
-
-T = TypeVar("T")
+from cf_purge.http_client import HttpClient, json_object
 
 TIMEOUT = 3.0  # seconds; these services answer in milliseconds
 _MIN_TIMEOUT = 0.2  # seconds; with less left no call is made
@@ -36,19 +36,11 @@ class Denied(Misconfigured):
         self.code = code
 
 
-class _Credentials(NamedTuple):
-    """The three attributes that botocore's signer reads."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
-
-
 class Aws:
     """Calls AWS with the credentials and endpoints of the environment, which are read at each call."""
 
     def __init__(self, http: HttpClient, environ: Mapping[str, str]) -> None:
-        self._http = http
+        self.http = http
         self._environ = environ
 
     def call(
@@ -72,12 +64,17 @@ class Aws:
         headers = {"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"}
         request = AWSRequest("POST", url, headers, body)
         SigV4Auth(self._credentials(), service, region).add_auth(request)
-        answer = self._http.request("POST", url, dict(request.headers.items()), body, min(TIMEOUT, timeout), _MAX_BYTES)
-        return _result(answer, f"{service}:{operation}")
-
-    def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
-        """Carry out calls at the same time, as `HttpClient.together`."""
-        return self._http.together(calls)
+        answer = self.http.request("POST", url, dict(request.headers.items()), body, min(TIMEOUT, timeout), _MAX_BYTES)
+        document = json_object(answer.body or b"{}")
+        if answer.status == 200 and document is not None:
+            return document
+        fields = document or {}
+        code = str(fields.get("__type", "")).rpartition("#")[2] or f"HTTP {answer.status}"
+        said = str(fields.get("message") or fields.get("Message") or "no explanation")[:500]
+        text = f"{code} from {service}:{operation}: {said}"
+        if not 400 <= answer.status < 500 or answer.status in (408, 429) or any(word in code for word in _THROTTLED):
+            raise Transient(text)
+        raise Denied(text, code)
 
     def endpoint(self, service: str, region: str) -> str:
         """Return the service's base URL without a trailing slash."""
@@ -86,30 +83,19 @@ class Aws:
         return (override or f"https://{service}.{region}.{suffix}").rstrip("/")
 
     def _credentials(self) -> Any:
+        """Return an object with the attributes that botocore's signer reads."""
         key, secret = self._environ.get("AWS_ACCESS_KEY_ID"), self._environ.get("AWS_SECRET_ACCESS_KEY")
         if key and secret:  # Lambda sets them
-            return _Credentials(key, secret, self._environ.get("AWS_SESSION_TOKEN") or None)
+            token = self._environ.get("AWS_SESSION_TOKEN") or None
+            return SimpleNamespace(access_key=key, secret_key=secret, token=token)
         # A shell: profiles, SSO, instance roles.
         logging.getLogger("botocore").setLevel(logging.WARNING)  # at DEBUG it prints credentials
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
-        try:
-            found = Session().get_credentials()
-            if found is not None and found.access_key and found.secret_key:
+        with contextlib.suppress(BotoCoreError):
+            if found := Session().get_credentials():
                 return found.get_frozen_credentials()
-        except BotoCoreError as error:
-            raise Misconfigured(f"No AWS credentials ({type(error).__name__}): check AWS_PROFILE.") from None
-        raise Misconfigured("No AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-
-
-def _result(answer: Answer, action: str) -> dict[str, Any]:
-    document = json_object(answer.body or b"{}")
-    if answer.status == 200 and document is not None:
-        return document
-    fields = document or {}
-    code = str(fields.get("__type", "")).rpartition("#")[2] or f"HTTP {answer.status}"
-    text = str(fields.get("message") or fields.get("Message") or "no explanation")[:500]
-    if not 400 <= answer.status < 500 or answer.status in (408, 429) or any(word in code for word in _THROTTLED):
-        raise Transient(f"{code} from {action}: {text}")
-    raise Denied(f"{code} from {action}: {text}", code)
+        raise Misconfigured(
+            "No AWS credentials: log in, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )

@@ -60,7 +60,7 @@ class Settler(NamedTuple):
         park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
         to_park = [(message, fate) for message, fate in fates.items() if isinstance(fate, Rejected)]
         parked: dict[Message, Rejected] = {}
-        for message, error, result in self.sqs.park(to_park, park_until):
+        for (message, error), result in zip(to_park, self.sqs.park(to_park, park_until), strict=True):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))

@@ -25,6 +25,7 @@ _MAX_CHARACTERS = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
 # SQS asks a sample of its servers: one short answer does not mean that the queue is empty.
 _SHORT_ANSWERS = 3
+_Json = dict[str, Any]
 _TOO_LARGE = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
 
@@ -51,8 +52,6 @@ class Sqs:
             short < _SHORT_ANSWERS and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until
         ):
             asked = min(calls * _RECEIVE, limit - len(found))
-            if not asked:
-                break
             received = self._receive(asked, deadline)
             if len(received) >= asked:
                 calls, short = min(2 * calls, CONNECTIONS), 0  # there are more
@@ -69,37 +68,33 @@ class Sqs:
 
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
         """Delete messages that are done. One that cannot be deleted comes back and is purged once more."""
-        pending: list[dict[str, Any]] = [{"ReceiptHandle": message.receipt} for message in messages]
-        for _ in range(2):
-            pending = self._batch("DeleteMessageBatch", self._own, pending, deadline)
-        if pending:
-            observe.warn("not deleted", messages=len(pending))
+        entries = [{"ReceiptHandle": message.receipt} for message in messages]
+        if failed := self._batch("DeleteMessageBatch", self._own, entries, deadline):
+            observe.warn("not deleted", messages=len(failed))
 
-    def park(
-        self, messages: Sequence[tuple[Message, Rejected]], deadline: float
-    ) -> list[tuple[Message, Rejected, str | Exception]]:
-        """Put messages into the dead-letter queue; return each with the ID it has there, or why it is not there.
+    def park(self, messages: Sequence[tuple[Message, Rejected]], deadline: float) -> list[str | Exception]:
+        """Put messages into the dead-letter queue; return for each the ID that it has there, or why it is not there.
 
         The body is unchanged; beside it are `ReasonCode` and `Reason`, if there is room.
         """
-        results = self._aws.together([partial(self._park, message, error, deadline) for message, error in messages])
-        return [(message, error, result) for (message, error), result in zip(messages, results, strict=True)]
+        return self._aws.http.together([partial(self._park, message, error, deadline) for message, error in messages])
 
     def give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
         """Choose in how many seconds returned messages are seen again.
 
         If that fails they are still returned: the queue's own visibility timeout applies.
         """
-        by_queue: dict[str, list[dict[str, Any]]] = {}
-        for message, delay in messages:
-            arn = message.queue_arn
-            # Anybody who may invoke the function can write a message, but must not choose the queue it talks to.
-            if message.receipt and (arn == self._own if self._own else QUEUE_ARN.fullmatch(arn)):
-                entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
-                by_queue.setdefault(arn, []).append(entry)
-        for arn, entries in by_queue.items():
-            if failed := self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline):
-                observe.warn("visibility not changed", messages=len(failed))
+        arn = self._own or next((message.queue_arn for message, _ in messages), "")
+        # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
+        if not QUEUE_ARN.fullmatch(arn):
+            return
+        entries = [
+            {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
+            for message, delay in messages
+            if message.receipt and message.queue_arn == arn
+        ]
+        if failed := self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline):
+            observe.warn("visibility not changed", messages=len(failed))
 
     def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[Exception | None]:
         """Put messages into the own queue, each to be seen after so many seconds (at most 900).
@@ -109,28 +104,24 @@ class Sqs:
         """
         payloads = [{"MessageBody": body, "DelaySeconds": delay} for body, delay in messages]
         calls = [partial(self._call, "SendMessage", self._own, payload, deadline) for payload in payloads]
-        return [result if isinstance(result, Exception) else None for result in self._aws.together(calls)]
+        return [result if isinstance(result, Exception) else None for result in self._aws.http.together(calls)]
 
     def _receive(self, count: int, deadline: float) -> list[Message]:
-        """Receive up to so many messages that are there."""
+        """Receive up to so many messages that are there; none when SQS fails."""
         more = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
         payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
-        answers = self._call_all("ReceiveMessage", self._own, payloads, deadline)
         messages = []
-        for each in (each for answer in answers for each in objects_in(answer.get("Messages"))):
+        for each in self._call_all("ReceiveMessage", "Messages", self._own, payloads, deadline):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
                 messages.append(Message(message_id, body, receipt, receives_in(each.get("Attributes")), self._own))
         return messages
 
-    def _batch(
-        self, operation: str, arn: str, entries: Sequence[dict[str, Any]], deadline: float
-    ) -> list[dict[str, Any]]:
+    def _batch(self, operation: str, arn: str, entries: Sequence[_Json], deadline: float) -> list[_Json]:
         """Call an operation for any number of entries; return those it did not succeed for."""
         numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
         payloads = [{"Entries": numbered[start : start + _BATCH]} for start in range(0, len(numbered), _BATCH)]
-        answers = self._call_all(operation, arn, payloads, deadline)
-        done = {str(entry.get("Id")) for answer in answers for entry in objects_in(answer.get("Successful"))}
+        done = {str(entry.get("Id")) for entry in self._call_all(operation, "Successful", arn, payloads, deadline)}
         return [entry for place, entry in enumerate(entries) if str(place) not in done]
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> str:
@@ -144,31 +135,31 @@ class Sqs:
             raise Transient("There is no dead-letter queue for the message.")
         texts = {"ReasonCode": error.code, "Reason": _attribute(str(error))}
         attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
-        whole = {"MessageBody": message.body, "MessageAttributes": attributes}
-        # Attributes count towards the size of a message: of one near the limit only the log has the reason.
-        for payload in (whole, {"MessageBody": message.body}):
-            try:
-                return str(self._call("SendMessage", arn, payload, deadline).get("MessageId"))
-            except Denied as denied:
-                if denied.code not in _TOO_LARGE:
-                    raise
-                answer = str(denied)
-        raise Transient(f"No queue accepts this message ({answer}).")
+        bare = {"MessageBody": message.body}
+        try:
+            sent = self._call("SendMessage", arn, {**bare, "MessageAttributes": attributes}, deadline)
+        except Denied as denied:
+            if denied.code not in _TOO_LARGE:
+                raise
+            # Attributes count towards the size of a message: of one near the limit only the log has the reason.
+            sent = self._call("SendMessage", arn, bare, deadline)
+        return str(sent.get("MessageId"))
 
-    def _call(self, operation: str, arn: str, payload: dict[str, Any], deadline: float) -> dict[str, Any]:
+    def _call(self, operation: str, arn: str, payload: _Json, deadline: float) -> _Json:
         _, _, _, region, account, name = arn.split(":")
         whole = {"QueueUrl": f"{self._aws.endpoint('sqs', region)}/{account}/{name}", **payload}
         return self._aws.call("sqs", operation, whole, region, deadline - self._clock.now())
 
     def _call_all(
-        self, operation: str, arn: str, payloads: Sequence[dict[str, Any]], deadline: float
-    ) -> list[dict[str, Any]]:
-        """Make calls at the same time and return the answers; a failure is logged and has none."""
-        results = self._aws.together([partial(self._call, operation, arn, payload, deadline) for payload in payloads])
+        self, operation: str, field: str, arn: str, payloads: Sequence[_Json], deadline: float
+    ) -> list[_Json]:
+        """Make calls at the same time and return the objects in a field of the answers; failures are logged."""
+        results = self._aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
         failures = [result for result in results if isinstance(result, Exception)]
         if failures:
             observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
-        return [result for result in results if not isinstance(result, Exception)]
+        answers = [result for result in results if not isinstance(result, Exception)]
+        return [each for answer in answers for each in objects_in(answer.get(field))]
 
 
 def _attribute(text: str) -> str:

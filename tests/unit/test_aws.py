@@ -206,10 +206,10 @@ def test_in_a_shell_credentials_come_from_a_profile_and_are_not_logged(
 def test_without_credentials_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     halves: list[dict[str, str]] = [{}, {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, {"AWS_SECRET_ACCESS_KEY": SECRET}]
     for half in halves:
-        with pytest.raises(Misconfigured, match="set AWS_PROFILE or AWS_ACCESS_KEY_ID"):
+        with pytest.raises(Misconfigured, match="set AWS_PROFILE, or AWS_ACCESS_KEY_ID"):
             call(environ={"AWS_REGION": REGION, **half})
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(Misconfigured, match="check AWS_PROFILE"):
+    with pytest.raises(Misconfigured, match="set AWS_PROFILE"):
         call(environ={"AWS_REGION": REGION})
 
 

@@ -180,25 +180,12 @@ def test_a_queue_that_gives_nothing_costs_nothing_but_the_drain(fault: Any) -> N
     ],
     ids=repr,
 )
-def test_what_is_not_deleted_is_tried_once_more_and_then_comes_again(fault: Any) -> None:
+def test_what_is_not_deleted_is_reported_and_comes_again(fault: Any) -> None:
     world = world_of(23)
     world.aws.script["DeleteMessageBatch"] = [None, fault]
     assert world.returned(batch()) == []
-    assert set(world.aws.deleted) == {f"receipt-w{n}" for n in range(23)}
-    assert world.logged("not deleted") == []
-
-    world = world_of(23)
-    world.aws.script["DeleteMessageBatch"] = [fault] * 99
-    assert world.returned(batch()) == []
-    assert [line["messages"] for line in world.logged("not deleted")] == [23]
-
-
-def test_of_a_partial_failure_only_the_failed_are_deleted_again() -> None:
-    world = world_of(3)
-    partly = answer(200, {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [{"Id": "1"}]})
-    world.aws.script["DeleteMessageBatch"] = [partly]
-    assert world.returned(batch()) == []
-    assert world.aws.deleted == ["receipt-w1"]
+    assert set(world.aws.deleted) < {f"receipt-w{n}" for n in range(23)}
+    assert [line["messages"] for line in world.logged("not deleted")] == [10]
 
 
 def test_a_slow_queue_does_not_use_up_the_time_of_the_invocation() -> None:

@@ -127,11 +127,6 @@ class Doctor(NamedTuple):
     token: ApiToken
     clock: Clock
 
-    def read_token(self, deadline: float) -> None:
-        """Read the token from where it is stored, since a check is about that one."""
-        with contextlib.suppress(PurgeError):  # the purges will say it
-            self.token.read_again(deadline, at_once=True)
-
     def diagnosed(self, tasks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
         """Return the outcomes; if a check has found what a person must correct, each of its failures says all of it."""
         purges = [purge for task in tasks if task.is_check for purge in task.purges]

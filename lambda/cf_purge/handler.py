@@ -165,7 +165,7 @@ class Function:
         checks = any(task.is_check and not task.dry_run for task in plan.tasks)
         try:
             if checks:
-                self._doctor.read_token(run.purge_until)
+                self._token.expire()  # a check is about what is stored now
             outcomes = self._purger.send(plan, run.purge_until, run.metrics)
             if checks:
                 outcomes = self._doctor.diagnosed(plan.tasks, outcomes, run.purge_until)

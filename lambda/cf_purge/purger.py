@@ -242,12 +242,8 @@ class Purger:
 
         probe = probe_for(request, self._config)
         error = self._ask(probe, LONG_TIMEOUT, run)
-        if isinstance(error, errors.Unauthorized):
-            try:
-                if self._token.read_again(run.deadline):
-                    error = self._ask(probe, LONG_TIMEOUT, run)
-            except errors.PurgeError as obstacle:
-                error = obstacle
+        if isinstance(error, errors.Unauthorized) and self._token.expire_refused():
+            error = self._ask(probe, LONG_TIMEOUT, run)
         if error is None or isinstance(error, errors.Rejected):
             zone.accept(is_probe=True)
             return True

@@ -6,6 +6,7 @@ each other: https://developers.cloudflare.com/cache/how-to/purge-cache/#availabi
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,12 +19,6 @@ _WINDOW = 300.0  # seconds
 _BURST = 5.0  # seconds' worth of requests that may be sent at once
 
 
-def _random() -> float:
-    import random  # only a failure needs it
-
-    return random.random()
-
-
 class Clock:
     """Time and chance, passed in so that tests can set them."""
 
@@ -32,7 +27,7 @@ class Clock:
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        random: Callable[[], float] = _random,
+        random: Callable[[], float] = random.random,
     ) -> None:
         self.wall = wall  # seconds since the epoch
         self.sleep = sleep
@@ -93,12 +88,14 @@ class Budget:
         plan, share = config.plan, SHARE / config.max_concurrency
         rate = config.requests_per_second / config.max_concurrency
         capacity = max(1.0, rate * _BURST)
-        # What is saved up counts in the window too: no five minutes see more than five minutes' worth.
-        self._requests = Bucket(max(rate / 2, rate - capacity / _WINDOW), capacity)
-        # The period over which Cloudflare averages URLs is not published: one second is the shortest.
-        self._urls = Bucket(plan.urls_per_second * share, max(config.urls_per_request, plan.urls_per_second * share))
-        self._others = Bucket(plan.requests_per_second * share, max(1.0, plan.requests_at_once * share))
-        self._buckets = self._requests, self._urls, self._others
+        urls = plan.urls_per_second * share
+        self._buckets = (
+            # What is saved up counts in the window too: no five minutes see more than five minutes' worth.
+            Bucket(max(rate / 2, rate - capacity / _WINDOW), capacity),
+            # The period over which Cloudflare averages URLs is not published: one second is the shortest.
+            Bucket(urls, max(config.urls_per_request, urls)),
+            Bucket(plan.requests_per_second * share, max(1.0, plan.requests_at_once * share)),
+        )
 
     def wait(self, now: float, cost: Cost) -> float:
         """Return the seconds after which a request of that cost may be sent."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 NAMESPACE = "CfPurge"
 
-_MAX_ITEMS, _MAX_CHARACTERS = 50, 200_000  # of a list in one line: a log event holds 1 MB
+_MAX_ITEMS = 25  # of a list in one line: a log event holds 1 MB, a URL has 32 KB at most
 _MAX_LISTED = 8_192  # characters of keys in a line about keys that nothing was done for
 _MAX_VALUES = 100  # of one metric in one line of EMF
 
@@ -97,16 +97,9 @@ def _write(level: str, message: str, /, **fields: object) -> None:
 debug, info, warn, error = (partial(_write, level) for level in LEVELS)
 
 
-def parts(items: Sequence[object]) -> Iterator[Sequence[object]]:
-    """Yield items in lists that fit into a line each; of no items, one empty list."""
-    start = characters = 0
-    for end, item in enumerate(items):
-        length = len(str(item))
-        if end - start == _MAX_ITEMS or (end > start and characters + length > _MAX_CHARACTERS):
-            yield items[start:end]
-            start, characters = end, 0
-        characters += length
-    yield items[start:]
+def parts(items: Sequence[object]) -> list[Sequence[object]]:
+    """Cut items into lists that fit into a line each; of no items, one empty list."""
+    return [items[start : start + _MAX_ITEMS] for start in range(0, len(items) or 1, _MAX_ITEMS)]
 
 
 def listed(keys: Sequence[str]) -> dict[str, object]:

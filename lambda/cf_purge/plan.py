@@ -14,7 +14,7 @@ from cf_purge.budget import Cost
 from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import PurgeError, Rejected, TooLarge
 from cf_purge.events import Change, Event, Item, Message, parse
-from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, purges_at, related_at, whole_of, within
+from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, prefixes_of, purges_at, related_at, within
 
 MAX_PURGES = 10_000  # of one message
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
@@ -341,7 +341,7 @@ def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[P
     for job in jobs:
         urls.setdefault(job.target, set()).update(purge.item for purge in job.purges if purge.kind == FILES)
     return {
-        target: whole_of(target)
+        target: list(prefixes_of(target, target.hosts, target.path_prefix))
         for target, items in urls.items()
         if target and len(items) > config.collapse_above and _may_collapse(target, config)
     }

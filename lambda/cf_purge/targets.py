@@ -15,7 +15,20 @@ FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts",
 MAX_TAG = 1024  # characters
 
 _DOT_SEGMENTS = frozenset((".", ".."))
-_PLAIN = re.compile(r"[A-Za-z0-9_.\-~]+(/[A-Za-z0-9_.\-~]+)*/?")  # with one spelling
+_PLAIN = re.compile(r"([A-Za-z0-9_.\-~]+(/[A-Za-z0-9_.\-~]+)*/?)?")  # a path with one spelling
+# How clients write a path in a URL, since Cloudflare keeps one copy for each spelling: the characters that stay raw
+# beside letters, digits and -._~/, and a space, which is %20 or +: S3 reads a + in a path as a space.
+_ENCODERS = (
+    (":[]@!$&'()*+,;=", "%20"),  # links and pasted addresses in every browser; wget, OkHttp, fetch
+    (":@!$&'()*+,;=", "%20"),  # JavaScript's encodeURI, Markdown tools, requests, Java's toASCIIString
+    ("", "%20"),  # urllib.parse.quote, rawurlencode, every AWS SDK
+    ("!'()*", "%20"),  # JavaScript's encodeURIComponent for each segment, Django
+    (":[]@!$&*+,;=", "%20"),  # Go's html/template, Hugo
+    (":@$&+,;=", "%20"),  # Go's url.URL
+    ("*", "%20"),  # Java's URLEncoder with + replaced
+    ("", "+"),  # quote_plus, PHP's urlencode, the object URL of S3's console
+    ("*", "+"),  # Java's URLEncoder, Ruby's encode_www_form_component
+)
 PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|stem|ext)\}")
 # A tag is printable ASCII without spaces, and a comma ends it in the header that sets it.
 _IN_TAGS = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
@@ -69,7 +82,7 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     elif target.purge_by == "url" or not path or path.endswith("/"):
         yield from urls_of(target, hosts, [path, *pages])
     else:
-        yield from _prefixes(target, hosts, path)
+        yield from prefixes_of(target, hosts, path)
         yield from urls_of(target, hosts, pages)
 
 
@@ -88,13 +101,7 @@ def related_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
         text = template.removesuffix("*")  # a star in a key is a character like any other
         path = _filled(text, values)[1:]
         if path.startswith(target.path_prefix) and not has_dots(path):
-            yield from urls_of(target, hosts, [path]) if text == template else _prefixes(target, hosts, path)
-
-
-def whole_of(target: Target) -> list[Purge]:
-    """Return the prefix purges that cover a target: its `path_prefix` on each of its hosts."""
-    folders = spellings_of(target.path_prefix)
-    return [Purge(target.zone, PREFIXES, f"{host}/{folder}") for host in target.hosts for folder in folders]
+            yield from urls_of(target, hosts, [path]) if text == template else prefixes_of(target, hosts, path)
 
 
 def within(config: Config, zone_id: str | None) -> tuple[Target, ...]:
@@ -118,14 +125,12 @@ def checked_bucket(bucket: str | None, config: Config) -> str:
     Raises:
         Rejected: it is not the configured one, invalid, or missing where any bucket is accepted.
     """
-    own = config.bucket
-    if own is not None:
-        if bucket is not None and bucket != own:
-            raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {own}.", "ForeignBucket")
-        return own
+    bucket, own = bucket or config.bucket, config.bucket
     if not bucket:
         raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
-    if not HOST.fullmatch(bucket.lower()):
+    if own and bucket != own:
+        raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {own}.", "ForeignBucket")
+    if not own and not HOST.fullmatch(bucket.lower()):
         raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
     return bucket
 
@@ -136,12 +141,16 @@ def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:
 
 
 def spellings_of(path: str) -> list[str]:
-    """Return the distinct ways in which clients write a decoded path that has no leading slash."""
+    """Return the distinct ways in which clients write a decoded path that has no leading slash (UTF-8, upper-case hex).
+
+    Of a path with a double slash those with single slashes are included: Cloudflare's URL normalization merges them
+    (https://developers.cloudflare.com/rules/normalization/how-it-works/).
+    """
     if _PLAIN.fullmatch(path):
         return [path]
-    from cf_purge.spelling import spellings
-
-    return spellings(path)
+    paths = {path: None, re.sub("/{2,}", "/", f"/{path}")[1:]: None}
+    spelled = (quote(each, safe=f"/{raw}").replace("%20", space) for each in paths for raw, space in _ENCODERS)
+    return list(dict.fromkeys(spelled))
 
 
 def path_of(key: str, target: Target) -> str | None:
@@ -175,6 +184,18 @@ def urls_of(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterato
                         yield Purge(zone, FILES, f"{scheme}://{host}/{spelling}", headers)
 
 
+def prefixes_of(target: Target, hosts: tuple[str, ...], path: str) -> Iterator[Purge]:
+    """Yield `host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
+    for spelling in spellings_of(path):
+        for host in hosts:
+            parts = f"{host}/{spelling}".split("/")
+            if len(parts) > MAX_SLASHES + 1:
+                parts = [*parts[:MAX_SLASHES], ""]
+                if "" in parts[:-1]:  # merged, it could be the host; the spelling with single slashes is enough
+                    continue
+            yield Purge(target.zone, PREFIXES, "/".join(parts))
+
+
 def pages_of(path: str, target: Target) -> list[str]:
     """Return the other paths at which a target serves the same object: its folder, its clean URLs."""
     folder, slash, name = path.rpartition("/")
@@ -197,7 +218,7 @@ def _tags(target: Target, hosts: tuple[str, ...], key: str, bucket: str, pages: 
     """
     used = {name for template in target.tags for name in PLACEHOLDER.findall(template)}
     folders = (target.key_prefix, target.path_prefix)
-    by_path = used <= {"bucket", "key"} and all(not folder or _PLAIN.fullmatch(folder) for folder in folders)
+    by_path = used <= {"bucket", "key"} and all(map(_PLAIN.fullmatch, folders))
     if by_path:
         spelled = [spelling.removeprefix(target.path_prefix) for page in pages for spelling in spellings_of(page)]
         fillings = [{"bucket": bucket, "key": target.key_prefix + rest} for rest in spelled]
@@ -225,15 +246,3 @@ def _values_of(key: str, bucket: str) -> dict[str, str]:
     stem, _, extension = name.rpartition(".")
     parts = {"stem": stem, "ext": extension} if stem else {"stem": name, "ext": ""}
     return {"bucket": bucket, "key": key, "dir": folder, "name": name, **parts}
-
-
-def _prefixes(target: Target, hosts: tuple[str, ...], path: str) -> Iterator[Purge]:
-    """Yield `host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
-    for spelling in spellings_of(path):
-        for host in hosts:
-            parts = f"{host}/{spelling}".split("/")
-            if len(parts) > MAX_SLASHES + 1:
-                parts = [*parts[:MAX_SLASHES], ""]
-                if "" in parts[:-1]:  # merged, it could be the host; the spelling with single slashes is enough
-                    continue
-            yield Purge(target.zone, PREFIXES, "/".join(parts))

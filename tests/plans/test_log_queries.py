@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cf_purge.errors import TimedOut
-from cf_purge.spelling import spellings
+from cf_purge.targets import spellings_of
 from tests.plans.cases import RULED
 from tests.plans.planning import Plan
 from tests.support.factories import document, s3_event, sqs_event, target
@@ -79,4 +79,4 @@ def test_a_query_asks_for_fields_and_values_that_the_lines_have(known: Plan, tit
 
 def test_the_comment_encodes_its_example_rightly(known: Plan) -> None:
     [(key, encoded)] = re.findall(r'\("(.+)" is (\S+)\)', query(known, PURGED))
-    assert encoded in spellings(key)
+    assert encoded in spellings_of(key)

@@ -10,7 +10,7 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.spelling import spellings
+from cf_purge.targets import spellings_of
 
 # What browsers, templates and libraries were seen to send, as Cloudflare normalizes it.
 MEASURED = {
@@ -66,7 +66,7 @@ KEYS = st.text(min_size=1, max_size=40) | st.text(" %+/?#[]@!$&'()*,;=:.~-_|^`\"
 
 
 def test_what_clients_were_seen_to_send_is_purged() -> None:
-    missed = {sent for key, line in MEASURED.items() for sent in line.split() if sent not in spellings(key)}
+    missed = {sent for key, line in MEASURED.items() for sent in line.split() if sent not in spellings_of(key)}
     assert missed == LEFT_OUT
 
 
@@ -105,13 +105,13 @@ ENCODERS: dict[str, Callable[[str], str]] = {
 
 @given(KEYS.filter(lambda key: not re.search(r"//|^/|(^|/)\.\.?(/|$)", key)))
 def test_the_spelling_of_each_client_is_purged_for_any_key(key: str) -> None:
-    found = spellings(key)
+    found = spellings_of(key)
     assert {client: sent for client, encode in ENCODERS.items() if (sent := encode(key)) not in found} == {}
 
 
 @given(KEYS)
 def test_each_spelling_is_distinct_normalized_and_the_object_s_own(key: str) -> None:
-    found = spellings(key)
+    found = spellings_of(key)
     assert len(found) == len(set(found)) <= 18
     for each in found:
         assert re.fullmatch(r"([A-Za-z0-9\-._~/:\[\]@!$&'()*+,;=]|%[0-9A-F]{2})*", each)
@@ -132,7 +132,7 @@ def test_each_spelling_is_distinct_normalized_and_the_object_s_own(key: str) -> 
     ],
 )
 def test_a_key_costs_one_purge_for_each_distinct_spelling(key: str, count: int) -> None:
-    assert len(spellings(key)) == count
+    assert len(spellings_of(key)) == count
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_a_key_costs_one_purge_for_each_distinct_spelling(key: str, count: int) 
 )
 def test_double_slashes_are_purged_as_they_are_and_merged(key: str, expected: list[str]) -> None:
     """Cloudflare's URL normalization merges them if the zone says so."""
-    assert spellings(key) == expected
+    assert spellings_of(key) == expected

@@ -222,7 +222,8 @@ class Purger:
                 self._has_condemned = self._has_condemned or not zone.has_real
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, run)
-        if zone.probes >= _MAX_PROBES:
+        is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent
+        if zone.probes >= _MAX_PROBES and not is_halved:
             zone.suspects_held_until = self._clock.now() + self._next_hold(zone)
 
     def _isolate(self, request: Request, error: errors.PurgeError, run: _Run) -> None:

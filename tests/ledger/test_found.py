@@ -66,6 +66,11 @@ FOUND = {
         setting=Setting("by prefix", "free", 4.0, 2, 10, 1000, 60.0, None, 1, 0.25, 0.01),
         bursts=(Burst(0.0, "change", 12, 1, 0.0), Burst(0.0, "dry run", 12, 40, 0.0)),
     ),
+    "two messages that always failed kept the good items of a third from being purged": Schedule(
+        seed=0,
+        setting=Setting("one host", "free", 4.0, 1, 10, 1000, 60.0, None, None, 0.25, 0.01),
+        bursts=(Burst(0.0, "provoker", 2, 40, 0.0), Burst(400.0, "half provoker", 1, 1, 0.0)),
+    ),
 }
 
 

@@ -47,10 +47,10 @@ def _moments(within: float) -> st.SearchStrategy[float]:
     return st.integers(0, round(10 * within)).map(lambda tenths: tenths / 10)
 
 
-def _bursts(within: float, count: list[int]) -> st.SearchStrategy[Burst]:
+def _bursts(at: st.SearchStrategy[float], count: list[int]) -> st.SearchStrategy[Burst]:
     return st.builds(
         Burst,
-        at=_moments(within),
+        at=at,
         letter=st.sampled_from(["change"] * 4 + sorted(LETTERS)),
         count=st.sampled_from(count),
         spread=st.sampled_from([1, 3, 40]),
@@ -95,23 +95,26 @@ def _schedules(
 
 _ANY = _settings([10, 1, 3, 30], [1000, 0, 25])
 
-# Faults of minutes, whatever they are about.
+# Faults of minutes, whatever they are about; some messages come when others have failed several times.
 MINUTES = _schedules(
     _ANY,
-    _bursts(60.0, [1, 1, 1, 2, 3, 12]),
+    _bursts(_moments(60.0) | _moments(600.0), [1, 1, 1, 2, 3, 12]),
     _storms(60.0, 300.0, ["purge", "purge", *sorted(WEATHER)]),
     [0.0, 0.0, 0.1, 0.5],
 )
 
 # Many messages at once and all that may be wrong with the queue's own calls, so that every fault meets a drain.
 BURSTS = _schedules(
-    _settings([10, 3], [1000, 25]), _bursts(3.0, [12, 12, 30, 3]), _storms(5.0, 60.0, sorted(WEATHER)), [0.0, 0.0, 0.1]
+    _settings([10, 3], [1000, 25]),
+    _bursts(_moments(3.0), [12, 12, 30, 3]),
+    _storms(5.0, 60.0, sorted(WEATHER)),
+    [0.0, 0.0, 0.1],
 )
 
 # Cloudflare or the parameter out of reach for hours, and nothing that costs receives on top of it.
 HOURS = _schedules(
     _ANY,
-    _bursts(_HOUR, [1, 1, 1, 2, 3, 12]),
+    _bursts(_moments(_HOUR), [1, 1, 1, 2, 3, 12]),
     _storms(60.0, 4 * _HOUR, ["purge", "purge", "GetParameter"]),
     [0.0, 0.0, 0.02],
 )

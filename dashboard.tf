@@ -1,21 +1,21 @@
 # ---- Saved queries ----
 
 locals {
-  # For the log lines of lambda/cf_purge; tests/plans runs the queries on what it prints.
+  # They read the log lines of lambda/cf_purge; tests/plans runs them on its output.
   log_queries = merge(local.purge_queries, var.verify == null ? {} : local.visitor_queries)
   visitor_queries = {
     "When was this key seen fresh?"    = <<-EOT
-      # Put the key in the place of css/site.css, as it is. Then choose the time. One row for each copy and look.
-      # verdict: fresh is the new version, stale an old one; superseded: a later change came first; unverifiable: the
-      #   answer proves nothing. fresh_ms: milliseconds from the change to the proof. It is the edge near the Region.
+      # Replace css/site.css by the key, not encoded. Then choose the time. One row for each copy and look.
+      # verdict: fresh is the new version, stale an old one; superseded: another change came later; unverifiable: the
+      #   answer proves nothing. fresh_ms: milliseconds from the change to the proof, at the edge near the Region.
       fields @timestamp, verdict, url, look, `fresh_ms`, helped, status, etag, age, error
       | filter message = "seen" and key = "css/site.css"
       | sort @timestamp desc
       | limit 10000
     EOT
     "Where did the second purge help?" = <<-EOT
-      # Copies that were stale after the first purge, and fresh after the second one. If it was by prefixes, the first
-      # one by URL misses them, as with custom cache keys: set purge_by = "prefix" for their target.
+      # Copies that were stale after the first purge and fresh after the second. If the second was by prefixes, purges
+      # by URL miss them, as with custom cache keys: set purge_by = "prefix" for their target.
       fields @timestamp, url, helped, look, `fresh_ms`
       | filter message = "seen" and verdict = "fresh" and helped != "first purge"
       | sort @timestamp desc
@@ -26,12 +26,12 @@ locals {
     "Was this key purged?"    = <<-EOT
 # Replace css/site.css by the key as in URLs: percent-encoded as UTF-8, slashes unencoded
 # ("a b/ü.css" is a%20b/%C3%BC.css), without the target's key_prefix. A part of it is enough. Then choose the time.
-# purged: Cloudflare has accepted it. Rows without URLs are purges by tag, host, folder or of everything: check
-#   whether they include the key. They are always shown.
-# not purged: it is retried or parked. Such a row names only the first of several items, so it is always shown.
+# purged: Cloudflare has accepted it. Rows without URLs are always shown: purges by tag, host, folder or of
+#   everything; check whether they include the key.
+# not purged: it is retried or parked. Always shown, because a row names only the first of several items.
 # skipped: include, exclude or the targets exclude it. The key is not encoded there: search for that form too.
-# delayed: a target with delay_seconds purges it that many seconds later. Its key is not encoded either.
-# No row: no such change has reached the function in that time, or lambda.log_level is WARN or ERROR.
+# delayed: a target with delay_seconds purges it that many seconds later. The key is not encoded there either.
+# No row: no such change reached the function in that time, or lambda.log_level is WARN or ERROR.
 fields @timestamp, message, reason, `zone_id`, first, @message
 | filter message in ["purged", "not purged", "skipped", "delayed"]
 | filter @message like "css/site.css" or (not ispresent(keys.0) and not ispresent(urls.0) and not ispresent(urls.0.url))
@@ -39,23 +39,23 @@ fields @timestamp, message, reason, `zone_id`, first, @message
 | limit 10000
 EOT
     "Who changed what?"       = <<-EOT
-      # Who changed it, when Cloudflare accepted the purge, and with verify when it was seen. For one person or one key
-      # put, below the filter:
+      # Who changed it, when Cloudflare accepted the purge, and with verify when it was seen. For one person or key, add
+      # below the filter:
       #   | filter @message like "alice"
-      # principal: the ID of the role or user, and of a role its session's name. No principal: a manual purge, or S3
-      #   did not say; through EventBridge it names the account only.
+      # principal: the ID of the user, or of the role with the name of its session. None: a manual purge, or S3 did not
+      #   say. Through EventBridge it is only the account.
       fields @timestamp, message, principal, verdict, `fresh_ms`, @message
       | filter message in ["purged", "seen"]
       | sort @timestamp desc
       | limit 10000
     EOT
     "Why is this one parked?" = <<-EOT
-      # Parked messages, their causes, and failed invocations. Choose the time: a message that was given up after all
-      # its tries (no ReasonCode among its attributes) failed for hours before.
+      # Parked messages, their causes, and failed invocations. Choose the time: a message without ReasonCode failed for
+      # hours before.
       # parked: code and reason are the dead letter's ReasonCode and Reason. Its item is "first" in the row "not purged"
       #   with the same reason just before it. Its ID is dead_letter_id in the dead-letter queue, message_id in the
       #   queue. For one kind, add below: | filter code = "RejectedByCloudflare"
-      # not purged: kind says whether it may work later (Transient), needs a person (Misconfigured) or never works.
+      # not purged: by kind, it may work later (Transient), needs a person (Misconfigured) or never works (others).
       fields @timestamp, level, message, code, reason, kind, first, `dead_letter_id`, `message_id`, record.status
       | filter message = "parked" or level = "ERROR" or (type = "platform.report" and record.status != "success")
       | sort @timestamp desc
@@ -75,7 +75,7 @@ resource "aws_cloudwatch_query_definition" "this" {
 # ---- Dashboard ----
 
 locals {
-  # In other partitions the names have no links.
+  # In other partitions there are no links.
   console = lookup({
     aws        = "console.aws.amazon.com"
     aws-cn     = "console.amazonaws.cn"
@@ -101,7 +101,7 @@ locals {
   of_function = ["FunctionName", aws_lambda_function.this.function_name]
   of_queue    = ["QueueName", aws_sqs_queue.this.name]
 
-  # On 24 columns, three to a row but for the first: what comes and goes, what goes wrong, what waits, what runs.
+  # On 24 columns: traffic, failures, queues, function.
   graphs = concat(local.purge_graphs, var.verify == null ? [] : local.visitor_graphs)
   visitor_graphs = [
     {
@@ -128,7 +128,7 @@ locals {
       metrics = [for stat in ["p50", "p99"] : concat(["CfPurge", "Lag"], local.own, [{ stat = stat, label = stat }])]
     },
     {
-      title   = "Returned, and parked", x = 0, y = 12, width = 8, limits = []
+      title   = "Returned and parked", x = 0, y = 12, width = 8, limits = []
       metrics = [for name in ["Retried", "Parked"] : concat(["CfPurge", name], local.own, [{ stat = "Sum" }])]
     },
     {
@@ -145,7 +145,7 @@ locals {
       metrics = [for name, label in {
         ApproximateNumberOfMessagesVisible    = "waiting"
         ApproximateNumberOfMessagesNotVisible = "in flight, or returned for later"
-        ApproximateNumberOfMessagesDelayed    = "looks and delayed purges to come"
+        ApproximateNumberOfMessagesDelayed    = "scheduled looks and delayed purges"
       } : concat(["AWS/SQS", name], local.of_queue, [{ stat = "Maximum", label = label }])]
     },
     {
@@ -190,14 +190,14 @@ resource "aws_cloudwatch_dashboard" "this" {
       type = "text", x = 0, y = 0, width = var.alarms.enabled ? 12 : 24, height = 6
       properties = { markdown = <<-EOT
         # ${var.name}
-        Purges changes in `s3://${var.bucket}` from Cloudflare:
+        Purges changes in `s3://${var.bucket}` from Cloudflare.
         ${local.links["log"]}, ${local.links["function"]}, ${local.links["queue"]}, ${local.links["dead letters"]},
-        and as ${local.links["log queries"]}, in the folder `${var.name}` of the saved ones,
-        ${join(" and ", [for title, _ in local.log_queries : "*${title}*"])}
+        ${local.links["log queries"]} (saved in the folder `${var.name}`):
+        ${join(", ", [for title, _ in local.log_queries : "*${title}*"])}
 
         Troubleshooting: first run `${local.check_command}`
-        ${var.alarms.enabled ? "Then do what the alarm's description says. " : ""}
-        More: [runbook](${local.runbook})
+        ${var.alarms.enabled ? "Then follow the alarm's description. " : ""}
+        More: ${local.runbook}
 
         Managed by Terraform: manual changes here are overwritten.
       EOT

@@ -1,6 +1,6 @@
 # What the module plans: the function, how events reach it, its role, its alarms.
 
-# Here and not in a folder of mocks, of which OpenTofu knows nothing.
+# Not in a folder of mocks, which OpenTofu does not support.
 mock_provider "aws" {
   override_resource {
     target = aws_sqs_queue.this
@@ -36,9 +36,9 @@ variables {
   targets             = [{ zone_id = "0123456789abcdef0123456789abcdef" }]
 }
 
-# What the function is, what it is told, and the queues before and behind it.
+# The function, its configuration, and the queues.
 
-run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
+run "the_function_is_the_committed_zip_and_its_configuration_has_everything_but_the_token" {
   command = apply
 
   variables {
@@ -52,7 +52,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       && length(aws_lambda_function.this.vpc_config) == 0
       && aws_lambda_function.this.tracing_config[0].mode == "PassThrough"
     )
-    error_message = "The function is not the committed zip on its runtime, or is in a VPC, or traces."
+    error_message = "The function is not the committed zip with its runtime, or has a VPC or tracing."
   }
 
   assert {
@@ -79,7 +79,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       queue_arn             = "arn:aws:sqs:eu-west-1:123456789012:site"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
     }
-    error_message = "The function's configuration is not what the variables say."
+    error_message = "The function's configuration differs from the variables."
   }
 
   assert {
@@ -107,7 +107,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       deadLetterTargetArn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
       maxReceiveCount     = 30
     }
-    error_message = "The queue does not give up to its dead-letter queue after 30 tries."
+    error_message = "The queue does not move messages to its dead-letter queue after 30 receives."
   }
 
   assert {
@@ -122,7 +122,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
     condition = alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dead_letter] :
       queue.sqs_managed_sse_enabled && queue.max_message_size == 262144
     ])
-    error_message = "A queue is not encrypted, or takes larger messages than the function sends."
+    error_message = "A queue is not encrypted, or accepts larger messages than the function sends."
   }
 
   assert {
@@ -141,7 +141,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       mapping = aws_lambda_event_source_mapping.this.uuid
       rule    = true
     }
-    error_message = "An output is about something else."
+    error_message = "An output has the wrong value."
   }
 
   assert {
@@ -155,7 +155,7 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       && aws_lambda_event_source_mapping.this.function_response_types == toset(["ReportBatchItemFailures"])
       && aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 2
     )
-    error_message = "The mapping must take batches of 10 without a window, report single failures and be bounded."
+    error_message = "The mapping must have batches of 10 without a window, partial responses and a maximum concurrency."
   }
 
   assert {
@@ -167,12 +167,12 @@ run "the_function_is_the_committed_zip_and_is_told_everything_but_the_token" {
       aws_cloudwatch_log_group.this.tags.team,
       aws_iam_role.this[0].tags.team,
     ])) == tolist(["web"])
-    error_message = "Something has no tags."
+    error_message = "A resource has no tags."
   }
 }
 
-# That every kind of target arrives in the function, tests/plans proves.
-run "the_function_and_the_mapping_are_told_the_same" {
+# tests/plans proves that every kind of target arrives in the function.
+run "function_and_mapping_have_the_same_limits" {
   command = apply
 
   variables {
@@ -186,7 +186,7 @@ run "the_function_and_the_mapping_are_told_the_same" {
       && jsondecode(output.config_json).batch_size == 5
       && jsondecode(output.config_json).max_concurrency == 3
     )
-    error_message = "The function's idea of a full batch or of its share is not the mapping's."
+    error_message = "The function's batch size or concurrency differs from the mapping's."
   }
 
   assert {
@@ -195,7 +195,7 @@ run "the_function_and_the_mapping_are_told_the_same" {
   }
 }
 
-run "rules_make_the_tags_that_s3_does_not_send" {
+run "cache_response_rules_set_the_tags_that_s3_does_not_send" {
   command = plan
 
   variables {
@@ -272,11 +272,11 @@ run "rules_make_the_tags_that_s3_does_not_send" {
         }
       ]
     })
-    error_message = "The rules make other tags than the function purges."
+    error_message = "The rules set other tags than the function purges."
   }
 }
 
-run "another_package_is_taken_from_a_file_and_hashed" {
+run "a_package_in_a_file_is_hashed" {
   command = apply
 
   variables {
@@ -293,11 +293,11 @@ run "another_package_is_taken_from_a_file_and_hashed" {
 
   assert {
     condition     = aws_lambda_function.this.logging_config[0].application_log_level == "INFO"
-    error_message = "Lambda would drop the metric lines, and with them the alarms."
+    error_message = "Lambda would drop the metric lines, so alarms would have no data."
   }
 }
 
-run "a_file_that_is_made_later_has_the_hash_that_is_given" {
+run "a_package_that_does_not_exist_yet_has_the_given_hash" {
   command = plan
 
   variables {
@@ -313,11 +313,11 @@ run "a_file_that_is_made_later_has_the_hash_that_is_given" {
 
   assert {
     condition     = jsondecode(output.config_json).targets[0].hosts == ["www.example.com"]
-    error_message = "What the function is told is not known at plan."
+    error_message = "The function's configuration is not known at plan."
   }
 }
 
-run "another_package_is_taken_from_s3_and_needs_no_hash" {
+run "a_package_in_s3_needs_no_hash" {
   command = apply
 
   variables {
@@ -335,7 +335,7 @@ run "another_package_is_taken_from_s3_and_needs_no_hash" {
   }
 }
 
-run "a_file_that_is_not_there_is_refused_without_its_hash" {
+run "a_missing_package_without_a_hash_is_refused" {
   command = plan
 
   variables {
@@ -345,7 +345,7 @@ run "a_file_that_is_not_there_is_refused_without_its_hash" {
   expect_failures = [aws_lambda_function.this]
 }
 
-run "a_bucket_whose_name_is_no_hostname_needs_hosts" {
+run "a_bucket_whose_name_is_not_a_hostname_needs_hosts" {
   command = plan
 
   variables {
@@ -367,11 +367,11 @@ run "a_large_configuration_is_compressed" {
     condition = (startswith(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG, "H4sI")
       && length(aws_lambda_function.this.environment[0].variables.CF_PURGE_CONFIG) < 4096 - length("CF_PURGE_CONFIG")
     )
-    error_message = "The configuration is larger than Lambda takes, or not compressed with gzip."
+    error_message = "The configuration exceeds Lambda's limit, or is not compressed with gzip."
   }
 }
 
-# Digits that do not compress. Without functions, which OpenTofu 1.10 does not take here.
+# Digits that do not compress, without functions, which OpenTofu 1.10 does not accept here.
 run "a_configuration_above_four_kilobytes_when_compressed_is_refused" {
   command = plan
 
@@ -388,9 +388,9 @@ run "a_configuration_above_four_kilobytes_when_compressed_is_refused" {
   expect_failures = [aws_lambda_function.this]
 }
 
-# How events come from the bucket, by each way, and who may send.
+# How events arrive in each mode, and who may send.
 
-run "the_module_owns_the_notification_and_only_the_bucket_sends" {
+run "the_module_owns_the_notification_and_only_the_bucket_may_send" {
   command = apply
 
   assert {
@@ -405,14 +405,14 @@ run "the_module_owns_the_notification_and_only_the_bucket_sends" {
       lambda_function = []
       eventbridge     = false
     })
-    error_message = "An owner of the bucket's notification is told something else than what it must hold."
+    error_message = "The output notification is wrong."
   }
 
   assert {
     condition = !aws_s3_bucket_notification.this[0].eventbridge && (
       [for queue in aws_s3_bucket_notification.this[0].queue : queue.id] == ["site-0"]
     )
-    error_message = "The notification does not send to the queue alone."
+    error_message = "The notification does not send to the queue only."
   }
 
   assert {
@@ -440,7 +440,7 @@ run "the_module_owns_the_notification_and_only_the_bucket_sends" {
         },
       ]
     }
-    error_message = "The queue's policy is not what it should be."
+    error_message = "The queue's policy is wrong."
   }
 
   assert {
@@ -452,7 +452,7 @@ run "the_module_owns_the_notification_and_only_the_bucket_sends" {
       Resource  = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
-    error_message = "The dead-letter queue's policy is not what it should be."
+    error_message = "The dead-letter queue's policy is wrong."
   }
 
   assert {
@@ -463,7 +463,7 @@ run "the_module_owns_the_notification_and_only_the_bucket_sends" {
   }
 }
 
-run "somebody_elses_notification_sends_to_the_queue" {
+run "a_notification_with_another_owner_may_send_to_the_queue" {
   command = apply
 
   variables {
@@ -472,18 +472,18 @@ run "somebody_elses_notification_sends_to_the_queue" {
 
   assert {
     condition     = [for queue in output.notification.queue : queue.queue_arn] == [output.queue_arn]
-    error_message = "An owner of the bucket's notification is told something else than what it must hold."
+    error_message = "The output notification is wrong."
   }
 
   assert {
     condition = [for statement in jsondecode(aws_sqs_queue_policy.this.policy).Statement : statement.Sid] == [
       "BucketSendsEvents", "DenyWithoutTls"
     ]
-    error_message = "The bucket may not send what somebody else's notification lets it."
+    error_message = "The bucket may not send to the queue."
   }
 }
 
-run "the_buckets_eventbridge_delivery_stays_on_when_somebody_else_needs_it" {
+run "keep_eventbridge_keeps_the_buckets_eventbridge_delivery_on" {
   command = plan
 
   variables {
@@ -492,11 +492,11 @@ run "the_buckets_eventbridge_delivery_stays_on_when_somebody_else_needs_it" {
 
   assert {
     condition     = aws_s3_bucket_notification.this[0].eventbridge && output.notification.eventbridge
-    error_message = "What others hear of through EventBridge is switched off."
+    error_message = "EventBridge delivery is switched off."
   }
 }
 
-run "the_bucket_invokes_the_function_itself" {
+run "with_direct_delivery_the_bucket_invokes_the_function" {
   command = apply
 
   variables {
@@ -525,7 +525,7 @@ run "the_bucket_invokes_the_function_itself" {
       ]
       eventbridge = false
     })
-    error_message = "An owner of the bucket's notification is told something else than what it must hold."
+    error_message = "The output notification is wrong."
   }
 
   assert {
@@ -533,7 +533,7 @@ run "the_bucket_invokes_the_function_itself" {
       && [for function in aws_s3_bucket_notification.this[0].lambda_function : [function.id, function.filter_prefix]]
       == [["site-0", "a+b/"], ["site-1", "c/"]]
     )
-    error_message = "The notification does not invoke the function alone."
+    error_message = "The notification does not invoke the function only."
   }
 
   assert {
@@ -552,7 +552,7 @@ run "the_bucket_invokes_the_function_itself" {
       source  = "arn:aws:s3:::www.example.com"
       account = "123456789012"
     }]
-    error_message = "Somebody else may invoke the function, or nobody."
+    error_message = "The permission to invoke the function is wrong."
   }
 
   assert {
@@ -561,25 +561,25 @@ run "the_bucket_invokes_the_function_itself" {
       age     = config.maximum_event_age_in_seconds
       failed  = config.destination_config[0].on_failure[0].destination
     }] == [{ retries = 2, age = 21600, failed = "arn:aws:sqs:eu-west-1:123456789012:site-dlq" }]
-    error_message = "What cannot be purged does not go to the dead-letter queue."
+    error_message = "Failed events do not go to the dead-letter queue."
   }
 
   assert {
     condition = (aws_lambda_event_source_mapping.this.event_source_arn == "arn:aws:sqs:eu-west-1:123456789012:site"
       && jsondecode(output.role_policy_json).Statement[1].Sid == "ConsumeQueue"
     )
-    error_message = "Dead letters could not be moved back: the function takes nothing from the queue."
+    error_message = "Dead letters could not be moved back: the function does not read the queue."
   }
 
   assert {
     condition = [for statement in jsondecode(aws_sqs_queue_policy.this.policy).Statement : statement.Sid] == [
       "DenyWithoutTls"
     ]
-    error_message = "Somebody may send to a queue that nobody needs to send to."
+    error_message = "A policy allows sending to a queue that gets no events."
   }
 }
 
-run "filters_go_to_s3_encoded_as_it_compares" {
+run "filters_are_encoded_as_s3_compares_them" {
   command = apply
 
   variables {
@@ -602,7 +602,7 @@ run "filters_go_to_s3_encoded_as_it_compares" {
         "plain/a-b_c.d/"           = "none"
       } : [prefix, suffix, "arn:aws:sqs:eu-west-1:123456789012:site", "s3:ObjectCreated:*,s3:ObjectRemoved:*"]
     ]
-    error_message = "A filter is not encoded as S3 wants it, or does not send to the queue."
+    error_message = "A filter is not encoded as S3 compares it, or does not send to the queue."
   }
 }
 
@@ -617,7 +617,7 @@ run "a_rule_sends_to_the_queue" {
     condition = output.notification.eventbridge && (
       length(output.notification.queue) + length(output.notification.lambda_function) == 0
     )
-    error_message = "An owner of the bucket's notification is told something else than what it must hold."
+    error_message = "The output notification is wrong."
   }
 
   assert {
@@ -626,7 +626,7 @@ run "a_rule_sends_to_the_queue" {
       detail-type = ["Object Created", "Object Deleted"]
       detail      = { bucket = { name = ["www.example.com"] } }
     }
-    error_message = "The rule takes other events than what was asked for."
+    error_message = "The rule matches other events."
   }
 
   assert {
@@ -634,7 +634,7 @@ run "a_rule_sends_to_the_queue" {
       && aws_cloudwatch_event_target.this[0].arn == "arn:aws:sqs:eu-west-1:123456789012:site"
       && aws_cloudwatch_event_target.this[0].dead_letter_config[0].arn == "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
     )
-    error_message = "The rule does not send to the queue, or what it cannot deliver is dropped."
+    error_message = "The rule does not send to the queue, or undeliverable events are dropped."
   }
 
   assert {
@@ -664,11 +664,11 @@ run "a_rule_sends_to_the_queue" {
         Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-1:123456789012:rule/site" } }
       },
     ] : jsonencode(statement)]
-    error_message = "Somebody else than the rule may send to a queue, or the rule may not."
+    error_message = "Another sender than the rule is allowed, or the rule is not."
   }
 }
 
-run "a_rule_invokes_the_function_itself_for_the_keys_as_they_are" {
+run "with_direct_delivery_a_rule_matches_raw_keys_and_invokes_the_function" {
   command = apply
 
   variables {
@@ -719,7 +719,7 @@ run "a_rule_invokes_the_function_itself_for_the_keys_as_they_are" {
         ] }
       }
     }
-    error_message = "The rule takes other events than what was asked for."
+    error_message = "The rule matches other events."
   }
 
   assert {
@@ -738,7 +738,7 @@ run "a_rule_invokes_the_function_itself_for_the_keys_as_they_are" {
       source  = "arn:aws:events:eu-west-1:123456789012:rule/site"
       account = "none"
     }]
-    error_message = "Somebody else may invoke the function, or nobody."
+    error_message = "The permission to invoke the function is wrong."
   }
 
   assert {
@@ -750,11 +750,11 @@ run "a_rule_invokes_the_function_itself_for_the_keys_as_they_are" {
     condition = [for statement in jsondecode(aws_sqs_queue_policy.this.policy).Statement : statement.Sid] == [
       "DenyWithoutTls"
     ]
-    error_message = "Somebody may send to a queue that nobody needs to send to."
+    error_message = "A policy allows sending to a queue that gets no events."
   }
 }
 
-run "one_filter_that_takes_every_key_leaves_none_out_in_eventbridge" {
+run "one_filter_for_every_key_makes_the_rule_match_every_key" {
   command = plan
 
   variables {
@@ -769,11 +769,11 @@ run "one_filter_that_takes_every_key_leaves_none_out_in_eventbridge" {
       detail-type = ["Object Deleted"]
       detail      = { bucket = { name = ["www.example.com"] } }
     }
-    error_message = "The rule takes other events than what was asked for."
+    error_message = "The rule matches other events."
   }
 }
 
-run "more_filters_than_a_rule_can_hold_are_refused" {
+run "filters_that_exceed_a_rule_are_refused" {
   command = plan
 
   variables {
@@ -786,9 +786,9 @@ run "more_filters_than_a_rule_can_hold_are_refused" {
   expect_failures = [aws_cloudwatch_event_rule.this]
 }
 
-# What the function may do, and by whose role.
+# The function's permissions and role.
 
-run "the_role_may_do_four_things_each_on_one_arn" {
+run "the_role_has_four_statements_each_on_one_arn" {
   command = apply
 
   assert {
@@ -796,7 +796,7 @@ run "the_role_may_do_four_things_each_on_one_arn" {
     condition = [for statement in jsondecode(aws_iam_role_policy.this[0].policy).Statement : statement.Sid] == [
       "WriteLog", "ConsumeQueue", "ParkDeadLetters", "ReadApiToken",
     ]
-    error_message = "The role's policy is not the four statements it should be."
+    error_message = "The role's policy differs from the four statements."
   }
 
   assert {
@@ -806,12 +806,12 @@ run "the_role_may_do_four_things_each_on_one_arn" {
       Principal = { Service = "lambda.amazonaws.com" }
       Action    = "sts:AssumeRole"
     }]
-    error_message = "Somebody but Lambda may assume the role."
+    error_message = "Not only Lambda may assume the role."
   }
 
   assert {
     condition     = aws_lambda_function.this.role == output.role_arn && aws_iam_role_policy.this[0].role == "site"
-    error_message = "The function does not run as the role, or the role does not have the policy."
+    error_message = "The function does not use the role, or the role lacks the policy."
   }
 
   assert {
@@ -821,11 +821,11 @@ run "the_role_may_do_four_things_each_on_one_arn" {
       Action   = ["lambda:InvokeFunction"]
       Resource = "arn:aws:lambda:eu-west-1:123456789012:function:site"
     }]
-    error_message = "The policy for purging by hand allows something else."
+    error_message = "The policy for manual purges allows something else."
   }
 }
 
-run "a_role_whose_function_delays_changes_may_send_to_its_queue" {
+run "with_delayed_targets_the_role_may_send_to_its_queue" {
   command = apply
 
   variables {
@@ -834,12 +834,12 @@ run "a_role_whose_function_delays_changes_may_send_to_its_queue" {
 
   assert {
     condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[4].Sid == "SendForLater"
-    error_message = "The function cannot send what is delayed."
+    error_message = "The function may not send delayed changes."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["oldest_message"].threshold == 960
-    error_message = "A message that is delayed on purpose can raise an alarm."
+    error_message = "A delayed message can raise an alarm."
   }
 }
 
@@ -961,12 +961,12 @@ run "every_mode_adds_its_own_statements_and_no_others" {
         Resource = "*"
       },
     ] })
-    error_message = "The role may do something else than the four things and what these modes need."
+    error_message = "The role's policy differs from the four statements and those of these modes."
   }
 
   assert {
     condition     = aws_iam_role_policy.this[0].policy == output.role_policy_json
-    error_message = "The module's own role has another policy than the output says."
+    error_message = "The role's policy differs from the output."
   }
 
   assert {
@@ -983,11 +983,11 @@ run "every_mode_adds_its_own_statements_and_no_others" {
       && aws_lambda_function.this.vpc_config[0].ipv6_allowed_for_dual_stack
       && endswith(aws_lambda_function.this.code_signing_config_arn, ":csc-0123456789abcdef0")
     )
-    error_message = "The function does not trace, is not signed, or is in other subnets or security groups."
+    error_message = "Tracing, code signing, subnets or security groups are wrong."
   }
 }
 
-run "a_parameter_is_named_without_its_slash" {
+run "a_parameter_may_be_named_without_its_leading_slash" {
   command = apply
 
   variables {
@@ -1003,7 +1003,7 @@ run "a_parameter_is_named_without_its_slash" {
     condition = jsondecode(output.role_policy_json).Statement[3].Resource == join(":", [
       "arn:aws:ssm:eu-west-1:123456789012", "parameter/cloudflare-token"
     ])
-    error_message = "The parameter's ARN is built wrongly."
+    error_message = "The parameter's ARN is wrong."
   }
 
   assert {
@@ -1011,7 +1011,7 @@ run "a_parameter_is_named_without_its_slash" {
       && aws_iam_role.this[0].path == "/service/"
       && aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::123456789012:policy/bound"
     )
-    error_message = "The role is not where or as bounded as asked."
+    error_message = "The role's path or boundary is wrong."
   }
 }
 
@@ -1034,7 +1034,7 @@ run "a_parameter_may_be_in_another_region" {
   }
 }
 
-run "a_parameter_may_be_a_secret_of_secrets_manager" {
+run "a_parameter_may_refer_to_secrets_manager" {
   command = apply
 
   variables {
@@ -1073,7 +1073,7 @@ run "a_parameter_may_be_a_secret_of_secrets_manager" {
   }
 }
 
-run "a_brought_role_makes_nothing_in_iam" {
+run "with_an_existing_role_nothing_is_created_in_iam" {
   command = apply
 
   variables {
@@ -1082,14 +1082,14 @@ run "a_brought_role_makes_nothing_in_iam" {
 
   assert {
     condition     = length(aws_iam_role.this) + length(aws_iam_role_policy.this) == 0
-    error_message = "The module makes something in IAM."
+    error_message = "The module creates something in IAM."
   }
 
   assert {
     condition = [for statement in jsondecode(output.role_policy_json).Statement : statement.Sid] == [
       "WriteLog", "ConsumeQueue", "ParkDeadLetters", "ReadApiToken",
     ]
-    error_message = "A brought role is told to allow something else."
+    error_message = "The policy for an existing role is wrong."
   }
 
   assert {
@@ -1097,13 +1097,13 @@ run "a_brought_role_makes_nothing_in_iam" {
       && output.role_arn == "arn:aws:iam::123456789012:role/service/mine"
       && output.role_name == "mine"
     )
-    error_message = "The brought role is not used."
+    error_message = "The existing role is not used."
   }
 }
 
 # Alarms, the dashboard and the saved queries.
 
-run "every_alarm_tells_somebody_and_none_is_on_a_dashboard_unasked" {
+run "every_alarm_has_actions_and_there_is_no_dashboard_by_default" {
   command = apply
 
   variables {
@@ -1121,7 +1121,7 @@ run "every_alarm_tells_somebody_and_none_is_on_a_dashboard_unasked" {
     condition = keys(output.alarm_arns) == [
       "dead_letters", "errors", "lag", "misconfigured", "oldest_message"
     ]
-    error_message = "An alarm is missing, or one that is not wanted is there."
+    error_message = "An alarm is missing or superfluous."
   }
 
   assert {
@@ -1130,7 +1130,7 @@ run "every_alarm_tells_somebody_and_none_is_on_a_dashboard_unasked" {
       && alarm.ok_actions == toset(["arn:aws:sns:eu-west-1:123456789012:calm"])
       && alarm.treat_missing_data == "notBreaching"
     ])
-    error_message = "An alarm tells nobody, or rings on a quiet site."
+    error_message = "An alarm has no actions, or is raised on a quiet site."
   }
 
   assert {
@@ -1148,7 +1148,7 @@ run "every_alarm_tells_somebody_and_none_is_on_a_dashboard_unasked" {
   }
 }
 
-run "the_dashboard_shows_the_alarms_and_what_happens_in_its_region" {
+run "the_dashboard_shows_alarms_and_metrics_of_its_region" {
   command = apply
 
   variables {
@@ -1158,7 +1158,7 @@ run "the_dashboard_shows_the_alarms_and_what_happens_in_its_region" {
 
   assert {
     condition     = aws_cloudwatch_dashboard.this[0].dashboard_name == "site" && output.dashboard_name == "site"
-    error_message = "The dashboard is not found by the module's name."
+    error_message = "The dashboard does not have the module's name."
   }
 
   assert {
@@ -1187,7 +1187,7 @@ run "the_dashboard_shows_the_alarms_and_what_happens_in_its_region" {
       "eu-west-1 AWS/SQS QueueName=site-dlq",
       "eu-west-1 AWS/Lambda FunctionName=site",
     ])
-    error_message = "A graph is about something else."
+    error_message = "A graph shows other metrics."
   }
 
   assert {
@@ -1196,7 +1196,7 @@ run "the_dashboard_shows_the_alarms_and_what_happens_in_its_region" {
       && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "DestinationDeliveryFailures")
       && strcontains(aws_cloudwatch_metric_alarm.this["dead_letters"].alarm_description, "responsePayload")
     )
-    error_message = "Nobody is told when Lambda loses what failed, or where its reason is."
+    error_message = "No alarm says that Lambda lost failed events, or where their reason is."
   }
 
   assert {
@@ -1210,7 +1210,7 @@ run "the_dashboard_shows_the_alarms_and_what_happens_in_its_region" {
       jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets[0].properties.markdown,
       "[${name}](https://console.aws.amazon.com/${path})",
     )])
-    error_message = "A link is missing or leads elsewhere."
+    error_message = "A link is missing or wrong."
   }
 
   assert {
@@ -1223,7 +1223,7 @@ run "the_dashboard_shows_the_alarms_and_what_happens_in_its_region" {
   }
 }
 
-run "without_alarms_the_dashboard_has_none_and_shows_only_what_can_happen" {
+run "without_alarms_and_direct_delivery_the_dashboard_does_not_mention_them" {
   command = apply
 
   variables {
@@ -1241,16 +1241,16 @@ run "without_alarms_the_dashboard_has_none_and_shows_only_what_can_happen" {
       "\"label\":\"alarm\"|alarm's description|\"type\":\"alarm\"|DestinationDeliveryFailures|moved back",
       aws_cloudwatch_dashboard.this[0].dashboard_body,
     ))
-    error_message = "The dashboard speaks of alarms that do not exist, or of the way past the queue."
+    error_message = "The dashboard mentions alarms that do not exist, or direct delivery."
   }
 
   assert {
     condition     = jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets[0].width == 24
-    error_message = "There is a gap where the alarms would be."
+    error_message = "The dashboard has a gap instead of the alarms."
   }
 }
 
-run "an_alarm_is_an_entry_of_a_runbook_that_cloudwatch_takes_however_long_the_names_are" {
+run "alarm_descriptions_are_runbook_entries_and_fit_with_the_longest_names" {
   command = apply
 
   variables {
@@ -1261,7 +1261,7 @@ run "an_alarm_is_an_entry_of_a_runbook_that_cloudwatch_takes_however_long_the_na
   }
 
   assert {
-    # The longest URL and ARN of a queue in the place of the mocked ones: 122 and 112 characters.
+    # The mocked URLs and ARNs are replaced by the longest possible: 122 and 112 characters.
     condition = [for kind, alarm in aws_cloudwatch_metric_alarm.this : kind if 1024 < length(
       replace(replace(replace(replace(alarm.alarm_description,
         aws_sqs_queue.dead_letter.url, format("%0122d", 0)),
@@ -1269,7 +1269,7 @@ run "an_alarm_is_an_entry_of_a_runbook_that_cloudwatch_takes_however_long_the_na
         aws_sqs_queue.this.url, format("%0122d", 0)),
       aws_sqs_queue.this.arn, format("%0112d", 0))
     )] == []
-    error_message = "A description is longer than the 1,024 characters that CloudWatch takes."
+    error_message = "A description exceeds CloudWatch's 1,024 characters."
   }
 
   assert {
@@ -1277,6 +1277,6 @@ run "an_alarm_is_an_entry_of_a_runbook_that_cloudwatch_takes_however_long_the_na
       "^${var.name} .+[.] First: `aws [a-z0-9]+ [a-z-]+[^`]*` .+ More: https://.+/docs/operations[.]md#([a-z-]+)$",
       alarm.alarm_description,
     )[0] == replace(kind, "_", "-"), false)])
-    error_message = "An alarm does not say what it means, what to run first, or where there is more."
+    error_message = "A description lacks the meaning, the first command or the link."
   }
 }

@@ -1,4 +1,4 @@
-# What is called otherwise in the partition of China.
+# Names that differ in the partition of China.
 
 mock_provider "aws" {
   override_resource {
@@ -16,20 +16,20 @@ variables {
   api_token_kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 }
 
-run "in_china_the_console_is_elsewhere_and_a_key_is_used_by_either_name" {
+run "china_has_another_console_and_both_service_names_for_keys" {
   command = apply
 
   assert {
     condition = (strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "https://console.amazonaws.cn/lambda")
       && !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "console.aws.amazon.com")
     )
-    error_message = "A link leads to a console that does not know the account."
+    error_message = "A link leads to the console of another partition."
   }
 
   assert {
     condition = jsondecode(output.role_policy_json).Statement[4].Condition.StringEquals["kms:ViaService"] == [
       "ssm.cn-north-1.amazonaws.com.cn", "ssm.cn-north-1.amazonaws.com"
     ]
-    error_message = "A key may not be used through one of the names that SSM has there."
+    error_message = "A key may not be used through one of SSM's names."
   }
 }

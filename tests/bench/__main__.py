@@ -1,4 +1,4 @@
-"""`make bench`: everything that is promised in numbers, measured side by side on this machine."""
+"""`make bench`: the promised figures, measured side by side on this machine."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ TURNS = 15
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print; 1 when a promise is not kept."""
+    """Measure and print; return 1 if a promise is broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"only these, of {', '.join(PARTS)}")
     parser.add_argument("--turns", type=int, default=TURNS, help=f"of each thing that is timed ({TURNS})")

@@ -1,4 +1,4 @@
-"""All that the measured processes run on and talk to: the stand-in for AWS and the simulated Cloudflare, over TLS."""
+"""What the measured processes run on and talk to: the stand-in for AWS and the simulated Cloudflare, over TLS."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ _COMPILED = "import boto3, botocore.auth, urllib3; boto3.client('ssm', region_na
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What `running` sets up."""
+    """The environment that `running` sets up."""
 
     folder: Path
     environment: dict[str, str]  # of every process
@@ -69,10 +69,10 @@ class Bench:
         return Process(folder, {**self.environment, **own}, *arguments)
 
     def check(self, *urls: str) -> int:
-        """See that Cloudflare has accepted the purge of these URLs, each once, and of no other; return the requests.
+        """Check that Cloudflare accepted the purge of exactly these URLs, each once; return the requests.
 
         Raises:
-            Failed: it has not.
+            Failed: it did not.
         """
         requests = self.forget()
         asked = [url for request in requests for url in request.urls]
@@ -82,7 +82,7 @@ class Bench:
         return len(requests)
 
     def forget(self) -> Sequence[ApiRequest]:
-        """Make Cloudflare forget its requests and their limits; return the requests."""
+        """Reset Cloudflare's requests and limits; return the requests."""
         requests = self.cloudflare.requests()
         self.cloudflare.forget_requests()
         self.cloudflare.reset_limits()
@@ -119,7 +119,7 @@ def running() -> Iterator[Bench]:
             )
         )
         addresses = stack.enter_context(cloudflare.running(configuration))
-        # As long as a real list of authorities: reading it is a good part of opening a TLS context.
+        # As long as a real list of authorities: reading it takes much of the time to open a TLS context.
         trusted = folder / "trusted.pem"
         usual = Path(botocore.__file__).parent / "cacert.pem"
         trusted.write_bytes(usual.read_bytes() + Path(tls.authority).read_bytes())

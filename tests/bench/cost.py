@@ -1,8 +1,8 @@
-"""`python -m tests.bench.cost`: what purging costs at AWS's list prices, from the assumptions below."""
+"""`python -m tests.bench.cost`: the cost of purging at AWS's list prices, under the assumptions below."""
 
 from typing import NamedTuple
 
-# Dollars in us-east-1, June 2026, from https://aws.amazon.com/<service>/pricing/. What is free each month counts too.
+# Dollars in us-east-1, June 2026, from https://aws.amazon.com/<service>/pricing/. Free tiers are not deducted.
 LAMBDA_REQUEST = 0.20 / 1e6
 LAMBDA_GB_SECOND = 0.0000133334  # arm64; initialisation is billed since August 2025
 SQS_REQUEST = 0.40 / 1e6
@@ -26,7 +26,7 @@ of verify 1 message for each 500 changes, sent, received and deleted; 500 bytes 
 
 
 class Way(NamedTuple):
-    """How a million changes come."""
+    """How a million changes arrive."""
 
     name: str
     changes: int = 1  # to an invocation
@@ -34,7 +34,7 @@ class Way(NamedTuple):
     pause: float = 0.0  # seconds between two invocations
     has_queue: bool = True
     has_rule: bool = False  # EventBridge
-    verifies: bool = False  # that visitors see it; nothing is stale
+    verifies: bool = False  # with verify; nothing is stale
 
 
 MILLION = 1e6
@@ -76,7 +76,7 @@ def of(way: Way, changes: float = MILLION) -> Costs:
 
 
 def month(changes: int, hours: int, way: Way) -> Costs:
-    """Return dollars by service of a month with a queue, in so many of its hours changes."""
+    """Return dollars by service of a month with a queue and changes in some hours."""
     costs = of(way, changes)
     costs["SQS"] += 5 * HOURS * 3600 / 20 * SQS_REQUEST
     costs["CloudWatch"] += 6 * ALARM + 9 * hours * METRIC_HOUR

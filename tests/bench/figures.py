@@ -1,4 +1,4 @@
-"""What a measurement brings back."""
+"""Results of measurements."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ class Figure(NamedTuple):
     value: float
     quartiles: tuple[float, float] | None = None
     samples: int = 1
-    at_most: float | None = None  # what is promised
+    at_most: float | None = None  # the promise
 
     def __str__(self) -> str:
         return f"{shown(self.value)} {self.unit}".strip() + ("" if self.is_met else " **missed**")
@@ -29,7 +29,7 @@ def median_of(name: str, unit: str, samples: Sequence[float], at_most: float | N
 
 
 def ratio_of(name: str, ours: Sequence[float], theirs: Sequence[float], at_most: float | None = None) -> Figure:
-    """Compare two samples turn by turn: what slowed the machine down in a turn has slowed both."""
+    """Compare two samples turn by turn, because a slow machine affects both in a turn."""
     return median_of(name, "×", [our / their for our, their in zip(ours, theirs, strict=True)], at_most)
 
 
@@ -44,13 +44,13 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def shown(value: float) -> str:
-    """Return three digits that count."""
+    """Return three significant digits."""
     digits = 0 if value >= 100 or value == int(value) else 1 if value >= 10 else 2
     return f"{value:,.{digits}f}"
 
 
 def write(document: Path, command: str, content: str) -> None:
-    """Replace what stands between the two comments that name the command."""
+    """Replace the text between the two comments that name the command."""
     begin, end = f"<!-- measured: written by `{command}` -->\n", "\n<!-- end of measured -->"
     before, found, rest = document.read_text(encoding="utf-8").partition(begin)
     assert found, f"{document} has no {begin}"

@@ -1,7 +1,7 @@
-"""How long after an upload to a quiet site a visitor reads the new version.
+"""The time from an upload to a quiet site until a visitor reads the new version.
 
-An upload is a new object in the bucket and its message handed to the function at once: what S3, SQS and Lambda take on
-the way is theirs. Cloudflare's API takes its published median; the edge is the simulation's.
+An upload is a new object in the bucket, whose message the function gets at once: the delivery by S3, SQS and Lambda is
+not included. Cloudflare's API takes its published median; the edge is the simulated one.
 """
 
 import json
@@ -22,7 +22,7 @@ _PATIENCE = 30.0  # seconds
 
 
 def measure(bench: Bench, turns: int) -> list[Figure]:
-    """Follow uploads in turns to a warm function and to one whose process is started by the upload."""
+    """Measure uploads alternately with a warm function and with a process that the upload starts."""
     took: dict[str, list[float]] = defaultdict(list)
     bench.cloudflare.set_latency(API_LATENCY)
     try:
@@ -42,7 +42,7 @@ def measure(bench: Bench, turns: int) -> list[Figure]:
 
 def _followed(bench: Bench, version: str, threads: ThreadPoolExecutor, warm: Process | None) -> float:
     with bench.visitor.staying(f"{SITE}/{_KEY}") as visit:
-        while visit().cache_status != "HIT":  # the version before
+        while visit().cache_status != "HIT":  # the previous version
             time.sleep(0.01)
         bench.aws.object = version.encode()
         began = time.perf_counter()

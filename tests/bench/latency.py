@@ -1,4 +1,4 @@
-"""How long a purge takes: cold, in a fresh process, and warm, in one that has purged before."""
+"""The time of a purge: cold, in a fresh process, and warm, in one that has purged before."""
 
 import json
 from collections import defaultdict
@@ -14,7 +14,7 @@ from tests.support import factories
 PER_EVENT, AT_IMPORT = "per_event", "at_import"
 FUNCTIONS = (OURS, PER_EVENT, AT_IMPORT)
 _KEY = "css/site.css"
-# Ours gets the message of its queue, the others are invoked by S3 itself.
+# Ours gets a message from its queue, S3 invokes the others directly.
 FROM_S3 = factories.s3_event(_KEY)
 EVENTS = {OURS: factories.sqs_event(FROM_S3), PER_EVENT: FROM_S3, AT_IMPORT: FROM_S3, LIMIT: {}}
 # "limit" does nothing for a second event.
@@ -22,7 +22,7 @@ Samples = dict[tuple[str, str], list[float]]  # by subject, and "cold" or "warm"
 
 
 def measure(bench: Bench, turns: int) -> tuple[list[Figure], Samples]:
-    """Time all of them in turns, in another order in each, after a round that counts for nothing."""
+    """Time all of them in turns, each in another order, after a warm-up round."""
     samples: Samples = defaultdict(list)
     with ExitStack() as stack:
         warm = {name: stack.enter_context(bench.start(name)) for name in FUNCTIONS}
@@ -45,7 +45,7 @@ def event_of(name: str) -> bytes:
 
 
 def _see(bench: Bench, reply: Reply) -> None:
-    """Accept no time of a purge that was not made."""
+    """Reject times of purges that were not made."""
     if reply.error or reply.result not in ({"batchItemFailures": []}, {"purged": [f"{SITE}/{_KEY}"]}, 200):
         raise Failed(f"It answered {reply.result} {reply.error}")
     bench.check(f"{SITE}/{_KEY}")

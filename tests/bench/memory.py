@@ -1,6 +1,6 @@
-"""The most memory a fresh process has had for one burst, and its CPU for each message.
+"""The peak memory of a fresh process for one burst, and its CPU time for each message.
 
-What a hostile or careless user can send, tests/unit/test_limits.py measures.
+tests/unit/test_limits.py measures hostile inputs.
 """
 
 import json
@@ -11,9 +11,9 @@ from tests.bench.process import Failed
 from tests.support import factories
 
 MOST_MEMORY, MOST_CPU = 128.0, 1000.0  # MB; milliseconds for one message
-# By name: changes, and messages in the event; the function receives the others itself.
+# By name: number of changes, and of messages in the event; the function receives the others itself.
 BURSTS = {"1,000 changes, drained": (1_000, 10), "3,000 changes in one event": (3_000, 3_000)}
-_TURNS = 3  # memory repeats itself
+_TURNS = 3  # memory is the same in each run
 
 
 def measure(bench: Bench, turns: int) -> list[Figure]:
@@ -27,10 +27,10 @@ def measure(bench: Bench, turns: int) -> list[Figure]:
 
 
 def run(bench: Bench, count: int, batch: int) -> tuple[float, float]:
-    """Return the MB at the peak and the milliseconds of CPU for each message, that of the start apart.
+    """Return the peak in MB and the milliseconds of CPU for each message, without the start.
 
     Raises:
-        Failed: what must be purged was not.
+        Failed: not everything was purged.
     """
     keys = [f"assets/styles/{number:05}/site.css" for number in range(count)]
     bodies = [factories.as_text(factories.s3_event(key)) for key in keys]

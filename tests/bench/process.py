@@ -14,20 +14,20 @@ _PATIENCE = 120.0  # seconds until an answer
 
 
 class Failed(Exception):
-    """The process did not do what is measured; the text has its last output."""
+    """The process did not do what is measured; the text is its last output."""
 
 
 class Reply(NamedTuple):
-    """What came of one event."""
+    """The result of one event."""
 
-    ms: float  # until the answer, since the process was started for its first event, else since it was sent
+    ms: float  # until the answer, from the start of the process for its first event, otherwise from the event
     cpu: float  # milliseconds, user and system, the start included for the first event
     result: Any
     error: str | None
 
 
 class Process:
-    """`python ARGUMENTS` in a folder of its own; the environment is all that it gets."""
+    """`python ARGUMENTS` in a separate folder, with only the given environment."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], *arguments: str) -> None:
         self._output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
@@ -80,7 +80,7 @@ class Process:
 
     @property
     def peak(self) -> float:
-        """The most memory that was resident, in MB of 1,048,576 bytes as Lambda counts them. Linux only."""
+        """The peak resident memory in MB of 1,048,576 bytes, as Lambda counts. Linux only."""
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
         [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
         return int(kilobytes) / 1024

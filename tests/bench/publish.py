@@ -1,4 +1,4 @@
-"""Writes what was measured into README.md and docs/benchmarks.md, and the plot beside it."""
+"""Writes the results into README.md and docs/benchmarks.md, and draws the plot."""
 
 import os
 import platform
@@ -51,7 +51,7 @@ def _claims(by_name: dict[str, Figure]) -> Iterator[str]:
 
 
 def _bursts(by_name: dict[str, Figure]) -> Iterator[str]:
-    """Yield the table of what a burst takes, line by line."""
+    """Yield the table of bursts line by line."""
     most = f"memory, ≤ {memory.MOST_MEMORY:.0f} MB | CPU a message, ≤ {memory.MOST_CPU:,.0f} ms"
     yield f"| one invocation with | {most} |"
     yield "|---|---|---|"

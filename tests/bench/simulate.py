@@ -1,7 +1,7 @@
 """`python -m tests.bench.simulate`: bursts and outages in virtual time, with the real function between models.
 
 The function is real from the event to the answer to Lambda; its own computing takes no time. Modelled are S3's
-notifications, SQS, Lambda's poller, Cloudflare with its plan's limits, and somebody else who purges in the account.
+notifications, SQS, Lambda's poller, Cloudflare with its plan's limits, and another user of the account.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ from tests.support.virtual.edge import Edge, Version  # noqa: E402
 from tests.support.virtual.network import Call, Fault, json_answer  # noqa: E402
 from tests.support.virtual.world import START, World  # noqa: E402
 
-UPLOADS_PER_SECOND = 3_500  # what S3 takes for one prefix
-_DIGITS = 8  # of an object's number, at the end of its key
+UPLOADS_PER_SECOND = 3_500  # S3's rate for one prefix
+_DIGITS = 8  # digits of an object's number, at the end of its key
 _PATIENCE = 20_000.0  # seconds after an outage
-_JITTER = 0.9, 0.2  # of the time between two requests of the neighbour: nobody is a metronome
+_JITTER = 0.9, 0.2  # jitter of the time between two requests of the neighbour
 
 
 class Scenario(NamedTuple):
@@ -35,7 +35,7 @@ class Scenario(NamedTuple):
     objects: int
     plan: str = "free"
     outage: float = 0.0  # seconds, from the first upload on
-    answer: int | None = 503  # during the outage; None: none at all
+    answer: int | None = 503  # status during the outage; None: no answer
     purge_by: str = "url"
     related: tuple[str, ...] = ()
     delay_seconds: int = 0
@@ -48,7 +48,7 @@ class Scenario(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What happened; times in seconds."""
+    """The result; times in seconds."""
 
     scenario: Scenario
     drained: float  # from the first upload, or the end of the outage, to the last purge
@@ -57,7 +57,7 @@ class Result(NamedTuple):
     requests: int  # after it
     refused: int  # of both, answered 429
     neighbour_refused: int
-    receives: int  # the most of any message; at 30 it would be dead
+    receives: int  # the maximum of any message; at 30 it would be parked
     missing: int  # objects that were not purged
     dead: int
     visits: int  # of the site, to verify
@@ -167,7 +167,7 @@ def _document(scenario: Scenario) -> dict[str, Any]:
 
 
 def _neighbour(world: World, scenario: Scenario, refused: list[int]) -> None:
-    """Purge in another zone of the account, at a steady rate, but for the outage."""
+    """Purge in another zone of the account at a steady rate, except during the outage."""
     token = TOKEN if scenario.shares_token else "neighbours-token"
     world.cloudflare.tokens.add(token)
     plan = PLANS[scenario.plan]
@@ -204,7 +204,7 @@ def _time(seconds: float) -> str:
 
 
 def main(names: Sequence[str]) -> int:
-    """Print the table of some scenarios, or of all and write docs/scale.md; 1 when an object is missing or dead."""
+    """Print the table of some scenarios, or write all to docs/scale.md; return 1 if an object is missing or parked."""
     results = [run(each) for each in SCENARIOS if not names or each.name in names]
     print(table(results))
     if not names:

@@ -1,4 +1,4 @@
-"""What the measured processes talk to beside Cloudflare, in this process and over TLS: SSM, SQS, and the bucket."""
+"""SSM, SQS and the bucket for the measured processes, in this process and over TLS."""
 
 import json
 import ssl
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class StandIn:
-    """One parameter and one queue by their JSON protocols; every GET returns the one object of the bucket."""
+    """One parameter and one queue with their JSON protocols; every GET returns the bucket's only object."""
 
     def __init__(self, parameter: str, token: str) -> None:
         self.object = b""
@@ -37,7 +37,7 @@ class StandIn:
             )
 
     def call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the result, None for what a real service would refuse."""
+        """Return the result, or None if a real service would refuse."""
         entries = payload.get("Entries", ())
         with self._lock:
             match operation:
@@ -83,11 +83,11 @@ class StandIn:
                 self.wfile.write(content)
 
             def log_message(self, *_: Any) -> None:
-                """Print nothing: it would be measured."""
+                """Print nothing, because it would be measured."""
 
         class Server(ThreadingHTTPServer):
             def handle_error(self, *_: Any) -> None:
-                """Ignore connections that are cut: a measured process is killed once it has answered."""
+                """Ignore closed connections: a measured process is killed once it has answered."""
 
         server = Server(("127.0.0.1", 0), Handler)
         server.socket = tls.wrap_socket(server.socket, server_side=True)

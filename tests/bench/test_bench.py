@@ -1,4 +1,4 @@
-"""Budgets that no change may exceed: counted, since times differ from run to run. Only real purges are timed."""
+"""Budgets that no change may exceed: counts, because times differ from run to run."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.bench.__main__ import requests
 from tests.bench.bench import LIMIT, OURS, SITE, Bench, running
 from tests.support import factories
 
-# A tenth above what is counted with Python 3.11, which counts most.
+# A tenth above the counts of Python 3.11, the highest.
 COLD = {"modules": 222, "instructions": 2_250_000, "TLS contexts": 1, "features": 0}
 BURST = {"instructions": 8_000_000}  # for 1,000 changes, drained
 MOST_REQUESTS_WITH_RELATED = 120  # of a burst of 10,000 objects
@@ -38,7 +38,7 @@ def test_a_cold_start_and_a_burst_stay_within_their_budget(bed: Bench) -> None:
     assert exceeded(burst, BURST) == {}
 
 
-def test_a_burst_takes_few_requests_and_refuses_nobody() -> None:
+def test_a_burst_takes_few_requests_and_none_is_rate_limited() -> None:
     assert [figure for figure in requests() if not figure.is_met] == []
 
 

@@ -1,4 +1,4 @@
-"""How many inputs."""
+"""The number of inputs."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.allow_hosts([]))
-    # The warning would hide the finding.
+    # The warning would hide the failure.
     item.add_marker(pytest.mark.filterwarnings("ignore:Generating overly large repr"))
 
 

@@ -1,4 +1,4 @@
-"""What holds for every input."""
+"""Laws that hold for every input."""
 
 import json
 import traceback
@@ -12,13 +12,13 @@ from tests.support.fakes import Reply, Sent, World, answer
 from tests.support.names import DLQ_ARN, TOKEN
 
 _SUMMARY = {"success", "invalidations", "skipped", "requests", "delayed", "dry_run", "check"}
-# Nothing fails here, so no message is given up or rejected by Cloudflare.
+# There are no faults, so no message is given up or rejected by Cloudflare.
 _CODES = {"UnknownEvent", "TooLarge", "OutsideTargets"} | {f"Foreign{each}" for each in ("Bucket", "Host", "Zone")}
 _CODES |= {f"Malformed{each}" for each in ("Key", "Url", "Prefix", "Tag", "Host")}
 
 
 class Fuzzed(World):
-    """A world without faults; its dead-letter queue takes what a real one would refuse."""
+    """A world without faults; its dead-letter queue accepts messages that a real one would refuse."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
@@ -42,7 +42,7 @@ class Fuzzed(World):
 
 
 def assert_lawful(world: Fuzzed, outcome: dict[str, Any] | PurgeError, bodies: list[Any]) -> None:
-    """Nothing outside of the configuration, nothing malformed, no token, no forged line, no unexpected error."""
+    """Nothing outside the configuration, nothing malformed, no token, no forged line, no unexpected error."""
     assert_within_configuration(world, bodies)
     assert world.cloudflare.malformed == []
     lines = [json.loads(line) for line in world.output.splitlines()]
@@ -102,7 +102,7 @@ def _zone_of(target: dict[str, Any]) -> str:
 
 
 def _named_in(values: list[Any]) -> tuple[set[str], set[str]]:
-    """Which fields are anywhere in the input, and which zones stand beside `"everything": true`."""
+    """All fields in the input, and the zones beside `"everything": true`."""
     names: set[str] = set()
     zones: set[str] = set()
     for value in _dicts_in(values):

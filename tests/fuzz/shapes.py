@@ -1,4 +1,4 @@
-"""Inputs that begin as AWS and Terraform write them, and are then damaged."""
+"""Inputs as AWS and Terraform write them, then damaged."""
 
 import copy
 import json
@@ -152,7 +152,7 @@ batches = mutated(st.builds(lambda bodies: sqs_event(*bodies), st.lists(events, 
 
 @st.composite
 def bodies(draw: st.DrawFn) -> str:
-    """The body of a message: an event's JSON, or what was once."""
+    """The body of a message: an event's JSON, possibly damaged."""
     text: str = json.dumps(draw(events), ensure_ascii=draw(st.booleans()))
     match draw(
         st.sampled_from(["", "", "", "", "", "cut", "junk", "mark", "twice", "large", "digits", "bytes", "deep"])

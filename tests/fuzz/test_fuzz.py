@@ -1,4 +1,4 @@
-"""Every message is purged or parked at its first receive, whatever it is and whatever is beside it."""
+"""Every message is purged or parked at its first receive, whatever it and its neighbours contain."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ def test_each_message_of_a_batch_is_purged_or_parked_on_its_first_receive(
     if config["collapse_above"] is None:
         assert set(world.cloudflare.accepted) == set().union(*(purged for purged, _ in alone))
     world.aws.waiting = []
-    while world.aws.delayed:  # what it sent to itself
+    while world.aws.delayed:  # its own messages
         later = [message["MessageBody"] for message in world.aws.delayed]
         world.aws.delayed, world.aws.parked = [], []
         world.clock.time += 60

@@ -1,4 +1,4 @@
-"""The ledger: what was asked for on one side, what became of it on the other."""
+"""The ledger: requested purges on one side, their outcomes on the other."""
 
 import json
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ from tests.ledger.layouts import Item, Layout, Want, text_of
 from tests.ledger.letters import PROVOKES, REFUSED, Letter
 from tests.support.virtual.queue import Message, Queue
 
-PROBE = ".cf-purge-check"  # at the end of what the function asks only to see whether a zone works
-_OFTEN = 3  # receives; a message of which a part is refused may then be parked though its other part never found time
-_OWN = '"changes": ['  # in the messages by which the function asks for delayed purges
-_LARGE = 100  # purges: what fits into one request is never too large
+PROBE = ".cf-purge-check"  # the end of probes, which test whether a zone works
+_OFTEN = 3  # receives; from then on a partly refused message may be parked although the rest was never tried
+_OWN = '"changes": ['  # in the function's own messages for delayed purges
+_LARGE = 100  # purges: a message that fits into one request is never too large
 
 
 class Unbalanced(AssertionError):
-    """Something was lost, or happened that nobody asked for."""
+    """Something was lost, or purged without a request."""
 
 
 @dataclass
 class Entry:
-    """One message that was sent, maybe more than once."""
+    """One message, sent once or more often."""
 
     letter: Letter
     at: float  # when it changed, in seconds since the epoch
-    wants: dict[Want, float]  # with the time from which each is due
+    wants: dict[Want, float]  # with the time at which each is due
     receives: int = 0
     is_repeated: bool = False  # SQS delivered it twice, and each delivery counts as a receive
 
@@ -40,16 +40,16 @@ class Entry:
 
 @dataclass
 class Book:
-    """Everything that was asked for, and everything that Cloudflare accepted."""
+    """All requested purges, and all that Cloudflare accepted."""
 
     layout: Layout
-    isolates: bool = True  # one invocation has the requests to halve a message by item
+    isolates: bool = True  # one invocation has enough requests to halve a message by item
     entries: dict[str, Entry] = field(default_factory=dict)  # by the body
     accepted: dict[Item, list[float]] = field(default_factory=dict)
     allowed: dict[Item, float] = field(default_factory=dict)  # with the time from which it is
-    seen: set[str] = field(default_factory=set)  # URLs that visitors may ask for
+    seen: set[str] = field(default_factory=set)  # URLs of verified changes
     faults: list[str] = field(default_factory=list)
-    own_parked: str = ""  # what delayed messages ask for that could not be purged
+    own_parked: str = ""  # bodies of the function's own messages that were parked
 
     def ask(self, letter: Letter, at: float) -> None:
         wants = dict.fromkeys((want for kind, item in letter.named for want in self.layout.wants_named(kind, item)), at)
@@ -62,14 +62,14 @@ class Book:
             self.allowed |= {item: min(due, self.allowed.get(item, due)) for item in want}
 
     def receive(self, message: Message) -> None:
-        """Write down how often a message was received."""
+        """Record how often a message was received."""
         entry = self.entries.get(message.body)
         if entry is not None:
             entry.receives = max(entry.receives, message.receives)
             entry.is_repeated = entry.is_repeated or message.repeats > 0
 
     def accept(self, at: float, zone: str, kind: str, items: list[Any]) -> None:
-        """Write down what Cloudflare accepted; it must have been asked for before."""
+        """Record what Cloudflare accepted; it must have been requested before."""
         for each in items:
             item = (zone, kind, text_of(each))
             self.accepted.setdefault(item, []).append(at)
@@ -79,12 +79,12 @@ class Book:
                 self.faults.append(f"purged too early: {item}")
 
     def _is_second(self, kind: str, item: str) -> bool:
-        """Whether it is a page that was looked at: the whole path by prefix, but never a folder."""
+        """Whether it is the second purge of a verified URL: by prefix only the whole path, never a folder."""
         url = f"https://{item}" if kind == "prefixes" else item.partition(" ")[0].replace("http://", "https://")
         return url in self.seen and (kind == "files" or (kind == "prefixes" and not item.endswith("/")))
 
     def balance(self, queue: Queue, dead_letters: Queue) -> None:
-        """Hold one side against the other.
+        """Compare both sides.
 
         Raises:
             Unbalanced: with a line for each thing that is wrong.
@@ -119,14 +119,14 @@ class Book:
         if entry.letter.is_poison and not is_parked:
             return ["not parked"]
         if is_parked and not entry.letter.is_poison and not entry.may_be_refused and not entry.provokes:
-            # SQS gives up what it has delivered thirty times, though the function may not have had so many tries.
+            # SQS parks a message after thirty deliveries, even if some of them were repeats.
             is_given_up = entry.is_repeated and code in ("", "GaveUp")
             return [] if is_given_up else ["parked, and nothing was wrong with it"]
         if entry.provokes and is_parked:
             wants = [want for want in entry.wants if not any(PROVOKES in item for _, _, item in want)]
             wants = wants if self.isolates else []
             return [fault for want in wants for fault in self._faults_in(want, entry)]
-        # Parked it is accounted for. But while it has not come often, all that can be purged of it has to be.
+        # A parked message is accounted for, but after few receives everything else in it must have been purged.
         if is_parked and (entry.may_be_refused or entry.receives >= _OFTEN):
             return []
         return [fault for want in entry.wants for fault in self._faults_in(want, entry)]

@@ -1,4 +1,4 @@
-"""How many schedules are played."""
+"""The number of schedules."""
 
 import pytest
 

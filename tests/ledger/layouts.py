@@ -1,4 +1,4 @@
-"""Where the objects are served, and which purges one key needs: said here once more, apart from the function's code."""
+"""Configured targets, and the purges that a key needs: a second implementation, independent of the function's."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tests.support.factories import HOST, OTHER_ZONE, ZONE, target
 
 # Zone, kind and item as in the body of a request.
 Item = tuple[str, str, str]
-# Whichever of these was purged, it did.
+# Alternatives: one accepted purge is enough.
 Want = frozenset[Item]
 
 _ORIGIN = {"Origin": "https://app.example.com"}
@@ -40,17 +40,17 @@ class Layout:
     collapses: bool
 
     def wants(self, key: str) -> dict[Want, int]:
-        """Return what a change of a plain key has to purge, each with the seconds after which it is due."""
+        """Return what a change of a plain key must purge, with the delay of each in seconds."""
         places = LAYOUTS[self.name]
         return {want: place.get("delay_seconds", 0) for place in places for want in self._wants_at(place, key)}
 
     def urls(self, key: str) -> list[str]:
-        """Return where visitors find a plain key."""
+        """Return the URLs of a plain key."""
         places = [(place["hosts"], _paths(place, key)) for place in LAYOUTS[self.name]]
         return [f"https://{host}/{path}" for hosts, paths in places for host in hosts for path in paths]
 
     def wants_named(self, kind: str, item: str) -> list[Want]:
-        """Return what has to be purged for what is named by hand, all of it in the first zone or without a place."""
+        """Return what a manual item must purge; except for tags, items are in the first zone."""
         places = LAYOUTS[self.name]
         if kind == "check":
             return [want for place in places for want in self._wants_checked(place)]

@@ -1,4 +1,4 @@
-"""What is in the messages: changes in every envelope, changes Cloudflare refuses, and poison."""
+"""The bodies of messages: changes in every envelope, changes that Cloudflare rejects, and poison."""
 
 import json
 from collections.abc import Callable
@@ -18,19 +18,19 @@ from tests.support.factories import (
     sns_body,
 )
 
-REFUSED = "refused"  # Cloudflare refuses whatever has this in it
-PROVOKES = "provokes-"  # and behind it what a request gets that has this in it, see PROVOKED in weather.py
+REFUSED = "refused"  # Cloudflare rejects items that contain this
+PROVOKES = "provokes-"  # followed by the name of a fault in PROVOKED, weather.py, which a request with this item gets
 DELETES = "ObjectRemoved:DeleteMarkerCreated"
 _PROVOKED = ("page", "forbidden", "unknown", "broken", "hang", "garbage")
 
 
 @dataclass(frozen=True)
 class Letter:
-    """The text of a message, what it is about, and whether it can only be parked."""
+    """The body of a message, its keys and items, and whether it can only be parked."""
 
     body: str
     keys: tuple[str, ...] = ()
-    named: tuple[tuple[str, str], ...] = ()  # kind and item, of what is named by hand
+    named: tuple[tuple[str, str], ...] = ()  # kind and item of each manual item
     is_poison: bool = False
 
 

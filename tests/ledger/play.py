@@ -1,4 +1,4 @@
-"""One schedule, played: the function's real code in the virtual world, and the ledger held against it."""
+"""Plays one schedule: the function's real code in the virtual world, checked by the ledger."""
 
 import contextlib
 import io
@@ -39,10 +39,10 @@ PATIENCE = 9 * 3600.0
 
 
 def play(schedule: Schedule) -> World:
-    """Let the schedule happen and return the world as it is then.
+    """Play the schedule and return the world afterwards.
 
     Raises:
-        Unbalanced: something was lost, or happened that nobody asked for.
+        Unbalanced: something was lost, or purged without a request.
     """
     setting = schedule.setting
     layout = Layout(setting.layout, setting.collapse_above is not None)
@@ -69,7 +69,7 @@ def play(schedule: Schedule) -> World:
 
 
 class _Game:
-    """A schedule while it happens."""
+    """A schedule being played."""
 
     def __init__(self, schedule: Schedule, book: Book) -> None:
         setting = schedule.setting
@@ -91,7 +91,7 @@ class _Game:
         world.cloudflare.refuses = lambda item: refusal.NOTHING if REFUSED in item else None
         world.network.fault = self._fault
         self._edge = world.network.edge = Edge(world.hub, setting.edge)
-        self._looked: set[int] = set()  # purgers whose invocation has come to its looks
+        self._looked: set[int] = set()  # purgers of invocations that have begun their looks
         world.queue.on_received = book.receive
         world.mapping.on_begin, world.mapping.on_end = self._begin, self._end
         if schedule.is_disordered or schedule.repeats:
@@ -117,7 +117,7 @@ class _Game:
             body = letter.body.replace(TIME, time)
             for constant, own in ((_ETAG, etag), (_RULE_ETAG, etag), (_SEQUENCER, f"{int(at * 1000):016X}")):
                 body = body.replace(constant, own)
-            # White space makes a body of its own for each message; no reader minds.
+            # White space makes each message's body unique without changing its meaning.
             letter = replace(letter, body=body + " " * self._to_send)
             self.world.hub.at(at, self._send, (letter, Version(at, etag, DELETES in body)))
 
@@ -135,7 +135,7 @@ class _Game:
         self._edge.purge(zone, kind, items)
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
-        """Hold each verdict against what the edge has served, and the order of purges and looks."""
+        """Compare each verdict with what the edge served, and check the order of purges and looks."""
         judge, look, send = visitor.judge, Verifier.look, Purger.send
         judge = getattr(verify, "judge", judge)  # a mistake may have changed it
 
@@ -163,7 +163,7 @@ class _Game:
         patch.setattr(Purger, "send", sent)
 
     def close_books(self, output: str) -> None:
-        """Nothing stays old in silence, where everything could be looked at."""
+        """Where everything was looked at, no copy stays old without a report."""
         counted = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
         said = sum(line.get(name, 0) for line in counted for name in SEEN_COUNTS if name != "Repurged")
         setting = self._schedule.setting

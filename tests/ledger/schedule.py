@@ -1,4 +1,4 @@
-"""What a schedule is: one configuration, changes, and all that goes wrong while they are brought to Cloudflare."""
+"""A schedule: one configuration, changes, and the faults while they are purged."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from cf_purge.config import Verify
 
 @dataclass(frozen=True)
 class Setting:
-    """How the module is configured, and how fast the others are (seconds)."""
+    """The module's configuration, and the latencies of AWS and Cloudflare in seconds."""
 
     layout: str
     plan: str
@@ -24,13 +24,13 @@ class Setting:
 
     @property
     def window(self) -> float:
-        """Seconds; Lambda demands one for batches of more than ten."""
+        """Seconds; Lambda requires a window for batches of more than ten."""
         return 1.0 if self.batch_size > 10 else 0.0
 
 
 @dataclass(frozen=True)
 class Burst:
-    """`count` messages of one sort at one time; `spread` is how many keys they are about."""
+    """`count` messages of one kind at one time, about `spread` keys."""
 
     at: float  # seconds from the start
     letter: str
@@ -41,7 +41,7 @@ class Burst:
 
 @dataclass(frozen=True)
 class Storm:
-    """A time in which a share of the calls goes wrong."""
+    """A period in which a share of the calls fails."""
 
     begins: float
     lasts: float
@@ -56,7 +56,7 @@ class Storm:
 
 @dataclass(frozen=True)
 class Rotation:
-    """The token is replaced: stored at one time, the old one refused from another."""
+    """The token is replaced: the new one is stored at one time, the old one refused from another."""
 
     stored: float
     refused: float
@@ -64,7 +64,7 @@ class Rotation:
 
 @dataclass(frozen=True)
 class Kill:
-    """One invocation, by its number, dies when it has waited so often; every call waits twice."""
+    """One invocation, by its number, is killed at its n-th wait; every call waits twice."""
 
     invocation: int
     wait: int
@@ -72,7 +72,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All of it; `seed` decides what is left to chance, such as which message is received first."""
+    """A complete schedule; `seed` decides random details, such as which message is received first."""
 
     seed: int
     setting: Setting
@@ -85,7 +85,7 @@ class Schedule:
 
     @property
     def ends(self) -> float:
-        """When nothing happens any more but what follows from it, in seconds from the start."""
+        """The end of all uploads and faults, in seconds from the start."""
         ends = [storm.ends for storm in self.storms] + [burst.at + burst.count * burst.every for burst in self.bursts]
         ends += [max(self.rotation.stored, self.rotation.refused)] if self.rotation else []
         return max(ends)

@@ -1,4 +1,4 @@
-"""Which schedules are drawn."""
+"""Strategies that draw schedules."""
 
 from hypothesis import strategies as st
 
@@ -10,12 +10,12 @@ from tests.ledger.weather import WEATHER
 from tests.support.virtual.edge import FAULTS
 
 _HOUR = 3600.0
-_LEAST_REQUESTS = 5  # of one function in one invocation: what the module demands
+_LEAST_REQUESTS = 5  # of one function in one invocation: the minimum that the module accepts
 _MOST = {
     "large": 3,
-    "provoker": 2,  # each has thirty receives
+    "provoker": 2,  # with the default of thirty receives
     "half provoker": 2,
-}  # messages of a burst; these take the longest to play and show no more by being more
+}  # messages of a burst; larger bursts take long to play and find nothing more
 
 
 def _settings(batch_size: list[int], drain: list[int]) -> st.SearchStrategy[Setting]:
@@ -37,13 +37,13 @@ def _settings(batch_size: list[int], drain: list[int]) -> st.SearchStrategy[Sett
 
 
 def _is_workable(setting: Setting) -> bool:
-    """Tell whether an invocation has the requests the module demands, and time for more than a few of them."""
+    """Tell whether an invocation has enough requests for the module, and time for them."""
     share = setting.requests_per_second / setting.max_concurrency
     return share * setting.timeout >= _LEAST_REQUESTS and setting.timeout >= 20 * setting.cloudflare_latency
 
 
 def _moments(within: float) -> st.SearchStrategy[float]:
-    """Tenths of seconds: no shorter ones matter, and whole numbers are drawn faster."""
+    """Tenths of seconds: shorter times do not matter, and integers are drawn faster."""
     return st.integers(0, round(10 * within)).map(lambda tenths: tenths / 10)
 
 
@@ -59,7 +59,7 @@ def _bursts(at: st.SearchStrategy[float], count: list[int]) -> st.SearchStrategy
 
 
 def _storms(within: float, longest: float, calls: list[str]) -> st.SearchStrategy[Storm]:
-    """Draw what goes wrong, all of it as likely as its call."""
+    """Draw a fault; each operation is equally likely."""
     troubles = [(operation, weather) for operation in calls for weather in sorted(WEATHER[operation])]
     return st.builds(
         lambda begins, lasts, trouble, share: Storm(begins, lasts, trouble[0], trouble[1], share),
@@ -103,7 +103,7 @@ MINUTES = _schedules(
     [0.0, 0.0, 0.1, 0.5],
 )
 
-# Many messages at once and all that may be wrong with the queue's own calls, so that every fault meets a drain.
+# Many messages at once with faults of the queue's calls, so that every fault meets a drain.
 BURSTS = _schedules(
     _settings([10, 3], [1000, 25]),
     _bursts(_moments(3.0), [12, 12, 30, 3]),
@@ -111,7 +111,7 @@ BURSTS = _schedules(
     [0.0, 0.0, 0.1],
 )
 
-# Cloudflare or the parameter out of reach for hours, and nothing that costs receives on top of it.
+# Cloudflare or the parameter is unreachable for hours, without further faults that cost receives.
 HOURS = _schedules(
     _ANY,
     _bursts(_moments(_HOUR), [1, 1, 1, 2, 3, 12]),

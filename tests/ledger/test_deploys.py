@@ -1,4 +1,4 @@
-"""A visitor who reloads a page during a deploy that uploads it before the assets that it names: in virtual time."""
+"""In virtual time: a visitor reloads a page during a deploy that uploads the page before its assets."""
 
 import json
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ ASSETS = target(keys=["*.js"])
 PAGES = target(keys=["*.html"])
 LATER = target(keys=["*.html"], delay_seconds=60)
 MARKER = target(keys=["_released"], purge_by="host")
-# Seconds, key and version (None: deleted). The page comes first, which is the worst order.
+# Seconds, key and version (None: deleted). The page first is the worst order.
 SYNC = [(0, PAGE, "2"), (30, "app.2.js", "2")]
 RELEASE = (40, "_released", "")
 
 
 class Deploy:
-    """A page whose text is its version, the asset of that version, and a visitor who loads both every second."""
+    """A page whose text is its version, that version's asset, and a visitor who loads both every second."""
 
     def __init__(self, targets: Sequence[Any], asset: str, *, is_page_cached: bool) -> None:
         configuration = document(targets=list(targets), queue_arn=QUEUE_ARN)
         self.world = World(configuration, on_accepted=self._purge)
-        self.broken: list[int] = []  # seconds at which the page and its asset did not fit together
+        self.broken: list[int] = []  # seconds at which page and asset did not match
         self.seen: str | None = None
         self._asset, self._uncached = asset, () if is_page_cached else (PAGE,)
         self._bucket: dict[str, str | None] = {PAGE: "1", asset.format("1"): "1"}
@@ -87,7 +87,7 @@ NEVER: tuple[int, ...] = ()
 def test_a_deploy_in_the_worst_order_is_broken_only_outside_of_the_limits_of_a_delay(
     targets: Any, uploads: Any, asset: str, is_page_cached: bool, broken: tuple[int, ...]
 ) -> None:
-    """It heals when the asset is there: the copies of its 404 are purged with its upload."""
+    """The upload of the asset purges the copies of its 404."""
     deploy = Deploy(targets, asset, is_page_cached=is_page_cached)
     deploy.run(uploads)
     assert deploy.seen == "2"

@@ -1,4 +1,4 @@
-"""Schedules that once did not balance, made small, with what was wrong then."""
+"""Regression tests: minimized schedules that once did not balance, with the cause."""
 
 import pytest
 
@@ -75,5 +75,5 @@ FOUND = {
 
 
 @pytest.mark.parametrize("schedule", FOUND.values(), ids=FOUND)
-def test_what_did_not_balance_once_does(schedule: Schedule) -> None:
+def test_a_schedule_that_once_did_not_balance_balances(schedule: Schedule) -> None:
     play(schedule)

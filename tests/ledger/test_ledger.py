@@ -10,11 +10,11 @@ from tests.ledger.play import play
 from tests.ledger.schedule import Schedule
 from tests.ledger.strategies import BURSTS, HOURS, MINUTES
 
-_ROUND = 1000  # schedules after which hypothesis forgets what it has drawn: it all takes memory
+_ROUND = 1000  # schedules per run of hypothesis, which keeps all examples in memory
 
 
 def play_share(config: pytest.Config, share: float, strategy: st.SearchStrategy[Schedule]) -> None:
-    """Play a share of the schedules; the first that does not balance is made small and raised."""
+    """Play a share of the schedules; the first that does not balance is minimized and raised."""
     number = config.getoption("--hypothesis-seed") or secrets.randbelow(2**32)
     left = max(1, round(config.getoption("--schedules") * share))
     while left > 0:
@@ -29,13 +29,13 @@ def play_share(config: pytest.Config, share: float, strategy: st.SearchStrategy[
         left -= _ROUND
 
 
-def test_nothing_is_lost_whatever_goes_wrong_for_minutes(pytestconfig: pytest.Config) -> None:
+def test_nothing_is_lost_in_faults_of_minutes(pytestconfig: pytest.Config) -> None:
     play_share(pytestconfig, 0.5, MINUTES)
 
 
-def test_nothing_of_a_burst_is_lost_whatever_goes_wrong_while_it_is_drained(pytestconfig: pytest.Config) -> None:
+def test_nothing_of_a_burst_is_lost_in_faults_during_the_drain(pytestconfig: pytest.Config) -> None:
     play_share(pytestconfig, 0.4, BURSTS)
 
 
-def test_nothing_is_lost_and_nothing_given_up_whatever_goes_wrong_for_hours(pytestconfig: pytest.Config) -> None:
+def test_nothing_is_lost_or_given_up_in_outages_of_hours(pytestconfig: pytest.Config) -> None:
     play_share(pytestconfig, 0.1, HOURS)

@@ -1,4 +1,4 @@
-"""The ledger finds what it is there for: each mistake is made in the function, and a schedule must show it."""
+"""The ledger finds seeded mistakes: each is made in the function, and a schedule must reveal it."""
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings

@@ -1,4 +1,4 @@
-"""How long innocent changes wait, and what it costs, when items or the whole API fail: played in virtual time."""
+"""In virtual time: how long innocent changes wait, and how many requests are sent, when items or the whole API fail."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from tests.support.virtual.world import START, World
 
 PROBE = ".cf-purge-check"
 MINUTE, HOUR = 60.0, 3600.0
-# What a call gets in the place of Cloudflare's answer, by the seconds since the start.
+# The fault that a call gets instead of Cloudflare's answer, by the seconds since the start.
 Trouble = Callable[[Call, float], Fault | None]
 
 
@@ -35,7 +35,7 @@ HANG = Fault(is_lost=True, seconds=inf)
 
 
 class Scenario:
-    """The function with its queue; `trouble` answers its purges, None meaning that Cloudflare itself does."""
+    """The function with its queue; `trouble` answers its purges, with None Cloudflare does."""
 
     def __init__(self, trouble: Trouble, environments: int = 2, **changes: Any) -> None:
         settings = {"queue_arn": QUEUE_ARN, "drain": 1000, "max_receive_count": 30, **changes}
@@ -64,7 +64,7 @@ class Scenario:
                 self.world.close()
 
     def waits(self, prefix: str = "k") -> list[float]:
-        """Seconds from the change to its purge, in ascending order; infinity for what is not purged."""
+        """Seconds from each change to its purge, in ascending order; infinity if it is not purged."""
         done = {item: at for at, _, item in reversed(self.accepted)}
         about = f"https://{HOST}/{prefix}"
         return sorted(done.get(url, inf) - at for url, at in self._sent.items() if url.startswith(about))
@@ -74,12 +74,12 @@ class Scenario:
         return [counts[minute] for minute in range(minutes)]
 
     def alarms(self) -> list[float]:
-        """When an invocation has reported a misconfiguration."""
+        """When invocations reported a misconfiguration."""
         documents = [json.loads(line) for line in self._output.getvalue().splitlines() if "_aws" in line]
         return [each["_aws"]["Timestamp"] / 1000 - START for each in documents if each["Misconfigured"]]
 
     def reason_codes(self) -> list[str]:
-        """Of what is in the dead-letter queue; "" is what SQS put there."""
+        """ReasonCodes in the dead-letter queue; "" if SQS put the message there."""
         letters = list(self.world.dead_letters)
         return ["" if m.redriven else m.attributes["ReasonCode"]["StringValue"] for m in letters]
 
@@ -117,7 +117,7 @@ def until(seconds: float, fault: Fault) -> Trouble:
 
 @pytest.mark.parametrize("name", PROVOKED)
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_thousand_innocents_are_purged_within_ten_minutes(name: str, count: int) -> None:
+def test_a_thousand_innocent_changes_are_purged_within_ten_minutes(name: str, count: int) -> None:
     scenario = Scenario(provoked_by("poison", name))
     scenario.send(*keys(500), *(f"poison{number}.css" for number in range(count)))
     scenario.send(*(f"k2{key}" for key in keys(500)))
@@ -130,7 +130,7 @@ def test_a_thousand_innocents_are_purged_within_ten_minutes(name: str, count: in
     assert scenario.alarms() == []
 
 
-def test_of_fifty_messages_the_one_that_hangs_delays_few() -> None:
+def test_one_hanging_message_of_fifty_delays_few_others() -> None:
     scenario = Scenario(provoked_by("poison", "hang"), environments=1)
     scenario.send(*keys(20), "poison.css", *(f"k2{key}" for key in keys(29)))
     scenario.run(3 * MINUTE)
@@ -158,7 +158,7 @@ def test_a_zone_that_fails_costs_at_most_twenty_requests_a_minute(fault: Fault) 
 
 
 @pytest.mark.parametrize("name", ["page", "unknown", "hang"])
-def test_while_only_probes_are_accepted_little_is_sent_and_at_most_one_message_is_condemned(name: str) -> None:
+def test_while_only_probes_are_accepted_little_is_sent_and_at_most_one_message_is_parked(name: str) -> None:
     scenario = Scenario(lambda call, _: None if is_probe(call) else PROVOKED[name](call))
     scenario.send(*keys(1000))
     for minute in range(5):
@@ -167,13 +167,13 @@ def test_while_only_probes_are_accepted_little_is_sent_and_at_most_one_message_i
     first, *others = scenario.requests_by_minute(6)
     assert first <= 250
     assert max(others) < 20
-    # Once in an environment by a probe's word.
+    # Once in an environment on a probe's evidence.
     assert len(scenario.reason_codes()) <= scenario.world.mapping.cold_starts
 
 
 @pytest.mark.parametrize("wait", ["1", "60"])
 @pytest.mark.parametrize("hours", [1, 4])
-def test_nobody_is_given_up_for_hours_of_being_asked_to_wait(wait: str, hours: int) -> None:
+def test_no_message_is_given_up_during_hours_of_retry_after(wait: str, hours: int) -> None:
     scenario = Scenario(until(hours * HOUR, page(503, retry_after=wait)))
     scenario.send(*keys(100))
     scenario.run(hours * HOUR + 20 * MINUTE)

@@ -1,4 +1,4 @@
-"""What can go wrong with a call, by operation and by name."""
+"""Faults of calls, by operation and name."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +21,7 @@ _GARBAGE = [
 
 
 def _refusal(status: int, code: int, call: Call) -> Answer:
-    # Quotes the credentials: what Cloudflare echoes must not get anywhere.
+    # Quotes the credentials, which the function must not repeat anywhere.
     message = f"no, not for {call.headers.get('Authorization', '')}"
     errors = [{"code": code, "message": message, "error_chain": [{"code": code, "message": message}]}]
     return json_answer(status, {"success": False, "errors": errors, "messages": [], "result": None})
@@ -98,7 +98,7 @@ def _partial(call: Call, chance: Random) -> Fault:
     return Fault(failed=frozenset(place for place in entries if chance.random() < 0.5))
 
 
-# What a request gets for one of its items, by the item's name.
+# The fault that one item causes for its request, by the item's name.
 PROVOKED: dict[str, Callable[[Call], Fault]] = {
     "page": lambda _: Fault(Answer(403, {}, _HTML)),
     "forbidden": lambda call: Fault(_refusal(403, 10000, call)),

@@ -5,7 +5,7 @@ import json
 from typing import Any
 from urllib.parse import quote_plus
 
-from tests.support.names import *  # noqa: F403 - who takes a shape may take the names with it
+from tests.support.names import *  # noqa: F403 - users of the factories also use the names
 
 
 def encode_key(key: str) -> str:
@@ -22,7 +22,7 @@ def s3_record(
     version: str = "2.6",
     time: str = TIME,
 ) -> dict[str, Any]:
-    """One record of a notification; `raw_key` stands as it is, `key` is encoded."""
+    """One record of a notification; `key` is encoded, `raw_key` is not."""
     there = {"name": bucket, "ownerIdentity": {"principalId": "A3NL1K"}, "arn": f"arn:aws:s3:::{bucket}"}
     what = {"key": encode_key(key) if raw_key is None else raw_key, "size": 1024, "sequencer": "0055AED6DCD90281E5"}
     what["eTag"] = "d41d8cd98f00b204e9800998ecf8427e"
@@ -45,7 +45,7 @@ def s3_event(*keys: str, key: str | None = None, **record: Any) -> dict[str, Any
 
 
 def s3_test_event() -> dict[str, Any]:
-    """What S3 sends when a notification is configured."""
+    """The test event that S3 sends when a notification is configured."""
     ids = {"RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3e"}
     return {
         "Service": "Amazon S3",
@@ -57,7 +57,7 @@ def s3_test_event() -> dict[str, Any]:
 
 
 def sns_body(message: object) -> dict[str, Any]:
-    """What SNS puts around a message it delivers to a queue."""
+    """SNS's envelope of a message that it delivers to a queue."""
     return {
         "Type": "Notification",
         "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
@@ -71,7 +71,7 @@ def sns_body(message: object) -> dict[str, Any]:
 
 
 def sns_event(*messages: object) -> dict[str, Any]:
-    """What SNS invokes a function with."""
+    """The event with which SNS invokes a function."""
     subscription = f"arn:aws:sns:{REGION}:{ACCOUNT}:uploads:c9135db0"
     head = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription}
     return {"Records": [{**head, "Sns": sns_body(message)} for message in messages]}
@@ -102,7 +102,7 @@ def eventbridge_event(
 
 
 def failed_invocation(event: object) -> dict[str, Any]:
-    """What Lambda sends to a dead-letter destination when a direct invocation has failed for good."""
+    """The record that Lambda sends to a destination after the last failure of a direct invocation."""
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:cf-purge:$LATEST"
     request = {"requestId": "e4b46cbf-b738-4880-a5ac-24ef2f9d2b9f", "functionArn": function}
     return {
@@ -116,7 +116,7 @@ def failed_invocation(event: object) -> dict[str, Any]:
 
 
 def sqs_record(body: object, message_id: str = "m0", receives: int = 1) -> dict[str, Any]:
-    """One message as the event source mapping hands it over; its receipt handle is `receipt-<id>`."""
+    """One message as the event source mapping passes it; its receipt handle is `receipt-<id>`."""
     return {
         "messageId": message_id,
         "receiptHandle": f"receipt-{message_id}",
@@ -136,7 +136,7 @@ def sqs_record(body: object, message_id: str = "m0", receives: int = 1) -> dict[
 
 
 def sqs_event(*bodies: object, receives: int = 1) -> dict[str, Any]:
-    """A batch of messages with the ids m0, m1, …; a body that is no string is written as JSON."""
+    """A batch of messages with the IDs m0, m1, …; a body that is not a string is written as JSON."""
     return {"Records": [sqs_record(body, f"m{index}", receives) for index, body in enumerate(bodies)]}
 
 
@@ -149,7 +149,7 @@ def target(**changes: Any) -> dict[str, Any]:
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """The configuration as Terraform writes it, one target at `https://www.example.com/` unless told otherwise."""
+    """The configuration as Terraform writes it, by default with one target at `https://www.example.com/`."""
     return {
         "name": "site",
         "bucket": BUCKET,
@@ -173,7 +173,7 @@ def environment(config: dict[str, Any] | None = None, **changes: str) -> dict[st
 
 
 def flat_environment(**changes: str) -> dict[str, str]:
-    """The environment of a hand-made function, configured by the flat variables."""
+    """The environment of a function configured by the flat variables."""
     values = environment(CLOUDFLARE_ZONE_ID=ZONE, CLOUDFLARE_API_KEY=TOKEN)
     del values["CF_PURGE_CONFIG"]
     return {**values, **changes}

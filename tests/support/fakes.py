@@ -1,4 +1,4 @@
-"""A world of fakes: time, Cloudflare, SSM and SQS, and the function in the middle of them."""
+"""Fakes of the clock, Cloudflare, SSM and SQS, and the function between them."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ from tests.support.names import AT, QUEUE_ARN, TOKEN
 Reply = Answer | Exception
 Item = str | tuple[str, tuple[tuple[str, str], ...]]
 
-# Items of a request, by kind; of URLs as many as the largest plan takes.
+# Maximum items of a request by kind; for URLs that of the largest plan.
 _LIMITS = {FILES: 500, PREFIXES: 100, TAGS: 100, HOSTS: 100, EVERYTHING: 1}
 
 
@@ -36,12 +36,12 @@ def success() -> Answer:
 
 
 def result(value: object) -> Answer:
-    """Cloudflare's answer to what it was asked for with GET."""
+    """Cloudflare's answer to a GET."""
     return answer(200, {"success": True, "errors": [], "messages": [], "result": value})
 
 
 def refusal(status: int, *codes: int, message: str = "no", **headers: str) -> Answer:
-    """Cloudflare's answer to a request it does not take."""
+    """Cloudflare's answer to a request that it refuses."""
     errors = [{"code": code, "message": message} for code in codes]
     return answer(status, {"success": False, "errors": errors, "messages": [], "result": None}, **headers)
 
@@ -52,7 +52,7 @@ def aws_error(status: int, code: str, message: str = "no") -> Answer:
 
 @dataclass
 class FakeClock:
-    """Time that passes only in sleep; with `chance` at one half, jitter changes nothing."""
+    """Time passes only in sleep; `chance` is what `random` returns."""
 
     time: float = AT + 1.0
     chance: float = 0.5
@@ -97,7 +97,7 @@ class Sent:
 
     @property
     def zone(self) -> str:
-        """The zone's id, and `/environments/…` behind it for an environment of it."""
+        """The zone's ID, followed by `/environments/…` for an environment."""
         return self.url.split("/zones/")[1].rpartition("/")[0]
 
     @property
@@ -107,7 +107,7 @@ class Sent:
 
     @property
     def items(self) -> list[Item]:
-        """Every item of the body; a URL with headers as `(url, ((name, value), …))`, everything as ""."""
+        """The items of the body; a URL with headers as `(url, ((name, value), …))`, everything as ""."""
         value = self.body[self.kind]
         return [""] if self.kind == EVERYTHING else [_item(item) for item in value]
 
@@ -141,7 +141,7 @@ def _is_valid(sent: Sent) -> bool:
 
 @dataclass
 class FakeCloudflare:
-    """Accepts what it is not told to refuse, but for what no documentation allows: that it keeps in `malformed`.
+    """Accepts everything that it is not told to refuse; invalid requests are kept in `malformed`.
 
     `script` answers the next purges, None in it meaning "as always"; `zones` answers for a zone, by its id or by
     `<id>/environments/<id>`, and `kinds` for one kind of purge; `bad` are items that spoil their request; `tokens`
@@ -155,8 +155,8 @@ class FakeCloudflare:
     bad: Callable[[str], bool] = lambda _: False
     bad_reply: Reply = field(default_factory=lambda: refusal(400, 1016))
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
-    status: str | Reply = "active"  # of a valid token; "unknown" is what it says of others
-    names: dict[str, list[str] | Reply] = field(default_factory=dict)  # zone ids by name
+    status: str | Reply = "active"  # of a valid token; others are "unknown"
+    names: dict[str, list[str] | Reply] = field(default_factory=dict)  # zone IDs by name
     requests: list[Sent] = field(default_factory=list)
     reads: list[Sent] = field(default_factory=list)
     malformed: list[Sent] = field(default_factory=list)
@@ -213,10 +213,10 @@ class FakeCloudflare:
 
 @dataclass
 class FakeAws:
-    """SSM, SQS and EventBridge; `script` answers the next calls of an operation, None in it meaning "as always".
+    """SSM, SQS and EventBridge; `script` answers the next calls of an operation, with None as usual.
 
-    What is sent to the function's own queue is `delayed`, to the dead-letter queue `parked`. What waits in the own
-    queue to be received is `waiting`, as (id, body). `events` are the entries that a bus was sent.
+    `delayed` has messages sent to the function's own queue, `parked` those sent to the dead-letter queue, `waiting`
+    those to be received from the own queue, as (id, body), `events` the entries sent to a bus.
     """
 
     token: str = TOKEN
@@ -284,7 +284,7 @@ class FakeAws:
 
 
 class FakeTransport:
-    """Stands in for `cf_purge.http_client.HttpClient` and sends nothing anywhere."""
+    """Replaces `cf_purge.http_client.HttpClient` and sends nothing."""
 
     def __init__(self, cloudflare: FakeCloudflare, aws: FakeAws) -> None:
         self.cloudflare = cloudflare
@@ -328,7 +328,7 @@ class FakeTransport:
 
 @dataclass
 class Context:
-    """Lambda's context, as much of it as the function reads."""
+    """The part of Lambda's context that the function reads."""
 
     seconds: float = 60.0
 
@@ -337,7 +337,7 @@ class Context:
 
 
 class World:
-    """The function with its neighbours; what it prints is kept in `output`."""
+    """The function with its fakes; `output` has what it prints."""
 
     def __init__(self, config: dict[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> None:
         self.clock = FakeClock()
@@ -357,7 +357,7 @@ class World:
             return self.function.invoke(event, Context(seconds))
 
     def returned(self, event: object, seconds: float = 60.0) -> list[str]:
-        """Invoke with an SQS event and return the ids of the messages given back."""
+        """Invoke with an SQS event and return the IDs of the returned messages."""
         result = self.invoke(event, seconds)
         assert set(result) == {"batchItemFailures"}
         assert all(set(failure) == {"itemIdentifier"} for failure in result["batchItemFailures"])
@@ -386,7 +386,7 @@ class World:
 
     @property
     def parked_reasons(self) -> list[tuple[str, str]]:
-        """Code and reason of what lies in the dead-letter queue."""
+        """Code and reason of each message in the dead-letter queue."""
         return [
             (m["MessageAttributes"]["ReasonCode"]["StringValue"], m["MessageAttributes"]["Reason"]["StringValue"])
             for m in self.aws.parked
@@ -394,5 +394,5 @@ class World:
 
 
 def outage(seconds: float | None = None) -> Transient:
-    """What the real transport raises when nobody answers."""
+    """The error that the real transport raises without an answer."""
     return Transient("No answer (TimeoutError).", seconds)

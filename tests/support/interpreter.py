@@ -1,4 +1,4 @@
-"""A Python of its own for what is tested from outside."""
+"""A separate Python process for tests from outside."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ LAMBDA = Path(cf_purge.__file__).parents[1]
 def python(
     *arguments: str, stdin: str = "", cwd: str | Path = os.sep, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run it on the function's source, with nothing of this process's environment but the paths."""
+    """Run it on the function's source, with only the paths of this process's environment."""
     path = os.pathsep.join([str(LAMBDA), *filter(None, [os.environ.get("PYTHONPATH")])])
     environ = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environ}
     command = [sys.executable, *arguments]

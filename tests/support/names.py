@@ -1,4 +1,4 @@
-"""Who and what the tests are about."""
+"""Names that the tests use."""
 
 BUCKET = "my-assets"
 HOST = "www.example.com"
@@ -10,7 +10,7 @@ QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:cf-purge"
 DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:cf-purge-dlq"
 BUS_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/site-news"
 PARAMETER = "/cf-purge/token"
-TOKEN = "cfut" + "_Qm9ndXMtY2FuYXJ5LXRva2VuLTAxMjM0NTY3ODk5"  # apart, or whoever scans for secrets finds one
+TOKEN = "cfut" + "_Qm9ndXMtY2FuYXJ5LXRva2VuLTAxMjM0NTY3ODk5"  # split, so that secret scanners do not report it
 TIME = "2026-11-23T06:00:00.000Z"
 AT = 1795413600.0  # TIME in seconds since the epoch
 PRINCIPAL = "AWS:AROAEXAMPLE:deploy"

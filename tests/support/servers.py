@@ -1,4 +1,4 @@
-"""A web server on 127.0.0.1 that behaves as badly as a test wants."""
+"""A web server on 127.0.0.1 that can misbehave."""
 
 import socket
 import ssl
@@ -19,7 +19,7 @@ by_name = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 
 @dataclass
 class Received:
-    """One request as it came over the wire; header names in lower case."""
+    """One request as received; header names in lower case."""
 
     method: str
     path: str
@@ -30,7 +30,7 @@ class Received:
 
 @dataclass
 class LocalServer:
-    """A web server on 127.0.0.1 that answers as `respond` tells it."""
+    """A web server on 127.0.0.1 whose answers `respond` sends."""
 
     url: str
     received: list[Received] = field(default_factory=list)
@@ -45,7 +45,7 @@ def write(
     headers: dict[str, str] | None = None,
     length: int | None = None,
 ) -> None:
-    """Answer; `length` lies about the body's."""
+    """Answer; `length` is a false Content-Length."""
     handler.send_response(status)
     handler.send_header("Content-Length", str(len(body) if length is None else length))
     for name, value in (headers or {}).items():
@@ -100,11 +100,11 @@ def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """Some tests break connections off."""
+            """Ignore errors: some tests abort connections."""
 
     server = Server(("127.0.0.1", 0), Handler)
     if context is not None:
-        # The handshake belongs in the thread of its connection.
+        # The handshake runs in the connection's thread.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     local = LocalServer(f"{'https' if context else 'http'}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -1,4 +1,4 @@
-"""The simulated Cloudflare in a process of its own, once for all tests, and an origin that the tests write to."""
+"""The simulated Cloudflare in a separate process, once for all tests, and an origin that the tests write to."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from tests.simulation import certificates
 from tests.simulation.cloudflare.client import Control, Visit, Visitor
 from tests.simulation.cloudflare.process import Addresses, running
 
-FREE, SHOP, FOREIGN = "a" * 32, "c" * 32, "0" * 32  # two zones of ours, of different plans; and somebody else's
+FREE, SHOP, FOREIGN = "a" * 32, "c" * 32, "0" * 32  # two own zones with different plans; and a foreign one
 ENVIRONMENT = "e" * 32
 EMAIL, KEY = "ops@example.test", "0123456789abcdef0123456789abcdef01234"
 TOKENS: dict[str, dict[str, Any]] = {
@@ -40,7 +40,7 @@ class Object:
 
 
 class Site:
-    """The origin: objects by the request target they answer."""
+    """The origin: objects by request target."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
     site: Site
 
     def do_GET(self) -> None:
-        objects, path = self.site.objects, self.path.partition("?")[0]  # S3 knows no query of a visitor
+        objects, path = self.site.objects, self.path.partition("?")[0]  # S3 ignores a visitor's query
         found = objects.get(self.path, objects.get(path, Object(b"not found", status=404)))
         etag = f'"{hashlib.sha256(found.body).hexdigest()[:16]}"'
         unchanged = self.headers.get("If-None-Match") == etag
@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Answer:
 
 
 class World:
-    """What a test gets: the simulation, its origin, and short ways to use both."""
+    """The simulation, its origin, and shortcuts for both."""
 
     def __init__(self, addresses: Addresses, site: Site, ca_file: str) -> None:
         self.addresses, self.site, self.ca_file = addresses, site, ca_file
@@ -108,12 +108,12 @@ class World:
         return [self.visit(url, **headers).cache_status for url in urls]
 
     def fill(self, *urls: str, **headers: str) -> None:
-        """Have the edge keep a copy of each."""
+        """Let the edge cache each URL."""
         self.statuses(*urls, **headers)
         assert self.statuses(*urls, **headers) == ["HIT"] * len(urls)
 
     def ask(self, body: Any, zone: str = FREE, endpoint: str = "purge_cache") -> Answer:
-        """Ask for a purge; `body` as JSON, or as it is when it is text."""
+        """Request a purge; `body` is sent as JSON, or unchanged if it is text."""
         response = self.pool.request(
             "POST",
             f"{self.addresses.api}/zones/{zone}/{endpoint}",
@@ -123,7 +123,7 @@ class World:
         return Answer(response.status, json.loads(response.data))
 
     def purge(self, body: Any, zone: str = FREE, endpoint: str = "purge_cache") -> None:
-        """Purge, and fail unless Cloudflare would have called it a success."""
+        """Purge, and fail unless Cloudflare reports success."""
         answer = self.ask(body, zone, endpoint)
         success = {"success": True, "errors": [], "messages": [], "result": {"id": zone}}
         assert (answer.status, answer.document) == (200, success)
@@ -169,6 +169,6 @@ def written(folder: Path, tls: certificates.Certificates, url: str) -> Path:
 
 @pytest.fixture
 def world(started: World) -> World:
-    """Return the simulation as it was when it started."""
+    """Return the simulation in its initial state."""
     started.reset()
     return started

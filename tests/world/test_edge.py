@@ -1,4 +1,4 @@
-"""What a visitor gets of the edge, and what a purge takes away."""
+"""What a visitor gets from the edge, and which copies a purge removes."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ def test_equivalent_spellings_share_a_copy(world: World, other: str) -> None:
     assert world.statuses(f"{WWW}/~a%C3") == ["MISS"]
 
 
-def test_a_purged_visitor_sees_the_new_version_and_a_new_object_in_the_place_of_its_404(world: World) -> None:
+def test_after_a_purge_visitors_see_the_new_version_and_a_new_object_instead_of_its_404(world: World) -> None:
     world.site.put("/a.css", "old")
     world.fill(A, f"{WWW}/new")
     world.site.put("/a.css", "new")
@@ -83,7 +83,7 @@ def test_a_purged_visitor_sees_the_new_version_and_a_new_object_in_the_place_of_
     assert (world.visit(A).text, world.visit(f"{WWW}/new").text) == ("new", "now it exists")
 
 
-def test_copies_that_differ_by_vary_go_with_the_url_and_those_of_an_origin_do_not(world: World) -> None:
+def test_a_purge_by_url_removes_vary_copies_but_not_those_of_an_origin(world: World) -> None:
     world.site.put("/a.css", "a", headers={"Vary": "Accept-Language"})
     world.fill(A, **{"Accept-Language": "de"})
     assert world.statuses(A, **{"Accept-Language": "en"}) == ["MISS"]
@@ -111,11 +111,15 @@ METADATA = {
     ("header", "rules", "left"),
     [
         ("Cache-Tag", [], ["MISS", "MISS", "HIT"]),
-        ("x-amz-meta-cache-tag", [], ["HIT", "HIT", "HIT"]),  # how S3 gives an object's metadata: no tag to Cloudflare
-        ("x-amz-meta-cache-tag", [METADATA], ["MISS", "MISS", "HIT"]),  # but by a Cache Response Rule
+        (
+            "x-amz-meta-cache-tag",
+            [],
+            ["HIT", "HIT", "HIT"],
+        ),  # S3's form of metadata, which Cloudflare does not read as a tag
+        ("x-amz-meta-cache-tag", [METADATA], ["MISS", "MISS", "HIT"]),  # except with a Cache Response Rule
     ],
 )
-def test_a_tag_takes_every_copy_that_carries_it_in_any_case(
+def test_a_purge_by_tag_removes_every_copy_with_it_in_any_case(
     world: World, header: str, rules: list[Any], left: list[str]
 ) -> None:
     world.control.set_cache_rules(FREE, rules)
@@ -142,7 +146,7 @@ def test_the_origin_reads_a_plus_as_a_space(world: World) -> None:
         {"tags": ["style", "two words"]},
     ],
 )
-def test_a_request_with_one_wrong_part_purges_nothing(world: World, body: Any) -> None:
+def test_a_request_with_one_invalid_part_purges_nothing(world: World, body: Any) -> None:
     world.site.put("/a.css", "a", headers={"Cache-Tag": "style"})
     world.fill(A)
     assert world.ask(body).status == 400

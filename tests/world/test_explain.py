@@ -1,4 +1,4 @@
-"""`explain` and `wait` against the simulated edge: each conclusion has a fault that provokes it."""
+"""`explain` and `wait` against the simulated edge: a fault causes each conclusion."""
 
 import json
 import time
@@ -23,7 +23,7 @@ Invoke = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """Invoke the function whose Cloudflare and edge are the simulated ones."""
+    """Invoke the function with the simulated Cloudflare and edge."""
     monkeypatch.setenv("SSL_CERT_FILE", world.ca_file)
 
     def invoke(event: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def kept_in_front(world: World) -> None:
         ("NOT_COVERED", lambda world: None, "a.map", "exclude"),
     ],
 )
-def test_each_conclusion_has_its_cause_at_the_edge(
+def test_each_cause_at_the_edge_has_its_conclusion(
     world: World, invoke: Invoke, code: str, given: Given, path: str, said: str
 ) -> None:
     given(world)
@@ -117,7 +117,7 @@ def test_a_wait_ends_when_visitors_see_what_was_purged(world: World, invoke: Inv
 
 def test_a_wait_fails_when_visitors_still_see_an_old_version(world: World, invoke: Invoke) -> None:
     changed(world)
-    time.sleep(1)  # the age of a copy is in whole seconds
+    time.sleep(1)  # Age has whole seconds
     world.control.add_edge_fault("keep")
     world.control.add_edge_fault("answer", path="/c.css", headers={"cf-mitigated": "challenge"})
     with pytest.raises(NotFresh) as caught:

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of the demo leaves nothing behind."""
+"""Ctrl-C during the demo leaves nothing behind."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def listens(port: int) -> bool:
 
 
 @pytest.mark.parametrize("moment", ["simulated Cloudflare", "aws_iam_role.this"])
-def test_ctrl_c_stops_the_demo_and_all_that_it_started(moment: str) -> None:
+def test_ctrl_c_stops_the_demo_and_all_its_processes(moment: str) -> None:
     demo = subprocess.Popen(
         [sys.executable, "-u", "-m", "tests.simulation.demo"],
         cwd=ROOT,

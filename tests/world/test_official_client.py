@@ -1,4 +1,4 @@
-"""Cloudflare's own SDK, which nobody here wrote, takes the simulation for Cloudflare."""
+"""Cloudflare's own SDK works with the simulation."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -94,13 +94,13 @@ def test_a_token_is_verified(client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["u" * 40, TOKENS["account"]["value"], TOKENS["old account"]["value"]])
-def test_a_token_that_is_no_users_is_not_verified(client: Client, value: str) -> None:
+def test_a_token_that_is_not_a_users_is_not_verified(client: Client, value: str) -> None:
     with pytest.raises(cloudflare.BadRequestError) as caught:
         client(api_token=value).user.tokens.verify()
     assert caught.value.errors[0].code == 1000
 
 
-def test_a_zone_is_found_by_its_name_by_whoever_may_do_anything_in_it(client: Client) -> None:
+def test_a_token_finds_a_zone_by_name_if_it_has_any_permission_there(client: Client) -> None:
     for identity in (USER, *({"api_token": TOKENS[name]["value"]} for name in ("good", "reader", "account"))):
         assert [zone.id for zone in client(**identity).zones.list(name="example.test")] == [FREE]
     assert list(client(**USER).zones.list(name="foreign.test")) == []

@@ -1,4 +1,4 @@
-"""`verify` against the simulated edge: only the queue between the looks is a list."""
+"""`verify` against the simulated edge; the queue between the looks is a list."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ A = f"https://{HOST}/a.css"
     ids=repr,
 )
 @pytest.mark.parametrize("verify", [Verify(0), None], ids=["verify", "without"])
-def test_what_stays_old_after_a_purge_ends_fresh_with_verify_and_not_without(
+def test_a_copy_that_survives_its_purge_becomes_fresh_only_with_verify(
     world: World,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -55,7 +55,7 @@ def test_what_stays_old_after_a_purge_ends_fresh_with_verify_and_not_without(
     monkeypatch.setenv("SSL_CERT_FILE", world.ca_file)
     world.site.put("/a.css", "old")
     world.fill(A)
-    time.sleep(1.1)  # an age is in whole seconds
+    time.sleep(1.1)  # Age has whole seconds
     world.control.add_edge_fault(fault, **order)
     world.site.put("/a.css", "new")
     event = s3_event("a.css", bucket="bucket", time=datetime.now(UTC).isoformat())

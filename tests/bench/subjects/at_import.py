@@ -1,4 +1,4 @@
-"""S3 invokes this for each object: client and pool are made at import, the token is read once, one request each."""
+"""S3 invokes this for each object: client and pool are created at import, the token is read once."""
 
 import json
 import os

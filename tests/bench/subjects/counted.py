@@ -1,4 +1,4 @@
-"""As runtime.py, but each answer tells what the event took in things that repeat, unlike time.
+"""As runtime.py, but each answer has the event's reproducible counts instead of its time.
 
 The first answer counts the import of the handler too.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from runtime import serve  # type: ignore[import-not-found]
 
 _counts: Counter[str] = Counter()
-# Modules of features that are off, or that an ordinary purge has no use for.
+# Modules of features that are off or that an ordinary purge does not need.
 _FEATURES = ("deferred", "doctor", "manual", "notify", "verify", "visitor")
 
 

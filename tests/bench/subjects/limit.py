@@ -1,6 +1,6 @@
-"""The limit: a bare interpreter imports urllib3, opens a TLS context, posts one purge and says so.
+"""The limit: a bare interpreter imports urllib3, opens a TLS context and posts one purge.
 
-No event, no parameter, no log; URL, token and body are given. Nothing that uses urllib3 answers sooner.
+No event, no parameter, no log; URL, token and body are given. Nothing that uses urllib3 can be faster.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""S3 invokes this for each object: client, token and connection are made for every event, one request per object."""
+"""S3 invokes this for each object: each event creates client and connection and reads the token."""
 
 import json
 import os

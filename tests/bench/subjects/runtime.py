@@ -1,4 +1,4 @@
-"""Lambda's runtime as far as a function can tell: import the handler, then hand it one event after the other.
+"""A minimal Lambda runtime: import the handler, then call it with one event after the other.
 
 `python runtime.py MODULE` reads an event a line from standard input and answers with a line on standard output.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Context:
-    """What Lambda passes beside the event; the function has the module's default of 60 seconds."""
+    """Lambda's context; the function has the module's default of 60 seconds."""
 
     def __init__(self) -> None:
         self._ends = time.monotonic() + 60.0
@@ -23,9 +23,9 @@ class Context:
 
 
 def serve(make: Callable[[], Callable[[Any, Any], Any]]) -> None:
-    """Answer each event with `result` or `error`, and with the seconds of CPU the process has used by then."""
+    """Answer each event with `result` or `error`, and the seconds of CPU that the process has used so far."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what the function prints
+    os.dup2(2, 1)  # the function's output
     handler = make()
     for line in sys.stdin.buffer:
         answer: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""SQS and SSM behind their JSON protocols, as botocore's service models describe them.
+"""SQS and SSM with their JSON protocols, as botocore's service models describe them.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html and its neighbours
 """
@@ -15,7 +15,7 @@ from tests.support.virtual.hub import Hub
 from tests.support.virtual.network import Call, Fault, json_answer
 from tests.support.virtual.queue import Message, Queue
 
-_MOST_BYTES = 262_144  # of a message with its attributes
+_MOST_BYTES = 262_144  # of a message, attributes included
 
 
 class Refused(Exception):
@@ -30,7 +30,7 @@ class Aws:
         self.parameters: dict[str, str] = {}
         self._hub = hub
         self._queues = {queue.name: queue for queue in queues}
-        self._is_strict = is_strict  # hold every call against botocore's model: slower
+        self._is_strict = is_strict  # validate every call with botocore's model: slower
         self._operations: Mapping[str, Callable[[Call, Fault], dict[str, Any]]] = {
             "GetParameter": self._get_parameter,
             "SendMessage": self._send,
@@ -109,7 +109,7 @@ def _within(value: Any, least: int, most: int) -> int:
 
 
 def attributes_of(message: Message) -> dict[str, str]:
-    """The system attributes of a message that was received."""
+    """The system attributes of a received message."""
     return {
         "ApproximateReceiveCount": str(message.receives),
         "SentTimestamp": str(int(message.sent_at * 1000)),

@@ -1,4 +1,4 @@
-"""The purge API in virtual time: tokens, limits of the plan, bodies; what it accepted is told to `on_accepted`."""
+"""The purge API in virtual time: tokens, the plan's limits, bodies; accepted purges are passed to `on_accepted`."""
 
 import json
 import re
@@ -19,28 +19,28 @@ from tests.support.virtual.network import Call, Fault, json_answer
 _PATH = re.compile(r".*/zones/([0-9a-f]{32})(?:/environments/([^/]+))?/(?:purge|invalidate)_cache")
 _SUCCESS = json.dumps({"success": True, "errors": [], "messages": [], "result": {"id": "023e105f4ecef8ad"}}).encode()
 
-# When, the zone's id, the kind and the items as the body has them; of everything, [True].
+# Time, zone ID, kind, and the items as in the body; for everything, [True].
 Accepted = Callable[[float, str, str, list[Any]], None]
 
 
 class Cloudflare:
-    """One account; `zones` are the domains by the zone's id."""
+    """One account; `zones` are the domains by zone ID."""
 
     def __init__(
         self, hub: Hub, zones: Mapping[str, str], plan: str, latency: float, on_accepted: Accepted, *, is_strict: bool
     ) -> None:
         self.latency = latency
         self.tokens: set[str] = set()
-        self.refuses: Callable[[str], Reason | None] = lambda _: None  # asked about every item, if it is set
+        self.refuses: Callable[[str], Reason | None] = lambda _: None  # called for every item, if set
         self.on_accepted = on_accepted
         self.limited = 0  # requests
         self._hub, self._plan, self._limits = hub, PLANS[plan], Limits(lambda: hub.now)
         site = OriginSite("http://127.0.0.1", "index.html")
         self._zones = {id_: Zone(id_, name, (), PLANS[plan], (), frozenset(), site) for id_, name in zones.items()}
-        self._is_strict = is_strict  # read every item as the edge would: slower
+        self._is_strict = is_strict  # parse every item as the edge would: slower
 
     def answer(self, call: Call, _: Fault) -> Answer:
-        """Answer a purge; whatever is asked with GET finds nothing."""
+        """Answer a purge; every GET finds nothing."""
         if call.body is None:
             return json_answer(200, {"success": True, "errors": [], "messages": [], "result": []})
         said: dict[str, str] = {}

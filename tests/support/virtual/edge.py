@@ -1,4 +1,4 @@
-"""The edge in virtual time: what visitors get of each URL, and how it fails to carry out purges."""
+"""The edge in virtual time: what visitors get for each URL, and how purges fail."""
 
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
@@ -10,14 +10,14 @@ from cf_purge.http_client import Answer
 from tests.support.names import HOST, ZONE
 from tests.support.virtual.hub import Hub
 
-# `keeps once`: the first purge of a copy evicts nothing; `keeps files`: none by URL does; `slow fill`: the old body is
-# stored again just after the first purge. The others are about answers.
+# `keeps once`: the first purge of a copy evicts nothing; `keeps files`: no purge by URL does; `slow fill`: the old body
+# is stored again just after the first purge. The others change answers.
 FAULTS = ("none", "keeps once", "keeps files", "slow fill", "no ETag", "challenge", "hangs")
 _LATENCY = 0.05  # seconds
 
 
 class Version(NamedTuple):
-    """One state of an object, the later the larger."""
+    """One version of an object; later ones compare as larger."""
 
     at: float
     etag: str
@@ -28,7 +28,7 @@ _OLD = Version(0.0, "old")
 
 
 class Edge:
-    """One cache of everything; what a visitor was served is in `served`, by CF-Ray."""
+    """One cache for everything; `served` has each answer to a visitor, by CF-Ray."""
 
     def __init__(self, hub: Hub, fault: str, before: Version = _OLD) -> None:
         self.fault = fault
@@ -40,7 +40,7 @@ class Edge:
         self._failed: set[str] = set()
 
     def change(self, urls: Iterable[str], version: Version) -> None:
-        """Change an object; somebody has visited its URLs before."""
+        """Change an object whose URLs have been visited before."""
         for url in urls:
             before = self._origin.get(url, self._before)
             self._copies.setdefault(url, (before, self._hub.now - 60))
@@ -77,7 +77,7 @@ class Edge:
         return Answer(200, headers | ({} if self.fault == "no ETag" else {"etag": f'W/"{version.etag}"'}), b"")
 
     def old_copies(self) -> list[str]:
-        """Return the URLs of which an old version is cached; dates have whole seconds."""
+        """Return the URLs with an old version in the cache; dates have whole seconds."""
         return [url for url, (version, _) in self._copies.items() if version.at < self._origin[url].at - 1]
 
 

@@ -1,4 +1,4 @@
-"""Virtual time: tasks that wait without waiting, in an order that is always the same."""
+"""Virtual time: tasks wait without real waiting, in a deterministic order."""
 
 import heapq
 import math
@@ -9,17 +9,17 @@ from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 
 class Killed(BaseException):
-    """The task was ended from outside, at the point where it waited."""
+    """The task was ended while it waited."""
 
 
 class Task:
-    """A function that runs in a greenlet of its own and gives way whenever it waits."""
+    """A function in a separate greenlet, which yields whenever it waits."""
 
     __slots__ = ("_greenlet", "_turn")
 
     def __init__(self, body: Callable[[], object], parent: greenlet) -> None:
         self._greenlet = greenlet(body, parent)
-        self._turn = 0  # whatever was to resume an earlier turn comes too late
+        self._turn = 0  # a resume of an earlier turn comes too late
 
     @property
     def is_done(self) -> bool:
@@ -31,9 +31,9 @@ class Task:
 
 
 class Hub:
-    """The clock, and what happens when: in order of time, at one time in the order in which it was asked for.
+    """The clock and the scheduled events, ordered by time, then by the order of scheduling.
 
-    `run` is called from where the hub was made, everything that waits from inside a task.
+    `run` is called outside of tasks, everything that waits inside of them.
     """
 
     def __init__(self, now: float) -> None:
@@ -48,7 +48,7 @@ class Hub:
         return self._tasks[getcurrent()]
 
     def spawn(self, function: Callable[..., object], *args: Any) -> Task:
-        """Begin a task, as soon as whoever runs now gives way. What it raises, `run` raises."""
+        """Start a task when the current one yields. `run` raises what it raises."""
 
         def body() -> None:
             try:
@@ -69,11 +69,11 @@ class Hub:
         heapq.heappush(self._events, (max(time, self.now), self._sequence, callback, argument))
 
     def sleep(self, seconds: float) -> None:
-        """Wait, inside a task; somebody's `wake` ends it sooner."""
+        """Wait, inside a task; `wake` ends it sooner."""
         self.sleep_until(self.now + seconds)
 
     def sleep_until(self, time: float) -> None:
-        """Wait, inside a task; forever for infinity."""
+        """Wait, inside a task; infinity means forever."""
         task = self.current
         if time < math.inf:
             self.at(time, task, task._turn)
@@ -83,19 +83,19 @@ class Hub:
             task._turn += 1
 
     def wake(self, task: Task) -> None:
-        """Let a task that sleeps go on now."""
+        """Resume a sleeping task now."""
         self.at(self.now, task, task._turn)
 
     def kill(self, task: Task) -> None:
-        """End a task where it waits, or before it has begun. Not to be called inside a task."""
-        if task._greenlet:  # begun, and not at its end
+        """End a task while it waits or before it starts. Not to be called inside a task."""
+        if task._greenlet:  # started, not finished
             task._greenlet.throw(Killed)
         elif not task.is_done:
             self._tasks.pop(task._greenlet, None)
             task._greenlet.throw()
 
     def run(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Let time pass until then, or until it is over or nothing can happen any more."""
+        """Let time pass until then, until `is_over`, or until nothing is scheduled."""
         events = self._events
         while events and events[0][0] <= until:
             if is_over():
@@ -106,7 +106,7 @@ class Hub:
             self.now = max(self.now, until)
 
     def close(self) -> None:
-        """End every task, so that none outlives the hub."""
+        """End every task."""
         self._events.clear()
         while self._tasks:
             self.kill(next(iter(self._tasks.values())))

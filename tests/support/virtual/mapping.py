@@ -15,13 +15,13 @@ from tests.support.virtual.hub import Hub, Killed, Task
 from tests.support.virtual.network import Network, Wire
 from tests.support.virtual.queue import Message, Queue
 
-_IDLE = 600.0  # seconds after which an environment is taken down
+_IDLE = 600.0  # idle seconds after which an environment is removed
 
 
 class Environment:
-    """One warm copy of the function, with whatever it remembers.
+    """One warm environment of the function, with its memory.
 
-    `kill_in` is how many times it may still wait before it is killed there; every call waits twice.
+    `kill_in` is the number of further waits until it is killed; every call waits twice.
     """
 
     def __init__(self, hub: Hub, network: Network, random: Callable[[], float]) -> None:
@@ -45,7 +45,7 @@ class Environment:
                 raise Killed
             self.waits += 1
             self._hub.sleep_until(time)
-            if self.is_dead:  # another of the calls that are carried out together
+            if self.is_dead:  # a further call of those that run at the same time
                 raise Killed
         except Killed:
             self.is_dead = True
@@ -73,9 +73,9 @@ class Invocation:
 
 
 class Mapping:
-    """Polls the queue with as many tasks as there may be invocations at once.
+    """Polls the queue with one task for each concurrent invocation.
 
-    `build` makes the function of an environment. `on_begin` and `on_end` see every invocation.
+    `build` creates an environment's function. `on_begin` and `on_end` are called for every invocation.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class Mapping:
 
 
 def _failed(result: Any, receipts: dict[str, str]) -> set[str]:
-    """Return the ids that come back; all of them when the response is none or names one that is not in the batch."""
+    """Return the returned IDs; all of them if the response is invalid or has an ID outside of the batch."""
     failures = result.get("batchItemFailures") if isinstance(result, dict) else None
     if not isinstance(failures, list):
         return set(receipts)

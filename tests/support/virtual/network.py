@@ -1,4 +1,4 @@
-"""What lies between the function and the two it talks to: latency, faults, time-outs."""
+"""The network between the function, AWS and Cloudflare: latency, faults, time-outs."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from tests.support.virtual.hub import Hub, Killed
 
 @dataclass(slots=True)
 class Call:
-    """One request of the function's; `body` is the decoded JSON, None for a GET."""
+    """One request of the function; `body` is the decoded JSON, None for a GET."""
 
     at: float  # seconds since the epoch, when it was sent
     url: str
@@ -32,23 +32,22 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with one call.
+    """The fault of one call.
 
-    Without `answer` and `is_lost` the other side's own answer comes `seconds` later, as a time-out if the caller
-    does not wait so long.
+    Without `answer` and `is_lost` the real answer comes `seconds` later, or the call times out before.
     """
 
-    answer: Answer | None = None  # instead of the other side's own
-    is_lost: bool = False  # the connection is reset, or with seconds = infinity nobody ever answers
-    acts: bool = False  # the other side does what it was asked for; always so when its own answer is to come
+    answer: Answer | None = None  # instead of the real one
+    is_lost: bool = False  # the connection is reset, or with seconds = infinity never answered
+    acts: bool = False  # the call takes effect; always if the real answer is returned
     seconds: float = 0.0
-    failed: frozenset[int] = frozenset()  # entries of a batch call of SQS, by their place in it
+    failed: frozenset[int] = frozenset()  # indexes of entries of an SQS batch call
 
 
 class Side(Protocol):
-    """One of the two; `answer` does what is asked and may wait."""
+    """AWS or Cloudflare; `answer` performs a call and may wait."""
 
-    latency: float  # seconds from asked to answered
+    latency: float  # seconds from request to answer
 
     def answer(self, call: Call, fault: Fault) -> Answer: ...
 
@@ -58,7 +57,7 @@ _NO_FAULT: Callable[[Call], Fault | None] = lambda _: None  # noqa: E731
 
 
 class Network:
-    """Brings calls to their side. `fault` is asked about each call before it is carried out."""
+    """Routes calls. `fault` is called for each before it is performed."""
 
     def __init__(self, hub: Hub, aws: Side, cloudflare: Side) -> None:
         self.fault = _NO_FAULT
@@ -69,7 +68,7 @@ class Network:
         """Return the answer; `pause` waits until a time, once before anything is done and once after.
 
         Raises:
-            Transient: no answer, as the function's own transport says it.
+            Transient: no answer, as from the function's own transport.
         """
         hub, side = self._hub, self._cloudflare if call.service == "cloudflare" else self._aws
         fault = self.fault(call)
@@ -109,7 +108,7 @@ class Wire:
         return self._network.edge.visit(url, timeout, self._pause)
 
     def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
-        """Carry out calls, as many at the same time as there are connections; what one raises is its result."""
+        """Perform calls, at most as many at once as there are connections; an exception is the call's result."""
         results: list[Any] = [None] * len(calls)
         todo = deque(enumerate(calls))
         hub, waiting, workers = self._hub, self._hub.current, min(CONNECTIONS, len(calls))
@@ -126,7 +125,7 @@ class Wire:
                         results[index] = error
             except Killed:
                 todo.clear()
-                workers = 1  # whoever waits for the others dies with this one
+                workers = 1  # the task that waits for the others is killed too
                 raise
             finally:
                 workers -= 1

@@ -1,4 +1,4 @@
-"""A standard queue of SQS: at least once, in no promised order, with a dead-letter queue behind it.
+"""A standard SQS queue: at-least-once delivery, no guaranteed order, a dead-letter queue.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
 """
@@ -17,7 +17,7 @@ _MAX_BATCH = 10
 
 
 class Message:
-    """One message; `id` stays, the receipt is another at each receive."""
+    """One message; each receive has a new receipt."""
 
     __slots__ = (
         "attributes",
@@ -36,13 +36,13 @@ class Message:
         self.id = id
         self.body = body
         self.sent_at = sent_at
-        self.attributes = attributes  # the sender's, as SendMessage takes them
+        self.attributes = attributes  # message attributes, as in SendMessage
         self.receives = 0
         self.repeats = 0  # receives after which it stayed visible
         self.first_received_at = 0.0
-        self.redriven = False  # it lies where it lies because it was received too often
+        self.redriven = False  # moved by SQS after too many receives
         self.visible_at = sent_at
-        self.entry = 0  # the one entry in the queue's heap that is about it; 0: it is gone
+        self.entry = 0  # its valid entry in the queue's heap; 0: deleted
 
     @property
     def receipt(self) -> str:
@@ -50,7 +50,7 @@ class Message:
 
 
 class Queue:
-    """All times and durations are in seconds. Every operation costs O(log n) of what was received and not deleted."""
+    """Times and durations are in seconds. Every operation is O(log n) in the received, undeleted messages."""
 
     def __init__(
         self,
@@ -65,13 +65,15 @@ class Queue:
     ) -> None:
         self.name, self._visibility, self._retention = name, visibility, retention
         self._max_receive_count, self._dead_letters = max_receive_count, dead_letters
-        self.chance = chance  # set: short and reordered receives
-        self.repeat_share = 0.0  # of receives after which a message stays visible: delivered twice; needs `chance`
+        self.chance = chance  # if set, receives are short and reordered
+        self.repeat_share = (
+            0.0  # share of receives after which a message stays visible, so it is delivered twice; needs `chance`
+        )
         self.on_received: Callable[[Message], None] | None = None
         self._sent = 0
         self._hub = hub
         self._messages: dict[str, Message] = {}
-        self._heap: list[tuple[float, int, Message]] = []  # by the time it is visible from
+        self._heap: list[tuple[float, int, Message]] = []  # by the time from which it is visible
         self._entries = 0
         self._waiting: dict[Task, None] = {}
 
@@ -90,7 +92,7 @@ class Queue:
         return message
 
     def receive(self, most: int = _MAX_BATCH, wait: float = 0.0) -> list[Message]:
-        """Receive up to `most` messages, as soon as there is one; inside a task if `wait` is not 0."""
+        """Receive up to `most` messages as soon as there is one; inside a task if `wait` is not 0."""
         hub, deadline = self._hub, self._hub.now + wait
         while True:
             batch = self._take(most)
@@ -104,7 +106,7 @@ class Queue:
                 del self._waiting[task]
 
     def delete(self, receipt: str) -> bool:
-        """Delete a message that was received; an older receipt is taken and does nothing. False: never was one."""
+        """Delete a received message; an older receipt is accepted without effect. False: not a receipt."""
         id_, _, receives = receipt.rpartition("#")
         if not id_ or not receives.isdigit():
             return False
@@ -114,7 +116,7 @@ class Queue:
         return True
 
     def change_visibility(self, receipt: str, seconds: float) -> bool:
-        """Choose when a message in flight is seen again; False where SQS refuses: gone, visible or received anew."""
+        """Set when a message in flight becomes visible; False if SQS refuses: deleted, visible or received again."""
         id_, _, receives = receipt.rpartition("#")
         message = self._messages.get(id_)
         if message is None or str(message.receives) != receives or message.visible_at <= self._hub.now:
@@ -145,7 +147,7 @@ class Queue:
         return found[:wanted]
 
     def _pop(self) -> Message | None:
-        """Take out the message that has been visible longest: a returned one is behind those visible before it.
+        """Take the message that has been visible longest: a returned one is behind those visible before it.
 
         SQS does so from the third receive on; before that it promises no order.
         """
@@ -163,7 +165,7 @@ class Queue:
         return None
 
     def _next_at(self) -> float:
-        """When the next message is visible, maybe long ago."""
+        """The time at which the next message is visible, possibly in the past."""
         heap = self._heap
         while heap and heap[0][1] != heap[0][2].entry:
             heapq.heappop(heap)
@@ -182,7 +184,7 @@ class Queue:
     def _forget(self, message: Message) -> None:
         message.entry = 0
         self._messages.pop(message.id, None)
-        if len(self._heap) > 2 * len(self._messages) + 1000:  # what was deleted lies behind what is visible
+        if len(self._heap) > 2 * len(self._messages) + 1000:  # deleted messages remain behind visible ones
             self._heap = [each for each in self._heap if each[1] == each[2].entry]
             heapq.heapify(self._heap)
 

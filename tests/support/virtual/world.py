@@ -1,4 +1,4 @@
-"""Everything together: one queue, one function, one Cloudflare account, and the time they live in."""
+"""The whole virtual world: one queue, one function, one Cloudflare account, and their clock."""
 
 from random import Random
 from typing import Any
@@ -18,7 +18,7 @@ DOMAINS = {ZONE: HOST.partition(".")[2], OTHER_ZONE: "example.net"}
 
 
 class World:
-    """The function's real code between models of its neighbours; `document` is its configuration.
+    """The function's real code between models of AWS and Cloudflare; `document` is its configuration.
 
     Parts are changed before `run`: `network.fault`, `cloudflare.refuses`, `mapping.on_end`, `queue.chance`.
     """
@@ -72,7 +72,7 @@ class World:
         return Function.from_environment(self._environ, environment.wire, environment.clock)  # type: ignore[arg-type]
 
     def run(self, until: float) -> None:
-        """Let time pass until then, or until the queue is empty and nobody is at work."""
+        """Let time pass until then, or until the queue is empty and no invocation is running."""
         self.hub.run(until, self.is_idle)
 
     def is_idle(self) -> bool:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from cf_purge.config import Config
-from cf_purge.http_client import HttpClient, json_object, objects_in
+from cf_purge.config import Config, Zone
+from cf_purge.errors import PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
+from cf_purge.http_client import Answer, HttpClient, json_object, objects_in
 from cf_purge.plan import Request
 
 _MAX_BYTES = 256 << 10  # of an answer
-_ZONE_ID = re.compile(r"[0-9a-f]{32}")
+_MAX_WAIT = 900.0  # seconds; no answer stops a zone for longer
+
+# The codes by what they are about; https://developers.cloudflare.com/fundamentals/api/troubleshooting/ and the purge
+# API's own answers. Of several codes the first class in this order counts.
+_THROTTLED = frozenset({1134, 1083, 1102, 1113, 1115, 971, 10429})
+_BAD_ACCESS = (
+    "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or has no access to the zone: correct the"
+    " token's parameter, its zone resources or targets[*].zone_id"
+)
+_REMEDIES = {
+    **dict.fromkeys(
+        (6003, 6102, 6103, 6111),
+        "the token or cloudflare.email is malformed: store the bare token again, and omit cloudflare.email unless it is"
+        " a Global API key",
+    ),
+    **dict.fromkeys(
+        (7000, 7003, 1001), "targets[*].zone_id is not the ID of a zone: use its 32-digit ID, not its name"
+    ),
+    1136: "this environment accepts no URLs: set another purge_by for it, index_documents = [] and clean_urls = false",
+    9109: "the API token is invalid, or its client IP filter refuses the function: allow the function's egress address",
+    **dict.fromkeys((10000, 10001, 1000, 1095, 9103, 9106, 9107), _BAD_ACCESS),
+}
+_FOREIGN_HOST = 1082
+_ITEM = frozenset({1012, 1013, 1014, 1016, _FOREIGN_HOST, 1092, 1094, 1100})
 
 
 class Cloudflare:
@@ -26,7 +52,7 @@ class Cloudflare:
         """Send one purge request and return when Cloudflare has accepted it; `timeout` is in seconds.
 
         Raises:
-            PurgeError: any other answer, as `answers.error_in` has it, or none. The text never contains the token.
+            PurgeError: any other answer, as `error_in` has it, or none. The text never contains the token.
         """
         zone = request.zone
         environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
@@ -36,8 +62,6 @@ class Cloudflare:
         document = json_object(answer.body)
         # `success: false` has been seen with 200 too.
         if not (200 <= answer.status < 300 and document is not None and document.get("success") is True):
-            from cf_purge.answers import error_in
-
             raise error_in(answer, zone, token)
 
     def token_status(self, token: str, timeout: float) -> str | None:
@@ -45,10 +69,8 @@ class Cloudflare:
 
         https://developers.cloudflare.com/fundamentals/api/troubleshooting/
         """
-        from cf_purge.answers import errors_in
-
         status, document = self._read("/user/tokens/verify", token, timeout)
-        codes = {code for code, _ in errors_in(document)}
+        codes = {code for code, _ in _errors_in(document)}
         if 9109 in codes:  # from this location
             return "filtered"
         if status == 401 or 1000 in codes:
@@ -60,7 +82,7 @@ class Cloudflare:
         """Return the IDs of the zones of that name in which the token has any permission."""
         _, document = self._read(f"/zones?name={quote(name)}", token, timeout)
         ids = [str(zone.get("id")) for zone in objects_in(document.get("result"))]
-        return [each for each in ids if _ZONE_ID.fullmatch(each)]
+        return [each for each in ids if re.fullmatch(r"[0-9a-f]{32}", each)]
 
     def _read(self, path: str, token: str, timeout: float) -> tuple[int, dict[str, Any]]:
         url = f"{self._config.api_url}{path}"
@@ -71,3 +93,65 @@ class Cloudflare:
         if self._config.email:
             return {"X-Auth-Email": self._config.email, "X-Auth-Key": token}
         return {"Authorization": f"Bearer {token}"}
+
+
+def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
+    """Return what an answer that is no success means. Pure; the text never contains the token.
+
+    Codes and the status decide; texts are reported, never read, since they quote URLs.
+
+    Returns:
+        RateLimited, or Transient with a wait: the answer asks to wait.
+        Unauthorized: the token or the zone.
+        Rejected: the items.
+        Unexplained: a 4xx of Cloudflare's with an unknown code.
+        Transient: everything else, such as a 5xx, or a page of something between us and Cloudflare.
+    """
+    document = json_object(answer.body)
+    is_cloudflares = document is not None and ("success" in document or "errors" in document)
+    errors = _errors_in(document)
+    codes = {code for code, _ in errors}
+    # Cloudflare may echo parts of the request.
+    said = "; ".join(f"{code} {text}" for code, text in errors).replace(token, "[token]")[:500] or "no explanation"
+    said = f"Cloudflare answered {answer.status} for zone {zone} ({said})"
+    wait = _wait_named(answer)
+    if answer.status == 429 or codes & _THROTTLED:
+        return RateLimited(f"{said}.", wait)
+    if wait is not None or answer.status == 408 or answer.status >= 500:  # the server's fault, whatever the codes say
+        return Transient(f"{said}.", wait)
+    remedy = next((remedy for code, remedy in _REMEDIES.items() if code in codes), None)
+    if remedy is not None or answer.status == 401 or (answer.status == 403 and is_cloudflares):
+        return Unauthorized(f"{said}: {remedy or _BAD_ACCESS}.")
+    if _FOREIGN_HOST in codes:
+        return Rejected(f"{said}: the host is not in this zone, correct targets[*].hosts.", "ForeignHost")
+    if codes & _ITEM or answer.status == 413:
+        return Rejected(f"{said}.", "RejectedByCloudflare")
+    kind = Unexplained if is_cloudflares and answer.status >= 400 else Transient
+    return kind(f"{said}.")
+
+
+def _errors_in(document: dict[str, Any] | None) -> list[tuple[int, str]]:
+    """Flatten `errors` and their `error_chain`s to (code, message), whatever their shape."""
+    found: list[tuple[int, str]] = []
+    pending = objects_in(document.get("errors")) if document else []
+    for error in pending:  # which grows meanwhile
+        code = str(error.get("code"))
+        found.append((int(code[:9]) if code.isdecimal() else 0, str(error.get("message") or "")))
+        pending += objects_in(error.get("error_chain"))
+    return found
+
+
+def _wait_named(answer: Answer) -> float | None:
+    """Return the seconds of `Retry-After` (RFC 9110: seconds or a date), of a 429 else the `t=` of `Ratelimit`.
+
+    https://developers.cloudflare.com/fundamentals/api/reference/limits/#rate-limiting-headers
+    """
+    retry_after = answer.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,6})?", retry_after):
+        return min(float(retry_after), _MAX_WAIT)
+    with contextlib.suppress(ValueError, TypeError, OverflowError):  # no date, or of a year that no calendar has
+        # Compared with the answer's own date, so that no clock has to agree with another.
+        span = parsedate_to_datetime(retry_after) - parsedate_to_datetime(answer.headers.get("date", ""))
+        return min(max(0.0, span.total_seconds()), _MAX_WAIT)
+    reset = re.search(r"\bt=([0-9]{1,6})\b", answer.headers.get("ratelimit", "")) if answer.status == 429 else None
+    return min(float(reset[1]), _MAX_WAIT) if reset else None

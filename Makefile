@@ -1,4 +1,4 @@
-# `make` shows what can be done. Each target installs what it needs, inside the checkout.
+# `make` lists the targets. Each installs what it needs, inside the checkout.
 
 PYTHON    ?= python3
 TERRAFORM ?= terraform
@@ -11,9 +11,9 @@ UV     := .cache/uv-0.13.9/bin/uv
 VENV   := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 TF     := $(VENV)/python -m tools.terraform
-SEED   := --hypothesis-seed=20261123# the same verdict on the same code; `make soak` takes another each time
+SEED   := --hypothesis-seed=20261123# reproducible; `make soak` uses another seed each time
 LYCHEE := git ls-files -z '*.md' | xargs -0 $(VENV)/lychee --include-fragments --no-progress --exclude-loopback -qq
-# Installs a group of pyproject.toml that has an environment of its own.
+# Installs a group of pyproject.toml that needs a separate environment.
 group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --frozen --only-group $(1)
 
 .DEFAULT_GOAL := help
@@ -29,10 +29,10 @@ $(UV):
 	@$(PYTHON) -m venv $(@D)/..
 	@$(@D)/pip install --quiet --disable-pip-version-check uv==$(patsubst .cache/uv-%/bin/uv,%,$@)
 
-setup: $(UV) ## Install what the tests need; every target does it
+setup: $(UV) ## Install what the tests need; every target runs it
 	@$(UV) sync --quiet --frozen
 
-# PROVIDER='~> 5.80.0' narrows what versions.tf allows, so that CI plans with each version.
+# PROVIDER='~> 5.80.0' narrows the versions in versions.tf, so that CI plans with each.
 PINNED = {"terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": "$(PROVIDER)"}}}}
 terraform: setup
 	@rm -f provider_override.tf.json
@@ -42,7 +42,7 @@ terraform: setup
 demo: terraform ## Watch an upload become visible, on this machine, in a few minutes
 	@$(VENV)/python -m tests.simulation.demo
 
-local: terraform ## Keep the local AWS and the simulated Cloudflare up for a root of your own, until Ctrl-C
+local: terraform ## Run the local AWS and the simulated Cloudflare for a root of your own, until Ctrl-C
 	@$(VENV)/python -m tests.simulation.local
 
 record: terraform ## Record `make demo` as docs/demo.svg
@@ -59,14 +59,14 @@ unit: setup ## Unit tests of the function (under a minute)
 check: lint unit ## Before a push, without Terraform: lint, types, unit tests, a small ledger, zip (two minutes)
 	@$(PYTEST) -n auto tests/ledger $(SEED) --schedules=200
 
-# End to end first and beside the others: it mostly waits for Terraform.
+# e2e first and in parallel with the others, because it mostly waits for Terraform.
 TESTS := e2e lint unit ledger fuzz guards world tools plans checkov
 test: terraform ## Everything, as CI runs it (ten minutes)
-	@$(TF) init -backend=false >/dev/null # one download, before two ask for it at once
+	@$(TF) init -backend=false >/dev/null # one download, before two targets need it
 	@$(MAKE) --no-print-directory --keep-going -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
 		COVERAGE='--cov --cov-report=term-missing:skip-covered'
 
-lint: setup ## Format, types, links, workflows; zip and docs/reference.md against their source
+lint: setup ## Check format, types, links, workflows, and that zip and docs/reference.md match their source
 	@if command -v $(TERRAFORM) >/dev/null; then $(TF) fmt -check -recursive -diff; fi
 	@$(VENV)/ruff check --quiet .
 	@$(VENV)/ruff format --quiet --check .
@@ -80,10 +80,10 @@ lint: setup ## Format, types, links, workflows; zip and docs/reference.md agains
 	@$(VENV)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(VENV)/zizmor --offline --quiet .github action.yml examples/ci/workflow.yml
 
-ledger: setup ## That nothing is lost, whatever goes wrong: generated faults in virtual time
+ledger: setup ## Fault injection in virtual time: nothing is lost
 	@$(PYTEST) tests/ledger $(SEED)
 
-fuzz: setup ## Generated nonsense into the function
+fuzz: setup ## Fuzz the function with generated inputs
 	@$(PYTEST) tests/fuzz $(SEED)
 
 guards: setup ## Budgets that no change may exceed: imports, instructions, requests, memory
@@ -92,32 +92,32 @@ guards: setup ## Budgets that no change may exceed: imports, instructions, reque
 world: setup ## Tests of the simulated Cloudflare
 	@$(PYTEST) tests/world
 
-tools: setup ## Tests of the set-up and the release
+tools: setup ## Tests of the tools
 	@$(PYTEST) tests/tools
 
-# In one process: each needs the same plans of the real provider, which take half a minute.
+# In one process, because they share plans of the real provider, which take half a minute.
 plans: module
 	@$(call group,compliance) && $(call group,compatibility)
 	@$(PYTEST) tests/plans tests/compliance tests/compatibility
 
-plan: module ## Plans and `test` of the module, plans of its examples; TERRAFORM=tofu takes OpenTofu
+plan: module ## Plans and `test` of the module, plans of its examples; TERRAFORM=tofu uses OpenTofu
 	@$(PYTEST) tests/plans
 
 module: terraform
 	@$(VENV)/python -m tools.attached test
 
-compliance: terraform ## That every compliance scenario holds, and can fail
+compliance: terraform ## Check that every compliance scenario holds and can fail
 	@$(call group,compliance)
 	@$(PYTEST) tests/compliance
 
-compatibility: terraform ## That AWS provider 5.80 to 6 and AWS itself have every name that the module uses
+compatibility: terraform ## Check that AWS and its providers 5.80 to 6 have every name that the module uses
 	@$(call group,compatibility)
 	@$(PYTEST) tests/compatibility
 
 checkov: setup ## checkov on the module and every example
 	@$(call group,checkov)
 	@.cache/environments/checkov/bin/checkov >.cache/checkov || { cat .cache/checkov; exit 1; }
-	@cat .cache/checkov; ! grep -q 'Parsing errors: [1-9]' .cache/checkov # what it cannot read, it passes
+	@cat .cache/checkov; ! grep -q 'Parsing errors: [1-9]' .cache/checkov # checkov passes files that it cannot parse
 
 GO_BIN := $(CURDIR)/.cache/go
 $(GO_BIN)/tflint:
@@ -148,7 +148,7 @@ bench: $(UV) ## Measure side by side: cold and warm start, upload to fresh, memo
 	@$(call group,bench)
 	@.cache/environments/bench/bin/python -m tests.bench --docs
 
-simulate: setup ## Bursts, outages and other tenants in virtual time
+simulate: setup ## Simulate bursts, outages and other users in virtual time
 	@$(VENV)/python -m tests.bench.simulate
 
 soak: terraform ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,000 real uploads
@@ -160,15 +160,15 @@ soak: terraform ## Ledger and fuzz with 100,000 cases each, other seeds, and 10,
 zip: ## Build lambda/cf_purge.zip from its source
 	@$(PYTHON) lambda/package.py
 
-docs: setup ## Write docs/reference.md, the inputs and outputs
+docs: setup ## Write docs/reference.md from inputs and outputs
 	@$(VENV)/python -m tools.docs
 
-links: setup ## Ask the web for every page that the documents link to
+links: setup ## Check all external links of the documents
 	@$(LYCHEE) --accept 100..=103,200..=299,401,403,405,406,429
 
-lock: $(UV) ## Lock the newest versions that pyproject.toml allows
+lock: $(UV) ## Lock the newest allowed versions
 	@$(UV) lock --upgrade
 
-clean: ## Remove all that the targets above made
+clean: ## Remove everything that these targets created
 	@rm -rf .venv .cache .logs .terraform .terraform.lock.hcl .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find examples -name .terraform -prune -exec rm -rf {} + ; find examples -name .terraform.lock.hcl -delete

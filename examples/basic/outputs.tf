@@ -4,6 +4,6 @@ output "queue_url" {
 }
 
 output "config_json" {
-  description = "What the function is told: known at the first plan, for a preview of what keys would purge."
+  description = "Configuration of the function, known at the first plan, for a preview."
   value       = module.cf_purge.config_json
 }

@@ -1,4 +1,4 @@
-# A site whose pull requests are checked by check.sh: first with mocks, then on a real plan that asks AWS nothing.
+# check.sh checks the pull requests of this site: first with mocks, then on a real plan without AWS.
 
 module "cf_purge" {
   source = "../.."

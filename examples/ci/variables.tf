@@ -5,7 +5,7 @@ variable "api_token_parameter" {
 }
 
 variable "offline" {
-  description = "Plan without asking AWS, for CI without an account. Never apply with it."
+  description = "Plan without calling AWS, for CI without an account. Never apply with it."
   type        = bool
   default     = false
 }

@@ -31,7 +31,7 @@ resource "aws_iam_policy" "boundary" {
 # ---- Manual purges ----
 
 resource "aws_iam_role" "marketing" {
-  #checkov:skip=CKV_AWS_61:it trusts one account, whose IAM says who may take the role; no service is trusted
+  #checkov:skip=CKV_AWS_61:it trusts one account, whose IAM decides who may assume the role; no service is trusted
 
   name        = "marketing-purge"
   description = "Manual purges by corporate-purge, nothing else"

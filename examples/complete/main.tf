@@ -1,4 +1,4 @@
-# What a security team asks for: customer managed keys, a boundary, a VPC, and a role that can only purge.
+# Customer managed keys, a permissions boundary, a VPC, and a role that can only purge.
 
 module "cf_purge" {
   source = "../.."
@@ -12,7 +12,7 @@ module "cf_purge" {
     hosts           = var.hosts
     key_prefix      = "public"
     clean_urls      = true
-    header_variants = [{ Origin = "https://app.example.org" }] # fonts and data that another site embeds
+    header_variants = [{ Origin = "https://app.example.org" }] # fonts that another site embeds
   }]
 
   include       = ["**/*.html", "**/*.css", "**/*.js", "**/*.woff2", "**/*.json"]
@@ -21,7 +21,7 @@ module "cf_purge" {
 
   cloudflare     = { plan = "business", requests_per_second = 2, api_url = var.cloudflare_api_url }
   collapse_above = 500                    # more URLs in one invocation become one purge of the host
-  verify         = { after_seconds = 60 } # look at the site as a visitor, and purge again what is stale
+  verify         = { after_seconds = 60 } # request the site as a visitor, and purge stale copies again
 
   queue                 = { max_concurrency = 3, kms_key_arn = aws_kms_key.messages_and_logs.arn }
   api_token_kms_key_arn = var.api_token_kms_key_arn

@@ -1,5 +1,5 @@
 variable "account_id" {
-  description = "The account, for the key's policy."
+  description = "ID of the account, for the key's policy."
   type        = string
   default     = "123456789012"
 }
@@ -17,7 +17,7 @@ variable "bucket" {
 }
 
 variable "zone_id" {
-  description = "The zone the website is served in."
+  description = "ID of the website's zone."
   type        = string
   default     = "2e000000000000000000000000000005"
 }
@@ -35,21 +35,20 @@ variable "api_token_parameter" {
 }
 
 variable "api_token_kms_key_arn" {
-  description = "The key that encrypts the parameter."
+  description = "ARN of the key that encrypts the parameter."
   type        = string
   default     = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 }
 
 variable "cloudflare_api_url" {
-  description = "Base URL of Cloudflare's API; another one for a proxy on the way out."
+  description = "Base URL of Cloudflare's API, or of an outbound proxy."
   type        = string
   default     = "https://api.cloudflare.com/client/v4"
 }
 
 variable "vpc" {
   description = <<-EOT
-    Subnets and security groups of the function. They need a way to the internet, and to SSM and SQS. None: outside of
-    any VPC.
+    Subnets and security groups of the function; Cloudflare, SSM and SQS must be reachable. null: no VPC.
   EOT
   type = object({
     subnet_ids         = list(string)

@@ -20,8 +20,8 @@ module "cf_purge" {
 resource "aws_s3_bucket_notification" "shop" {
   bucket = "shop.example.com"
 
-  # The module's entries. No depends_on: the output waits for the queue's policy. (With the notification module of
-  # terraform-aws-modules: create_sqs_policy = false, otherwise both modules overwrite each other's queue policy.)
+  # The module's entries. No depends_on is needed: the output depends on the queue's policy. (With the notification
+  # module of terraform-aws-modules set create_sqs_policy = false, or both overwrite each other's queue policy.)
   dynamic "queue" {
     for_each = module.cf_purge.notification.queue
 

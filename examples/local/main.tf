@@ -28,9 +28,9 @@ resource "aws_s3_bucket" "site" {
   #checkov:skip=CKV_AWS_21:deleted with all that is in it when the local world ends
   #checkov:skip=CKV_AWS_144:there is one Region in the local world
   #checkov:skip=CKV_AWS_145:its objects are the public pages of a website
-  #checkov:skip=CKV2_AWS_6:it is read without credentials, as an S3 website is
+  #checkov:skip=CKV2_AWS_6:it is read without credentials, as an S3 website
   #checkov:skip=CKV2_AWS_61:deleted with all that is in it when the local world ends
-  #checkov:skip=CKV2_AWS_62:the notification is the module's, which checkov does not connect with it
+  #checkov:skip=CKV2_AWS_62:the module sets the notification, which checkov does not see
 
   bucket        = var.bucket
   force_destroy = true
@@ -48,7 +48,7 @@ resource "aws_s3_bucket_public_access_block" "site" {
   restrict_public_buckets = false
 }
 
-# Cloudflare reads the bucket without credentials, as it does from an S3 website.
+# Cloudflare reads the bucket without credentials, as an S3 website.
 resource "aws_s3_bucket_policy" "site" {
   #checkov:skip=CKV_AWS_70:a website's bucket is read by anybody
 

@@ -9,13 +9,13 @@ variable "cloudflare_api_url" {
 }
 
 variable "cloudflare_edge_url" {
-  description = "URL of the simulated edge, which the function asks as a visitor."
+  description = "URL of the simulated edge, which the function requests as a visitor."
   type        = string
   default     = null
 }
 
 variable "verify" {
-  description = "The module's input of that name; the demo sets it."
+  description = "The module's input `verify`; the demo sets it."
   type        = object({ after_seconds = number })
   default     = null
 }

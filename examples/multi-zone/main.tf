@@ -1,4 +1,4 @@
-# One bucket behind two zones; each folder is purged in its own way.
+# One bucket behind two zones; each folder is purged differently.
 
 module "cf_purge" {
   source = "../.."
@@ -23,7 +23,7 @@ module "cf_purge" {
       path_prefix = "static/js"
       purge_by    = "prefix"
     },
-    # Images are asked for with many queries and Origins: a tag takes these copies, and no other file's.
+    # Images are requested with many queries and Origins: a tag covers these copies, and no other file's.
     {
       zone_id     = "2b000000000000000000000000000002"
       hosts       = ["img.example.net"]

@@ -4,6 +4,6 @@ output "queue_url" {
 }
 
 output "cache_response_rules" {
-  description = "What makes the tags, for one cloudflare_ruleset in each zone."
+  description = "Rules that set the tags, for one cloudflare_ruleset in each zone."
   value       = module.cf_purge.cache_response_rules
 }

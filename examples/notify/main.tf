@@ -1,4 +1,4 @@
-# The function says on an event bus what visitors see; a rule makes e-mails of it.
+# The function reports on an event bus what visitors get; a rule turns this into e-mails.
 
 resource "aws_cloudwatch_event_bus" "site" {
   name = "site-events"
@@ -28,7 +28,7 @@ resource "aws_cloudwatch_event_rule" "live" {
   event_pattern = jsonencode({
     source      = ["cf_purge"]
     detail-type = ["Verified"]
-    detail      = { items = { fresh_ms = [{ numeric = [">=", 0] }] } } # what is not fresh has none
+    detail      = { items = { fresh_ms = [{ numeric = [">=", 0] }] } } # only fresh items have it
   })
 }
 

@@ -1,7 +1,7 @@
-# What this root relies on, asked of the module's outputs without an account: `terraform init && terraform test`.
+# Tests of the module's outputs, without an account: `terraform init && terraform test`.
 
 mock_provider "aws" {
-  # A mocked ARN is eight random letters. These are for what the runs compare.
+  # A mocked ARN is eight random letters; the runs compare these.
   mock_resource "aws_sqs_queue" {
     defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:checked-purge" }
   }

@@ -142,7 +142,9 @@ class Request(NamedTuple):
         if len(parts) == 1:
             [purges] = parts
             start = int(chance * len(purges))
-            parts = tuple((purge,) for purge in (*purges[start:], *purges[:start]))
+            purges = (*purges[start:], *purges[:start])
+            middle = len(purges) // 2
+            return self._replace(parts=(purges[:middle],)), self._replace(parts=(purges[middle:],))
         middle = len(parts) // 2
         return self._replace(parts=parts[:middle]), self._replace(parts=parts[middle:])
 

@@ -247,6 +247,19 @@ def test_a_passing_fault_is_ridden_out_within_the_invocation(world: World, reply
     assert sum(world.clock.slept) <= 5
 
 
+@pytest.mark.parametrize("name", ["403 HTML", "500", "404 unknown"])
+def test_the_good_items_of_a_message_are_purged_whatever_has_failed_before(name: str) -> None:
+    world = world_of()
+    refuse(world, UNCLEAR[name], lambda item: "bad" in item)
+    for receives in range(1, 9):
+        world.returned(batch("bad0", "bad1", receives=receives))
+        world.clock.pass_(900)
+    good = [f"k{number}" for number in range(16)]
+    message = sqs_record(s3_event("bad2", *good[:8], "bad3", *good[8:]), "m0", 2)
+    world.returned({"Records": [message]})
+    assert set(good) <= set(named(world))
+
+
 # ---- Zones and kinds ----
 
 

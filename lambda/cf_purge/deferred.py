@@ -42,7 +42,7 @@ def event_of(document: dict[str, Any]) -> Event:
     """Return what a message that `messages` wrote asks for. Its keys come from S3, so they have any form.
 
     Raises:
-        UnknownEvent: somebody else wrote it.
+        UnknownEvent: the function did not write it.
     """
     fields = dict(document)
     entries, bucket, zone_id = fields.pop("changes"), fields.pop("bucket", None), fields.pop("zone_id", None)
@@ -56,7 +56,7 @@ def event_of(document: dict[str, Any]) -> Event:
     for change in changes:
         checked_key(change.key, encoded=False)
     if look and type(look.hop) is not int:
-        look = look._replace(hop=0)  # not that of a look: it counts as the last one
+        look = look._replace(hop=0)  # it counts as the last one
     return Event(changes, look=look)
 
 

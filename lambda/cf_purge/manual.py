@@ -18,7 +18,6 @@ _ADDRESS = re.compile(
     r"(?:(https?)://)?([^/?#@:\s]+)(/[^?#\x00-\x1f\x7f\ud800-\udfff]*)?(\?[^#\x00-\x1f\x7f\ud800-\udfff]*)?(#.*)?",
     re.IGNORECASE | re.DOTALL,
 )
-_TAG = re.compile(r"[!-~]{1,1024}")
 _KEPT = "%/:=&;@!$'()*+,~[]?"  # what else a URL may contain is percent-encoded
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/4xx-client-error/error-414/
 _MAX_URL = 32_768  # characters
@@ -34,7 +33,7 @@ _FORMS = {
 
 
 def parts_of(document: dict[str, Any]) -> Iterator[Event]:
-    """Yield what a manual event asks for; a key that is none is an error of its own.
+    """Yield what a manual event asks for; of keys, each invalid one is an error beside the others.
 
     Raises:
         UnknownEvent: anything else is wrong with the event; then none of it counts.
@@ -71,7 +70,7 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
     bucket = config.bucket if item.bucket is None else checked_bucket(item.bucket, config)
     targets: Sequence[Target] = within(config, item.zone_id)
     kind, text = _FORMS[item.kind][0], item.text
-    if item.kind == "tags" and not _TAG.fullmatch(text):
+    if item.kind == "tags" and not re.fullmatch("[!-~]{1,1024}", text):
         raise _malformed(item.kind, text)
     if kind in (FILES, PREFIXES, HOSTS):
         scheme, host, rest = _address(item.kind, text)
@@ -98,7 +97,9 @@ def _address(field: str, text: str) -> tuple[str, str, str]:
         "prefixes": path and path.count("/") <= MAX_SLASHES and not (scheme or query or fragment),
         "hosts": not (scheme or path or query or fragment),
     }
-    rest = quote((path or "/" if scheme else path) + query, safe=_KEPT)
+    if scheme and not path:
+        path = "/"
+    rest = quote(path + query, safe=_KEPT)
     if not is_one[field] or not HOST.fullmatch(host.lower()) or len(rest) > _MAX_URL:
         raise _malformed(field, text)
     return scheme.lower(), host.lower(), rest

@@ -136,7 +136,7 @@ def checked_bucket(bucket: str | None, config: Config) -> str:
 
 
 def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:
-    """Return the hosts of a target; the bucket's name when it has none of its own."""
+    """Return the hosts of a target; the bucket's name when it names none."""
     return target.hosts or ((bucket.lower(),) if bucket else ())
 
 
@@ -156,8 +156,7 @@ def spellings_of(path: str) -> list[str]:
 def path_of(key: str, target: Target) -> str | None:
     """Return the decoded path, without the leading slash, at which a target serves a decoded key; None: it does not.
 
-    Nor does it when the key matches none of the target's `keys`.
-    Folder markers ("a/") are no pages unless "" is an index document. Keys with a dot segment are out of reach:
+    Folder markers ("a/") are not pages unless "" is an index document. Keys with a dot segment cannot be requested:
     browsers and Cloudflare remove it (RFC 3986 section 5.2.4).
     """
     if not key.startswith(target.key_prefix) or not takes(key, target.keys):

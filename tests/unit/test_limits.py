@@ -40,7 +40,7 @@ json.dump({"peak": peak, "cpu": cpu, "result": result}, sys.stderr)
 
 
 def measure(event: Any, waiting: list[Any], config: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Invoke the function in a process of its own; return the figures and the log lines."""
+    """Invoke the function in a new process; return the figures and the log lines."""
     given = {
         "config": document(queue_arn=QUEUE_ARN, drain=1000, **config),
         "event": event,
@@ -70,14 +70,14 @@ WIDE = {"targets": [target(hosts=HOSTS)]}
 FAST = {"cloudflare": {"plan": "enterprise", "requests_per_second": 200}}
 # What the batch has, what waits in the queue, and the configuration.
 NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
-    "prefixes that are none": ([filled("prefixes", "x")] * 10, [filled("prefixes", "x")] * 2 + GOOD, {}),
-    "8 MB of tags that are none": ([filled("tags", "t t")] * 10, [filled("tags", "ü")] * 32, {}),
+    "malformed prefixes": ([filled("prefixes", "x")] * 10, [filled("prefixes", "x")] * 2 + GOOD, {}),
+    "8 MB of malformed tags": ([filled("tags", "t t")] * 10, [filled("tags", "ü")] * 32, {}),
     "keys that are folders": ([filled("keys", "/"), {"changes": [{"key": "/"}] * 1000}] * 5, GOOD, {}),
     "records of folders": ([{"Records": [s3_record("/")] * 420}] * 10, GOOD, {}),
     "long keys that are filtered": (
         [s3_event(*keys(400, 1022, "a/")), text(keys=keys(999, 1000, "a"))] * 5, GOOD, {"include": ["good-*"]},
     ),
-    "records that are none": ([{"Records": [1] * 87_000}] * 10, [{"Records": [[]] * 60_000}] * 2 + GOOD, {}),
+    "malformed records": ([{"Records": [1] * 87_000}] * 10, [{"Records": [[]] * 60_000}] * 2 + GOOD, {}),
     "too many purges of the longest kind": (
         [text(keys=keys(1000, 340, "文"))] * 4, GOOD, {"targets": [target(hosts=[HOST, *HOSTS])]},
     ),

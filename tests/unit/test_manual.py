@@ -1,4 +1,4 @@
-"""What a person asks for by hand: purged inside the configured targets, everything else refused in a sentence."""
+"""Manual items are purged inside the configured targets; everything else is refused in a sentence."""
 
 import json
 from typing import Any
@@ -175,7 +175,7 @@ def test_a_host_is_purged_only_if_a_target_serves_all_of_it() -> None:
     assert purges("hosts", HOST, config(target(path_prefix="blog"), target()))
 
 
-def test_an_item_is_purged_only_in_the_zones_whose_targets_it_is_inside_of() -> None:
+def test_an_item_is_purged_only_in_the_zones_of_targets_that_contain_it() -> None:
     by = config(target(path_prefix="blog"), target(zone_id=OTHER_ZONE), target(zone_id="c" * 32, path_prefix="shop"))
     for kind, text in (("urls", f"{SITE}/shop/a"), ("prefixes", f"{HOST}/shop/")):
         assert [purge.zone.id for purge in purges(kind, text, by)] == [OTHER_ZONE, "c" * 32]
@@ -211,7 +211,7 @@ ITEMS = [("urls", "https://{}/a"), ("prefixes", "{}/a"), ("hosts", "{}")]
 
 
 @pytest.mark.parametrize(("kind", "text"), ITEMS)
-def test_with_the_flat_variables_any_host_may_be_named_or_only_the_bucket_s(kind: str, text: str) -> None:
+def test_with_the_flat_variables_any_host_may_be_named_or_the_bucket_s_alone(kind: str, text: str) -> None:
     for host in (HOST, "cdn.example.org"):
         assert [purge.item for purge in purges(kind, text.format(host), FLAT)] == [text.format(host)]
         assert [purge.item for purge in purges(kind, text.format(host), FLAT, bucket=host.upper())]
@@ -260,7 +260,7 @@ def test_everything_never_follows_from_nothing(world: World, event: dict[str, An
     st.text("ab./\\%2eEfF?#:@ \n", max_size=20) | st.text(),
     st.booleans(),
 )
-def test_nothing_written_by_hand_leaves_the_host_and_the_folder(
+def test_no_manual_url_or_prefix_leaves_the_host_and_the_folder(
     scheme: str, host: str, start: str, rest: str, is_prefix: bool
 ) -> None:
     by, text = config(target(path_prefix="blog")), host + start + rest

@@ -1,5 +1,6 @@
 """Calls to SSM and SQS: on the wire, against moto, and their answers. Both majors of urllib3 must pass."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -97,7 +98,12 @@ def endpoint() -> Iterator[str]:
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    url = f"http://{host}:{port}"
+    # moto imports a service at its first call, which can take longer than the function waits.
+    with contextlib.closing(boto("ssm", url)) as ssm, contextlib.closing(boto("sqs", url)) as sqs:
+        ssm.describe_parameters()
+        sqs.list_queues()
+    yield url
     server.stop()
 
 

@@ -41,7 +41,7 @@ def failure(http: HttpClient, url: str, timeout: float = 5.0) -> Transient:
 def assert_ends_in_time(http: HttpClient, url: str) -> None:
     began = time.monotonic()
     assert isinstance(failure(http, url, 0.12), TimedOut)
-    assert 0.1 < time.monotonic() - began < 1.4
+    assert 0.1 < time.monotonic() - began < 3.5
 
 
 # ---- What is sent, and what comes back ----
@@ -243,7 +243,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(
 
 def test_an_answer_that_does_not_come_ends_at_the_deadline(serve: Serve, http: HttpClient) -> None:
     server = serve()
-    server.respond = lambda _: time.sleep(1.5)
+    server.respond = lambda _: time.sleep(4)
     assert_ends_in_time(http, server.url)
 
 
@@ -252,14 +252,14 @@ def test_each_request_on_a_connection_and_in_a_thread_has_its_own_time(serve: Se
     slow.respond = lambda handler: drip(handler, b" " * 200, HEAD + b"Content-Length: 200\r\n\r\n")
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(0.08)
+        time.sleep(0.15)
         write(handler)
 
     quick.respond = respond
     with ThreadPoolExecutor(2) as threads:
         ended = threads.submit(assert_ends_in_time, http, slow.url)
         for _ in range(8):  # together longer than one may take
-            assert post(http, quick.url, 0.5).status == 200
+            assert post(http, quick.url, 1.0).status == 200
         ended.result()
     assert quick.accepted == 1
 
@@ -336,7 +336,7 @@ def test_a_request_that_is_not_read_ends_at_the_deadline(authority: trustme.CA, 
         def sip() -> None:
             accepted, _ = listener.accept()
             if scheme == "https":
-                time.sleep(0.3)  # what the handshake takes is not left for the request
+                time.sleep(0.8)  # what the handshake takes is not left for the request
             reader = tls(authority).wrap_socket(accepted, server_side=True) if scheme == "https" else accepted
             with reader, contextlib.suppress(OSError):
                 while not has_ended.wait(0.02):
@@ -347,8 +347,8 @@ def test_a_request_that_is_not_read_ends_at_the_deadline(authority: trustme.CA, 
         began = time.monotonic()
         try:
             with pytest.raises(TimedOut):
-                post(HttpClient(Clock()), f"{scheme}://localhost:{listener.getsockname()[1]}", 0.4, b"x" * (16 << 20))
-            assert time.monotonic() - began < 0.6
+                post(HttpClient(Clock()), f"{scheme}://localhost:{listener.getsockname()[1]}", 1.0, b"x" * (16 << 20))
+            assert time.monotonic() - began < 1.7
         finally:
             has_ended.set()
             sipping.join()

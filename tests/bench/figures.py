@@ -25,7 +25,8 @@ class Figure(NamedTuple):
 
 
 def median_of(name: str, unit: str, samples: Sequence[float], at_most: float | None = None) -> Figure:
-    return Figure(name, unit, statistics.median(samples), _quartiles(samples), len(samples), at_most)
+    low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
+    return Figure(name, unit, middle, (low, high), len(samples), at_most)
 
 
 def ratio_of(name: str, ours: Sequence[float], theirs: Sequence[float], at_most: float | None = None) -> Figure:
@@ -55,10 +56,3 @@ def write(document: Path, command: str, content: str) -> None:
     before, found, rest = document.read_text(encoding="utf-8").partition(begin)
     assert found, f"{document} has no {begin}"
     document.write_text(f"{before}{begin}{content}{end}{rest.partition(end)[2]}", encoding="utf-8")
-
-
-def _quartiles(samples: Sequence[float]) -> tuple[float, float] | None:
-    if len(samples) < 2:
-        return None
-    low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return low, high

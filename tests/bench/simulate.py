@@ -194,13 +194,9 @@ def table(results: Sequence[Result]) -> str:
 
 
 def _time(seconds: float) -> str:
-    return (
-        f"{seconds:.1f} s"
-        if seconds < 120
-        else f"{seconds / 60:.1f} min"
-        if seconds < 7200
-        else f"{seconds / HOUR:.2f} h"
-    )
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / HOUR:.2f} h"
 
 
 def main(names: Sequence[str]) -> int:

@@ -101,7 +101,7 @@ def test_each_cause_at_the_edge_has_its_conclusion(
     given(world)
     answer = invoke({"explain": f"https://{HOST}/{path}"})
     assert list(answer) == ["url", "conclusion", "code", "evidence", "covered_by"]
-    assert (answer["code"], answer["url"]) == (code, f"https://{HOST}/{path}")
+    assert (answer["code"], answer["url"]) == (code, f"https://{HOST}/{path}"), answer
     assert said in answer["conclusion"]
     assert set(answer["evidence"]) >= {"plain", "with_origin", "with_query"}
     assert TOKENS["good"]["value"] not in json.dumps(answer)

@@ -11,7 +11,7 @@ from cf_purge.http_client import Answer
 from cf_purge.visitor import Seen, seen_in
 from tests.support.factories import document, flat_environment, s3_event, sns_event, sqs_event, target
 from tests.support.fakes import Sent, World, answer
-from tests.support.names import HOST, TOKEN
+from tests.support.names import HOST, OTHER_ZONE, TOKEN, ZONE
 
 SITE = f"https://{HOST}/"
 A = f"{SITE}a.css"
@@ -45,7 +45,7 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("FRESH", seen(200, HIT, NEW), {"with_query": seen(500, MISS)}, "may have a newer one"),
     # What the origin has is the newer version, even if its date is older: somebody restored it.
     ("STALE", seen(200, OLD, HIT), {"with_query": seen(200, NEW, MISS)}, "(90 s old)"),
-    ("STALE", seen(200, OLD, LATE, HIT), {"with_query": seen(200, NEW, EARLY, MISS)}, "old copy"),
+    ("STALE", seen(200, OLD, LATE, HIT), {"with_query": seen(200, NEW, EARLY, MISS)}, "or clean_urls = true"),
     ("STALE", seen(200, OLD, HIT), {"with_query": seen(404, MISS)}, "old copy"),
     ("STALE", seen(200, EARLY, HIT), {"with_origin": seen(200, LATE, HIT)}, "old copy"),
     ("STALE", seen(200, NEW, dynamic("UPDATING")), {}, "old copy"),
@@ -102,7 +102,7 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("a.css", {"purge_by": "tag", "tags": ["{dir}:{name}"]}, ["a.css"], ""),
         ("a.css", {"purge_by": "prefix"}, ["a.css"], ""),
         ("a.css", {"keys": ["*.css"]}, ["a.css"], ""),
-        ("a.css", {"keys": ["*.html", "b.css"]}, [], "for its key a.css correct targets[0].keys."),
+        ("a.css", {"keys": ["*.html", "b.css"]}, [], "for its key a.css correct targets[1].keys."),
         ("amp/a.js", {"related": ["/amp/{key}"]}, [None], ""),
         ("feed.xml", {"related": ["/feed.xml"]}, [None], ""),
         ("tags/a/2", {"related": ["/tags/{dir}/*"]}, [None], ""),
@@ -111,20 +111,21 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("a.js", {}, [], "for its key a.js correct include."),
         ("docs/", {"index_documents": []}, [], "correct path_prefix, index_documents or clean_urls"),
         ("blog/a.css", {"path_prefix": "shop"}, [], "correct path_prefix, index_documents or clean_urls"),
-        ("tmp/a.js", {"keys": ["a.css"]}, [], "for its key tmp/a.js correct exclude and include and targets[0].keys."),
+        ("tmp/a.js", {"keys": ["a.css"]}, [], "for its key tmp/a.js correct exclude and include and targets[1].keys."),
         ("a/../b.css", {}, [], "correct path_prefix, index_documents or clean_urls"),
     ],
 )
 def test_the_keys_that_purge_a_url_are_listed_or_the_fields_that_keep_them_from_it(
     path: str, of_target: dict[str, Any], keys: list[str], said: str
 ) -> None:
-    world = World(document(targets=[target(**of_target)], **GLOBS))
+    elsewhere = target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"])
+    world = World(document(targets=[elsewhere, target(**of_target)], **GLOBS))
     world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
     found = world.invoke({"explain": f"{SITE}{path}"})
     assert [entry["key"] for entry in found["covered_by"]] == keys
     assert (found["code"], said in found["conclusion"]) == ("FRESH" if keys else "NOT_COVERED", True)
     for entry in found["covered_by"] if "related" not in of_target else ():
-        assert entry["target"] == "targets[0]"
+        assert (entry["target"], entry["zone_id"]) == ("targets[1]", ZONE)
         assert entry["filter"] in GLOBS["include"]
         assert world.invoke({"keys": [entry["key"]], "dry_run": True})["skipped"] == []
 
@@ -134,17 +135,6 @@ def test_the_field_can_be_the_scheme() -> None:
     world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
     conclusion = world.invoke({"explain": f"http://{HOST}/a.css"})["conclusion"]
     assert "for its key a.css correct targets[0].schemes." in conclusion
-
-
-def test_a_stale_page_without_extension_may_be_a_clean_url() -> None:
-    world = World()
-    world.transport.edge = lambda sent: answer(
-        200,
-        **({"cf_cache_status": "MISS", "etag": "2"} if "?" in sent.url else {"cf_cache_status": "HIT", "etag": "1"}),
-    )
-    found = world.invoke({"explain": f"{SITE}about"})
-    assert found["code"] == "STALE"
-    assert found["conclusion"].endswith("or clean_urls = true if this is an .html object.")
 
 
 def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_credentials() -> None:

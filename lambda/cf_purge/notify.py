@@ -33,9 +33,9 @@ class News(NamedTuple):
     kind: str  # the event's detail type
     zones: frozenset[str] = frozenset()
     key: str | None = None
-    principal: str | None = None
     lag_ms: int | None = None  # from the change to the accepted purge
     fresh_ms: int | None = None  # from the change to the proof that a visitor sees it
+    principal: str | None = None
     reason: str | None = None
 
     @property
@@ -67,7 +67,7 @@ def _news(kind: str, result: Result, reason: str | None = None) -> News:
     if change is None:
         return News(kind, zones, purges[0].item or purges[0].kind, reason=reason)
     lag_ms = None if lag is None else round(lag * 1000)
-    return News(kind, zones, change.key, change.principal, lag_ms, reason=reason)
+    return News(kind, zones, change.key, lag_ms, None, change.principal, reason)
 
 
 def verified(findings: Iterable[Finding]) -> list[News]:
@@ -84,7 +84,7 @@ def verified(findings: Iterable[Finding]) -> list[News]:
         times = [finding.fresh_ms for finding in own if finding.fresh_ms is not None and not reason]
         zones = frozenset(finding.zone_id for finding in own)
         fresh = max(times, default=None)
-        news.append(News("Verified", zones, change.key, change.principal, fresh_ms=fresh, reason=reason))
+        news.append(News("Verified", zones, change.key, None, fresh, change.principal, reason))
     return sorted(news, key=lambda each: each.reason is not None)
 
 

@@ -185,7 +185,7 @@ TEXTS = st.none() | st.text(max_size=40) | st.text('ü\U0001f4a9\x00"', min_size
 TIMES = st.none() | st.integers(0, 10**9)
 ZONES = st.frozensets(st.sampled_from([ZONE, OTHER_ZONE]))
 KINDS = st.sampled_from(["Purged", "Verified", "Parked"])
-NEWS = st.builds(News, KINDS, ZONES, TEXTS, TEXTS, TIMES, TIMES, TEXTS)
+NEWS = st.builds(News, KINDS, ZONES, TEXTS, TIMES, TIMES, TEXTS, TEXTS)
 
 
 @given(st.lists(NEWS, max_size=10), st.integers(1, 40))

@@ -59,11 +59,11 @@ unit: setup ## Unit tests of the function (under a minute)
 check: lint unit ## Before a push, without Terraform: lint, types, unit tests, a small ledger, zip (two minutes)
 	@$(PYTEST) -n auto tests/ledger $(SEED) --schedules=200
 
-# e2e first and in parallel with the others, because it mostly waits for Terraform.
-TESTS := e2e lint unit ledger fuzz guards world tools plans checkov
+# e2e first and in parallel with two others, because it mostly waits for Terraform; then the longest of the others.
+TESTS := e2e unit lint plans ledger fuzz guards world checkov tools
 test: terraform ## Everything, as CI runs it (ten minutes)
 	@$(TF) init -backend=false >/dev/null # one download, before two targets need it
-	@$(MAKE) --no-print-directory --keep-going -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
+	@$(MAKE) --no-print-directory --keep-going -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
 		COVERAGE='--cov --cov-report=term-missing:skip-covered'
 
 lint: setup ## Check format, types, links, workflows, and that zip and docs/reference.md match their source

@@ -53,7 +53,7 @@ class Release:
         held = self._held()
         return [path for path, visit in self.visit().items() if _digest(visit) != held.get(self.paths[path])]
 
-    def settles(self, timeout: float) -> None:
+    def settles(self, timeout: float = 180) -> None:
         """Wait until all messages are gone; S3 sends the last of them a moment after the upload has ended."""
         deadline, quiet = time.monotonic() + timeout, 0
         while quiet < 3:

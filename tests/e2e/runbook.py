@@ -23,7 +23,7 @@ _AWS_CLI = Path(__file__).with_name("aws_cli.py")
 _SECTION = re.compile(r"^##+ (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ASSIGNMENT = re.compile(r"(export )?[A-Z_]+=")
-_TIMEOUT = 120  # seconds
+_TIMEOUT = 300  # seconds
 
 
 def names_of(site: Site) -> dict[str, str]:

@@ -70,7 +70,7 @@ class Site:
     def accepted(self) -> list[ApiRequest]:
         return [request for request in self.world.control.requests() if request.status == 200 and request.kind]
 
-    def purge_of(self, item: Any, kind: str = "files", timeout: float = 30) -> None:
+    def purge_of(self, item: Any, kind: str = "files", timeout: float = 60) -> None:
         """Wait for the purge of an item."""
         wait_for(lambda: item in self.purges(kind), timeout, f"no purge of {item}")
 
@@ -102,7 +102,7 @@ class Site:
         def probe() -> dict[str, Any] | None:
             return next((line for line in self.log_lines(since) if line.get("message") == message), None)
 
-        return wait_for(probe, 30, f"no line {message!r} in the log")
+        return wait_for(probe, 60, f"no line {message!r} in the log")
 
     def metrics(self, since: float) -> dict[str, int]:
         """Return the sums of the metric lines since a time."""
@@ -146,18 +146,18 @@ class Site:
         """Return for every message in the queue how often it was received: the emulator tells it unasked."""
         trust = ssl.create_default_context(cafile=self.world.tls.authority)
         address = f"{self.world.aws_url}/_ministack/sqs/messages?QueueUrl={self.outputs['queue_url']}"
-        with urllib.request.urlopen(address, timeout=10, context=trust) as answer:  # noqa: S310
+        with urllib.request.urlopen(address, timeout=60, context=trust) as answer:  # noqa: S310
             [[[messages]]] = ([list(r.values()) for r in a.values()] for a in json.load(answer)["messages"].values())
         return [message["ReceiveCount"] for message in messages]
 
     def empties(self) -> None:
         """Wait until nothing is in the queue: a message is deleted a moment after Cloudflare has its purge."""
-        wait_for(lambda: self.waiting() == 0, 10, "there is still a message in the queue")
+        wait_for(lambda: self.waiting() == 0, 60, "there is still a message in the queue")
 
     def drain(self) -> None:
         """Wait for what is at work, then throw away what waits for a time that no test has."""
         with suppress(TimeoutError):
-            wait_for(lambda: sum(self._counts("queue_url", "", "NotVisible")) == 0, 10, "the queue is not empty")
+            wait_for(lambda: sum(self._counts("queue_url", "", "NotVisible")) == 0, 60, "the queue is not empty")
         self.sqs.purge_queue(QueueUrl=self.outputs["queue_url"])
 
 

@@ -42,7 +42,7 @@ def release(applied: World) -> Release:
     """All objects as they were yesterday, and a copy of each at the edge."""
     release = Release(Site(applied, "cf-purge", HOST, HOST), keys_of_all_kinds("faults", OBJECTS))
     release.upload("yesterday's")
-    release.settles(timeout=90)
+    release.settles()
     applied.control.empty_cache(ZONE_ID)
     assert {visit.status for visit in release.visit().values()} == {200}
     return release
@@ -60,11 +60,11 @@ def hurried(release: Release, site: Site) -> Iterator[Release]:
 def test_a_copy_that_nobody_purges_is_seen_to_be_stale(site: Site) -> None:
     release = Release(site, ["compared.html", "drafts/excluded.html"])
     release.upload("first")
-    release.settles(timeout=20)
+    release.settles()
     release.visit()
 
     release.upload("second")
-    release.settles(timeout=20)
+    release.settles()
 
     assert release.stale() == ["drafts/excluded.html"]
 
@@ -84,7 +84,7 @@ def test_no_mixture_of_faults_loses_a_change(hurried: Release) -> None:
     try:
         hurried.upload("today's")
         site.put("stray/refused.html")
-        hurried.settles(timeout=120)
+        hurried.settles()
     finally:
         restore()
 
@@ -108,7 +108,7 @@ def test_an_outage_of_five_minutes_costs_receives_and_no_change(hurried: Release
     received = site.receives()
     control.clear_faults()
     hurried.upload("the outage's", after)
-    hurried.settles(timeout=60)
+    hurried.settles()
 
     assert hurried.stale() == []
     assert 2 <= max(received) < 15  # of 30 there are
@@ -132,7 +132,7 @@ def test_a_function_killed_in_the_middle_loses_no_change(release: Release, site:
             handed_out = site.handed_out()  # to those who were killed before
             release.upload("the survivor's", release.keys[number * SHARE :][:SHARE])
             wait_for(partial(_killed, site, has_come), 20, f"nothing to kill when {moment}")
-        release.settles(timeout=60)
+        release.settles()
 
     assert release.stale() == []
     assert site.dead() == 0

@@ -92,7 +92,7 @@ def test_what_waits_during_an_outage_is_counted_explained_and_purged_after_it(sh
         assert attributes["MessageRetentionPeriod"] == str(4 * 86400)
 
         site.world.control.clear_faults()
-        site.purge_of(site.url("outage.html"), timeout=90)
+        site.purge_of(site.url("outage.html"), timeout=120)
     site.empties()
 
     attributes = shell.answer("After an outage", "$QUEUE_URL")["Attributes"]

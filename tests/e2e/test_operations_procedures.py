@@ -100,9 +100,9 @@ def test_while_paused_nothing_is_purged_and_after_resuming_it_is(shell: Shell, s
     shell.run("Pausing", "MAPPING=")
     shell.run("Pausing", "--no-enabled")
     try:
-        wait_for(lambda: json.loads(shell.run("Pausing", "get-event")) == "Disabled", 10, "it is not paused")
+        wait_for(lambda: json.loads(shell.run("Pausing", "get-event")) == "Disabled", 60, "it is not paused")
         site.put("paused.html")
-        wait_for(lambda: site.waiting() == 1, 10, "the message is not in the queue")
+        wait_for(lambda: site.waiting() == 1, 60, "the message is not in the queue")
         time.sleep(2)
         assert site.world.control.requests() == []
         assert site.waiting() == 1

@@ -53,12 +53,12 @@ def test_an_index_document_is_fresh_under_its_folder_too(site: Site) -> None:
 def test_every_spelling_of_a_nasty_key_is_fresh(site: Site) -> None:
     release = Release(site, NASTY)
     release.upload("old")
-    release.settles(timeout=30)
+    release.settles()
     release.visit()
     assert {visit.cache_status for visit in release.visit().values()} == {"HIT"}
 
     release.upload("new")
-    release.settles(timeout=30)
+    release.settles()
 
     assert release.stale() == []
 

@@ -60,7 +60,7 @@ class World:
         """Store a token where the function reads it. Not Terraform's business: it would be in the state."""
         self.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True, **options)
 
-    def purge_of(self, url: str, since: float, timeout: float = 30) -> ApiRequest:
+    def purge_of(self, url: str, since: float, timeout: float = 60) -> ApiRequest:
         """Return the first accepted request since a time that purged a URL, waiting for it.
 
         Raises:

@@ -118,7 +118,7 @@ class Control:
         self._order("empty_cache", zone_id=zone_id)
 
     def _order(self, order: str, **arguments: Any) -> Any:
-        connection = http.client.HTTPConnection(self._host, timeout=10)
+        connection = http.client.HTTPConnection(self._host, timeout=60)
         try:
             connection.request("POST", f"/{order}", json.dumps(arguments))
             response = connection.getresponse()

@@ -3,7 +3,7 @@
 locals {
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
 
-  # Contents of the bucket's notification, whoever owns it.
+  # Contents of the bucket's notification, for any owner.
   notification = {
     queue = [for filter in local.s3_filters :
       merge(filter, { queue_arn = local.queue_arn }) if var.delivery == "queue"

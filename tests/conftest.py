@@ -19,7 +19,7 @@ _GROUPS = {
 
 
 def pytest_configure() -> None:
-    # Whoever starts the checks in the background of a shell has Ctrl-C ignored, by all that the tests start, too.
+    # Tests that a shell starts in the background ignore Ctrl-C, and so would the processes that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -81,7 +81,7 @@ def assert_within_configuration(world: Fuzzed, bodies: list[Any]) -> None:
         assert here, f"{zone} is no configured zone"
         if kind == EVERYTHING:
             by_itself = any(target["purge_by"] == "everything" for target in here)
-            assert by_itself or zone.split("/")[0] in zones_to_empty, "everything, and nobody asked for it"
+            assert by_itself or zone.split("/")[0] in zones_to_empty, "everything without a request"
             continue
         text = item if isinstance(item, str) else item[0]
         if kind in (FILES, PREFIXES, HOSTS):
@@ -92,7 +92,7 @@ def assert_within_configuration(world: Fuzzed, bodies: list[Any]) -> None:
             here = [target for target in here if unquote(path).startswith(target["path_prefix"])]
             assert here, f"{text} is outside of every path_prefix"
         if kind == HOSTS and not any(target["purge_by"] == "host" for target in here):
-            assert "hosts" in named, "a host, and nobody asked for it"
+            assert "hosts" in named, "a host without a request"
             assert any(not target["path_prefix"] for target in here), f"{text} is more than any target"
 
 

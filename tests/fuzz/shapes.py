@@ -106,7 +106,7 @@ _switches = st.sampled_from([True, True, True, False, 1, "true", [True]])
 
 
 @st.composite
-def _by_hand(draw: st.DrawFn) -> dict[str, Any]:
+def _manual(draw: st.DrawFn) -> dict[str, Any]:
     lists = {"keys": _keys, "urls": _urls, "prefixes": _urls.map(lambda url: url[8:]), "tags": _texts, "hosts": _hosts}
     fields: dict[str, st.SearchStrategy[Any]] = {name: st.lists(each, max_size=3) for name, each in lists.items()}
     fields |= {"everything": _switches, "check": _switches, "bucket": st.just(BUCKET), "zone_id": _zones}
@@ -122,7 +122,7 @@ _plain = st.one_of(
     st.builds(eventbridge_event, _keys),
     st.builds(lambda key, bucket: s3_event(key, bucket=bucket), st.sampled_from(KEYS), _texts),
     st.builds(lambda key: {"Records": [s3_record(raw_key=key)]}, values),
-    _by_hand(),
+    _manual(),
     st.builds(s3_test_event),
 )
 named = st.one_of(
@@ -137,7 +137,7 @@ to_empty = st.builds(lambda switch, zone: {"everything": switch, "zone_id": zone
 _wrappers = st.sampled_from([sns_body, sns_event, failed_invocation, lambda event: {"Records": [event]}])
 events = mutated(
     _plain
-    | _by_hand()
+    | _manual()
     | named
     | too_many
     | to_empty

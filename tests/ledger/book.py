@@ -53,9 +53,9 @@ class Book:
 
     def ask(self, letter: Letter, at: float) -> None:
         wants = dict.fromkeys((want for kind, item in letter.named for want in self.layout.wants_named(kind, item)), at)
-        is_by_hand = letter.body.startswith('{"keys"')  # and so purged at once
+        is_manual = letter.body.startswith('{"keys"')  # purged at once
         for key in letter.keys:
-            wants |= {want: at if is_by_hand else at + delay for want, delay in self.layout.wants(key).items()}
+            wants |= {want: at if is_manual else at + delay for want, delay in self.layout.wants(key).items()}
         self.seen.update(url for key in letter.keys for url in self.layout.urls(key))
         self.entries[letter.body] = Entry(letter, at, wants)
         for want, due in wants.items():
@@ -74,7 +74,7 @@ class Book:
             item = (zone, kind, text_of(each))
             self.accepted.setdefault(item, []).append(at)
             if item not in self.allowed and not item[2].endswith(PROBE) and not self._is_second(kind, item[2]):
-                self.faults.append(f"purged, and nobody asked for it: {item}")
+                self.faults.append(f"purged without a request: {item}")
             if at < self.allowed.get(item, at) - 0.01:
                 self.faults.append(f"purged too early: {item}")
 

@@ -57,7 +57,7 @@ def _several(number: int) -> Letter:
     return Letter(as_text(s3_event(*keys)), tuple(keys))
 
 
-def _by_hand(number: int) -> Letter:
+def _manual(number: int) -> Letter:
     keys = _keys(number, 2)
     return Letter(json.dumps({"keys": keys}), tuple(keys))
 
@@ -140,7 +140,7 @@ LETTERS: dict[str, Callable[[int], Letter]] = {
     "change of EventBridge": _eventbridge,
     "deleted": _deleted,
     "several": _several,
-    "by hand": _by_hand,
+    "manual": _manual,
     "named": _named,
     "large": _large,
     "refused": _refused,

@@ -1,4 +1,4 @@
-"""Mistakes somebody could make in the function, each as a change of one of its functions."""
+"""Seeded mistakes, each as a change of one of the function's functions."""
 
 import contextlib
 from collections.abc import Callable
@@ -143,7 +143,7 @@ def the_token_is_printed(identity: Any, *rest: Any) -> Any:
 # ---- Dry runs, delays and looks ----
 
 
-@mistake(plan, "parse", "nobody asked for it")
+@mistake(plan, "parse", "purged without a request")
 def a_dry_run_purges(parse: Any, *rest: Any) -> Any:
     return parse(*rest)._replace(dry_run=False)
 
@@ -160,7 +160,7 @@ def a_delayed_change_is_due_at_once(due: Any, jobs: Any, now: float) -> Any:
 
 
 @mistake(verify, "judge", "was called fresh")
-def whatever_is_there_is_called_fresh(judge: Any, change: Any, seen: Any, *rest: Any) -> Any:
+def every_copy_is_called_fresh(judge: Any, change: Any, seen: Any, *rest: Any) -> Any:
     return "fresh" if seen.etag else judge(change, seen, *rest)
 
 

@@ -95,7 +95,7 @@ def _schedules(
 
 _ANY = _settings([10, 1, 3, 30], [1000, 0, 25])
 
-# Faults of minutes, whatever they are about; some messages come when others have failed several times.
+# Faults of minutes, of any operation; some messages come when others have failed several times.
 MINUTES = _schedules(
     _ANY,
     _bursts(_moments(60.0) | _moments(600.0), [1, 1, 1, 2, 3, 12]),

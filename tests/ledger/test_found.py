@@ -61,7 +61,7 @@ FOUND = {
         kills=(Kill(7, 0),),
         repeats=0.5,
     ),
-    "a dry run counted, and a folder was purged that nobody asked for": Schedule(
+    "a dry run counted, and a folder was purged without a request": Schedule(
         seed=1,
         setting=Setting("by prefix", "free", 4.0, 2, 10, 1000, 60.0, None, 1, 0.25, 0.01),
         bursts=(Burst(0.0, "change", 12, 1, 0.0), Burst(0.0, "dry run", 12, 40, 0.0)),

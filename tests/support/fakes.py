@@ -143,10 +143,10 @@ def _is_valid(sent: Sent) -> bool:
 class FakeCloudflare:
     """Accepts everything that it is not told to refuse; invalid requests are kept in `malformed`.
 
-    `script` answers the next purges, None in it meaning "as always"; `zones` answers for a zone, by its id or by
-    `<id>/environments/<id>`, and `kinds` for one kind of purge; `bad` are items that spoil their request; `tokens`
-    are the valid ones. What is asked with GET is in `reads`: `status` is what a token is to its verification,
-    `names` which zones have a name.
+    `script` answers the next purges, with None as usual; `zones` answers for a zone, by its ID or by
+    `<id>/environments/<id>`, and `kinds` for one kind of purge; `bad` are items whose request is refused; `tokens` are
+    the valid ones. GETs are in `reads`: `status` is the result of a token's verification, `names` has the zones of a
+    name.
     """
 
     script: list[Reply | None] = field(default_factory=list)

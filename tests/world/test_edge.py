@@ -12,7 +12,7 @@ CORS = {"Origin": "https://app.test"}
 
 Copy = tuple[str, dict[str, str]]  # a URL and a visitor's headers
 RESIZED = f"{WWW}/cdn-cgi/image/width=80"
-# Each is a copy of its own: the purge of one leaves the other.
+# Separate copies: the purge of one leaves the other.
 APART = [
     (A, "http://www.example.test/a.css"),
     (A, "https://img.example.test/a.css"),
@@ -53,7 +53,7 @@ def copies(*urls: str, **headers: str) -> list[Copy]:
         ),
     ],
 )
-def test_a_purge_takes_every_copy_that_it_is_about_and_no_other(
+def test_a_purge_removes_exactly_the_copies_that_it_names(
     world: World, body: dict[str, Any], taken: list[Copy], left: list[Copy]
 ) -> None:
     for url, headers in (*taken, *left):

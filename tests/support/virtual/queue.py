@@ -78,11 +78,11 @@ class Queue:
         self._waiting: dict[Task, None] = {}
 
     def __len__(self) -> int:
-        """How many messages there are: visible, in flight and delayed."""
+        """Number of messages: visible, in flight and delayed."""
         return len(self._messages)
 
     def __iter__(self) -> Iterator[Message]:
-        """Look at all messages; nothing is received by it."""
+        """Iterate over all messages without receiving them."""
         return iter(list(self._messages.values()))
 
     def send(self, body: str, delay: float = 0.0, attributes: Mapping[str, Any] | None = None) -> Message:

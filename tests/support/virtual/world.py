@@ -76,7 +76,7 @@ class World:
         self.hub.run(until, self.is_idle)
 
     def is_idle(self) -> bool:
-        """Whether nothing is left: no message and no invocation."""
+        """Whether there is no message and no invocation."""
         return not len(self.queue) and not self.mapping.running
 
     def close(self) -> None:

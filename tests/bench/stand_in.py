@@ -7,8 +7,9 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.servers import Handler, start, write
 
 
 class StandIn:
@@ -57,45 +58,21 @@ class StandIn:
     @contextmanager
     def serving(self, tls: ssl.SSLContext) -> Iterator[str]:
         """Serve for as long as the block; yield the URL."""
-        stand_in = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"  # connections stay open
-            disable_nagle_algorithm = True
-            wbufsize = -1  # status, headers and body leave together, or each call takes 40 ms of waiting
-
-            def do_GET(self) -> None:
-                self._say(200, stand_in.object)
-
-            def do_POST(self) -> None:
-                payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                operation = self.headers["X-Amz-Target"].partition(".")[2]
-                result = stand_in.call(operation, payload)
-                if operation == "ReceiveMessage" and not result:
-                    time.sleep(payload.get("WaitTimeSeconds", 0))
-                refusal = {"__type": "InvalidAction", "message": f"{operation} is not here"}
-                self._say(400 if result is None else 200, json.dumps(refusal if result is None else result).encode())
-
-            def _say(self, status: int, content: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: Any) -> None:
-                """Print nothing, because it would be measured."""
-
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, *_: Any) -> None:
-                """Ignore closed connections: a measured process is killed once it has answered."""
-
-        server = Server(("127.0.0.1", 0), Handler)
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        thread.start()
+        server, stop = start(tls)
+        server.respond = self._respond
         try:
-            yield f"https://127.0.0.1:{server.server_port}"
+            yield server.url
         finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+            stop()
+
+    def _respond(self, handler: Handler) -> None:
+        if handler.command == "GET":
+            write(handler, body=self.object)
+            return
+        payload = json.loads(handler.request_seen.body)
+        operation = handler.headers["X-Amz-Target"].partition(".")[2]
+        result = self.call(operation, payload)
+        if operation == "ReceiveMessage" and not result:
+            time.sleep(payload.get("WaitTimeSeconds", 0))
+        refusal = {"__type": "InvalidAction", "message": f"{operation} is not here"}
+        write(handler, 400 if result is None else 200, json.dumps(refusal if result is None else result).encode())

@@ -1,5 +1,7 @@
 """A web server on 127.0.0.1 that can misbehave."""
 
+from __future__ import annotations
+
 import socket
 import ssl
 import struct
@@ -10,11 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 import trustme
-
-# For tests that connect to "localhost", which may be ::1 too.
-by_name = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 
 
 @dataclass
@@ -30,12 +28,40 @@ class Received:
 
 @dataclass
 class LocalServer:
-    """A web server on 127.0.0.1 whose answers `respond` sends."""
+    """A web server on 127.0.0.1 that answers as `respond` tells it."""
 
     url: str
     received: list[Received] = field(default_factory=list)
     accepted: int = 0  # connections
-    respond: Callable[[BaseHTTPRequestHandler], None] = lambda handler: write(handler)
+    respond: Callable[[Handler], None] = lambda handler: write(handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers the requests of one connection; `request_seen` is the current one."""
+
+    protocol_version = "HTTP/1.1"  # connections stay open
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body in one packet: two would wait 40 ms for a delayed ACK
+    local: LocalServer
+    request_seen: Received
+    number = 0
+
+    def setup(self) -> None:
+        super().setup()
+        self.local.accepted += 1
+        self.number = self.local.accepted
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.request_seen = Received(self.command, self.path, headers, body, self.number)
+        self.local.received.append(self.request_seen)
+        self.local.respond(self)
+
+    do_GET = do_POST  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
 
 
 def write(
@@ -76,37 +102,18 @@ def drip(handler: BaseHTTPRequestHandler, words: bytes, at_once: bytes = b"", ev
 def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[[], None]]:
     """Start a server, with TLS if there is a context; return it and a function that stops it."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        number = 0
-
-        def setup(self) -> None:
-            super().setup()
-            local.accepted += 1
-            self.number = local.accepted
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            local.received.append(Received(self.command, self.path, headers, body, self.number))
-            local.respond(self)
-
-        do_GET = do_POST  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
             """Ignore errors: some tests abort connections."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    local = LocalServer("")
+    server = Server(("127.0.0.1", 0), type("LocalHandler", (Handler,), {"local": local}))
     if context is not None:
         # The handshake runs in the connection's thread.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    local = LocalServer(f"{'https' if context else 'http'}://127.0.0.1:{server.server_address[1]}")
+    local.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
 

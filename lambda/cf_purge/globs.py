@@ -8,9 +8,9 @@ pieces match. The steps from one such number to the next are remembered.
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import cache
 
-_MAX_STEPS = 20_000  # remembered
+_MAX_STEPS = 5_000  # remembered for one glob
 _PIECES = re.compile(r"\*\*/|\*\*|\*|\[!?\]?[^\]]*\]|.", re.DOTALL)
 # Of a piece of any length: after which characters it may go on, and after which it may be over.
 _STARS = {"*": ("[^/]", "[^/]"), "**": (".", "."), "**/": (".", "/")}
@@ -26,44 +26,49 @@ def matches(glob: str, key: str) -> bool:
     Raises:
         ValueError: an invalid set such as `[z-a]`, or a leading slash, which no key has.
     """
-    pieces = _pieces(glob)
-    states = _begun(pieces, 0)
+    steps = _steps_of(glob)
+    states = _begun(steps.pieces, 0)
     for character in key:
-        states = _step(glob, states, character)
+        states = steps[states, character]
         if not states:
             return False
-    return bool(states >> len(pieces))
+    return bool(states >> len(steps.pieces))
 
 
-@lru_cache(_MAX_STEPS)
-def _step(glob: str, states: int, character: str) -> int:
-    """Return the states after one more character of the key."""
-    pieces, following = _pieces(glob), 0
-    for place, (goes_on, is_over) in enumerate(pieces):
-        if states >> place & 1:
-            if re.match(goes_on, character, re.DOTALL):
-                following |= 1 << place
-            if re.match(is_over, character, re.DOTALL):
-                following |= _begun(pieces, place + 1)
-    return following
+class _Steps(dict[tuple[int, str], int]):
+    """By states and a character of the key: the states after it. A step is worked out when it is first taken."""
+
+    def __init__(self, glob: str) -> None:
+        if not glob or glob.startswith("/"):
+            raise ValueError(f"{glob!r} matches no key")
+        texts = _PIECES.findall(glob if "/" in glob or glob == "**" else f"**/{glob}")
+        # Of each piece: after which characters it may go on, and after which it may be over.
+        self.pieces = [_STARS.get(text) or (_NEVER, _one(text, glob)) for text in texts]
+
+    def __missing__(self, step: tuple[int, str]) -> int:
+        (states, character), following = step, 0
+        for place, (goes_on, is_over) in enumerate(self.pieces):
+            if states >> place & 1:
+                if re.match(goes_on, character, re.DOTALL):
+                    following |= 1 << place
+                if re.match(is_over, character, re.DOTALL):
+                    following |= _begun(self.pieces, place + 1)
+        if len(self) >= _MAX_STEPS:
+            self.clear()
+        self[step] = following
+        return following
 
 
-def _begun(pieces: tuple[tuple[str, str], ...], place: int) -> int:
+_steps_of = cache(_Steps)
+
+
+def _begun(pieces: list[tuple[str, str]], place: int) -> int:
     """Return the states when the pieces before a place are over: stars that follow can be empty."""
     states = 1 << place
     while place < len(pieces) and pieces[place] in _STARS.values():
         place += 1
         states |= 1 << place
     return states
-
-
-@cache
-def _pieces(glob: str) -> tuple[tuple[str, str], ...]:
-    """Return for each piece of a glob after which characters it may go on, and after which it may be over."""
-    if not glob or glob.startswith("/"):
-        raise ValueError(f"{glob!r} matches no key")
-    texts = _PIECES.findall(glob if "/" in glob or glob == "**" else f"**/{glob}")
-    return tuple(_STARS.get(text) or (_NEVER, _one(text, glob)) for text in texts)
 
 
 def _one(piece: str, glob: str) -> str:

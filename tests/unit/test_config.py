@@ -1,4 +1,4 @@
-"""The two forms of the configuration, and that a wrong one is refused in a sentence that names the field."""
+"""Both forms of the configuration are read, and a wrong one is refused in a sentence that names the field."""
 
 import base64
 import gzip
@@ -73,7 +73,7 @@ def test_a_document_sets_every_field() -> None:
     assert [config.takes(key) for key in ("a.css", "a.js", "x.css")] == [True, False, False]
 
 
-def test_what_a_document_omits_or_sets_to_null_has_the_documented_default() -> None:
+def test_an_omitted_or_null_field_has_the_documented_default() -> None:
     config = read(dead_letter_queue_arn=MISSING)
     assert config.targets == (Target(Zone(ZONE), (HOST,), "", "", ("https",), ("index.html",), "url", False, (), ()),)
     assert (config.endpoint, config.api_url) == ("purge_cache", "https://api.cloudflare.com/client/v4")
@@ -230,7 +230,7 @@ def test_the_token_is_in_no_text_of_the_configuration() -> None:
         ("css,js", "css", {"b.js"}),
     ],
 )
-def test_extensions_are_what_a_key_ends_in(included: str, excluded: str, taken: set[str]) -> None:
+def test_extensions_match_the_end_of_a_key(included: str, excluded: str, taken: set[str]) -> None:
     config = load(flat_environment(INCLUDED_EXTS=included, EXCLUDED_EXTS=excluded))
     assert {key for key in KEYS if config.takes(key)} == taken
 
@@ -277,7 +277,7 @@ def ending(world: World, event: object) -> object:
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
-def test_flat_variables_do_what_a_document_that_says_the_same_does(event: dict[str, Any]) -> None:
+def test_flat_variables_have_the_effect_of_an_equal_document(event: dict[str, Any]) -> None:
     for flat, changes in FLAT_AND_DOCUMENT:
         by_flat = World(environ=flat_environment(**flat))
         by_document = World(document(bucket=HOST, dead_letter_queue_arn=None, **changes))

@@ -1,4 +1,4 @@
-"""The function's own messages: what it writes it can read again, and nothing else is taken for them."""
+"""The function reads its own messages as it wrote them, and refuses all others."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ _changes = st.builds(
 
 
 @given(st.lists(_changes, max_size=40), st.integers(1, 50), st.booleans())
-def test_what_is_written_is_read_again(changes: list[Change], most: int, is_look: bool) -> None:
+def test_a_written_message_is_read_as_the_same_changes(changes: list[Change], most: int, is_look: bool) -> None:
     head = {"hop": 2, "purged": AT} if is_look else {}
     read: list[Change] = []
     for body, part in messages(changes, most, head):
@@ -55,7 +55,7 @@ WRONG_TEXTS: list[Any] = [7, "", []]
 
 
 @pytest.mark.parametrize("hop", [0, -1, 9, None, "2", True, 1.5, [], {}])
-def test_any_hop_makes_it_a_look(hop: object) -> None:
+def test_a_message_with_any_hop_is_a_look(hop: object) -> None:
     look = parse(own(hop=hop, purged=AT)).look
     assert look == Look(hop if type(hop) is int else 0, AT)
 
@@ -78,7 +78,7 @@ def test_any_hop_makes_it_a_look(hop: object) -> None:
     ],
     ids=str,
 )
-def test_what_the_function_did_not_write_is_refused(document: dict[str, Any]) -> None:
+def test_a_message_that_the_function_did_not_write_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(UnknownEvent) as caught:
         parse(json.dumps(document))
     assert str(caught.value).endswith(".")

@@ -430,7 +430,7 @@ def test_an_sqs_event_is_a_batch_of_messages() -> None:
         *({"Records": records} for records in ([], None, [None], [sqs_event("a")["Records"][0], s3_record("a")])),
     ],
 )
-def test_every_other_event_is_not_a_batch(event: object) -> None:
+def test_any_other_event_is_not_a_batch(event: object) -> None:
     assert messages_in(event) is None
 
 

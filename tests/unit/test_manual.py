@@ -190,7 +190,7 @@ BAD += [("tags", "a b"), ("hosts", "evil.net")]
 
 
 @pytest.mark.parametrize(("kind", "bad"), BAD)
-def test_of_ten_items_nine_are_purged_and_then_the_error_names_the_one(kind: str, bad: str, world: World) -> None:
+def test_an_invalid_item_among_ten_is_named_after_the_others_are_purged(kind: str, bad: str, world: World) -> None:
     good = {"keys": "k{}", "urls": SITE + "/{}", "prefixes": HOST + "/{}", "tags": "t{}", "hosts": HOST}[kind]
     items = [good.format(number) for number in range(9)]
     items.insert(4, bad)
@@ -243,7 +243,7 @@ def test_with_a_configured_bucket_items_of_another_bucket_are_refused() -> None:
         *({"everything": False, "zone_id": ZONE}, {"Records": [], "everything": True, "zone_id": ZONE}),
     ],
 )
-def test_everything_never_follows_from_nothing(world: World, event: dict[str, Any]) -> None:
+def test_an_event_without_items_never_purges_everything(world: World, event: dict[str, Any]) -> None:
     try:
         assert world.invoke(event)["invalidations"] == []
     except Rejected as error:

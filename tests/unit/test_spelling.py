@@ -65,7 +65,7 @@ LEFT_OUT = {
 KEYS = st.text(min_size=1, max_size=40) | st.text(" %+/?#[]@!$&'()*,;=:.~-_|^`\"<>{}\\aZ9é🎈", min_size=1, max_size=30)
 
 
-def test_what_clients_were_seen_to_send_is_purged() -> None:
+def test_each_measured_spelling_is_purged() -> None:
     missed = {sent for key, line in MEASURED.items() for sent in line.split() if sent not in spellings_of(key)}
     assert missed == LEFT_OUT
 
@@ -110,7 +110,7 @@ def test_the_spelling_of_each_client_is_purged_for_any_key(key: str) -> None:
 
 
 @given(KEYS)
-def test_each_spelling_is_distinct_normalized_and_the_object_s_own(key: str) -> None:
+def test_each_spelling_is_distinct_normalized_and_of_the_object_itself(key: str) -> None:
     found = spellings_of(key)
     assert len(found) == len(set(found)) <= 18
     for each in found:

@@ -184,6 +184,22 @@ def test_a_wait_gives_each_url_its_verdict(
     assert world.cloudflare.accepted != []
 
 
+@pytest.mark.parametrize(
+    ("status", "fields", "verdict"),
+    [
+        *((status, {}, "renewed") for status in (200, 301, 403, 404)),
+        *((status, {}, "unverifiable") for status in (401, 500, 522)),
+        (200, {"cf_mitigated": "challenge"}, "unverifiable"),
+    ],
+)
+def test_an_answer_that_was_just_fetched_is_renewed_unless_it_is_no_page(
+    status: int, fields: dict[str, str], verdict: str
+) -> None:
+    world = World()
+    world.transport.edge = lambda _: answer(status, cf_cache_status="MISS", **fields)
+    assert world.invoke({"keys": ["a.css"], "wait": 1})[verdict] == [A]
+
+
 def test_a_wait_looks_at_the_pages_of_a_key_in_each_variant_once() -> None:
     variants = [{"Origin": "https://app.test"}]
     settings = {"hosts": [HOST, "cdn.test"], "schemes": ["http", "https"], "header_variants": variants}

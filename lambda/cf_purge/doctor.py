@@ -81,21 +81,15 @@ def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
 
 
 def summary_of(purges: Collection[Purge], config: Config, visitor: Visitor) -> list[str]:
-    """Return what a check has shown: a sentence for each zone, each target with rules, and each host.
-
-    Its purges were accepted; a visitor asks each host of their zones once.
-    """
-    said = []
-    zones = dict.fromkeys(purge.zone for purge in purges)
-    for zone in zones:
-        hosts = dict.fromkeys(purge.host for purge in purges if purge.zone == zone and purge.host)
-        belong = f", and {', '.join(hosts)} belong{'s' if len(hosts) == 1 else ''} to it" if hosts else ""
-        said.append(f"The token may purge zone {zone}{belong}.")
-        said += [text for target in config.targets if target.zone == zone and (text := _rules_of(target, config))]
-    bucket = next((purge.host for purge in purges if purge.host), None)
+    """Return what a check has shown: what was accepted, the rules of its targets, and what a visitor reaches."""
+    belongs = {purge: f", and {purge.host} belongs to it" if purge.host else "" for purge in purges}
+    accepted = dict.fromkeys(f"The token may purge zone {purge.zone}{text}." for purge, text in belongs.items())
+    zones = {purge.zone for purge in purges}
     targets = [target for target in config.targets if target.zone in zones]
+    rules = [text for target in targets if (text := _rules_of(target, config))]
+    bucket = next((purge.host for purge in purges if purge.host), None)
     pages = {host: nothing_at(target, host, FILES).item for target in targets for host in hosts_of(target, bucket)}
-    return [*said, *_reached(pages.values(), visitor)]
+    return [*accepted, *rules, *_reached(pages.values(), visitor)]
 
 
 def _rules_of(target: Target, config: Config) -> str:

@@ -112,11 +112,13 @@ def test_a_check_that_succeeds_says_what_it_has_shown() -> None:
     world = World(document(targets=targets, queue_arn=QUEUE_ARN))
     world.transport.edge = lambda _: answer(404, cf_cache_status="MISS")
     assert world.invoke(CHECK)["check"] == [
-        f"The token may purge zone {ZONE}, and {HOST}, {B} belong to it.",
+        f"The token may purge zone {ZONE}, and {HOST} belongs to it.",
+        f"The token may purge zone {ZONE}, and {B} belongs to it.",
+        f"The token may purge zone {OTHER_ZONE}.",
         f"The token may purge zone {OTHER_ZONE}, and {B} belongs to it.",
+        f"The token may purge zone {'c' * 32} (environment e1), and {B} belongs to it.",
         f'On {B}, by tag: keys = ["a", "b/**"]; delay_seconds = 60.',
         f'On {B}, by url: related = ["/", "/tags/{{dir}}/*"]; 5 requests by prefix a minute, of 100 each.',
-        f"The token may purge zone {'c' * 32} (environment e1), and {B} belongs to it.",
         f"Visitors of {HOST} reach Cloudflare.",
         f"Visitors of {B} reach Cloudflare.",
     ]

@@ -45,6 +45,7 @@ def main() -> int:
             create_website(world, SITE.hosts[0])
             world.store_token(world.token, TOKEN_PARAMETER)
             print(f"\nPaste this into another shell, in an empty folder:\n\n{instructions(world)}\n")
+            print("Then run terraform init and terraform apply; examples/local/README.md has the next steps.")
             print("Ctrl-C ends this world with all that you apply in it.", flush=True)
             signal.pause()
     except KeyboardInterrupt:

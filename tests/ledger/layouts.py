@@ -52,22 +52,8 @@ class Layout:
     def wants_named(self, kind: str, item: str) -> list[Want]:
         """Return what a manual item must purge; except for tags, items are in the first zone."""
         places = LAYOUTS[self.name]
-        if kind == "check":
-            return [want for place in places for want in self._wants_checked(place)]
         zones = dict.fromkeys(place["zone_id"] for place in places) if kind == "tags" else [ZONE]
         return [frozenset({(zone, kind, item)}) for zone in zones]
-
-    def _wants_checked(self, place: dict[str, Any]) -> Iterator[Want]:
-        zone, by, name = place["zone_id"], place.get("purge_by", "url"), ".cf-purge-check"
-        if by == "tag":
-            yield frozenset({(zone, "tags", name)})
-            return
-        top = f"{place['path_prefix']}/" if place.get("path_prefix") else ""
-        for host in place["hosts"]:
-            if by == "url":
-                yield frozenset({(zone, "files", f"{place.get('schemes', ['https'])[0]}://{host}/{top}{name}")})
-            else:
-                yield frozenset({(zone, "prefixes", f"{host}/{top}{name}")})
 
     def _wants_at(self, place: dict[str, Any], key: str) -> Iterator[Want]:
         zone, by = place["zone_id"], place.get("purge_by", "url")

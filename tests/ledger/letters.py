@@ -104,7 +104,6 @@ _NAMED: list[tuple[dict[str, Any], str, str]] = [
     ({"tags": ["by-hand"]}, "tags", "by-hand"),
     ({"hosts": [HOST]}, "hosts", HOST),
     ({"everything": True, "zone_id": ZONE}, "purge_everything", "True"),
-    ({"check": True}, "check", ""),
 ]
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from cf_purge.budget import Clock
 from cf_purge.handler import Function
+from tests.support.factories import sqs_record
 from tests.support.virtual.aws import attributes_of
 from tests.support.virtual.hub import Hub, Killed, Task
 from tests.support.virtual.network import Network, Wire
 from tests.support.virtual.queue import Message, Queue
 
+_COLD_START = 0.3  # seconds
 _IDLE = 600.0  # idle seconds after which an environment is removed
 
 
@@ -75,28 +77,25 @@ class Invocation:
 class Mapping:
     """Polls the queue with one task for each concurrent invocation.
 
-    `build` creates an environment's function. `on_begin` and `on_end` are called for every invocation.
+    `make` creates an environment with its function. `on_begin` and `on_end` are called for every invocation.
     """
 
     def __init__(
         self,
         hub: Hub,
         queue: Queue,
-        queue_arn: str,
         make: Callable[[], Environment],
-        build: Callable[[Environment], Function],
         *,
         batch_size: int = 10,
         window: float = 0.0,
         max_concurrency: int = 2,
         timeout: float = 60.0,
-        cold_start: float = 0.3,
     ) -> None:
         self.on_begin: Callable[[Invocation], None] = lambda _: None
         self.on_end: Callable[[Invocation], None] = lambda _: None
         self.invocations = self.cold_starts = self.running = 0
-        self._hub, self._queue, self._queue_arn, self._make, self._build = hub, queue, queue_arn, make, build
-        self._batch_size, self._window, self._timeout, self._cold_start = batch_size, window, timeout, cold_start
+        self._hub, self._queue, self._make = hub, queue, make
+        self._batch_size, self._window, self._timeout = batch_size, window, timeout
         self._idle: list[Environment] = []
         for _ in range(max_concurrency):
             hub.spawn(self._poll)
@@ -111,7 +110,7 @@ class Mapping:
 
     def _invoke(self, messages: list[Message]) -> None:
         receipts = {message.id: message.receipt for message in messages}
-        event = {"Records": [self._record(message) for message in messages]}
+        event = {"Records": [_record(message) for message in messages]}
         hub = self._hub
         environment = self._environment()
         self.invocations += 1
@@ -147,28 +146,18 @@ class Mapping:
             if not environment.is_dead and self._hub.now - environment.used_at < _IDLE:
                 return environment
         self.cold_starts += 1
-        self._hub.sleep(self._cold_start)
-        environment = self._make()
-        environment.function = self._build(environment)
-        return environment
+        self._hub.sleep(_COLD_START)
+        return self._make()
 
     def _time_out(self, invocation: Invocation) -> None:
         if invocation.ended_at is None:
             invocation.timed_out = True
             self._hub.kill(invocation.task)
 
-    def _record(self, message: Message) -> dict[str, Any]:
-        return {
-            "messageId": message.id,
-            "receiptHandle": message.receipt,
-            "body": message.body,
-            "attributes": attributes_of(message),
-            "messageAttributes": {},
-            "md5OfBody": "0" * 32,
-            "eventSource": "aws:sqs",
-            "eventSourceARN": self._queue_arn,
-            "awsRegion": self._queue_arn.split(":")[3],
-        }
+
+def _record(message: Message) -> dict[str, Any]:
+    record = sqs_record(message.body, message.id)
+    return {**record, "receiptHandle": message.receipt, "attributes": attributes_of(message)}
 
 
 def _failed(result: Any, receipts: dict[str, str]) -> set[str]:

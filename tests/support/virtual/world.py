@@ -59,17 +59,18 @@ class World:
         self.mapping = Mapping(
             hub,
             self.queue,
-            QUEUE_ARN,
-            lambda: Environment(hub, self.network, self.random.random),
-            self._build,
+            self._environment,
             batch_size=batch_size,
             window=window,
             max_concurrency=max_concurrency,
             timeout=timeout,
         )
 
-    def _build(self, environment: Environment) -> Function:
-        return Function.from_environment(self._environ, environment.wire, environment.clock)  # type: ignore[arg-type]
+    def _environment(self) -> Environment:
+        environment = Environment(self.hub, self.network, self.random.random)
+        wire: Any = environment.wire
+        environment.function = Function.from_environment(self._environ, wire, environment.clock)
+        return environment
 
     def run(self, until: float) -> None:
         """Let time pass until then, or until the queue is empty and no invocation is running."""

@@ -120,22 +120,6 @@ def test_each_spelling_is_distinct_normalized_and_of_the_object_itself(key: str)
 
 
 @pytest.mark.parametrize(
-    ("key", "count"),
-    [
-        ("a.css", 1),
-        ("~user/a_b-c.d/0", 1),
-        ("photo_1,2.jpg", 2),
-        ("red flower.jpg", 2),
-        ("Report (final).pdf", 3),
-        ("R&D (final).pdf", 5),
-        ("preise/50% Rabatt (für Käufer)+mehr [1].html", 7),
-    ],
-)
-def test_a_key_costs_one_purge_for_each_distinct_spelling(key: str, count: int) -> None:
-    assert len(spellings_of(key)) == count
-
-
-@pytest.mark.parametrize(
     ("key", "expected"),
     [
         ("a//b.css", ["a//b.css", "a/b.css"]),

@@ -349,12 +349,11 @@ RULES = [place(keys=["index.html"], purge_by="host"), place(keys=["*.html", "!x"
         ("a.css", {(FILES, f"{SITE}/a.css")}),
     ],
 )
-def test_each_target_is_about_its_keys_only_whatever_their_order(key: str, expected: set[tuple[str, str]]) -> None:
-    for targets in itertools.permutations(RULES):
-        for event in (s3_event(key), {"keys": [key]}):
-            world = World(document(targets=list(targets)))
-            world.invoke(event)
-            assert {(kind, item) for _, kind, item in world.cloudflare.accepted} == expected
+def test_each_target_purges_only_for_its_keys(key: str, expected: set[tuple[str, str]]) -> None:
+    for event in (s3_event(key), {"keys": [key]}):
+        world = World(document(targets=RULES))
+        world.invoke(event)
+        assert {(kind, item) for _, kind, item in world.cloudflare.accepted} == expected
 
 
 def test_each_target_that_serves_a_key_purges_it_in_its_own_way_and_environment() -> None:

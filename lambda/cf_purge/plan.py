@@ -14,7 +14,7 @@ from cf_purge.budget import Cost
 from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import PurgeError, Rejected, TooLarge
 from cf_purge.events import Change, Event, Item, Message, parse
-from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, prefixes_of, purges_at, related_at, within
+from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, prefixes_of, purges_at, within
 
 MAX_PURGES = 10_000  # of one message
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
@@ -270,7 +270,7 @@ def jobs_of(wish: Change | Item, config: Config) -> Iterator[Job]:
     if isinstance(wish, Change):
         bucket, targets = checked_bucket(wish.bucket, config), within(config, wish.zone_id)
         for target in targets if config.takes(wish.key) else ():
-            purges = chain(purges_at(target, wish.key, bucket), related_at(target, wish.key, bucket))
+            purges = purges_at(target, wish.key, bucket)
             yield Job(tuple(dict.fromkeys(islice(purges, MAX_PURGES + 1))), wish, target)
     elif wish.kind == "check":
         from cf_purge.doctor import purges_for_check

@@ -62,7 +62,7 @@ class Purge(NamedTuple):
 
 
 def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
-    """Yield the purges of one decoded key in one target; none when the target does not serve it.
+    """Yield the purges of one decoded key in one target, then those of its related pages; none if it is not served.
 
     Raises:
         Rejected: a tag is longer than Cloudflare accepts.
@@ -84,16 +84,15 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     else:
         yield from prefixes_of(target, hosts, path)
         yield from urls_of(target, hosts, pages)
+    if target.related:
+        yield from _related(target, hosts, _values_of(key.removeprefix(target.key_prefix), bucket))
 
 
-def related_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
-    """Yield the purges of the further pages that a decoded key concerns in a target that serves it.
+def _related(target: Target, hosts: tuple[str, ...], values: dict[str, str]) -> Iterator[Purge]:
+    """Yield the purges of related pages; `values` are those of the placeholders.
 
     A template is left out for a key that leaves a placeholder empty, makes a dot segment or leads out of the target.
     """
-    if not target.related or path_of(key, target) is None:
-        return
-    hosts, values = hosts_of(target, bucket), _values_of(key.removeprefix(target.key_prefix), bucket)
     for template in target.related:
         # URL normalization leaves nothing of slashes alone: "/tags/{dir}/*" of "//a" would be all of /tags/.
         if not all(values[name].strip("/") for name in PLACEHOLDER.findall(template)):

@@ -13,7 +13,6 @@ from cf_purge.errors import Misconfigured, Transient
 TTL = 300.0  # seconds
 _STALE_TTL = 30.0  # seconds for which an old token is used before SSM is asked again
 _MIN_INTERVAL = 60.0  # seconds between two reads because the token was refused
-_VARIABLE = "CLOUDFLARE_API_KEY"
 
 _REMEDIES = {
     "ParameterNotFound": "create it as a SecureString in the function's Region, or correct api_token_parameter",
@@ -38,7 +37,8 @@ class ApiToken:
     @property
     def place(self) -> str:
         """Where it is stored, for people."""
-        return f"SSM parameter {self._config.api_token_parameter}" if self._config.api_token is None else _VARIABLE
+        parameter = self._config.api_token_parameter
+        return f"SSM parameter {parameter}" if parameter else "CLOUDFLARE_API_KEY"
 
     def get(self, deadline: float) -> str:
         """Return the token, at most TTL old; older while SSM does not answer.
@@ -79,10 +79,9 @@ class ApiToken:
 
     def _read(self, deadline: float) -> str:
         value: Any = self._config.api_token
-        if value is None:
-            name = self._config.api_token_parameter or ""
+        if name := self._config.api_token_parameter:
             # The parameter of another Region is named by its ARN.
-            region = name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else None
+            region = name.split(":")[3] if name.count(":") >= 5 else None
             payload = {"Name": name, "WithDecryption": True}
             try:
                 result = self._aws.call("ssm", "GetParameter", payload, region, deadline - self._clock.now())

@@ -59,57 +59,41 @@ class Cost(NamedTuple):
         return all(own <= limit for own, limit in zip(self, most, strict=True))
 
 
-class Bucket:
-    """`capacity` at once, then `rate` a second."""
-
-    def __init__(self, rate: float, capacity: float) -> None:
-        self.rate = rate
-        self.capacity = capacity
-        self._level = capacity
-        self._at = 0.0
-
-    def level(self, now: float) -> float:
-        self._level = min(self.capacity, self._level + (now - self._at) * self.rate)
-        self._at = now
-        return self._level
-
-    def wait(self, now: float, amount: float) -> float:
-        """Return the seconds after which `amount` can be taken."""
-        return max(0.0, (amount - self.level(now)) / self.rate)
-
-    def take(self, amount: float) -> None:
-        self._level -= amount
-
-
 class Budget:
-    """Buckets for all requests, for URLs, and for requests of the other kinds; times are those of `Clock.now`."""
+    """Three token buckets, for what a Cost has; times are those of `Clock.now`."""
 
     def __init__(self, config: Config) -> None:
         plan, share = config.plan, SHARE / config.max_concurrency
         rate = config.requests_per_second / config.max_concurrency
-        capacity = max(1.0, rate * _BURST)
+        at_once = max(1.0, rate * _BURST)
+        # What is saved up counts in the window too: no five minutes see more than five minutes' worth.
+        sustained = max(rate / 2, rate - at_once / _WINDOW)
+        # The period over which Cloudflare averages URLs is not published: one second is the shortest.
         urls = plan.urls_per_second * share
-        self._buckets = (
-            # What is saved up counts in the window too: no five minutes see more than five minutes' worth.
-            Bucket(max(rate / 2, rate - capacity / _WINDOW), capacity),
-            # The period over which Cloudflare averages URLs is not published: one second is the shortest.
-            Bucket(urls, max(config.urls_per_request, urls)),
-            Bucket(plan.requests_per_second * share, max(1.0, plan.requests_at_once * share)),
-        )
+        self._rates = Cost(sustained, urls, plan.requests_per_second * share)
+        self._full = Cost(at_once, max(config.urls_per_request, urls), max(1.0, plan.requests_at_once * share))
+        self._levels, self._at = self._full, 0.0
 
     def wait(self, now: float, cost: Cost) -> float:
         """Return the seconds after which a request of that cost may be sent."""
-        return max(bucket.wait(now, amount) for bucket, amount in zip(self._buckets, cost, strict=True) if amount)
+        self._refill(now)
+        each = zip(cost, self._levels, self._rates, strict=True)
+        return max(max(0.0, own - level) / rate for own, level, rate in each if own)
 
     def take(self, cost: Cost) -> None:
-        for bucket, amount in zip(self._buckets, cost, strict=True):
-            bucket.take(amount)
+        self._levels = Cost(*(level - own for own, level in zip(cost, self._levels, strict=True)))
 
     def most(self, seconds: float) -> Cost:
         """Return what can ever be spent within so many seconds: the full buckets, and what comes in meanwhile."""
-        return Cost(*(bucket.capacity + bucket.rate * seconds for bucket in self._buckets))
+        return Cost(*(full + rate * seconds for full, rate in zip(self._full, self._rates, strict=True)))
 
     def is_ample(self, now: float, cost: Cost) -> bool:
         """Tell whether a request may be sent at once from buckets that are more than half full."""
-        pairs = [(bucket, amount) for bucket, amount in zip(self._buckets, cost, strict=True) if amount]
-        return all(bucket.level(now) > max(bucket.capacity / 2, amount - 0.001) for bucket, amount in pairs)
+        self._refill(now)
+        each = zip(cost, self._levels, self._full, strict=True)
+        return all(level > max(full / 2, own - 0.001) for own, level, full in each if own)
+
+    def _refill(self, now: float) -> None:
+        each = zip(self._levels, self._rates, self._full, strict=True)
+        self._levels = Cost(*(min(full, level + rate * (now - self._at)) for level, rate, full in each))
+        self._at = now

@@ -6,15 +6,13 @@ from __future__ import annotations
 class PurgeError(Exception):
     """Root of every error this package raises on purpose; the text is one sentence for a person."""
 
-    retry_after: float | None = None  # the wait in seconds that the other side named, if it named one
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after  # the wait in seconds that the other side named, if it named one
 
 
 class Transient(PurgeError):
     """It may work later."""
-
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
 class TimedOut(Transient):

@@ -63,8 +63,7 @@ class Sqs:
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
         """Delete messages that are done. One that cannot be deleted comes back and is purged once more."""
         entries = [{"ReceiptHandle": message.receipt} for message in messages]
-        if failed := self._batch("DeleteMessageBatch", self._own, entries, deadline):
-            observe.warn("not deleted", messages=len(failed))
+        self._batch("DeleteMessageBatch", self._own, entries, deadline, "not deleted")
 
     def park(self, messages: Sequence[tuple[Message, Rejected]], deadline: float) -> list[str | Exception]:
         """Put messages into the dead-letter queue; return for each the ID that it has there, or why it is not there.
@@ -87,8 +86,7 @@ class Sqs:
             for message, delay in messages
             if message.receipt and message.queue_arn == arn
         ]
-        if failed := self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline):
-            observe.warn("visibility not changed", messages=len(failed))
+        self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline, "visibility not changed")
 
     def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[Exception | None]:
         """Put messages into the own queue, each to be seen after so many seconds (at most 900).
@@ -111,12 +109,13 @@ class Sqs:
                 messages.append(Message(message_id, body, receipt, receives_in(each.get("Attributes")), self._own))
         return messages
 
-    def _batch(self, operation: str, arn: str, entries: Sequence[_Json], deadline: float) -> list[_Json]:
-        """Call an operation for any number of entries; return those it did not succeed for."""
+    def _batch(self, operation: str, arn: str, entries: Sequence[_Json], deadline: float, failure: str) -> None:
+        """Call an operation for any number of entries; log the number of those it did not succeed for."""
         numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
         payloads = [{"Entries": numbered[start : start + _BATCH]} for start in range(0, len(numbered), _BATCH)]
-        done = {str(entry.get("Id")) for entry in self._call_all(operation, "Successful", arn, payloads, deadline)}
-        return [entry for place, entry in enumerate(entries) if str(place) not in done]
+        done = self._call_all(operation, "Successful", arn, payloads, deadline)
+        if len(done) < len(entries):
+            observe.warn(failure, messages=len(entries) - len(done))
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> str:
         """Put a message into the dead-letter queue and return the ID it has there.

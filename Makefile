@@ -17,8 +17,8 @@ LYCHEE := git ls-files -z '*.md' | xargs -0 $(VENV)/lychee --include-fragments -
 group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --frozen --only-group $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup terraform demo local record fmt unit check test lint ledger fuzz guards world tools module plan plans \
-	compliance compatibility checkov golint e2e matrix bench simulate soak zip docs links lock clean
+.PHONY: help setup terraform demo local record fmt unit check test lint ledger fuzz guards world tools module plan \
+	plans compliance compatibility checkov golint e2e matrix bench simulate soak zip docs links lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile

@@ -1,4 +1,4 @@
-"""Where the Makefile installs the groups of pyproject.toml that have an environment of their own."""
+"""The separate environments in which the Makefile installs groups of pyproject.toml."""
 
 from pathlib import Path
 

@@ -1,7 +1,6 @@
 """`explain` and `wait` against the simulated edge: a fault causes each conclusion."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from cf_purge.aws import Aws
 from cf_purge.budget import Clock
 from cf_purge.config import Config, Target, Zone
-from cf_purge.errors import NotFresh
 from cf_purge.handler import Function
 from cf_purge.http_client import HttpClient
 from tests.world.conftest import FREE, TOKENS, World
@@ -105,27 +103,3 @@ def test_each_cause_at_the_edge_has_its_conclusion(
     assert said in answer["conclusion"]
     assert set(answer["evidence"]) >= {"plain", "with_origin", "with_query"}
     assert TOKENS["good"]["value"] not in json.dumps(answer)
-
-
-def test_a_wait_ends_when_visitors_see_what_was_purged(world: World, invoke: Invoke) -> None:
-    b = f"https://{HOST}/b.css?v=1"
-    changed(world)
-    answer = invoke({"keys": ["a.css"], "urls": [b], "wait": 5})
-    assert answer == {"fresh": [], "renewed": [A, b], "unverifiable": [], "verified": True}
-    assert world.visit(A).text == "new"
-
-
-def test_a_wait_fails_when_visitors_still_see_an_old_version(world: World, invoke: Invoke) -> None:
-    changed(world)
-    time.sleep(1)  # Age has whole seconds
-    world.control.add_edge_fault("keep")
-    world.control.add_edge_fault("answer", path="/c.css", headers={"cf-mitigated": "challenge"})
-    with pytest.raises(NotFresh) as caught:
-        invoke({"keys": ["a.css", "b.css", "c.css"], "wait": 2})
-    assert json.loads(str(caught.value)) == {
-        "fresh": [],
-        "renewed": [A.replace("a.css", "b.css")],
-        "unverifiable": [A.replace("a.css", "c.css")],
-        "verified": False,
-        "stale": [A],
-    }

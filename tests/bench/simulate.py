@@ -4,8 +4,6 @@ The function is real from the event to the answer to Lambda; its own computing t
 notifications, SQS, Lambda's poller, Cloudflare with its plan's limits, and another user of the account.
 """
 
-import contextlib
-import io
 import json
 import math
 import sys
@@ -127,11 +125,7 @@ def run(scenario: Scenario) -> Result:
     uploads = world.hub.spawn(upload)
     refused = [0]  # of the neighbour's requests
     world.hub.spawn(_neighbour, world, scenario, refused)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            world.hub.run(START + scenario.outage + _PATIENCE, lambda: uploads.is_done and world.is_idle())
-    finally:
-        world.close()
+    world.run(START + scenario.outage + _PATIENCE, lambda: uploads.is_done and world.is_idle())
     during = sum(at < scenario.outage for at in requests)
     return Result(
         scenario,

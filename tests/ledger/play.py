@@ -1,7 +1,5 @@
 """Plays one schedule: the function's real code in the virtual world, checked by the ledger."""
 
-import contextlib
-import io
 import json
 import re
 from dataclasses import replace
@@ -11,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cf_purge import observe, verify, visitor
+from cf_purge import verify, visitor
 from cf_purge.events import Change
 from cf_purge.observe import SEEN_COUNTS
 from cf_purge.purger import Purger
@@ -50,19 +48,13 @@ def play(schedule: Schedule) -> World:
     is_slow = share < 1 or setting.cloudflare_latency > 1
     is_scarce = is_slow or (setting.plan == "free" and setting.layout in ("by prefix", "by tag"))
     book = Book(layout, isolates=not is_scarce)
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        game = _Game(schedule, book)
-        try:
-            with pytest.MonkeyPatch.context() as patch:
-                game.watch(patch)
-                game.world.hub.run(START + schedule.ends + PATIENCE, game.is_over)
-        finally:
-            game.world.close()
-            observe.set_level("INFO")
+    game = _Game(schedule, book)
+    with pytest.MonkeyPatch.context() as patch:
+        game.watch(patch)
+        output = game.world.run(START + schedule.ends + PATIENCE, game.is_over)
     world = game.world
-    game.close_books(output.getvalue())
-    if _tokens_in(output.getvalue()):
+    game.close_books(output)
+    if _tokens_in(output):
         book.faults.append("the token is in the output")
     book.balance(world.queue, world.dead_letters)
     return world

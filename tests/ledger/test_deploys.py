@@ -38,10 +38,7 @@ class Deploy:
                 if at == second:
                     self.world.hub.at(START + at, self._upload, (key, version))
             self.world.hub.at(START + second + 0.5, self._visit)
-        try:
-            self.world.hub.run(START + seconds)
-        finally:
-            self.world.close()
+        self.world.run(START + seconds, lambda: False)
 
     def _upload(self, change: tuple[str, str | None]) -> None:
         key, self._bucket[key] = change

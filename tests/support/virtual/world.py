@@ -1,5 +1,8 @@
 """The whole virtual world: one queue, one function, one Cloudflare account, and their clock."""
 
+import contextlib
+import io
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -72,13 +75,16 @@ class World:
         environment.function = Function.from_environment(self._environ, wire, environment.clock)
         return environment
 
-    def run(self, until: float) -> None:
-        """Let time pass until then, or until the queue is empty and no invocation is running."""
-        self.hub.run(until, self.is_idle)
+    def run(self, until: float, is_over: Callable[[], bool] | None = None) -> str:
+        """Let time pass until then, or until it is over (nothing is left to do); return what the function printed."""
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            try:
+                self.hub.run(until, is_over or self.is_idle)
+            finally:
+                self.hub.close()
+        return output.getvalue()
 
     def is_idle(self) -> bool:
         """Whether there is no message and no invocation."""
         return not len(self.queue) and not self.mapping.running
-
-    def close(self) -> None:
-        self.hub.close()

@@ -3,7 +3,6 @@
 import json
 import ssl
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +38,6 @@ class StandIn:
 
     def call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any] | None:
         """Return the result, or None if a real service would refuse."""
-        entries = payload.get("Entries", ())
         with self._lock:
             match operation:
                 case "GetParameter" if payload == {"Name": self._parameter, "WithDecryption": True}:
@@ -47,12 +45,10 @@ class StandIn:
                 case "ReceiveMessage":
                     count = min(payload.get("MaxNumberOfMessages", 1), len(self._waiting))
                     return {"Messages": [self._waiting.popleft() for _ in range(count)]} if count else {}
-                case "DeleteMessageBatch" | "ChangeMessageVisibilityBatch":
-                    if operation == "DeleteMessageBatch":
-                        self.deleted.update(entry["ReceiptHandle"] for entry in entries)
+                case "DeleteMessageBatch":
+                    entries = payload["Entries"]
+                    self.deleted.update(entry["ReceiptHandle"] for entry in entries)
                     return {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []}
-                case "SendMessage" | "DeleteMessage" | "ChangeMessageVisibility":
-                    return {}
         return None
 
     @contextmanager
@@ -72,7 +68,5 @@ class StandIn:
         payload = json.loads(handler.request_seen.body)
         operation = handler.headers["X-Amz-Target"].partition(".")[2]
         result = self.call(operation, payload)
-        if operation == "ReceiveMessage" and not result:
-            time.sleep(payload.get("WaitTimeSeconds", 0))
         refusal = {"__type": "InvalidAction", "message": f"{operation} is not here"}
         write(handler, 400 if result is None else 200, json.dumps(refusal if result is None else result).encode())

@@ -11,7 +11,6 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 from cf_purge.http_client import Answer
-from tests.support.virtual.hub import Hub
 from tests.support.virtual.network import Call, Fault, json_answer
 from tests.support.virtual.queue import Message, Queue
 
@@ -25,10 +24,9 @@ class Refused(Exception):
 class Aws:
     """One account in one Region. `parameters` are SSM's values by name."""
 
-    def __init__(self, hub: Hub, queues: list[Queue], latency: float, *, is_strict: bool) -> None:
+    def __init__(self, queues: list[Queue], latency: float, *, is_strict: bool) -> None:
         self.latency = latency
         self.parameters: dict[str, str] = {}
-        self._hub = hub
         self._queues = {queue.name: queue for queue in queues}
         self._is_strict = is_strict  # validate every call with botocore's model: slower
         self._operations: Mapping[str, Callable[[Call, Fault], dict[str, Any]]] = {
@@ -66,12 +64,9 @@ class Aws:
         return {"MessageId": self._queue(call).send(body, delay, attributes).id, "MD5OfMessageBody": "0" * 32}
 
     def _receive(self, call: Call, _: Fault) -> dict[str, Any]:
-        body = call.body
-        wait = _within(body.get("WaitTimeSeconds", 0), 0, 20)
-        messages = self._queue(call).receive(
-            _within(body.get("MaxNumberOfMessages", 1), 1, 10), min(wait, max(0.0, call.until - self._hub.now))
-        )
-        asked = set(body.get("MessageSystemAttributeNames", ()))
+        assert call.body["WaitTimeSeconds"] == 0
+        messages = self._queue(call).receive(_within(call.body["MaxNumberOfMessages"], 1, 10))
+        asked = set(call.body["MessageSystemAttributeNames"])
         return {"Messages": [_received(message, asked) for message in messages]} if messages else {}
 
     def _delete_batch(self, call: Call, fault: Fault) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class World:
             max_receive_count=max_receive_count,
             dead_letters=self.dead_letters,
         )
-        self.aws = Aws(hub, [self.queue, self.dead_letters], aws_latency, is_strict=is_strict)
+        self.aws = Aws([self.queue, self.dead_letters], aws_latency, is_strict=is_strict)
         self.aws.parameters[PARAMETER] = TOKEN
         self.cloudflare = Cloudflare(hub, DOMAINS, plan, cloudflare_latency, on_accepted, is_strict=is_strict)
         self.cloudflare.tokens.add(TOKEN)

@@ -94,7 +94,7 @@ def a_purge_is_sent_once_in_an_environment(send: Any, cloudflare: Cloudflare, re
 
 
 @mistake(handler, "make_plan", "lost")
-def what_is_done_of_one_message_counts_for_all(make: Any, messages: Any, config: Any, done: Any, *rest: Any) -> Plan:
+def one_purged_message_counts_for_all(make: Any, messages: Any, config: Any, done: Any, *rest: Any) -> Plan:
     groups = frozenset(group for each in done.values() for group in each)
     done.update({message.id: groups for message in messages})
     planned: Plan = make(messages, config, done, *rest)
@@ -123,7 +123,7 @@ def a_rejected_request_counts_as_purged(send: Any, *rest: Any) -> None:
 
 
 @mistake(Purger, "send", "nothing was wrong with it|lost")
-def an_innocent_is_condemned_with_the_guilty(send: Any, *rest: Any) -> Outcomes:
+def good_items_are_parked_with_bad_ones(send: Any, *rest: Any) -> Outcomes:
     outcomes: Outcomes = send(*rest)
     guilty = [failure for failure in outcomes.failures.values() if isinstance(failure.error, Rejected)]
     return outcomes._replace(failures=dict.fromkeys(outcomes.failures, guilty[0])) if guilty else outcomes

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from random import Random
 
 from tests.bench.bench import LIMIT, OURS, SITE, Bench
-from tests.bench.figures import Figure, median_of, ratio_of
+from tests.bench.figures import Figure, ratio_of
 from tests.bench.process import Failed, Reply
 from tests.support import factories
 
@@ -58,5 +58,3 @@ def _figures(samples: Samples) -> Iterator[Figure]:
     yield ratio_of("cold, ours / limit", cold, samples[LIMIT, "cold"], 1.6)
     yield ratio_of("warm, ours / clients per event", warm, samples[PER_EVENT, "warm"])
     yield ratio_of("warm, ours / clients at import", warm, samples[AT_IMPORT, "warm"])
-    for (name, start), times in samples.items():
-        yield median_of(f"{start}, {name}", "ms", times)

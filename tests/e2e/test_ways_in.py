@@ -130,6 +130,7 @@ def test_the_bucket_invokes_the_function(deployed: Deployed) -> None:
     site.world.purge_of(site.url(path), site.put("new+s.html", "2"))
 
     assert site.reads(path)[1] == "2"
+    assert {request.kind for request in site.accepted()} == {"invalidate_cache"}
 
 
 def test_what_fails_for_good_is_a_dead_letter_and_purges_when_it_is_moved_back(deployed: Deployed) -> None:

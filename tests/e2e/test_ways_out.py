@@ -1,4 +1,4 @@
-"""Every way out: prefixes, tags, hosts, variants, invalidation, a second purge, several zones at once."""
+"""The other ways out: tags, several zones and kinds at once, verification, an e-mail."""
 
 import json
 import re
@@ -23,21 +23,6 @@ PAGES_ZONE, MEDIA_ZONE = "2a000000000000000000000000000001", "2b0000000000000000
 def serve(site: Site, key: str, text: str, **metadata: str) -> None:
     """Put what the origin serves at a path."""
     site.world.client("s3").put_object(Bucket=site.bucket, Key=key, Body=text.encode(), Metadata=metadata)
-
-
-def test_a_prefix_takes_every_query_variant_and_origin(deployed: Deployed) -> None:
-    site = deployed("multi-zone", "www.example.org")
-    path = "static/js/app.js"
-    serve(site, path, "1")
-    variants = [(f"{path}?v=1", {}), (f"{path}?v=2", {}), (path, {"Origin": "https://a.example"})]
-    for variant, headers in variants:
-        assert [site.reads(variant, **headers)[2] for _ in range(2)] == ["MISS", "HIT"]
-
-    serve(site, path, "2")
-    site.put("scripts/app.js")
-    site.purge_of(f"www.example.org/{path}", "prefixes")
-
-    assert [site.reads(variant, **headers)[1] for variant, headers in variants] == ["2", "2", "2"]
 
 
 @pytest.fixture
@@ -112,35 +97,6 @@ def test_several_kinds_and_zones_of_one_bucket_at_once(deployed: Deployed) -> No
         (MEDIA_ZONE, "tags"),
         (MEDIA_ZONE, "files"),
     }
-
-
-def test_the_copy_for_an_origin_is_fresh_too(deployed: Deployed) -> None:
-    site = deployed("complete")
-    origin = {"Origin": "https://app.example.org"}
-    site.put("public/font.woff2", "1")
-    site.purge_of(site.url("font.woff2"))
-    for headers in ({}, origin):
-        assert [site.reads("font.woff2", **headers)[2] for _ in range(2)] == ["MISS", "HIT"]
-    site.world.control.forget_requests()
-
-    site.put("public/font.woff2", "2")
-
-    site.purge_of({"url": site.url("font.woff2"), "headers": origin})
-    assert [site.reads("font.woff2", **headers)[1] for headers in ({}, origin)] == ["2", "2"]
-
-
-def test_invalidated_copies_are_asked_about_and_not_dropped(deployed: Deployed) -> None:
-    site = deployed("direct")
-    site.put("same.html", "same")
-    site.purge_of(site.url("same.html"))
-    assert [site.reads("same.html")[2] for _ in range(2)] == ["MISS", "HIT"]
-    site.world.control.forget_requests()
-
-    site.put("same.html", "same")  # the ETag stays
-    site.purge_of(site.url("same.html"))
-
-    assert {request.kind for request in site.accepted()} == {"invalidate_cache"}
-    assert site.reads("same.html")[2] == "REVALIDATED"
 
 
 def test_with_verify_a_copy_that_purges_by_url_miss_ends_fresh(deployed: Deployed) -> None:

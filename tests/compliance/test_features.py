@@ -447,24 +447,9 @@ def among_others(plan: Plan) -> None:
             plan["resource_changes"].append(resource)
 
 
-SECRET_ARN = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:cloudflare-??????"
-SECRET = {
-    "Sid": "ReadApiTokenSecret",
-    "Effect": "Allow",
-    "Action": ["secretsmanager:GetSecretValue"],
-    "Resource": SECRET_ARN,
-}
-OF_SECRET = {
-    "StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"},
-    "StringLike": {"kms:EncryptionContext:SecretARN": SECRET_ARN},
-}
-
-
 FINE = [
     *(Case("the module as it is", lambda plan: None, mode) for mode in (*TRIED, TOGETHER)),
     Case("the module among others", among_others),
-    Case("a token in Secrets Manager", added(ROLE_POLICY, SECRET)),
-    Case("its key", granted("DecryptApiToken", Condition=OF_SECRET), "complete"),
     Case("the module in a module with for_each", moved(f'module.site["b"].{MODULE}["a"]'), "rule"),
 ]
 

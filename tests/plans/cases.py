@@ -61,7 +61,7 @@ S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING = (
     "s3, direct, a role that is brought",
     "eventbridge, a dashboard",
     "eventbridge, direct, a dashboard",
-    "none",
+    "none, a token in Secrets Manager",
     "none, direct, a package that is made later",
     "all options of the function, its role and its targets",
 )
@@ -75,7 +75,14 @@ MODES: dict[str, Use] = {
         given(event_source="eventbridge", delivery="direct", dashboard=True, verify={}),
         ALWAYS + RULE + DIRECT + DASHBOARD + SEEN,
     ),
-    NONE: Use(given(event_source="none"), ALWAYS),
+    NONE: Use(
+        given(
+            event_source="none",
+            api_token_parameter="/aws/reference/secretsmanager/cloudflare-token",
+            api_token_kms_key_arn=KEY,
+        ),
+        ALWAYS,
+    ),
     EVERYTHING: Use(
         given(
             api_token_kms_key_arn=KEY,

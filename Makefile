@@ -61,7 +61,7 @@ check: lint unit ## Before a push, without Terraform: lint, types, unit tests, a
 
 # e2e first and in parallel with two others, because it mostly waits for Terraform; then the longest of the others.
 TESTS := e2e unit lint plans ledger fuzz guards world checkov tools
-test: terraform ## Everything, as CI runs it (ten minutes)
+test: terraform ## Everything, as CI runs it (eight minutes)
 	@$(TF) init -backend=false >/dev/null # one download, before two targets need it
 	@$(MAKE) --no-print-directory --keep-going -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(TESTS) \
 		COVERAGE='--cov --cov-report=term-missing:skip-covered'

@@ -131,12 +131,14 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
 
 
 def _errors_in(document: dict[str, Any] | None) -> list[tuple[int, str]]:
-    """Flatten `errors` and their `error_chain`s to (code, message), whatever their shape."""
+    """Flatten `errors` and their `error_chain`s to (code, message with place and page), whatever their shape."""
     found: list[tuple[int, str]] = []
     pending = objects_in(document.get("errors")) if document else []
     for error in pending:  # which grows meanwhile
-        code = str(error.get("code"))
-        found.append((int(code[:9]) if code.isdecimal() else 0, str(error.get("message") or "")))
+        code, source, page = str(error.get("code")), error.get("source"), error.get("documentation_url")
+        place = source.get("pointer") if isinstance(source, dict) else None
+        text = f"{error.get('message') or ''}{f' at {place}' if place else ''}{f', see {page}' if page else ''}"
+        found.append((int(code[:9]) if code.isdecimal() else 0, text))
         pending += objects_in(error.get("error_chain"))
     return found
 

@@ -143,7 +143,8 @@ def _texts(name: str, value: Any) -> list[str]:
 
 def _checked_key(key: str) -> str:
     """Refuse what looks like a path or a URL: it would purge something else without an error."""
-    if re.match("/|https?://.", key, re.IGNORECASE | re.DOTALL):
-        fault = "begins with a slash or is a URL: give the object key without it, or the URL in"
-        raise Rejected(f'{key[:256]!r} {fault} "urls".', "MalformedKey")
+    if match := re.match(r"/+|https?://[^/]+/*", key, re.IGNORECASE):
+        right = f", such as {key[match.end() :][:256]!r}" if match.end() < len(key) else ""
+        fault = 'begins with a slash or is a URL: give a URL in "urls", a key as S3 has it'
+        raise Rejected(f"{key[:256]!r} {fault}{right}.", "MalformedKey")
     return checked_key(key, encoded=False)

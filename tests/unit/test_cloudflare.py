@@ -197,6 +197,17 @@ def test_a_code_counts_in_an_error_chain_and_as_text(code: object) -> None:
     assert "1016 no; 424242 inside; 10000 innermost" in str(error)
 
 
+def test_the_place_and_the_page_that_cloudflare_names_are_reported() -> None:
+    error = {
+        "code": 1012,
+        "message": "no",
+        "source": {"pointer": "/files/3"},
+        "documentation_url": "https://a.example/b",
+    }
+    text = str(error_of(answer(400, {"success": False, "errors": [error, {**error, "source": "odd"}]})))
+    assert "(1012 no at /files/3, see https://a.example/b; 1012 no, see https://a.example/b)" in text
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -291,7 +302,7 @@ def test_a_long_answer_is_cut() -> None:
     assert "(no explanation)" in str(error_of(answer(500, b"")))
 
 
-FIELDS = ["success", "errors", "code", "message", "error_chain"]
+FIELDS = ["success", "errors", "code", "message", "error_chain", "source", "pointer", "documentation_url"]
 
 
 @given(

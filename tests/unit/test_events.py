@@ -388,16 +388,23 @@ def test_bucket_and_zone_may_be_null() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["/news/index.html", "//a", "/", "/" + "k" * 900, "https://www.example.com/a.css", "HTTP://www.example.com"]
+    ("key", "right"),
+    [
+        ("/news/index.html", "news/index.html"),
+        ("//a", "a"),
+        ("/", ""),
+        ("/" + "k" * 900, "k" * 256),
+        ("https://www.example.com/css/a.css", "css/a.css"),
+        ("HTTP://www.example.com", ""),
+    ],
 )
-def test_a_manual_key_that_is_a_path_or_a_url_is_refused(key: str) -> None:
+def test_a_manual_key_that_is_a_path_or_a_url_is_refused_with_the_right_form(key: str, right: str) -> None:
     event = parse({"keys": ["a", key, "b"]})
     assert [change.key for change in event.changes] == ["a", "b"]
     assert isinstance(event.error, Rejected)
     assert (event.error.code, event.errors) == ("MalformedKey", 1)
-    assert str(event.error) == (
-        f'{key[:256]!r} begins with a slash or is a URL: give the object key without it, or the URL in "urls".'
-    )
+    rule = 'begins with a slash or is a URL: give a URL in "urls", a key as S3 has it'
+    assert str(event.error) == f"{key[:256]!r} {rule}{f', such as {right!r}' if right else ''}."
     # S3 keys may look like that, and the function's own messages are about S3 keys.
     assert keys_of({"changes": [{"key": key}]}) == keys_of(s3_event(key)) == [key]
 

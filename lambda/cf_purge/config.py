@@ -215,7 +215,7 @@ def _from_variables(environ: Mapping[str, str]) -> Config:
 def _extensions(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
     """`css, .js` → the globs `*.css` and `*.js`; `*` takes every key."""
     names = [name.strip() for name in environ.get(variable, "").split(",") if name.strip()]
-    globs = tuple(name if name.startswith("*") else f"*.{name.removeprefix('.')}" for name in names)
+    globs = tuple(name if name == "*" else f"*.{name.removeprefix('*').removeprefix('.')}" for name in names)
     if not all(_is_glob(glob) and "/" not in glob for glob in globs):
         raise Misconfigured(f"{variable} must be extensions such as css,js, or *.")
     return globs

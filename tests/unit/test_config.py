@@ -249,7 +249,7 @@ def test_the_token_comes_from_ssm_if_its_path_is_set_and_an_email_makes_it_a_glo
 
 FLAT_AND_DOCUMENT: list[tuple[dict[str, str], dict[str, Any]]] = [
     ({}, {}),
-    ({"INCLUDED_EXTS": " .css , *.JS "}, {"include": ["*.css", "*.JS"]}),
+    ({"INCLUDED_EXTS": " .css , *.JS,*png "}, {"include": ["*.css", "*.JS", "*.png"]}),
     ({"EXCLUDED_EXTS": "min.css"}, {"exclude": ["*.min.css"]}),
     ({"INCLUDED_EXTS": "*", "EXCLUDED_EXTS": "*"}, {"include": ["**"], "exclude": ["*"]}),
     ({"CLOUDFLARE_API_EMAIL": "ops@example.com"}, {"cloudflare": {"email": "ops@example.com"}}),

@@ -45,12 +45,12 @@ class Sqs:
         found: dict[str, Message] = {}
         began = self._clock.now()
         until = began + _TIME_SHARE * (deadline - began)
-        is_full, characters = True, 0
+        is_full, calls, characters = True, 1, 0
         while is_full and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until:
-            asked = min(CONNECTIONS * _RECEIVE, limit - len(found))
+            asked = min(calls * _RECEIVE, limit - len(found))
             received = self._receive(asked, deadline)
             # SQS asks a sample of its servers: a few messages too few do not mean that the queue is empty.
-            is_full = len(received) > asked / 2
+            is_full, calls = len(received) > asked / 2, CONNECTIONS
             for message in received:
                 before = found.get(message.id) or known.get(message.id)
                 # Anybody who may invoke the function may use any ID: what was not read is not deleted.

@@ -89,13 +89,19 @@ def test_without_a_token_a_fault_of_ssm_is_transient(world: World) -> None:
     assert token.get() == TOKEN
 
 
-def test_a_parameter_that_was_removed_is_misconfigured_even_with_a_token_in_the_cache(world: World) -> None:
+@pytest.mark.parametrize(
+    "reply", [aws_error(400, "ParameterNotFound"), answer(200, {"Parameter": {"Value": "two words"}})]
+)
+def test_a_token_that_was_removed_or_replaced_by_something_else_is_not_used_any_longer(
+    world: World, reply: Reply
+) -> None:
     token = Token(world)
     token.get()
-    world.clock.pass_(TTL)
-    world.aws.script["GetParameter"] = [aws_error(400, "ParameterNotFound")]
-    with pytest.raises(Misconfigured):
-        token.get()
+    token.expire()
+    world.aws.script["GetParameter"] = [reply] * 2
+    for _ in range(2):
+        with pytest.raises(Misconfigured):
+            token.get()
     assert token.get() == TOKEN
 
 
@@ -175,23 +181,13 @@ def test_an_answer_without_a_value_is_an_empty_token(world: World, result: objec
         Token(world).get()
 
 
-def test_a_token_that_was_replaced_by_something_else_is_not_used_any_longer(world: World) -> None:
-    token = Token(world)
-    token.get()
-    world.aws.token = "two words"
-    token.expire()
-    for _ in range(2):
-        with pytest.raises(Misconfigured):
-            token.get()
-
-
 @pytest.mark.parametrize(("seconds", "timeout"), [(60, 3.0), (2, 2.0), (0.5, 0.5)])
-def test_ssm_is_waited_for_no_longer_than_there_is_time(world: World, seconds: float, timeout: float) -> None:
+def test_waiting_for_ssm_ends_at_the_deadline(world: World, seconds: float, timeout: float) -> None:
     Token(world).get(seconds)
     assert world.transport.sent[-1].timeout == pytest.approx(timeout)
 
 
-def test_without_time_ssm_is_not_asked_but_what_is_cached_is_used(world: World) -> None:
+def test_without_time_ssm_is_not_asked_and_a_cached_token_is_used(world: World) -> None:
     token = Token(world)
     with pytest.raises(NotTried):
         token.get(0.1)

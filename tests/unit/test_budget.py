@@ -38,7 +38,7 @@ def most_in(sent: list[float], seconds: float) -> int:
 @pytest.mark.parametrize("rate", [0.1, 1, 4, 20])
 @pytest.mark.parametrize("environments", [1, 2, 10])
 @pytest.mark.parametrize("plan", PLANS)
-def test_no_five_minutes_of_all_environments_see_more_than_the_rate_and_nearly_all_of_it_is_used(
+def test_all_environments_together_use_nearly_all_of_the_rate_in_five_minutes_and_never_more(
     rate: float, environments: int, plan: str
 ) -> None:
     share = rate / environments
@@ -119,7 +119,7 @@ def test_no_span_of_time_sees_more_than_the_rate_and_the_burst(rate: float, gaps
         ([(-10, 0), (10, 0)], 10),
     ],
 )
-def test_what_has_passed_is_the_larger_of_what_both_clocks_say(steps: list[tuple[float, float]], passed: float) -> None:
+def test_the_time_passed_is_the_larger_of_what_both_clocks_say(steps: list[tuple[float, float]], passed: float) -> None:
     wall, monotonic = 1e9, 50.0
     clock = Clock(lambda: wall, lambda: monotonic)
     start = clock.now()

@@ -74,7 +74,7 @@ def assert_nowhere(text: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("event", EVENTS)
-def test_the_token_is_sent_and_nowhere_to_be_read(event: dict[str, Any], mode: str) -> None:
+def test_the_token_is_sent_to_cloudflare_and_appears_nowhere_else(event: dict[str, Any], mode: str) -> None:
     world = World(environ=MODES[mode])
     assert_nowhere(written(world, event))
     assert_nowhere(written(world, sqs_event(event)))

@@ -96,9 +96,7 @@ def test_an_answer_is_not_inflated(serve: Serve, http: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(("idle", "connections"), [(0, 1), (59, 1), (61, 2), (86_400, 2)])
-def test_a_connection_is_used_again_unless_it_stood_still_for_a_minute(
-    serve: Serve, idle: float, connections: int
-) -> None:
+def test_a_connection_is_reused_unless_it_was_idle_for_a_minute(serve: Serve, idle: float, connections: int) -> None:
     server, clock = serve(), FakeClock()
     http = HttpClient(clock.clock())
     for _ in range(3):
@@ -108,7 +106,7 @@ def test_a_connection_is_used_again_unless_it_stood_still_for_a_minute(
     assert server.accepted == connections
 
 
-def test_a_connection_that_stood_still_is_not_used_although_others_were(serve: Serve) -> None:
+def test_an_idle_connection_is_not_reused_although_others_were_used(serve: Serve) -> None:
     busy, quiet, clock = serve(), serve(), FakeClock()
     http = HttpClient(clock.clock())
     post(http, quiet.url)
@@ -167,7 +165,7 @@ def flood(handler: BaseHTTPRequestHandler, *, chunked: bool) -> None:
     ],
     ids=["of known length", "until the end", "chunked"],
 )
-def test_an_answer_above_the_limit_is_no_answer(serve: Serve, http: HttpClient, respond: Respond) -> None:
+def test_an_answer_above_the_size_limit_is_an_error(serve: Serve, http: HttpClient, respond: Respond) -> None:
     server = serve()
     server.respond = respond
     assert str(failure(http, server.url)) == f"The answer is larger than {MAX_BYTES} bytes."
@@ -204,7 +202,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         ),
     ],
 )
-def test_a_broken_answer_is_no_answer_and_its_connection_is_not_used_again(
+def test_a_broken_answer_is_an_error_and_its_connection_is_not_reused(
     serve: Serve, http: HttpClient, respond: Respond
 ) -> None:
     server = serve()

@@ -77,9 +77,9 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
     "long keys that are filtered": (
         [s3_event(*keys(400, 1022, "a/")), text(keys=keys(999, 1000, "a"))] * 5, GOOD, {"include": ["good-*"]},
     ),
-    "malformed records": ([{"Records": [1] * 87_000}] * 10, [{"Records": [[]] * 60_000}] * 2 + GOOD, {}),
+    "malformed records": ([{"Records": [1] * 87_000}] * 4, [{"Records": [[]] * 60_000}] * 2 + GOOD, {}),
     "too many purges of the longest kind": (
-        [text(keys=keys(1000, 340, "文"))] * 4, GOOD, {"targets": [target(hosts=[HOST, *HOSTS])]},
+        [text(keys=keys(1000, 340, "文"))] * 2, GOOD, {"targets": [target(hosts=[HOST, *HOSTS])]},
     ),
     "as many purges of the longest kind as an invocation plans": (
         [*GOOD, text(keys=keys(470, 340, "文"))],

@@ -16,7 +16,7 @@ from tests.support.interpreter import LAMBDA, python
 
 
 def load(folder: Path) -> ModuleType:
-    """Load the builder in a folder; `package` is no name to import it by."""
+    """Load the builder from a folder that is not a package."""
     spec = importlib.util.spec_from_file_location("cf_purge_package", folder / "package.py")
     assert spec is not None
     assert spec.loader is not None
@@ -33,7 +33,7 @@ def copy(tmp_path: Path) -> Path:
     )
 
 
-def test_the_zip_has_every_module_and_nothing_else_of_the_machine() -> None:
+def test_the_zip_contains_every_module_and_no_trace_of_the_machine() -> None:
     modules = {path.name for path in (LAMBDA / "cf_purge").glob("*.py")}
     with zipfile.ZipFile(io.BytesIO(load(LAMBDA).build())) as archive:
         assert {entry.filename for entry in archive.infolist()} == {f"cf_purge/{name}" for name in modules}
@@ -81,7 +81,7 @@ def test_the_check_tells_a_current_zip_from_an_old_or_missing_one(
     assert not path.exists()
 
 
-def test_the_handler_runs_out_of_the_zip(tmp_path: Path) -> None:
+def test_the_handler_runs_from_the_zip(tmp_path: Path) -> None:
     file = tmp_path / "cf_purge.zip"
     file.write_bytes(load(LAMBDA).build())
     script = (

@@ -99,7 +99,7 @@ def test_draining_takes_a_fifth_of_the_time() -> None:
     [[target(purge_by="prefix")], [target(hosts=[f"h{n}.example.com" for n in range(30)])]],
     ids=["prefixes of the free plan", "thirty hosts"],
 )
-def test_what_the_limits_leave_no_room_for_goes_back_without_being_given_up(targets: list[dict[str, Any]]) -> None:
+def test_messages_beyond_the_rate_limits_are_returned_and_not_parked(targets: list[dict[str, Any]]) -> None:
     world = world_of(800, targets=targets, drain=400)
     for _ in range(2):
         returned = world.returned(batch(), seconds=60)
@@ -141,7 +141,7 @@ def test_a_message_with_the_id_of_another_is_not_deleted() -> None:
     assert sorted(world.cloudflare.urls) == [f"https://{HOST}/m{n}" for n in range(10)]
 
 
-def test_the_receives_of_a_drained_message_count() -> None:
+def test_earlier_receives_of_a_drained_message_count() -> None:
     world = world_of(0)
     message: dict[str, Any] = {"MessageId": "w", "ReceiptHandle": "r", "Body": json.dumps(s3_event("w"))}
     message["Attributes"] = {"ApproximateReceiveCount": "7"}
@@ -160,7 +160,7 @@ def test_the_receives_of_a_drained_message_count() -> None:
     ],
     ids=repr,
 )
-def test_a_queue_that_gives_nothing_costs_nothing_but_the_drain(fault: Any) -> None:
+def test_a_drain_that_fails_or_finds_nothing_does_not_affect_the_batch(fault: Any) -> None:
     world = world_of(50)
     world.aws.script["ReceiveMessage"] = [fault] * 9
     assert world.returned(batch()) == []
@@ -180,7 +180,7 @@ def test_a_queue_that_gives_nothing_costs_nothing_but_the_drain(fault: Any) -> N
     ],
     ids=repr,
 )
-def test_what_is_not_deleted_is_reported_and_comes_again(fault: Any) -> None:
+def test_the_number_of_messages_that_cannot_be_deleted_is_logged(fault: Any) -> None:
     world = world_of(23)
     world.aws.script["DeleteMessageBatch"] = [None, fault]
     assert world.returned(batch()) == []
@@ -215,7 +215,7 @@ def test_a_message_is_parked_unchanged_with_its_reason(world: World) -> None:
     ("text", "words"),
     [("a\nb\x00c\x1f\u2028", "a\ufffdb\ufffdc\ufffd\ufffd"), ("\ud800", "\ufffd"), ("ünï", "ünï"), ("x" * 9000, "x")],
 )
-def test_a_reason_is_a_text_that_sqs_takes(world: World, text: str, words: str) -> None:
+def test_a_reason_is_a_text_that_sqs_accepts(world: World, text: str, words: str) -> None:
     world.cloudflare.script = [refusal(400, 1012, message=text)]
     assert world.returned(sqs_event(s3_event("a"))) == []
     [(_, reason)] = world.parked_reasons
@@ -314,7 +314,7 @@ def test_a_visibility_that_cannot_be_changed_costs_only_the_delay(world: World, 
     ],
 )
 @pytest.mark.parametrize("own", [QUEUE_ARN, None])
-def test_an_event_chooses_no_host_to_talk_to(arn: str, own: str | None) -> None:
+def test_an_event_cannot_choose_the_host_of_a_call(arn: str, own: str | None) -> None:
     world = World(document(queue_arn=own))
     world.cloudflare.script = [outage()] * 9
     event = {"Records": [{**sqs_record(s3_event("a"), "m0"), "eventSourceARN": arn}]}

@@ -53,6 +53,7 @@ def test_a_copy_that_survives_its_purge_becomes_fresh_only_with_verify(
 
     monkeypatch.setattr(Sqs, "send_all", sent)
     monkeypatch.setenv("SSL_CERT_FILE", world.ca_file)
+    monkeypatch.setattr("cf_purge.verify._SECONDS", 40.0)  # the simulation may share a busy processor
     world.site.put("/a.css", "old")
     world.fill(A)
     time.sleep(1.1)  # Age has whole seconds

@@ -188,6 +188,14 @@ def test_the_number_of_messages_that_cannot_be_deleted_is_logged(fault: Any) -> 
     assert [line["messages"] for line in world.logged("not deleted")] == [10]
 
 
+def test_of_a_call_that_fails_in_part_the_failed_messages_are_counted() -> None:
+    world = world_of(3)
+    partly = answer(200, {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [{"Id": "1"}]})
+    world.aws.script["DeleteMessageBatch"] = [partly]
+    assert world.returned(batch()) == []
+    assert [line["messages"] for line in world.logged("not deleted")] == [1]
+
+
 def test_a_slow_queue_does_not_use_up_the_time_of_the_invocation() -> None:
     world = world_of(990)
     world.transport.on_post = lambda sent: world.clock.pass_(3.0 if operation_of(sent) == "DeleteMessageBatch" else 0)

@@ -33,7 +33,7 @@ def mistake(owner: Any, name: str, said: str) -> Callable[[Callable[..., Any]], 
 # ---- Messages ----
 
 
-@mistake(Function, "_consume", "lost")
+@mistake(Function, "_consume", "lost|not parked")
 def nothing_is_returned(consume: Any, *rest: Any) -> dict[str, Any]:
     return {**consume(*rest), "batchItemFailures": []}
 
@@ -71,13 +71,13 @@ def a_parked_body_is_changed(park: Any, sqs: Sqs, message: Message, *rest: Any) 
     return park(sqs, message._replace(body=message.body.strip()), *rest)
 
 
-@mistake(settle, "fate_of", "nothing was wrong with it")
+@mistake(settle, "fate_of", "nothing was wrong with it|never sent like this")
 def a_message_on_hold_is_parked(decide: Any, *rest: Any) -> Rejected | int | None:
     fate: Rejected | int | None = decide(*rest)
     return Rejected("No.", "Gone") if isinstance(fate, int) and fate > 30 else fate
 
 
-@mistake(settle, "delay_after", "nothing was wrong with it|given up by the queue")
+@mistake(settle, "delay_after", "nothing was wrong with it|given up by the queue|never sent like this")
 def a_message_comes_back_at_once(*_: Any) -> int:
     return 0
 

@@ -157,7 +157,7 @@ class Site:
     def drain(self) -> None:
         """Wait for what is at work, then throw away what waits for a time that no test has."""
         with suppress(TimeoutError):
-            wait_for(lambda: sum(self._counts("queue_url", "", "NotVisible")) == 0, 60, "the queue is not empty")
+            wait_for(lambda: sum(self._counts("queue_url", "", "NotVisible")) == 0, 10, "the queue is not empty")
         self.sqs.purge_queue(QueueUrl=self.outputs["queue_url"])
 
 

@@ -132,10 +132,14 @@ class Doctor(NamedTuple):
                 found[about] = self._explained(purge, failure.error, deadline)
         if not any(isinstance(error, Misconfigured) for error in found.values()):
             return outcomes
-        everything = Misconfigured(" ".join(dict.fromkeys(map(str, found.values()))))
-        observe.error("check", reason=str(everything))
-        explained = {purge: failure._replace(error=everything) for purge, failure in failed.items()}
-        return outcomes._replace(failures={**outcomes.failures, **explained})
+        said = " ".join(dict.fromkeys(map(str, found.values())))
+        observe.error("check", reason=said)
+        failures = dict(outcomes.failures)
+        for purge, failure in failed.items():
+            # What was rejected stays so: as a message it is parked, and not tried again.
+            code = failure.error.code if isinstance(failure.error, Rejected) else None
+            failures[purge] = failure._replace(error=Rejected(said, code) if code else Misconfigured(said))
+        return outcomes._replace(failures=failures)
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
         """Return what is wrong and what to do about it."""

@@ -34,7 +34,7 @@ NO_ACCESS = (
 
 def verdict(world: World, event: object = CHECK, seconds: float = 60.0) -> str:
     """Return the error of a check that a person must correct."""
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises((Misconfigured, Rejected)) as caught:
         world.invoke(event, seconds)
     assert TOKEN not in str(caught.value) + world.output
     assert world.logged("unexpected error") == []
@@ -267,6 +267,11 @@ def test_only_the_host_that_is_outside_its_zone_is_named(purge_by: str) -> None:
     assert [item for _, _, item in world.cloudflare.accepted] == [
         f"https://{HOST}/{NAME}" if purge_by == "url" else f"{HOST}/{NAME}"
     ]
+    # As a message it is parked, since it fails at every receive.
+    assert world.returned(sqs_event(CHECK)) == []
+    [(code, reason)] = world.parked_reasons
+    assert code == "ForeignHost"
+    assert remedy in reason
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,9 @@ class Edge:
         return Answer(200, headers | ({} if self.fault == "no ETag" else {"etag": f'W/"{version.etag}"'}), b"")
 
     def old_copies(self) -> list[str]:
-        """Return the URLs with an old version in the cache; dates have whole seconds."""
-        return [url for url, (version, _) in self._copies.items() if version.at < self._origin[url].at - 1]
+        """Return the URLs with an old version in the cache; dates have whole seconds, and a 404 is like any other."""
+        pairs = [(url, version, self._origin[url]) for url, (version, _) in self._copies.items()]
+        return [url for url, own, new in pairs if own.at < new.at - 1 and not (own.is_gone and new.is_gone)]
 
 
 def _covers(zone: str, kind: str, item: str, url: str) -> bool:

@@ -23,6 +23,7 @@ _BATCH = 10  # entries in one call
 _RECEIVE = 7
 _MAX_CHARACTERS = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
+_MAX_SHORT = 3  # short answers in a row: SQS asks a sample of its servers, so one does not mean an empty queue
 _Json = dict[str, Any]
 _TOO_LARGE = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
@@ -45,12 +46,14 @@ class Sqs:
         found: dict[str, Message] = {}
         began = self._clock.now()
         until = began + _TIME_SHARE * (deadline - began)
-        is_full, calls, characters = True, 1, 0
-        while is_full and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until:
+        calls, short, characters = 1, 0, 0
+        while short < _MAX_SHORT and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until:
             asked = min(calls * _RECEIVE, limit - len(found))
             received = self._receive(asked, deadline)
-            # SQS asks a sample of its servers: a few messages too few do not mean that the queue is empty.
-            is_full, calls = len(received) > asked / 2, CONNECTIONS
+            if len(received) >= asked:
+                calls, short = CONNECTIONS, 0
+            else:
+                calls, short = 1, short + 1 if received else _MAX_SHORT
             for message in received:
                 before = found.get(message.id) or known.get(message.id)
                 # Anybody who may invoke the function may use any ID: what was not read is not deleted.

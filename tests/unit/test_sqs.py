@@ -57,6 +57,20 @@ def test_less_than_a_full_batch_is_purged_at_once(size: int, changes: dict[str, 
     assert world.clock.slept == []
 
 
+def test_one_short_answer_does_not_end_a_drain() -> None:
+    world = world_of(2)
+    unseen = [(f"u{number}", json.dumps(s3_event(f"u{number}"))) for number in range(20)]
+
+    def show(sent: Sent) -> None:
+        if operation_of(sent) == "ReceiveMessage" and not world.aws.waiting:
+            world.aws.waiting += unseen
+            unseen.clear()
+
+    world.transport.on_post = show
+    assert world.returned(batch()) == []
+    assert len(world.cloudflare.urls) == 10 + 2 + 20
+
+
 def test_messages_of_another_queue_start_no_drain() -> None:
     world = world_of(50)
     event = batch()

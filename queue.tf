@@ -13,7 +13,7 @@ resource "aws_sqs_queue" "this" {
   depends_on = [aws_cloudwatch_log_group.this] # fails if the name is taken
 }
 
-# A separate resource: both queues are created at once, and the provider waits 25 seconds for each.
+# A separate resource, so that both queues are created at once: the provider waits 25 seconds for each.
 resource "aws_sqs_queue_redrive_policy" "this" {
   queue_url = aws_sqs_queue.this.url
 

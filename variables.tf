@@ -356,7 +356,7 @@ variable "targets" {
   }
 
   validation {
-    # What a placeholder becomes, only the function knows.
+    # Only the function knows what a placeholder becomes.
     condition = (
       alltrue(flatten([for target in var.targets : [for folder in compact([trim(target.path_prefix, "/")]) :
         [for path in target.related : try(startswith(path, "/${folder}/")

@@ -97,7 +97,7 @@ def _rules_of(target: Target, config: Config) -> str:
     rules = target._asdict()
     said = [f"{name} = {json.dumps(rules[name])}" for name in ("keys", "related", "delay_seconds") if rules[name]]
     if any(path.endswith("*") for path in target.related):
-        said.append(f"{60 * config.plan.requests_per_second:g} requests by prefix a minute, of 100 each")
+        said.append(f"{60 * config.plan.requests_per_second:g} requests by prefix a minute, up to 100 prefixes in each")
     return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(said)}." if said else ""
 
 
@@ -229,7 +229,8 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     status, kept, age = plain.status, plain.cache_status, "" if plain.age is None else f" ({plain.age} s old)"
     if "location_host" in said and 300 <= status < 400:
         place = said["location_host"] or "another path"
-        return "REDIRECT", f"It redirects ({status}) to {place}, and a purge drops the redirect only: explain that URL."
+        remedy = "explain the URL that it leads to, because a purge removes only the redirect"
+        return "REDIRECT", f"It redirects ({status}) to {place}: {remedy}."
     if missing:
         return "NOT_COVERED", f"No change in the bucket purges this URL: {missing}."
     if plain.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not kept):
@@ -245,7 +246,8 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     if caches and (not is_copy or "hit" in str(said.get("x-cache")).lower()):
         return "BEHIND_ANOTHER_CACHE", in_front
     if status in _GONE and is_copy:
-        return "CACHED_404", f"Cloudflare keeps a {status}{age}: purge it, and if it is back then, publish the object."
+        remedy = "purge it; if it returns, the object does not exist or is not public"
+        return "CACHED_404", f"Cloudflare keeps a {status}{age}: {remedy}."
     if kept in _NOT_KEPT or status >= 500:
         why = f"{status}, {kept}, Cache-Control: {said.get('cache-control', 'none')}"
         return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."

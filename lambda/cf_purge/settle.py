@@ -155,7 +155,7 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
 
 def _rejection(failures: Sequence[Failure]) -> Rejected:
     error = failures[0].error
-    more = f" The same message has {len(failures) - 1} more such answers." if len(failures) > 1 else ""
+    more = f" The message has {len(failures) - 1} more errors." if len(failures) > 1 else ""
     return Rejected(f"{error}{more}", error.code if isinstance(error, Rejected) else "RejectedByCloudflare")
 
 

@@ -18,7 +18,7 @@ ASSUMED = """\
 0.25 s of a processor to initialise, 20 ms for a first event, 5 ms for a later one, 0.4 ms for each change
 250 ms for a request to Cloudflare, 10 ms for a call to SSM; a burst waits for its budget of 2 requests a second
 1 request for each 100 changes, 1 decryption for each environment in five minutes
-a call to SQS to send each change, for each ten one to receive and one to delete them, and one that finds no more
+a call to SQS to send each change, for each seven one to receive and for each ten one to delete them, one for no more
 1,500 bytes of log an invocation and 60 a change; 2,000 bytes sent for a connection, 500 a request and 60 a change
 with verify one look at 20 changes at most, 0.1 s for an answer of the edge, 8 at a time, and 5 ms of a processor
 of verify 1 message for each 500 changes, sent, received and deleted; 500 bytes of log and 2,000 bytes sent for each
@@ -59,7 +59,8 @@ def of(way: Way, changes: float = MILLION) -> Costs:
     computes = (0.02 if way.is_cold else 0.005) + 0.0004 * way.changes
     seconds = (0.25 if way.is_cold else 0) + waits + computes * 1769 / 512
     decryptions = 1 if way.is_cold else (seconds + way.pause) / 300
-    calls = 2 * -(-way.changes // 10) + (way.changes >= 10)  # a full batch looks once more
+    batch = min(way.changes, 10)  # received by the mapping; the function receives seven at a time
+    calls = 1 + -(-(way.changes - batch) // 7) + -(-way.changes // 10) + (batch == 10)
     sent = (2_000 if way.is_cold else 0) + 500 * requests + 60 * way.changes
     looks, asked = (-(-way.changes // 500), min(way.changes, 20)) if way.verifies else (0, 0)
     seconds += -(-asked // 8) * 0.1 + 0.005 * (looks + asked) * 1769 / 512

@@ -285,6 +285,7 @@ BREAKING = [
     ),
     # ---- queues.feature ----
     Case("Both queues are encrypted at rest", put(DEAD_LETTERS, sqs_managed_sse_enabled=None, kms_master_key_id=None)),
+    Case("Both queues are encrypted at rest", put("aws_sqs_queue.this", sqs_managed_sse_enabled=False)),
     Case("The queue denies access without TLS", without_statement(QUEUE_POLICY, "DenyWithoutTls")),
     Case(
         "The dead-letter queue denies access without TLS",
@@ -300,10 +301,23 @@ BREAKING = [
         "Only one bucket or one rule sends",
         sender(Condition=OF_ACCOUNT | {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}}),
     ),
+    Case(
+        "Only one bucket or one rule sends",
+        statement(
+            QUEUE_POLICY,
+            "RuleSendsEvents",
+            Condition={"ArnLike": {"aws:SourceArn": f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/*"}},
+        ),
+        "eventbridge",
+    ),
     Case("Permissions to send are bound to the account", sender(Condition=OF_BUCKET)),
     Case(
         "No statement has exceptions, or a condition that is true for a missing key",
         sender(Condition=OF_ACCOUNT | {"ArnNotLike": {"aws:SourceArn": BUCKET_ARN}}),
+    ),
+    Case(
+        "No statement has exceptions, or a condition that is true for a missing key",
+        sender(Action=None, NotAction="sqs:PurgeQueue"),
     ),
     Case("No service may send to the dead-letter queue", added(DEAD_LETTERS_POLICY, DOOR)),
     Case("What the rule cannot deliver is parked", put(TARGET, dead_letter_config=[]), "eventbridge"),
@@ -372,6 +386,7 @@ BREAKING = [
     Case("A sender is allowed on a queue of this plan", without_statement(QUEUE_POLICY, "BucketSendsEvents")),
     # ---- direct_delivery.feature ----
     Case("No service may send to the queue", added(QUEUE_POLICY, DOOR), "direct"),
+    Case("No service may send to the queue", added(QUEUE_POLICY, RULES_DOOR), "rule"),
     Case("An invoker is allowed on a function of this plan", put(PERMISSION, function_name="another"), "direct"),
     Case(
         "What fails is parked in a queue of this plan",

@@ -118,7 +118,8 @@ def test_a_check_that_succeeds_says_what_it_has_shown() -> None:
         f"The token may purge zone {OTHER_ZONE}, and {B} belongs to it.",
         f"The token may purge zone {'c' * 32} (environment e1), and {B} belongs to it.",
         f'On {B}, by tag: keys = ["a", "b/**"]; delay_seconds = 60.',
-        f'On {B}, by url: related = ["/", "/tags/{{dir}}/*"]; 5 requests by prefix a minute, of 100 each.',
+        f'On {B}, by url: related = ["/", "/tags/{{dir}}/*"];'
+        " 5 requests by prefix a minute, up to 100 prefixes in each.",
         f"Visitors of {HOST} reach Cloudflare.",
         f"Visitors of {B} reach Cloudflare.",
     ]

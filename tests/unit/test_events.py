@@ -403,7 +403,7 @@ def test_a_manual_key_that_is_a_path_or_a_url_is_refused_with_the_right_form(key
     assert [change.key for change in event.changes] == ["a", "b"]
     assert isinstance(event.error, Rejected)
     assert (event.error.code, event.errors) == ("MalformedKey", 1)
-    rule = 'begins with a slash or is a URL: give a URL in "urls", a key as S3 has it'
+    rule = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
     assert str(event.error) == f"{key[:256]!r} {rule}{f', such as {right!r}' if right else ''}."
     # S3 keys may look like that, and the function's own messages are about S3 keys.
     assert keys_of({"changes": [{"key": key}]}) == keys_of(s3_event(key)) == [key]

@@ -24,6 +24,7 @@ from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 USAGE = """usage: python -m cf_purge EVENT.json (or - for standard input)
        python -m cf_purge preview --plan PLAN.json [--name NAME] KEY..."""
 _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
+_REQUIRED = {"name", "bucket", "api_token_parameter", "targets"}  # of a configuration
 _NO_QUEUE = "arn:aws:sqs:us-east-1:000000000000:preview"  # a first plan does not know the queue, and nothing is sent
 
 
@@ -86,7 +87,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
     for text in _texts(shown["planned_values" if "planned_values" in shown else "values"]):
         with contextlib.suppress(ValueError, RecursionError, Misconfigured):
             document = json.loads(unpacked(text))
-            if isinstance(document, dict) and "api_token_parameter" in document:
+            if isinstance(document, dict) and document.keys() >= _REQUIRED:
                 found[document["name"], document["bucket"]] = document
     if not found:
         output = 'output "config_json" { value = module.cf_purge.config_json }'
@@ -114,9 +115,10 @@ def lines_of(key: str, config: Config) -> list[str]:
         return [f"refused: {task.error}"]
     if task.jobs:
         return sorted({_line_of(purge, job) for job in task.jobs for purge in job.purges})
-    excluded = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
-    why = "no target serves it" if config.takes(key) else "include has no glob for it"
-    return [f"skipped: {[*excluded, why][0]}"]
+    reasons = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
+    reasons += [] if config.takes(key) else ["include has no glob for it"]
+    reasons += ["keys has no glob for it"] if not any(takes(key, target.keys) for target in config.targets) else []
+    return [f"skipped: {[*reasons, 'no target serves it'][0]}"]
 
 
 def _line_of(purge: Purge, job: Job) -> str:

@@ -88,7 +88,8 @@ class ApiToken:
             except Denied as error:
                 remedy = _REMEDIES.get(error.code, "check it and the function's role")
                 raise Misconfigured(f"{self.place} cannot be read ({error}): {remedy}.") from None
-            value = (result.get("Parameter") or {}).get("Value")
+            parameter = result.get("Parameter")
+            value = parameter.get("Value") if isinstance(parameter, dict) else None
         # An HTTP library would quote what cannot be sent as a header in its error.
         if not isinstance(value, str) or not _TOKEN.fullmatch(value):
             raise Misconfigured(

@@ -138,7 +138,7 @@ def _errors_in(document: dict[str, Any] | None) -> list[tuple[int, str]]:
         code, source, page = str(error.get("code")), error.get("source"), error.get("documentation_url")
         place = source.get("pointer") if isinstance(source, dict) else None
         text = f"{error.get('message') or ''}{f' at {place}' if place else ''}{f', see {page}' if page else ''}"
-        found.append((int(code[:9]) if code.isdecimal() else 0, text))
+        found.append((int(code[:9]) if code.isascii() and code.isdigit() else 0, text))
         pending += objects_in(error.get("error_chain"))
     return found
 

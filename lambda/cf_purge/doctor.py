@@ -252,10 +252,9 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
         why = f"{status}, {kept}, Cache-Control: {said.get('cache-control', 'none')}"
         return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."
 
-    mine = _version(plain)
-    comparable = {name: each for name, each in seen.items() if None not in (mine, _version(each))}
-    is_proven = plain.is_fetched or any(each.is_fetched and _version(each) == mine for each in comparable.values())
-    others = {name: each for name, each in comparable.items() if _version(each) != mine}
+    compared = {name: _is_same(plain, each) for name, each in seen.items()}
+    is_proven = plain.is_fetched or any(same and seen[name].is_fetched for name, same in compared.items())
+    others = {name: seen[name] for name, same in compared.items() if same is False}
     if plain.is_fetched:  # of two that were just fetched the origin has an answer for each
         others = {name: each for name, each in others.items() if not each.is_fetched}
     # What was just fetched is what the origin has, even if an older object was restored.
@@ -274,11 +273,16 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     return "FRESH", f"Cloudflare serves {version} ({status}): an older one is the browser's, or at another edge."
 
 
-def _version(seen: Seen) -> object:
-    """Return what tells the version of an answer from others; None: nothing does. Pure."""
-    if seen.is_challenge or not seen.cache_status or seen.status not in (200, *_GONE):
+def _is_same(one: Seen, other: Seen) -> bool | None:
+    """Tell whether two answers are one version; None: nothing tells it. Pure."""
+    if any(seen.is_challenge or not seen.cache_status or seen.status not in (200, *_GONE) for seen in (one, other)):
         return None
-    return "gone" if seen.status in _GONE else seen.etag or seen.last_modified
+    gone = [seen.status in _GONE for seen in (one, other)]
+    if any(gone):
+        return all(gone)
+    if one.etag and other.etag:
+        return one.etag == other.etag
+    return one.last_modified == other.last_modified if one.last_modified and other.last_modified else None
 
 
 def keys_at(url: str, config: Config) -> Iterator[tuple[dict[str, str | None], list[str]]]:

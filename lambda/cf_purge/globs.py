@@ -44,14 +44,15 @@ class _Steps(dict[tuple[int, str], int]):
         texts = _PIECES.findall(glob if "/" in glob or glob == "**" else f"**/{glob}")
         # Of each piece: after which characters it may go on, and after which it may be over.
         self.pieces = [_STARS.get(text) or (_NEVER, _one(text, glob)) for text in texts]
+        self._tests = [[re.compile(each, re.DOTALL).match for each in piece] for piece in self.pieces]
 
     def __missing__(self, step: tuple[int, str]) -> int:
         (states, character), following = step, 0
-        for place, (goes_on, is_over) in enumerate(self.pieces):
+        for place, (goes_on, is_over) in enumerate(self._tests):
             if states >> place & 1:
-                if re.match(goes_on, character, re.DOTALL):
+                if goes_on(character):
                     following |= 1 << place
-                if re.match(is_over, character, re.DOTALL):
+                if is_over(character):
                     following |= _begun(self.pieces, place + 1)
         if len(self) >= _MAX_STEPS:
             self.clear()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_ITEMS = 100  # of one event
 MAX_BYTES = 200_000  # of all events of an invocation: they share a call, which holds 256 KB
-_MAX_TEXT = 1_000  # characters
+_MAX_TEXT = 1_024  # characters: a key has no more
 _TIMEOUT = 1.0  # seconds
 
 
@@ -40,7 +40,8 @@ class News(NamedTuple):
 
     @property
     def item(self) -> dict[str, Any]:
-        return {name: value for name, value in self._asdict().items() if name not in ("kind", "zones")}
+        fields = {name: value for name, value in self._asdict().items() if name not in ("kind", "zones")}
+        return {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
@@ -54,7 +55,7 @@ def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
 def parked(plan: Plan, accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in plan.tasks:
-        if reason := reasons.get(task.id, "")[:_MAX_TEXT]:
+        if reason := reasons.get(task.id):
             left = [_news("Parked", result, reason) for result in task.results(accepted) if not result.is_done]
             yield from left or [News("Parked", reason=reason)]
 

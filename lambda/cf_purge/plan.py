@@ -219,17 +219,22 @@ def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Con
 
 
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:
-    """Yield the requests for purges, each with its task's ID: zone by zone and kind by kind, suspects apart."""
+    """Yield the requests for purges, each with its task's ID, of one zone and kind, suspects apart.
+
+    The first ones of all zones go before the second ones, so that a message about many zones is done early.
+    """
     groups: dict[tuple[Zone, str, bool], list[Purge]] = {}
     for purge, owner in purges.items():
         groups.setdefault((purge.zone, purge.kind, owner in suspect_ids), []).append(purge)
+    found: list[tuple[int, Request]] = []
     for (zone, kind, is_suspect), items in groups.items():
         limit = _limit(kind, config)
         for start in range(0, len(items), limit):
             by_task: dict[str, list[Purge]] = {}
             for purge in items[start : start + limit]:
                 by_task.setdefault(purges[purge], []).append(purge)
-            yield Request(zone, kind, tuple(map(tuple, by_task.values())), is_suspect)
+            found.append((start // limit, Request(zone, kind, tuple(map(tuple, by_task.values())), is_suspect)))
+    yield from (request for _, request in sorted(found, key=lambda each: each[0]))
 
 
 def _limit(kind: str, config: Config) -> int:

@@ -52,7 +52,7 @@ class Settler(NamedTuple):
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
         fates = {each: fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
         # What is parked has targets that can work, too.
-        going = [tasks[message.id] for message, fate in fates.items() if not isinstance(fate, int)]
+        going = [tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)]
         unsent = self.send_delayed(going) if any(task.delayed for task in going) else {}
         fates |= {message: self._delay(message) for message in messages if message.id in unsent}
         self.sqs.delete([each for each, fate in fates.items() if fate is None and each not in own], self.deadline)

@@ -138,7 +138,10 @@ class Sqs:
             if denied.code not in _TOO_LARGE:
                 raise
             # Attributes count towards the size of a message: of one near the limit only the log has the reason.
-            sent = self._call("SendMessage", arn, bare, deadline)
+            try:
+                sent = self._call("SendMessage", arn, bare, deadline)
+            except Denied as again:
+                raise Transient(f"The dead-letter queue does not accept this message ({again}).") from None
         return str(sent.get("MessageId"))
 
     def _call(self, operation: str, arn: str, payload: _Json, deadline: float) -> _Json:

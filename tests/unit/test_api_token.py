@@ -174,7 +174,9 @@ def test_every_form_of_token_is_accepted(world: World, token: str) -> None:
     assert world.invoke(s3_event("a"))["requests"] == 1
 
 
-@pytest.mark.parametrize("result", [{}, {"Parameter": {}}, {"Parameter": {"Value": 7}}, {"Parameter": {"Value": None}}])
+@pytest.mark.parametrize(
+    "result", [{}, {"Parameter": "x"}, {"Parameter": {"Value": 7}}, {"Parameter": {"Value": None}}]
+)
 def test_an_answer_without_a_value_is_an_empty_token(world: World, result: object) -> None:
     world.aws.script["GetParameter"] = [answer(200, result)]
     with pytest.raises(Misconfigured, match="is empty"):

@@ -396,6 +396,7 @@ def test_bucket_and_zone_may_be_null() -> None:
         ("/" + "k" * 900, "k" * 256),
         ("https://www.example.com/css/a.css", "css/a.css"),
         ("HTTP://www.example.com", ""),
+        ("http:///css/a.css", "a.css"),
     ],
 )
 def test_a_manual_key_that_is_a_path_or_a_url_is_refused_with_the_right_form(key: str, right: str) -> None:

@@ -38,6 +38,7 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("FRESH", seen(200, NEW, dynamic("EXPIRED")), {"with_query": seen(200, MISS, OLD)}, "the origin's version"),
     ("FRESH", seen(200, NEW, HIT), {"with_query": seen(200, {"etag": '"new"'}, MISS)}, "the origin's version"),
     ("FRESH", seen(200, LATE, HIT), {"with_query": seen(200, MISS, LATE)}, "the origin's version"),
+    ("FRESH", seen(200, NEW, LATE, HIT), {"with_query": seen(200, MISS, LATE)}, "the origin's version"),
     # Without such an answer there is no proof, and the sentence says so.
     ("FRESH", seen(200, NEW, HIT), {"with_query": seen(200, NEW, HIT)}, "may have a newer one"),
     ("FRESH", seen(200, HIT), {"with_query": seen(200, MISS)}, "may have a newer one"),

@@ -201,3 +201,11 @@ def test_an_event_has_all_types_and_never_more_than_a_call_takes(news: list[News
         assert said["count"] == len(own)
         assert [each["key"] for each in shown] == [each.key for each in own[: len(shown)]]
         assert len(shown) == most or (shown and len(text) * 2 > 200_000 // len(found) - 60_000)
+
+
+def test_a_long_principal_takes_no_room_from_the_others() -> None:
+    world = notifying()
+    event = s3_event("a", "b")
+    event["Records"][0]["userIdentity"] = {"principalId": "x" * 150_000}
+    assert world.returned(sqs_event(event)) == []
+    assert [each["key"] for each in told(world)["Purged"]["items"]] == ["a", "b"]

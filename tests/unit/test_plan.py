@@ -81,6 +81,11 @@ def test_requests_are_of_one_zone_and_kind_and_as_few_as_can_be(asked: dict[Purg
         assert {(purge.zone, purge.kind) for purge in request.purges} == {(request.zone, request.kind)}
 
 
+def test_a_message_about_two_zones_is_not_behind_all_requests_of_the_first() -> None:
+    asked = {purge: "m0" for zone in (HERE, THERE) for purge in purges(zone, FILES, *range(250))}
+    assert [request.zone for request in requests_for(asked, config_of())] == [HERE, THERE] * 3
+
+
 @given(st.lists(st.lists(st.integers(0, 999), min_size=1, max_size=9), min_size=1, max_size=9))
 def test_a_request_is_halved_by_message_and_a_message_by_item(sizes: list[list[int]]) -> None:
     parts = tuple(

@@ -146,6 +146,16 @@ def test_a_message_that_was_left_out_of_the_plan_is_returned_and_at_its_last_rec
     assert fate_of(Message("b", "{}", "r", 5), None, nothing, None, AT, chance(0.0)) == 40
 
 
+def test_a_message_that_is_left_out_at_its_last_receive_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cf_purge.plan._MAX_BYTES", 0)
+    world = World(document(max_receive_count=30))
+    event = sqs_event(s3_event("a"), s3_event("b"))
+    event["Records"][1]["attributes"] = {"ApproximateReceiveCount": "30"}
+    assert world.returned(event) == []
+    assert world.cloudflare.urls == [f"{SITE}/a"]
+    assert [code for code, _ in world.parked_reasons] == ["GaveUp"]
+
+
 # ---- In which order it is carried out ----
 
 

@@ -80,7 +80,7 @@ def kept_in_front(world: World) -> None:
         ("OTHER_COPY", lambda world: changed(world, f"{A}?v=1"), "a.css?v=1", "without query"),
         ("BEHIND_ANOTHER_CACHE", kept_in_front, "a.css", "Hit from cloudfront"),
         ("BEHIND_ANOTHER_CACHE", fault("cache_behind"), "a.css", "via: 1.1"),
-        ("REDIRECT", fault("answer", status=301, headers={"Location": "https://b.test/?x"}), "a.css", "to b.test,"),
+        ("REDIRECT", fault("answer", status=301, headers={"Location": "https://b.test/?x"}), "a.css", "to b.test:"),
         ("CACHED_404", missing, "b.css", "a 404 (0 s old)"),
         ("NOT_CACHED", fault("dynamic"), "a.css", "DYNAMIC"),
         (

@@ -1,5 +1,6 @@
 """For all tests alike."""
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -32,4 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not shutil.which(TERRAFORM):
             item.add_marker(pytest.mark.skip(reason=f"{TERRAFORM} is not on the PATH"))
         elif not all((CACHE / "environments" / group).is_dir() for group in _GROUPS[folder]):
+            if "MAKELEVEL" in os.environ:  # its target has to install them
+                raise pytest.UsageError(f"tests/{folder} needs {_GROUPS[folder]}: correct the Makefile.")
             item.add_marker(pytest.mark.skip(reason=f"`make {folder}` installs what this needs"))

@@ -30,7 +30,7 @@ _LEFT_OUT = Failure(NotTried("This invocation had no time or no requests left fo
 
 
 class Settler(NamedTuple):
-    """Carries out what `settlement_of` says, in one invocation.
+    """Carries out what `fate_of` says of each message of an invocation.
 
     What is done is deleted before anything else is dealt with: if the time ran out first, it would be purged again.
     """
@@ -122,8 +122,9 @@ def fate_of(
     failures = [_LEFT_OUT] if task is None else failures_of(task, outcomes)
     if not failures:
         return None
-    if all(isinstance(failure.error, Rejected) for failure in failures):
-        return _rejection(failures)
+    rejections = [failure.error for failure in failures if isinstance(failure.error, Rejected)]
+    if len(rejections) == len(failures):
+        return _rejection(rejections)
     if max_receive_count is not None and message.receives >= max_receive_count:
         return _given_up(message.receives, failures, [] if task is None else task.undone(outcomes.accepted))
     return delay_after(failures, message.receives, now, chance)
@@ -153,10 +154,9 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
     return max(1, math.ceil(backoff * (1 - _JITTER * chance())))
 
 
-def _rejection(failures: Sequence[Failure]) -> Rejected:
-    error = failures[0].error
-    more = f" The message has {len(failures) - 1} more errors." if len(failures) > 1 else ""
-    return Rejected(f"{error}{more}", error.code if isinstance(error, Rejected) else "RejectedByCloudflare")
+def _rejection(rejections: Sequence[Rejected]) -> Rejected:
+    more = f" The message has {len(rejections) - 1} more errors." if len(rejections) > 1 else ""
+    return Rejected(f"{rejections[0]}{more}", rejections[0].code)
 
 
 def _given_up(receives: int, failures: Sequence[Failure], undone: Sequence[Purge]) -> Rejected:

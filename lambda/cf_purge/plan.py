@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from math import ceil
@@ -315,16 +314,9 @@ def _check_cost(wishes: Sequence[Sequence[Job]], config: Config, most: Cost) -> 
 
 def _cost_of(wishes: Iterable[Sequence[Job]], config: Config) -> Cost:
     jobs = list(chain(*wishes))
-    purges = {purge for job in _collapsed(jobs, _covering(jobs, config)) for purge in job.purges}
-    urls = others = requests = 0
-    for (_, kind), count in Counter((purge.zone, purge.kind) for purge in purges).items():
-        own = ceil(count / _limit(kind, config))
-        requests += own
-        if kind == FILES:
-            urls += count
-        else:
-            others += own
-    return Cost(requests, urls, others)
+    purges = dict.fromkeys(chain(*(job.purges for job in _collapsed(jobs, _covering(jobs, config)))), "")
+    costs = [request.cost for request in requests_for(purges, config)]
+    return Cost(*map(sum, zip(*costs, strict=True)))
 
 
 def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Purge]]) -> Sequence[Job]:

@@ -36,6 +36,20 @@ locals {
     }
     alarms = { alarm_actions = "actions", action = "actions", ok_action = "ok_actions" }
   }
+
+  # What must be a whole number: its least and its largest value.
+  ranges = {
+    verify = { after_seconds = [0, 900], attempts = [1, 5], sample = [0, 100] }
+    queue = {
+      batch_size           = [1, 10000]
+      batch_window_seconds = [0, 300]
+      max_concurrency      = [2, 1000]
+      drain                = [0, 1000]
+      max_receive_count    = [5, 1000] # with fewer a short outage parks messages
+      retention_seconds    = [3600, 1209600]
+    }
+    lambda = { memory_size = [128, 32768], timeout = [15, 5400] } # a shorter time-out leaves no time to retry
+  }
 }
 
 # ---- Required ----
@@ -49,11 +63,8 @@ variable "name" {
   nullable    = false
 
   validation {
-    condition = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,59}$", var.name))
-    error_message = join(" ", [
-      "name must be 1 to 60 letters, digits, hyphens or underscores, and begin with a letter or digit: all resource",
-      "names begin with it.",
-    ])
+    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,59}$", var.name))
+    error_message = "name must be 1 to 60 letters, digits, hyphens or underscores and begin with a letter or digit."
   }
 }
 
@@ -90,28 +101,20 @@ variable "api_token_parameter" {
   nullable    = false
 
   validation {
-    condition = (
-      can(regex("^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
-      var.api_token_parameter))
-    )
-    error_message = join(" ", [
-      "api_token_parameter must be the name or the ARN of an SSM parameter, such as /prod/cloudflare/api-token,",
-      "never the token itself.",
-    ])
+    condition = can(regex(
+      "^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
+      var.api_token_parameter
+    ))
+    error_message = "api_token_parameter must be the name or ARN of an SSM parameter, never the token itself."
   }
 
   validation {
     # https://developers.cloudflare.com/fundamentals/api/get-started/token-formats. Older tokens have 40 characters with
     # lower case, upper case and digits, which a parameter's name rarely has; Global API keys have 37 to 45 hex digits.
-    condition = (
-      !can(regex("^(cf(k|ut|at|oat)_.+|[0-9a-f]{37,45})$", var.api_token_parameter)) &&
-      !alltrue([for pattern in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] :
-      can(regex(pattern, var.api_token_parameter))])
-    )
-    error_message = join(" ", [
-      "api_token_parameter looks like an API token: store the token in an SSM SecureString and use the parameter's",
-      "name.",
+    condition = !can(regex("^(cf(k|ut|at|oat)_.+|[0-9a-f]{37,45})$", var.api_token_parameter)) && !alltrue([
+      for part in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] : can(regex(part, var.api_token_parameter))
     ])
+    error_message = "api_token_parameter looks like an API token: store it in SSM and use the parameter's name."
   }
 }
 
@@ -223,43 +226,43 @@ variable "targets" {
   }
 
   validation {
-    condition = (
-      alltrue([for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 if target != null])
-    )
+    condition = alltrue([
+      for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 if target != null
+    ])
     error_message = "targets[*].hosts must not be empty: name a host, or omit it to use the bucket's name."
   }
 
   validation {
-    condition = (
-      alltrue([for target in var.targets : contains(["url", "prefix", "tag", "host", "everything"], target.purge_by)
-      if target != null])
-    )
+    condition = alltrue([
+      for target in var.targets : contains(["url", "prefix", "tag", "host", "everything"], target.purge_by)
+      if target != null
+    ])
     error_message = "targets[*].purge_by must be \"url\", \"prefix\", \"tag\", \"host\" or \"everything\"."
   }
 
   validation {
-    condition = (
-      alltrue([for target in var.targets : length(target.schemes) > 0
-      && length(setsubtract(target.schemes, ["https", "http"])) == 0 if target != null])
-    )
+    condition = alltrue([
+      for target in var.targets :
+      length(target.schemes) > 0 && length(setsubtract(target.schemes, ["https", "http"])) == 0 if target != null
+    ])
     error_message = "targets[*].schemes must contain \"https\", \"http\" or both."
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for name in target.index_documents :
-      try(!strcontains(name, "/"), false)] if target != null]))
-    )
-    error_message = (
-      "targets[*].index_documents are names such as index.html, without a slash: they apply in every folder."
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [for name in target.index_documents : try(!strcontains(name, "/"), false)]
+      if target != null
+    ]))
+    error_message = "targets[*].index_documents are names such as index.html without a slash, for every folder."
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for path in [target.key_prefix, target.path_prefix] :
-      !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))] if target != null]))
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for path in [target.key_prefix, target.path_prefix] :
+        !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))
+      ] if target != null
+    ]))
     error_message = join(" ", [
       "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs, and without .",
       "or ..: use include and exclude for globs.",
@@ -268,52 +271,51 @@ variable "targets" {
   validation {
     # A prefix that Cloudflare purges has at most 31 slashes,
     # https://developers.cloudflare.com/cache/how-to/purge-cache/purge_by_prefix/
-    condition = (
-      alltrue([for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 if target != null])
-    )
+    condition = alltrue([
+      for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 if target != null
+    ])
     error_message = "targets[*].path_prefix must be at most 30 folders deep: Cloudflare purges no deeper prefix."
   }
 
   validation {
-    condition = (
-      alltrue([for target in var.targets : target.purge_by != "tag" || length(target.tags) > 0 if target != null])
-    )
+    condition = alltrue([
+      for target in var.targets : target.purge_by != "tag" || length(target.tags) > 0 if target != null
+    ])
     error_message = "A target with purge_by = \"tag\" needs tags, such as [\"{bucket}/{key}\"]."
   }
 
   validation {
-    condition = (
-      alltrue([for target in var.targets : target.purge_by == "tag" || length(target.tags) == 0 if target != null])
-    )
+    condition = alltrue([
+      for target in var.targets : target.purge_by == "tag" || length(target.tags) == 0 if target != null
+    ])
     error_message = "targets[*].tags are for purge_by = \"tag\": set it, or omit them."
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for tag in target.tags : try(can(regex("^[!-+\\--~]+$", tag))
-      && length(tag) <= 1024, false)] if target != null]))
-    )
-    error_message = join(" ", [
-      "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas: Cloudflare",
-      "accepts no other characters.",
-    ])
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for tag in target.tags : try(can(regex("^[!-+\\--~]+$", tag)) && length(tag) <= 1024, false)
+      ] if target != null
+    ]))
+    error_message = "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas."
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for tag in target.tags :
-      try(!can(regex("[{}]", replace(tag, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)] if target != null]))
-    )
-    error_message = (
-      "targets[*].tags accept the placeholders {bucket}, {key}, {dir}, {name}, {stem} and {ext}, and no other braces."
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for tag in target.tags :
+        try(!can(regex("[{}]", replace(tag, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)
+      ] if target != null
+    ]))
+    error_message = "targets[*].tags accept {bucket}, {key}, {dir}, {name}, {stem} and {ext}, and no other braces."
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for glob in target.keys :
-      try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)] if target != null]))
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for glob in target.keys : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)
+      ] if target != null
+    ]))
     error_message = join(" ", [
       "Each targets[*].keys must be a glob such as \"*.html\" or \"img/**\": not empty, without a leading slash (keys",
       "have none), one glob per alternative instead of braces.",
@@ -321,23 +323,25 @@ variable "targets" {
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for glob in target.keys :
-        [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) :
-      can(regexall(replace(set, "/^\\[!/", "[^"), ""))]] if target != null]))
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for glob in target.keys : [
+          for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
+        ]
+      ] if target != null
+    ]))
     error_message = "targets[*].keys contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for path in target.related :
-        try(alltrue([
-          can(regex("^/[^\\x00-\\x1f\\x7f?#%*]*[*]?$", path)),
-          !can(regex("/(/|[.]{1,2}([*]?$|/))", path)),
-          length(path) <= 1024,
-      ]), false)] if target != null]))
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for path in target.related : try(
+          length(path) <= 1024 && can(regex("^/[^\\x00-\\x1f\\x7f?#%*]*[*]?$", path))
+          && !can(regex("/(/|[.]{1,2}([*]?$|/))", path)), false
+        )
+      ] if target != null
+    ]))
     error_message = join(" ", [
       "Each targets[*].related must be a path on the host such as \"/feed.xml\", \"/amp/{key}\" or \"/tags/{dir}/*\":",
       "one slash first, no empty folders, . or .., no query, nothing percent-encoded, and a * at the end only.",
@@ -345,23 +349,27 @@ variable "targets" {
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for path in target.related :
-      try(!can(regex("[{}]", replace(path, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)] if target != null]))
-    )
-    error_message = join(" ", [
-      "targets[*].related accept the placeholders {bucket}, {key}, {dir}, {name}, {stem} and {ext}, and no other",
-      "braces.",
-    ])
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for path in target.related :
+        try(!can(regex("[{}]", replace(path, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)
+      ] if target != null
+    ]))
+    error_message = "targets[*].related accept {bucket}, {key}, {dir}, {name}, {stem} and {ext}, and no other braces."
   }
 
   validation {
     # Only the function knows what a placeholder becomes.
-    condition = (
-      alltrue(flatten([for target in var.targets : [for folder in compact([trim(target.path_prefix, "/")]) :
-        [for path in target.related : try(startswith(path, "/${folder}/")
-      || strcontains(path, "{") && startswith("/${folder}/", split("{", path)[0]), true)]] if target != null]))
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for folder in compact([trim(target.path_prefix, "/")]) : [
+          for path in target.related : try(
+            startswith(path, "/${folder}/")
+            || strcontains(path, "{") && startswith("/${folder}/", split("{", path)[0]), true
+          )
+        ]
+      ] if target != null
+    ]))
     error_message = join(" ", [
       "targets[*].related must be below the target's path_prefix, such as \"/blog/feed.xml\" for path_prefix =",
       "\"blog\": correct the path, or add a target without path_prefix.",
@@ -369,65 +377,59 @@ variable "targets" {
   }
 
   validation {
-    condition = (
-      alltrue([for target in var.targets : target.delay_seconds >= 0 && target.delay_seconds <= 900
-      && floor(target.delay_seconds) == target.delay_seconds if target != null])
-    )
+    condition = alltrue([
+      for target in var.targets : target.delay_seconds == max(0, min(900, floor(target.delay_seconds)))
+      if target != null
+    ])
     error_message = "targets[*].delay_seconds must be a whole number from 0 to 900, SQS's maximum."
   }
 
   validation {
-    condition = (
-      alltrue([for target in var.targets : contains(["url", "prefix"], target.purge_by)
-      || length(target.header_variants) == 0 || length(target.related) > 0 if target != null])
-    )
-    error_message = join(" ", [
-      "targets[*].header_variants are for URLs: omit them with purge_by = \"tag\", \"host\" or \"everything\", which",
-      "purge every variant.",
+    condition = alltrue([
+      for target in var.targets : length(target.header_variants) == 0 || length(target.related) > 0
+      || contains(["url", "prefix"], target.purge_by) if target != null
     ])
+    error_message = "targets[*].header_variants are for URLs: omit them, since every other purge_by takes all variants."
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for variant in target.header_variants :
-      try(length(variant) > 0, false)] if target != null]))
-    )
-    error_message = join(" ", [
-      "Each targets[*].header_variants must have a header, such as { Origin = \"https://www.example.com\" }: the",
-      "copy without headers is purged anyway.",
-    ])
+    condition = alltrue(flatten([
+      for target in var.targets : [for variant in target.header_variants : try(length(variant) > 0, false)]
+      if target != null
+    ]))
+    error_message = "Each targets[*].header_variants must have a header, such as { Origin = \"https://example.com\" }."
   }
 
   validation {
     # A token of https://www.rfc-editor.org/rfc/rfc9110#name-tokens.
-    condition = (
-      alltrue(flatten([for target in var.targets : [for variant in target.header_variants :
-      [for name in try(keys(variant), []) : can(regex("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", name))]] if target != null]))
-    )
-    error_message = (
-      "targets[*].header_variants has an invalid header name: write it without spaces and colon, such as Origin."
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for variant in target.header_variants : [
+          for name in try(keys(variant), []) : can(regex("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", name))
+        ]
+      ] if target != null
+    ]))
+    error_message = "targets[*].header_variants has an invalid header name: use one such as Origin, without a colon."
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for target in var.targets : [for variant in target.header_variants :
-      [for value in try(values(variant), []) : can(regex("^[!-~]([ -~]*[!-~])?$", value))]] if target != null]))
-    )
-    error_message = (
-      "Each value in targets[*].header_variants must be printable ASCII, not empty and without spaces around it."
-    )
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for variant in target.header_variants : [
+          for value in try(values(variant), []) : can(regex("^[!-~]([ -~]*[!-~])?$", value))
+        ]
+      ] if target != null
+    ]))
+    error_message = "Each value in targets[*].header_variants must be printable ASCII without spaces around it."
   }
 
   validation {
-    condition = (
-      alltrue([for target in var.targets : target.environment_id == null ? true :
-      can(regex("^[0-9a-zA-Z_-]{1,64}$", target.environment_id)) if target != null])
-    )
-    error_message = join(" ", [
-      "targets[*].environment_id must be the ID of an environment (1 to 64 letters, digits, hyphens or underscores),",
-      "not its name.",
+    condition = alltrue([
+      for target in var.targets :
+      target.environment_id == null ? true : can(regex("^[0-9a-zA-Z_-]{1,64}$", target.environment_id))
+      if target != null
     ])
+    error_message = "targets[*].environment_id must be the ID of an environment (letters, digits, -, _), not its name."
   }
 }
 
@@ -442,9 +444,9 @@ variable "include" {
   nullable    = false
 
   validation {
-    condition = (
-      alltrue([for glob in var.include : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)])
-    )
+    condition = alltrue([
+      for glob in var.include : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)
+    ])
     error_message = join(" ", [
       "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a leading slash (keys have",
       "none), one glob per alternative instead of braces.",
@@ -452,10 +454,11 @@ variable "include" {
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for glob in var.include : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) :
-      can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
-    )
+    condition = alltrue(flatten([
+      for glob in var.include : [
+        for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
+      ]
+    ]))
     error_message = "include contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 }
@@ -467,9 +470,9 @@ variable "exclude" {
   nullable    = false
 
   validation {
-    condition = (
-      alltrue([for glob in var.exclude : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)])
-    )
+    condition = alltrue([
+      for glob in var.exclude : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)
+    ])
     error_message = join(" ", [
       "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a leading slash (keys have",
       "none), one glob per alternative instead of braces.",
@@ -477,10 +480,11 @@ variable "exclude" {
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for glob in var.exclude : [for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) :
-      can(regexall(replace(set, "/^\\[!/", "[^"), ""))]]))
-    )
+    condition = alltrue(flatten([
+      for glob in var.exclude : [
+        for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
+      ]
+    ]))
     error_message = "exclude contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 }
@@ -510,10 +514,7 @@ variable "events" {
         ObjectTagging       = ["*", "Put", "Delete"]
       } : [for type in types : "s3:${kind}:${type}"]
     ])))) == 0
-    error_message = join(" ", [
-      "Each events must be an S3 event type with its \"s3:\", such as \"s3:ObjectCreated:*\" or",
-      "\"s3:ObjectRemoved:Delete\".",
-    ])
+    error_message = "Each events must be an S3 event type such as \"s3:ObjectCreated:*\" or \"s3:ObjectAcl:Put\"."
   }
 
   validation {
@@ -593,13 +594,12 @@ variable "event_filters" {
   }
 
   validation {
-    condition = (
-      alltrue(flatten([for filter in var.event_filters : [for text in try([filter.prefix, filter.suffix], [null]) :
-      try(!strcontains(text, "*"), false)]]))
-    )
-    error_message = (
-      "event_filters are compared literally: omit wildcards, and use include and exclude for globs."
-    )
+    condition = alltrue(flatten([
+      for filter in var.event_filters : [
+        for text in try([filter.prefix, filter.suffix], [null]) : try(!strcontains(text, "*"), false)
+      ]
+    ]))
+    error_message = "event_filters are compared literally: omit wildcards, and use include and exclude for globs."
   }
 
   validation {
@@ -613,10 +613,7 @@ variable "event_filters" {
         )
       ]
     ]))
-    error_message = join(" ", [
-      "Two event_filters overlap and S3 would refuse them: of any two entries either the prefixes or the suffixes",
-      "must exclude each other.",
-    ])
+    error_message = "Two event_filters overlap: S3 refuses two that match the same key, change a prefix or suffix."
   }
 }
 
@@ -630,10 +627,8 @@ variable "keep_eventbridge" {
   nullable    = false
 
   validation {
-    condition = !var.keep_eventbridge || var.event_source == "s3"
-    error_message = (
-      "keep_eventbridge is for event_source = \"s3\": otherwise the module does not own the bucket's notification."
-    )
+    condition     = !var.keep_eventbridge || var.event_source == "s3"
+    error_message = "keep_eventbridge is for event_source = \"s3\", with which the module owns the notification."
   }
 }
 
@@ -687,14 +682,12 @@ variable "verify" {
 
   validation {
     condition = alltrue([
-      for name, limits in { after_seconds = [0, 900], attempts = [1, 5], sample = [0, 100] } :
-      var.verify == null ? true : (
-        var.verify[name] >= limits[0] && var.verify[name] <= limits[1] && floor(var.verify[name]) == var.verify[name]
-      )
+      for name, limits in local.ranges.verify :
+      var.verify == null ? true : var.verify[name] == max(limits[0], min(limits[1], floor(var.verify[name])))
     ])
     error_message = join(" ", [
-      "verify.after_seconds must be a whole number from 0 to 900, verify.attempts one from 1 to 5, verify.sample one",
-      "from 0 to 100.",
+      for name, limits in local.ranges.verify : "verify.${name} must be a whole number from ${join(" to ", limits)}."
+      if var.verify == null ? false : var.verify[name] != max(limits[0], min(limits[1], floor(var.verify[name])))
     ])
   }
 }
@@ -709,13 +702,10 @@ variable "collapse_above" {
   default     = null
 
   validation {
-    condition = (
-      var.collapse_above == null ? true : var.collapse_above >= 1 && var.collapse_above <= 1000000
-      && floor(var.collapse_above) == var.collapse_above
+    condition = var.collapse_above == null ? true : (
+      var.collapse_above == max(1, min(1000000, floor(var.collapse_above)))
     )
-    error_message = (
-      "collapse_above must be a whole number from 1 to 1000000; omit it to purge each URL."
-    )
+    error_message = "collapse_above must be a whole number from 1 to 1000000; omit it to purge each URL."
   }
 }
 
@@ -765,18 +755,13 @@ variable "cloudflare" {
   }
 
   validation {
-    condition = var.cloudflare.requests_per_second > 0 && var.cloudflare.requests_per_second <= 100
-    error_message = join(" ", [
-      "cloudflare.requests_per_second must be above 0 and at most 100; Cloudflare's global limit of 1,200 requests",
-      "in 5 minutes is 4 per second.",
-    ])
+    condition     = var.cloudflare.requests_per_second > 0 && var.cloudflare.requests_per_second <= 100
+    error_message = "cloudflare.requests_per_second must be above 0 and at most 100; Cloudflare's global limit is 4."
   }
 
   validation {
-    condition = var.cloudflare.email == null || can(regex("^[!-?A-~]+@[!-?A-~]+$", var.cloudflare.email))
-    error_message = (
-      "cloudflare.email must be the e-mail address of the Global API key's user; omit it for an API token."
-    )
+    condition     = var.cloudflare.email == null || can(regex("^[!-?A-~]+@[!-?A-~]+$", var.cloudflare.email))
+    error_message = "cloudflare.email must be the address of the Global API key's user; omit it for an API token."
   }
 
   validation {
@@ -787,10 +772,7 @@ variable "cloudflare" {
       ))
       && try(tonumber(regex("^https?://[^/]*:([0-9]+)(?:/|$)", var.cloudflare.api_url)[0]), 443) <= 65535
     )
-    error_message = join(" ", [
-      "cloudflare.api_url must be an https URL (http on loopback only), such as",
-      "https://api.cloudflare.com/client/v4.",
-    ])
+    error_message = "cloudflare.api_url must be an https URL (http on loopback only) without credentials and query."
   }
 
   validation {
@@ -798,9 +780,7 @@ variable "cloudflare" {
       can(regex("^https?://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[1-9][0-9]{0,4})?/?$", var.cloudflare.edge_url))
       && try(tonumber(regex(":([0-9]+)/?$", var.cloudflare.edge_url)[0]), 443) <= 65535
     )
-    error_message = (
-      "cloudflare.edge_url must be a URL on loopback such as https://127.0.0.1:8443; omit it outside of tests."
-    )
+    error_message = "cloudflare.edge_url must be a URL on loopback such as https://127.0.0.1:8443; it is for tests."
   }
 }
 
@@ -845,55 +825,18 @@ variable "queue" {
   }
 
   validation {
-    condition = (
-      var.queue.batch_size >= 1 && var.queue.batch_size <= 10000
-      && floor(var.queue.batch_size) == var.queue.batch_size
-    )
-    error_message = "queue.batch_size must be a whole number from 1 to 10000."
-  }
-
-  validation {
-    condition = (
-      var.queue.batch_window_seconds >= 0 && var.queue.batch_window_seconds <= 300
-      && floor(var.queue.batch_window_seconds) == var.queue.batch_window_seconds
-    )
-    error_message = "queue.batch_window_seconds must be a whole number from 0 to 300."
+    condition = alltrue([
+      for name, limits in local.ranges.queue : var.queue[name] == max(limits[0], min(limits[1], floor(var.queue[name])))
+    ])
+    error_message = join(" ", [
+      for name, limits in local.ranges.queue : "queue.${name} must be a whole number from ${join(" to ", limits)}."
+      if var.queue[name] != max(limits[0], min(limits[1], floor(var.queue[name])))
+    ])
   }
 
   validation {
     condition     = var.queue.batch_size <= 10 || var.queue.batch_window_seconds >= 1
     error_message = "queue.batch_size above 10 needs queue.batch_window_seconds of at least 1."
-  }
-
-  validation {
-    condition = (
-      var.queue.max_concurrency >= 2 && var.queue.max_concurrency <= 1000
-      && floor(var.queue.max_concurrency) == var.queue.max_concurrency
-    )
-    error_message = "queue.max_concurrency must be a whole number from 2 to 1000."
-  }
-
-  validation {
-    condition     = var.queue.drain >= 0 && var.queue.drain <= 1000 && floor(var.queue.drain) == var.queue.drain
-    error_message = "queue.drain must be a whole number from 0 (off) to 1000."
-  }
-
-  validation {
-    condition = (
-      var.queue.max_receive_count >= 5 && var.queue.max_receive_count <= 1000
-      && floor(var.queue.max_receive_count) == var.queue.max_receive_count
-    )
-    error_message = (
-      "queue.max_receive_count must be a whole number from 5 to 1000: with fewer, a short outage parks messages."
-    )
-  }
-
-  validation {
-    condition = (
-      var.queue.retention_seconds >= 3600 && var.queue.retention_seconds <= 1209600
-      && floor(var.queue.retention_seconds) == var.queue.retention_seconds
-    )
-    error_message = "queue.retention_seconds must be a whole number from 3600 (an hour) to 1209600 (14 days)."
   }
 
   validation {
@@ -918,9 +861,8 @@ variable "queue" {
   }
 
   validation {
-    condition = (
-      var.queue.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$",
-      var.queue.kms_key_arn))
+    condition = var.queue.kms_key_arn == null || can(
+      regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.queue.kms_key_arn)
     )
     error_message = "queue.kms_key_arn must be the ARN of a customer managed key (arn:...:key/...), not an alias."
   }
@@ -998,10 +940,7 @@ variable "lambda" {
       regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17}$",
       var.lambda.code_signing_config_arn)
     )
-    error_message = join(" ", [
-      "lambda.code_signing_config_arn must be the ARN of a code signing configuration",
-      "(arn:...:code-signing-config:csc-...).",
-    ])
+    error_message = "lambda.code_signing_config_arn must be an ARN (arn:...:code-signing-config:csc-...)."
   }
 
   validation {
@@ -1010,18 +949,14 @@ variable "lambda" {
   }
 
   validation {
-    condition = (
-      var.lambda.memory_size >= 128 && var.lambda.memory_size <= 32768
-      && floor(var.lambda.memory_size) == var.lambda.memory_size
-    )
-    error_message = "lambda.memory_size must be a whole number of MB from 128 to 32768."
-  }
-
-  validation {
-    condition = (
-      var.lambda.timeout >= 15 && var.lambda.timeout <= 5400 && floor(var.lambda.timeout) == var.lambda.timeout
-    )
-    error_message = "lambda.timeout must be a whole number of seconds from 15 to 5400: less leaves no time to retry."
+    condition = alltrue([
+      for name, limits in local.ranges.lambda :
+      var.lambda[name] == max(limits[0], min(limits[1], floor(var.lambda[name])))
+    ])
+    error_message = join(" ", [
+      for name, limits in local.ranges.lambda : "lambda.${name} must be a whole number from ${join(" to ", limits)}."
+      if var.lambda[name] != max(limits[0], min(limits[1], floor(var.lambda[name])))
+    ])
   }
 
   validation {
@@ -1030,20 +965,15 @@ variable "lambda" {
   }
 
   validation {
-    condition = (
-      contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
-      3653], var.lambda.log_retention_days)
-    )
-    error_message = join(" ", [
-      "lambda.log_retention_days must be a value that CloudWatch accepts: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180,",
-      "365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653.",
-    ])
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+    ], var.lambda.log_retention_days)
+    error_message = "lambda.log_retention_days must be a number of days that CloudWatch accepts, such as 30 or 90."
   }
 
   validation {
-    condition = (
-      var.lambda.log_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$",
-      var.lambda.log_kms_key_arn))
+    condition = var.lambda.log_kms_key_arn == null || can(
+      regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.lambda.log_kms_key_arn)
     )
     error_message = "lambda.log_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...)."
   }
@@ -1054,13 +984,10 @@ variable "lambda" {
   }
 
   validation {
-    condition = (
-      var.lambda.vpc == null ? true : try(length(var.lambda.vpc.subnet_ids) > 0
-      && length(var.lambda.vpc.security_group_ids) > 0, false)
+    condition = var.lambda.vpc == null ? true : try(
+      length(var.lambda.vpc.subnet_ids) > 0 && length(var.lambda.vpc.security_group_ids) > 0, false
     )
-    error_message = (
-      "lambda.vpc needs at least one of subnet_ids and one of security_group_ids; omit it to run outside of a VPC."
-    )
+    error_message = "lambda.vpc needs subnet_ids and security_group_ids, one each at least; omit it for no VPC."
   }
 
   validation {
@@ -1069,10 +996,8 @@ variable "lambda" {
   }
 
   validation {
-    condition = alltrue(try([for id in var.lambda.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))], []))
-    error_message = (
-      "Each lambda.vpc.security_group_ids must be the ID of a security group (sg-...), not its ARN or name."
-    )
+    condition     = alltrue(try([for id in var.lambda.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))], []))
+    error_message = "Each lambda.vpc.security_group_ids must be the ID of a security group (sg-...), not its name."
   }
 
   validation {
@@ -1084,24 +1009,18 @@ variable "lambda" {
   }
 
   validation {
-    condition = (
-      var.lambda.package == null ? true : var.lambda.package.s3_object_version == null
-      || var.lambda.package.s3_bucket != null
+    condition = var.lambda.package == null ? true : (
+      var.lambda.package.s3_object_version == null || var.lambda.package.s3_bucket != null
     )
-    error_message = (
-      "lambda.package.s3_object_version is for a package in S3: add s3_bucket and s3_key, or omit it."
-    )
+    error_message = "lambda.package.s3_object_version is for a package in S3: add s3_bucket and s3_key, or omit it."
   }
 
   validation {
     # AWS returns base64: another notation would be a change in every plan.
-    condition = (
-      try(var.lambda.package.source_code_hash, null) == null ? true
-      : can(regex("^[A-Za-z0-9+/]{43}=$", var.lambda.package.source_code_hash))
+    condition = try(var.lambda.package.source_code_hash, null) == null ? true : can(
+      regex("^[A-Za-z0-9+/]{43}=$", var.lambda.package.source_code_hash)
     )
-    error_message = (
-      "lambda.package.source_code_hash must be the SHA-256 in base64, as filebase64sha256 returns it, not in hex."
-    )
+    error_message = "lambda.package.source_code_hash must be a SHA-256 in base64, as filebase64sha256 returns it."
   }
 }
 
@@ -1164,9 +1083,8 @@ variable "role" {
   }
 
   validation {
-    condition = (
-      var.role.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$",
-      var.role.permissions_boundary))
+    condition = var.role.permissions_boundary == null || can(
+      regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.role.permissions_boundary)
     )
     error_message = "role.permissions_boundary must be the ARN of a policy (arn:aws:iam::123456789012:policy/...)."
   }
@@ -1175,10 +1093,7 @@ variable "role" {
     condition = (var.role.create != null ? var.role.create : var.role.arn == null) || (
       var.role.path == "/" && var.role.permissions_boundary == null && var.role.name == null
     )
-    error_message = join(" ", [
-      "role.name, role.path and role.permissions_boundary are for a role that the module creates: omit them with",
-      "role.arn.",
-    ])
+    error_message = "role.name, path and permissions_boundary are for a role that is created: omit them with role.arn."
   }
 }
 
@@ -1191,9 +1106,8 @@ variable "api_token_kms_key_arn" {
   default     = null
 
   validation {
-    condition = (
-      var.api_token_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$",
-      var.api_token_kms_key_arn))
+    condition = var.api_token_kms_key_arn == null || can(
+      regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.api_token_kms_key_arn)
     )
     error_message = "api_token_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...), not an alias."
   }
@@ -1250,9 +1164,7 @@ variable "alarms" {
       for arns in concat([var.alarms.actions, var.alarms.ok_actions], try(values(var.alarms.actions_by_alarm), [])) :
       try(length(arns) <= 5, false)
     ])
-    error_message = (
-      "alarms.actions, ok_actions and actions_by_alarm have at most 5 ARNs each, CloudWatch's maximum."
-    )
+    error_message = "alarms.actions, ok_actions and actions_by_alarm have at most 5 ARNs each, CloudWatch's maximum."
   }
 
   validation {
@@ -1267,11 +1179,8 @@ variable "alarms" {
   }
 
   validation {
-    condition = var.alarms.oldest_message_seconds >= 60 && var.alarms.lag_milliseconds >= 1000
-    error_message = join(" ", [
-      "alarms.oldest_message_seconds must be at least 60 and alarms.lag_milliseconds at least 1000: lower values cause",
-      "false alarms.",
-    ])
+    condition     = var.alarms.oldest_message_seconds >= 60 && var.alarms.lag_milliseconds >= 1000
+    error_message = "alarms.oldest_message_seconds must be at least 60, alarms.lag_milliseconds at least 1000."
   }
 }
 
@@ -1290,10 +1199,7 @@ variable "notify" {
     condition = var.notify == null ? true : can(
       regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[a-zA-Z0-9/._-]{1,256}$", var.notify.event_bus_arn)
     )
-    error_message = join(" ", [
-      "notify.event_bus_arn must be the ARN of an event bus, such as",
-      "arn:aws:events:eu-west-1:123456789012:event-bus/default.",
-    ])
+    error_message = "notify.event_bus_arn must be the ARN of an event bus (arn:aws:events:...:event-bus/default)."
   }
 }
 

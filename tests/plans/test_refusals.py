@@ -83,7 +83,7 @@ REFUSED: dict[str, list[Inputs]] = {
         for name in ("arn:aws:s3:::www.example.com", "ab", "a..b", "a/b")
     ],
     "bucket is a directory bucket": [{"bucket": "site--euw1-az1--x-s3", **target(hosts=["a.example"])}],
-    "api_token_parameter must be the name or the ARN of an SSM parameter": [
+    "api_token_parameter must be the name or ARN of an SSM parameter": [
         {"api_token_parameter": text}
         for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b")
     ],
@@ -126,7 +126,7 @@ REFUSED: dict[str, list[Inputs]] = {
     "targets[*].tags must be 1 to 1024 printable ASCII": [
         tagged(tag) for tag in ("", "x" * 1025, "{bucket} {key}", "a,b", "größe", "a\n", None)
     ],
-    "targets[*].tags accept the placeholders": [
+    "targets[*].tags accept {bucket}": [
         tagged(tag) for tag in ("{path}", "{KEY}", "{}", "{key", "{{key}}", "{k{key}ey}")
     ],
     "Each targets[*].keys must be a glob": [target(keys=[glob]) for glob in (None, "", "*.{css,js}", "/css/*")],
@@ -136,7 +136,7 @@ REFUSED: dict[str, list[Inputs]] = {
         for path in (None, "", "*", "feed.xml", "https://a.example/", "//a", "/a//{key}", "/../a", "/a/.", "/a/..*")
     ]
     + [target(related=[path]) for path in ("/a?b", "/a#b", "/%61", "/*/a", "/a**", "/a\n", f"/{'x' * 1024}")],
-    "targets[*].related accept the": [target(related=[f"/{path}"]) for path in ("{path}", "{KEY}", "{key", "{}*")],
+    "targets[*].related accept {bucket}": [target(related=[f"/{path}"]) for path in ("{path}", "{KEY}", "{key", "{}*")],
     "targets[*].related must be below the target's path_prefix": [
         target(path_prefix="blog/", related=["/blog/", path])
         for path in ("/feed.xml", "/blog", "/blog*", "/blogger/{key}", "/a{key}")
@@ -191,11 +191,10 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     # ---- How it is done ----
     'delivery must be "queue" or "direct"': [{"delivery": "sns"}],
-    "verify.after_seconds must be a whole number": [
-        {"verify": {name: number}}
+    **{
+        f"verify.{name} must be a whole number": [{"verify": {name: number}} for number in wrong]
         for name, wrong in {"after_seconds": (901, -1, 0.5), "attempts": (0, 6), "sample": (-1, 101)}.items()
-        for number in wrong
-    ],
+    },
     "collapse_above must be a whole number": [{"collapse_above": above} for above in (0, 1.5, 1000001)],
     "cloudflare.plan must be": [{"cloudflare": {"plan": "gold"}}],
     "cloudflare.operation must be": [{"cloudflare": {"operation": "delete"}}],
@@ -223,7 +222,7 @@ REFUSED: dict[str, list[Inputs]] = {
     "queue.batch_window_seconds must be a whole number": [{"queue": {"batch_window_seconds": 600}}],
     "queue.batch_size above 10 needs": [{"queue": {"batch_size": 11}}],
     "queue.max_concurrency must be a whole number": [{"queue": {"max_concurrency": 1}}],
-    "queue.drain must be a whole number from 0 (off) to 1000": [{"queue": {"drain": most}} for most in (-1, 1001, 0.5)],
+    "queue.drain must be a whole number from 0 to 1000": [{"queue": {"drain": most}} for most in (-1, 1001, 0.5)],
     "queue.max_receive_count must be a whole number": [{"queue": {"max_receive_count": 3}}],
     "queue.retention_seconds must be a whole number": [{"queue": {"retention_seconds": 2592000}}],
     "queue.retention_seconds is shorter than": [
@@ -239,12 +238,12 @@ REFUSED: dict[str, list[Inputs]] = {
     "lambda.code_signing_config_arn must be": [{"lambda": {"code_signing_config_arn": "csc-0123456789abcdef0"}}],
     "lambda.architecture must be": [{"lambda": {"architecture": "riscv"}}],
     "lambda.memory_size must be": [{"lambda": {"memory_size": size}} for size in (64, 32769, 128.5)],
-    "lambda.timeout must be a whole number of seconds": [{"lambda": {"timeout": time}} for time in (3, 5401)],
+    "lambda.timeout must be a whole number": [{"lambda": {"timeout": time}} for time in (3, 5401)],
     "lambda.log_level must be": [{"lambda": {"log_level": "LOUD"}}],
     "lambda.log_retention_days must be": [{"lambda": {"log_retention_days": 31}}],
     "lambda.log_kms_key_arn must be": [{"lambda": {"log_kms_key_arn": "my-key"}}],
     "lambda.tracing must be": [{"lambda": {"tracing": "active"}}],
-    "lambda.vpc needs at least one": [
+    "lambda.vpc needs subnet_ids": [
         vpc(groups=[GROUP]),
         vpc(SUBNET, groups=[]),
         {"lambda": {"vpc": {"subnet_ids": None, "security_group_ids": None}}},
@@ -268,7 +267,7 @@ REFUSED: dict[str, list[Inputs]] = {
     "role.name must be": [{"role": {"name": "my role"}}, {"role": {"name": "x" * 65}}],
     "role.path must": [{"role": {"path": "service"}}],
     "role.permissions_boundary must be": [{"role": {"permissions_boundary": "my-boundary"}}],
-    "role.name, role.path and role.permissions_boundary are for": [
+    "role.name, path and permissions_boundary are for": [
         {"role": {"arn": ROLE, "name": "site"}},
         {"role": {"arn": ROLE, "permissions_boundary": BOUNDARY}},
         {"role": {"arn": ROLE, "path": "/service/"}},

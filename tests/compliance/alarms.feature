@@ -1,3 +1,4 @@
+@noskip
 Feature: Alarms notify, and say what to do
   `alarms.actions` of the module says who.
 
@@ -5,31 +6,26 @@ Feature: Alarms notify, and say what to do
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: Each alarm has an action
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have alarm_actions
     And its value must match the "^arn:[a-z-]+:." regex
 
-  @noskip
   Scenario: Each alarm is enabled
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have actions_enabled
     And its value must be true
 
-  @noskip
   Scenario: Each alarm has a description
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have alarm_description
     And its value must match the "(?s)^.{60,}" regex
 
-  @noskip
   Scenario: A quiet site is not an alarm
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have treat_missing_data
     And its value must be notBreaching
 
-  @noskip
   Scenario: A single parked message is an alarm
     When its type metadata is aws_cloudwatch_metric_alarm
     And its index metadata is dead_letters

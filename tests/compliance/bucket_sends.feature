@@ -1,3 +1,4 @@
+@noskip
 Feature: Only S3 sends events
   `event_source` is `s3` or `none`.
 
@@ -5,7 +6,6 @@ Feature: Only S3 sends events
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: EventBridge has no part in it
     Then its type key must not be aws_cloudwatch_event_.*
     Given I have any resource defined
@@ -15,7 +15,6 @@ Feature: Only S3 sends events
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     Then its (aws:SourceArn|source_arn)$ key must not be arn:[^:]+:events:.*
 
-  @noskip
   Scenario: No service may send to the dead-letter queue
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter

@@ -1,3 +1,4 @@
+@noskip
 Feature: Events invoke the function directly, and only that
   `delivery` is `direct`.
 
@@ -5,20 +6,17 @@ Feature: Events invoke the function directly, and only that
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: No service may send to the queue
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is this
     Then it must have policy
     And its Effect key must not be Allow
 
-  @noskip
   Scenario: An invoker is allowed on a function of this plan
     When its type metadata is aws_lambda_permission
     Then it must have function_name
     And it must be in {aws_lambda_function.values.function_name}
 
-  @noskip
   Scenario: What fails is parked in a queue of this plan
     When its type metadata is aws_lambda_function_event_invoke_config
     Then it must have destination_config
@@ -27,13 +25,11 @@ Feature: Events invoke the function directly, and only that
     And its value must match the "^arn:.+-dlq$" regex
     And it must be in {aws_sqs_queue.values.arn}
 
-  @noskip
   Scenario: A change is tried three times
     When its type metadata is aws_lambda_function_event_invoke_config
     Then it must have maximum_retry_attempts
     And its value must be 2
 
-  @noskip
   Scenario: A change may wait for six hours
     When its type metadata is aws_lambda_function_event_invoke_config
     Then it must have maximum_event_age_in_seconds

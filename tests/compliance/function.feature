@@ -1,3 +1,4 @@
+@noskip
 Feature: The function runs, logs, and returns failed messages
   With its log, and with the mapping that calls it for the queue.
 
@@ -5,33 +6,28 @@ Feature: The function runs, logs, and returns failed messages
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: The function runs on a Python that is maintained
     When its type metadata is aws_lambda_function
     Then it must have runtime
     And its value must match the "^python3[.]1[0-9]$" regex
 
-  @noskip
   Scenario: The function logs JSON
     When its type metadata is aws_lambda_function
     Then it must have logging_config
     And it must have log_format
     And its value must be JSON
 
-  @noskip
   Scenario: The function logs into a log group of this plan
     When its type metadata is aws_lambda_function
     Then it must have logging_config
     And it must have log_group
     And it must be in {aws_cloudwatch_log_group.values.name}
 
-  @noskip
   Scenario: The log has a retention
     When its type metadata is aws_cloudwatch_log_group
     Then it must have retention_in_days
     And its value must match the "^[1-9][0-9]*$" regex
 
-  @noskip
   Scenario: The function has time to try again
     When its type metadata is aws_lambda_function
     Then it must have timeout
@@ -39,13 +35,11 @@ Feature: The function runs, logs, and returns failed messages
     And its value must be greater and equal than 15
     And its value must be less and equal than 5400
 
-  @noskip
   Scenario: The function takes its concurrency from the queue, not from a reservation
     When its type metadata is aws_lambda_function
     Then it must have reserved_concurrent_executions
     And its value must be -1
 
-  @noskip
   Scenario: The function has one environment variable
     When its type metadata is aws_lambda_function
     Then it must have environment
@@ -53,7 +47,6 @@ Feature: The function runs, logs, and returns failed messages
     And its singular value must match the "^" regex
     And it must have CF_PURGE_CONFIG
 
-  @noskip
   Scenario: No environment variable and no setting is named like a secret
     When its type metadata is "aws_lambda_function$" regex
     Then it must have environment
@@ -61,46 +54,38 @@ Feature: The function runs, logs, and returns failed messages
     # As in queues.feature, the key is a regex. api_token_parameter ends otherwise: it says where the token is.
     And its .*(token|secret|password|passwd|credentials?|private_?key|access_?key|api_?key)$ key must not be .+
 
-  @noskip
   Scenario: Failed messages return to the queue individually
     When its type metadata is aws_lambda_event_source_mapping
     Then it must have function_response_types
     And its value must be ReportBatchItemFailures
 
-  @noskip
   Scenario: The queue calls two functions at once or more
     When its type metadata is aws_lambda_event_source_mapping
     Then it must have scaling_config
     And it must have maximum_concurrency
     And its value must match the "^([2-9]|[1-9][0-9]+)$" regex
 
-  @noskip
   Scenario: A purge does not wait for a batch to fill
     When its type metadata is aws_lambda_event_source_mapping
     Then it must have maximum_batching_window_in_seconds
     And its value must be 0
 
-  @noskip
   Scenario: The function has no URL
     Then its type key must not be aws_lambda_function_url
 
-  @noskip
   Scenario: Only S3 and EventBridge may invoke the function
     When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its principal$ key must not be (?!(s3|events)[.]amazonaws[.]com$).*
 
-  @noskip
   Scenario: Permissions on the function only allow to invoke it
     When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its action$ key must not be (?!lambda:InvokeFunction$).*
 
-  @noskip
   Scenario: Only one bucket or one rule invokes the function
     When its type metadata is "aws_lambda_(function|permission)$" regex
     # The function has a runtime, a permission has none.
     Then its (runtime|source_arn)$ key must be (python.+|arn:[\w-]+:(s3:::|events:[\w-]+:\d{12}:rule/)[^*?]+)
 
-  @noskip
   Scenario: Permissions to invoke the function are bound to the account
     When its type metadata is "aws_lambda_(function|permission)$" regex
     Then its (runtime|source_account|source_arn)$ key must be (python.+|\d{12}|arn:[\w-]+:events:[\w-]+:\d{12}:rule/.+)

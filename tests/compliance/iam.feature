@@ -5,6 +5,7 @@
 @constant(traces: xray:(PutTraceSegments|PutTelemetryRecords))
 @constant(streams: logs:[^*?]+:log-group:[^*?:]+:[*])
 @constant(secret: secretsmanager:[^*?]+-[?]{6})
+@noskip
 Feature: The role has only the permissions that the function needs
   The policy that the module puts on the role it makes. What a root adds to that role is the root's.
 
@@ -12,7 +13,6 @@ Feature: The role has only the permissions that the function needs
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: Only Lambda may assume the role
     When its type metadata is aws_iam_role
     Then it must have assume_role_policy
@@ -21,7 +21,6 @@ Feature: The role has only the permissions that the function needs
     Then it must have Principal
     And its value must match the "^lambda[.]amazonaws[.]com$" regex
 
-  @noskip
   Scenario: Each action that is allowed is one the function needs
     When its type metadata is aws_iam_role_policy
     Then it must have policy
@@ -30,7 +29,6 @@ Feature: The role has only the permissions that the function needs
     Then it must have Action
     And its value must match the "^(logs:${log}|sqs:${queue}|${token}|events:PutEvents|ec2:${network}|${traces})$" regex
 
-  @noskip
   Scenario: Each statement allows one resource by its exact ARN, but for network interfaces and traces
     When its type metadata is aws_iam_role_policy
     Then it must have policy
@@ -41,7 +39,6 @@ Feature: The role has only the permissions that the function needs
     Then it must have Resource
     And its singular value must match the "^arn:[\w-]+:(${streams}|${secret}|(?!logs:)[^*?]+)$" regex
 
-  @noskip
   Scenario: The token's statement reads one parameter
     When its type metadata is aws_iam_role_policy
     Then it must have policy
@@ -52,7 +49,6 @@ Feature: The role has only the permissions that the function needs
     Then it must have Action
     And its singular value must match the "^ssm:GetParameter$" regex
 
-  @noskip
   Scenario: A key opens the one parameter, or messages
     When its type metadata is aws_iam_role_policy
     Then it must have policy
@@ -60,17 +56,8 @@ Feature: The role has only the permissions that the function needs
     When its Effect is Allow
     # With the statement that reads the parameter there is one in every mode. What names a parameter allows no key.
     And its Action contains "^(kms:|ssm:GetParameter$)" regex
-    Then its (Resource|kms:ViaService)$ key must be (arn:[\w-]+:ssm:[^*?]+|(ssm|sqs|secretsmanager)[.][\w-]+[.].+)
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
-    Then it must have policy
-    And it must have Statement
-    When its Effect is Allow
-    And its Action contains "^(kms:|ssm:GetParameter$)" regex
     Then its (Resource|kms:(ViaService|.+ARN))$ key must be (arn:[\w-]+:(ssm|secretsmanager):[^*?]+(-[?]{6})?|sqs[.].+)
 
-  @noskip
   Scenario: Events are sent to an event bus
     When its type metadata is aws_iam_role_policy
     Then it must have policy
@@ -80,64 +67,6 @@ Feature: The role has only the permissions that the function needs
     And its Action contains "^(events:|ssm:GetParameter$)" regex
     Then its Resource$ key must be arn:[\w-]+:(ssm:[^*?]+|events:[\w-]+:\d{12}:event-bus/[^*?]+)
 
-  @noskip
-  Scenario: A role that may create network interfaces denies them to the code
-    # Those of the queues never have the key below, so there is always one that has it not.
-    When its type metadata is "aws_(iam_role|sqs_queue)_policy$" regex
-    # Lambda makes the interfaces with the role; what keeps them from the code asks for this.
-    And it does not have lambda:SourceFunctionArn
-    Then it must have Action
-    And its value must not match the "^ec2:" regex
-
-  @noskip
-  Scenario: What is denied is denied to the code of one function, on every resource
-    When its type metadata is aws_iam_role_policy
-    Then it must have policy
-    And it must have Statement
-    When its Effect is "^(Allow|Deny)$" regex
-    Then its (Effect|lambda:SourceFunctionArn)$ key must be (Allow|arn:[\w-]+:lambda:[\w-]+:\d{12}:function:[\w-]+)
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
-    Then it must have policy
-    And it must have Statement
-    When its Effect is "^(Allow|Deny)$" regex
-    Then its (Effect|Resource)$ key must be (Allow|[*])
-
-  @noskip
-  Scenario: No network interface is made, deleted or changed by the code
-    When its type metadata is aws_iam_role_policy
-    Then it must have policy
-    And it must have Statement
-    When its Effect is "^(Allow|Deny)$" regex
-    And its Action does not contain "^ec2:CreateNetworkInterface$" regex
-    Then its Effect$ key must be Allow
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
-    Then it must have policy
-    And it must have Statement
-    When its Effect is "^(Allow|Deny)$" regex
-    And its Action does not contain "^ec2:DeleteNetworkInterface$" regex
-    Then its Effect$ key must be Allow
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
-    Then it must have policy
-    And it must have Statement
-    When its Effect is "^(Allow|Deny)$" regex
-    And its Action does not contain "^ec2:AssignPrivateIpAddresses$" regex
-    Then its Effect$ key must be Allow
-    Given I have any resource defined
-    When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    And its type metadata is aws_iam_role_policy
-    Then it must have policy
-    And it must have Statement
-    When its Effect is "^(Allow|Deny)$" regex
-    And its Action does not contain "^ec2:UnassignPrivateIpAddresses$" regex
-    Then its Effect$ key must be Allow
-
-  @noskip
   Scenario: No condition is negated, or true for a missing key
     When its type metadata is "aws_iam_role_policy$" regex
     Then it must have policy
@@ -145,6 +74,5 @@ Feature: The role has only the permissions that the function needs
     And it must not have .*IfExists
     And it must not have ForA
 
-  @noskip
   Scenario: The module creates nothing in IAM but a role and its policy
     Then its type key must not be aws_iam_(?!role$|role_policy$).*

@@ -1,3 +1,4 @@
+@noskip
 Feature: The role of the function has another owner
   `role.arn` says whose.
 
@@ -5,6 +6,5 @@ Feature: The role of the function has another owner
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: The module makes nothing in IAM
     Then its type key must not be aws_iam_.*

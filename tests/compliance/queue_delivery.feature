@@ -1,3 +1,4 @@
+@noskip
 Feature: Events come through the queue only
   `delivery` is `queue`.
 
@@ -5,11 +6,9 @@ Feature: Events come through the queue only
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: Only IAM allows to invoke the function
     Then its type key must not be aws_lambda_permission
 
-  @noskip
   Scenario: A sender is allowed on a queue of this plan
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is this

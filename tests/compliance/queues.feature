@@ -1,16 +1,15 @@
+@noskip
 Feature: The queues lose nothing and admit nobody else
 
   Background:
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: Both queues are encrypted at rest
     When its type metadata is "aws_sqs_queue$" regex
     # After a regex in the last When, keys are regexes too, which makes the only "or" there is.
     Then its (sqs_managed_sse_enabled|kms_master_key_id)$ key must be (true|arn:.+:kms:.+)
 
-  @noskip
   Scenario: The queue denies access without TLS
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is this
@@ -25,7 +24,6 @@ Feature: The queues lose nothing and admit nobody else
     And it must have aws:SecureTransport
     And its value must be false
 
-  @noskip
   Scenario: The dead-letter queue denies access without TLS
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter
@@ -40,7 +38,6 @@ Feature: The queues lose nothing and admit nobody else
     And it must have aws:SecureTransport
     And its value must be false
 
-  @noskip
   Scenario: Only AWS services may send to a queue
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
@@ -50,7 +47,6 @@ Feature: The queues lose nothing and admit nobody else
     And its Principal is "^(?!Service$)" regex
     Then its Effect$ key must be Deny
 
-  @noskip
   Scenario: Of the services, only S3 and EventBridge may send to a queue
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
@@ -58,7 +54,6 @@ Feature: The queues lose nothing and admit nobody else
     When its Effect is "^(Allow|Deny)$" regex
     Then its (Effect|Service)$ key must be (Deny|(s3|events)[.]amazonaws[.]com)
 
-  @noskip
   Scenario: Queue policies only allow to send
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
@@ -67,7 +62,6 @@ Feature: The queues lose nothing and admit nobody else
     And its Action is "^(?!sqs:SendMessage$)" regex
     Then its Effect$ key must be Deny
 
-  @noskip
   Scenario: Only one bucket or one rule sends
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
@@ -75,7 +69,6 @@ Feature: The queues lose nothing and admit nobody else
     When its Effect is "^(Allow|Deny)$" regex
     Then its (Effect|aws:SourceArn)$ key must be (Deny|arn:[\w-]+:(s3:::|events:[\w-]+:\d{12}:rule/)[^*?]+)
 
-  @noskip
   Scenario: Permissions to send are bound to the account
     When its type metadata is aws_sqs_queue_policy
     Then it must have policy
@@ -84,7 +77,6 @@ Feature: The queues lose nothing and admit nobody else
     # The ARN of a rule has its account, that of a bucket has none.
     Then its (Effect|aws:SourceAccount|aws:SourceArn)$ key must be (Deny|\d{12}|arn:[\w-]+:events:[\w-]+:\d{12}:rule/.+)
 
-  @noskip
   Scenario: No statement has exceptions, or a condition that is true for a missing key
     When its type metadata is "aws_sqs_queue_policy$" regex
     Then it must have policy
@@ -92,14 +84,12 @@ Feature: The queues lose nothing and admit nobody else
     And it must not have .*IfExists
     And it must not have ForA
 
-  @noskip
   Scenario: A message is received five times at least before it is parked
     When its type metadata is aws_sqs_queue_redrive_policy
     Then it must have redrive_policy
     And it must have maxReceiveCount
     And its value must match the "^([5-9]|[1-9][0-9]+)$" regex
 
-  @noskip
   Scenario: Messages are parked in a queue of this plan
     When its type metadata is aws_sqs_queue_redrive_policy
     Then it must have redrive_policy
@@ -108,21 +98,18 @@ Feature: The queues lose nothing and admit nobody else
     And its value must match the "^arn:.+-dlq$" regex
     And it must be in {aws_sqs_queue.values.arn}
 
-  @noskip
   Scenario: Parked messages are kept as long as SQS allows
     When its type metadata is aws_sqs_queue
     And its name metadata is dead_letter
     Then it must have message_retention_seconds
     And its value must be 1209600
 
-  @noskip
   Scenario: Only named queues park their messages
     When its type metadata is aws_sqs_queue_redrive_allow_policy
     Then it must have redrive_allow_policy
     And it must have redrivePermission
     And its value must be byQueue
 
-  @noskip
   Scenario: The queue alone parks its messages
     When its type metadata is aws_sqs_queue_redrive_allow_policy
     Then it must have redrive_allow_policy

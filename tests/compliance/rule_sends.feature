@@ -1,3 +1,4 @@
+@noskip
 Feature: Only EventBridge sends events
   `event_source` is `eventbridge`.
 
@@ -5,14 +6,12 @@ Feature: Only EventBridge sends events
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  @noskip
   Scenario: S3 has no part in it
     Then its (Service|principal)$ key must not be s3[.]amazonaws[.]com
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
     Then its (aws:SourceArn|source_arn)$ key must not be arn:[^:]+:s3:.*
 
-  @noskip
   Scenario: The rule is for one bucket
     When its type metadata is "aws_cloudwatch_event_rule$" regex
     Then it must have event_pattern
@@ -24,33 +23,28 @@ Feature: Only EventBridge sends events
     And it must have name
     And its singular value must match the "^[a-z0-9][a-z0-9.-]+$" regex
 
-  @noskip
   Scenario: The rule matches only events of S3
     When its type metadata is aws_cloudwatch_event_rule
     Then it must have event_pattern
     And it must have source
     And its singular value must match the "^aws[.]s3$" regex
 
-  @noskip
   Scenario: The rule is switched on
     When its type metadata is aws_cloudwatch_event_rule
     Then it must have state
     And its value must match the "^ENABLED$" regex
 
-  @noskip
   Scenario: The rule sends to a queue or a function
     When its type metadata is aws_cloudwatch_event_target
     Then it must have arn
     And its value must match the "^arn:[a-z-]+:(sqs|lambda):[a-z0-9-]+:[0-9]{12}:(function:)?[A-Za-z0-9_-]+$" regex
 
-  @noskip
   Scenario: What the rule cannot deliver is parked
     When its type metadata is aws_cloudwatch_event_target
     Then it must have dead_letter_config
     And it must have arn
     And its value must match the "^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$" regex
 
-  @noskip
   Scenario: The dead-letter queue lets in the rule
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter

@@ -1,7 +1,7 @@
+@noskip
 Feature: Every resource can be traced to its owner
   By tags of the module or by the provider's default tags.
 
-  @noskip
   Scenario: Every taggable resource has tags
     Given I have resource that supports tags_all defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex

@@ -18,8 +18,12 @@ import botocore
 from tests.bench.process import Failed, Process
 from tests.bench.stand_in import StandIn
 from tests.simulation import certificates
-from tests.simulation.cloudflare import process as cloudflare
-from tests.simulation.cloudflare.client import ApiRequest, Control, Visitor
+from tests.simulation.cloudflare.control import Control
+from tests.simulation.cloudflare.control import running as cloudflare
+from tests.simulation.cloudflare.journal import ApiRequest
+from tests.simulation.cloudflare.plans import PLANS
+from tests.simulation.cloudflare.visitor import Visitor
+from tests.simulation.cloudflare.zone import Zone
 from tests.support import factories
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +43,6 @@ class Bench:
     environment: dict[str, str]  # of every process
     aws: StandIn
     cloudflare: Control
-    cloudflare_url: str
     visitor: Visitor
 
     def start(self, name: str, *, runtime: str = "runtime", **config: Any) -> Process:
@@ -55,11 +58,11 @@ class Bench:
         else:
             shutil.copy(_SUBJECTS / f"{name}.py", folder)
             own = {
-                "CLOUDFLARE_API_URL": self.cloudflare_url,
+                "CLOUDFLARE_API_URL": self.cloudflare.api_url,
                 "ZONE_ID": factories.ZONE,
                 "SITE": SITE,
                 "TOKEN_PARAMETER": factories.PARAMETER,
-                "PURGE_URL": f"{self.cloudflare_url}/zones/{factories.ZONE}/purge_cache",
+                "PURGE_URL": f"{self.cloudflare.api_url}/zones/{factories.ZONE}/purge_cache",
                 "TOKEN": _TOKEN,
                 "BODY": json.dumps({"files": [f"{SITE}/css/site.css"]}),
             }
@@ -89,7 +92,7 @@ class Bench:
         return requests
 
     def _document(self, config: dict[str, Any]) -> dict[str, Any]:
-        settings = {"plan": "enterprise", "api_url": self.cloudflare_url, **config.pop("cloudflare", {})}
+        settings = {"plan": "enterprise", "api_url": self.cloudflare.api_url, **config.pop("cloudflare", {})}
         return factories.document(
             **{"queue_arn": factories.QUEUE_ARN, "drain": 1000, "max_concurrency": 2, "cloudflare": settings, **config}
         )
@@ -106,19 +109,9 @@ def running() -> Iterator[Bench]:
         context.load_cert_chain(tls.certificate, tls.private_key)
         aws = StandIn(factories.PARAMETER, _TOKEN)
         aws_url = stack.enter_context(aws.serving(context))
-        configuration = folder / "cloudflare.json"
-        zone = {"id": factories.ZONE, "name": "example.com", "hosts": [factories.HOST], "plan": "enterprise"}
-        configuration.write_text(
-            json.dumps(
-                {
-                    "tls": {"cert": tls.certificate, "key": tls.private_key, "origin_ca": tls.authority},
-                    "origin": {"url": aws_url},
-                    "zones": [zone],
-                    "tokens": [{"name": "bench", "value": _TOKEN, "zones": [factories.ZONE]}],
-                }
-            )
-        )
-        addresses = stack.enter_context(cloudflare.running(configuration))
+        zone = Zone(factories.ZONE, "example.com", (factories.HOST,), PLANS["enterprise"], aws_url)
+        control = stack.enter_context(cloudflare([zone], tls))
+        control.add_token(name="bench", value=_TOKEN, zones=[zone.id])
         # As long as a real list of authorities: reading it takes much of the time to open a TLS context.
         trusted = folder / "trusted.pem"
         usual = Path(botocore.__file__).parent / "cacert.pem"
@@ -135,5 +128,4 @@ def running() -> Iterator[Bench]:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
         }
-        visitor = Visitor(addresses, tls.authority)
-        yield Bench(folder, environment, aws, Control(addresses.control), addresses.api, visitor)
+        yield Bench(folder, environment, aws, control, Visitor(control, tls.authority))

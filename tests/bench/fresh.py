@@ -41,18 +41,19 @@ def measure(bench: Bench, turns: int) -> list[Figure]:
 
 
 def _followed(bench: Bench, version: str, threads: ThreadPoolExecutor, warm: Process | None) -> float:
-    with bench.visitor.staying(f"{SITE}/{_KEY}") as visit:
-        while visit().cache_status != "HIT":  # the previous version
+    url = f"{SITE}/{_KEY}"
+    with bench.visitor.connected(url) as visit:
+        while visit(url).cache_status != "HIT":  # the previous version
             time.sleep(0.01)
         bench.aws.object = version.encode()
         began = time.perf_counter()
         with nullcontext(warm) if warm else bench.start(OURS) as process:
             reply = threads.submit(process.ask, _EVENT)
-            while visit().text != version:
+            while visit(url).text != version:
                 if time.perf_counter() - began > _PATIENCE:
                     raise Failed(f"No visitor reads the new version: {reply.result(0)}")
                 time.sleep(0.002)
             seen = time.perf_counter()
             reply.result(_PATIENCE)
-    bench.check(f"{SITE}/{_KEY}")
+    bench.check(url)
     return (seen - began) * 1000

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 from tests.e2e.site import Site
-from tests.simulation.cloudflare.client import Visit
+from tests.simulation.cloudflare.visitor import Visit
 
 _THREADS = 16
 
@@ -46,7 +46,7 @@ class Release:
     def visit(self) -> dict[str, Visit]:
         """Visit every object under each of its paths; the edge then has a copy of it all."""
         visits = self.site.world.visitor.visit_all([self.site.url(path) for path in self.paths])
-        return dict(zip(self.paths, visits, strict=True))
+        return {path: visits[self.site.url(path)] for path in self.paths}
 
     def stale(self) -> list[str]:
         """Visit everything and return the paths whose visitors do not get what the bucket holds."""

@@ -121,7 +121,7 @@ def composed(world: World, folder: Path, say: Say) -> Terraform:
     return Terraform(
         folder / "root",
         folder,
-        dict(zip(_ADDRESSES, (world.api_url, world.edge_url), strict=True)),
+        dict(zip(_ADDRESSES, (world.control.api_url, world.control.edge_url), strict=True)),
         world.tls.authority,
         say,
     )
@@ -131,7 +131,7 @@ def upgrade(roots: Terraform) -> None:
     """Give what the last release applied to today's module, for the next plan."""
     if (roots.root / _UPGRADED_FILE).exists():
         _write_upgraded(roots.root, os.path.relpath(ROOT, roots.root))
-        roots.run("init", "-backend=false")
+        roots.init()
 
 
 def _write_upgraded(root: Path, source: str) -> None:

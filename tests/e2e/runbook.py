@@ -69,8 +69,8 @@ class Shell:
             "PATH": f"{_with_aws(folder)}:{os.environ['PATH']}",
             "TF_DATA_DIR": str(folder / "terraform"),
             "TF_VAR_aws_endpoint": world.aws_url,
-            "TF_VAR_cloudflare_api_url": world.api_url,
-            "TF_VAR_cloudflare_edge_url": world.edge_url,
+            "TF_VAR_cloudflare_api_url": world.control.api_url,
+            "TF_VAR_cloudflare_edge_url": world.control.edge_url,
             "TF_VAR_zone_id": ZONE_ID,
             # A user's root has a backend, a person who says yes, and an AWS that reads back what it was told.
             "TF_CLI_ARGS_init": f"-backend=false {quietly}",

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.simulation.aws import ACCOUNT
-from tests.simulation.cloudflare.client import ApiRequest
+from tests.simulation.cloudflare.journal import ApiRequest
 from tests.simulation.world import HOST, World, wait_for
 
 

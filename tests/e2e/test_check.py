@@ -49,12 +49,12 @@ def token(permission: str, **options: Any) -> Fault:
     @contextmanager
     def fault(site: Site) -> Iterator[None]:
         value = "another-" + site.world.token[::-1]
-        site.world.control.add_token(value, [ZONE_ID], [permission], name="another", **options)
+        site.world.control.add_token(name="another", value=value, zones=[ZONE_ID], permissions=[permission], **options)
         try:
             with stored(site, value):
                 yield
         finally:
-            site.world.control.revoke_token("another")
+            site.world.control.revoke("another")
 
     return fault
 

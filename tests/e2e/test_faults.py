@@ -52,7 +52,7 @@ def release(applied: World) -> Release:
 def hurried(release: Release, site: Site) -> Iterator[Release]:
     """The same, with a queue whose waits of minutes are seconds."""
     release.visit()
-    assert site.world.control.state().copies_of(ZONE_ID) >= len(release.paths)
+    assert site.world.control.copies(ZONE_ID) >= len(release.paths)
     with in_a_hurry(site.sqs, site.outputs["queue_url"], 60):
         yield release
 
@@ -89,7 +89,7 @@ def test_no_mixture_of_faults_loses_a_change(hurried: Release) -> None:
         restore()
 
     assert hurried.stale() == []
-    assert control.state().faults == []
+    assert control.pending_faults() == 0
     [parked] = site.dead_letters()
     assert "stray/refused.html" in parked["Body"]
     assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "ForeignHost"

@@ -33,20 +33,19 @@ def site(basic: Site) -> Site:
 def test_after_the_token_is_rotated_purges_work_without_the_old_one(shell: Shell, site: Site) -> None:
     section, control, old = "Rotating the token", site.world.control, site.world.token
     site.put_and_purge("warm.html", "text")  # the function now has the token in its cache
-    control.add_token(old[::-1], site.world.zones, name=OTHER_TOKEN)
+    control.add_token(value=old[::-1], zones=site.world.zones, name=OTHER_TOKEN)
     try:
         shell.run(section, "read", typed=f"{old[::-1]}\n")
         assert int(shell.run(section, "put-parameter")) > 1
         assert shell.answer(section, "aws lambda invoke")["success"] is True
-        control.revoke_token(TOKEN_NAME)
+        control.revoke(TOKEN_NAME)
         control.forget_requests()
         site.put_and_purge("rotated.html", "text")
         assert {request.identity for request in site.accepted()} == {OTHER_TOKEN}
     finally:
         site.world.store_token(old, PARAMETER)
-        control.revoke_token(OTHER_TOKEN)
-        if TOKEN_NAME not in control.state().identities:
-            control.add_token(old, site.world.zones, name=TOKEN_NAME)
+        control.revoke()
+        control.add_token(value=old, zones=site.world.zones, name=TOKEN_NAME)
     site.put_and_purge("rotated-back.html", "text")
 
 

@@ -101,7 +101,7 @@ def test_several_kinds_and_zones_of_one_bucket_at_once(deployed: Deployed) -> No
 
 def test_with_verify_a_copy_that_purges_by_url_miss_ends_fresh(deployed: Deployed) -> None:
     site = deployed("complete")
-    edge_url, page = site.world.visitor.places["https"].geturl(), "kept.css"
+    edge_url, page = site.world.control.edge_url, "kept.css"
 
     def ask_the_edge(document: dict[str, Any]) -> None:
         cloudflare = {**document["cloudflare"], "edge_url": edge_url}

@@ -62,7 +62,7 @@ def running(folder: Path, certificates: Certificates) -> Iterator[str]:
         "TMPDIR": str(folder),
         "USE_SSL": "1",
     }
-    command = [sys.executable, "-m", "tests.simulation.watched", sys.executable, "-m", "tests.simulation.emulator"]
+    command = [sys.executable, "-m", "tests.simulation.emulator"]
     with (
         open(log, "wb") as output,
         subprocess.Popen(
@@ -72,7 +72,7 @@ def running(folder: Path, certificates: Certificates) -> Iterator[str]:
             stderr=output,
             env=environ,
             cwd=folder,
-            start_new_session=True,  # Ctrl-C must reach only us
+            start_new_session=True,  # Ctrl-C must reach only us, and its end only the emulator
         ) as process,
     ):
         url = f"https://127.0.0.1:{port}"

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.simulation import aws
-from tests.simulation.cloudflare import process
-from tests.simulation.cloudflare.client import ApiRequest, Visit
+from tests.simulation.cloudflare.journal import ApiRequest
+from tests.simulation.cloudflare.visitor import Visit
 from tests.simulation.terraform import TerraformError
 from tests.simulation.world import HOST, ROOT, World, empty_bucket, local_world, wait_for
 
@@ -229,7 +229,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running, and the local AWS took what was applied with it.", flush=True)
         return 130
-    except (aws.StartError, process.StartError) as problem:
+    except aws.StartError as problem:
         print(f"\ncf_purge: {problem}", file=sys.stderr)
         return 1
     except (Surprise, TimeoutError, TerraformError) as surprise:

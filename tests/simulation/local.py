@@ -6,7 +6,6 @@ import signal
 import sys
 
 from tests.simulation import aws
-from tests.simulation.cloudflare import process
 from tests.simulation.world import ROOT, Site, World, create_website, local_world
 from tools.problems import Problem
 from tools.terraform import environment
@@ -25,10 +24,11 @@ def instructions(world: World) -> str:
         **{name.upper(): value for name, value in aws.ROOT_CREDENTIALS.items()},
         **{name: value for name, value in environment().items() if name == "TF_CLI_CONFIG_FILE"},
     }
-    addresses = f"cloudflare = {{ api_url = {json.dumps(world.api_url)}, edge_url = {json.dumps(world.edge_url)} }}"
+    api_url, edge_url = world.control.api_url, world.control.edge_url
+    addresses = f"cloudflare = {{ api_url = {json.dumps(api_url)}, edge_url = {json.dumps(edge_url)} }}"
     root = (ROOT / "examples" / "basic" / "main.tf").read_text()
     root = root.replace('"../.."', f"{json.dumps(str(ROOT))}\n\n  {addresses}\n")
-    curl = f"curl -si --cacert {shlex.quote(world.tls.authority)} --connect-to ::{world.edge_url.partition('//')[2]}"
+    curl = f"curl -si --cacert {shlex.quote(world.tls.authority)} --connect-to ::{edge_url.partition('//')[2]}"
     return "\n".join(
         [
             *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
@@ -50,7 +50,7 @@ def main() -> int:
             signal.pause()
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running.", flush=True)
-    except (aws.StartError, process.StartError, Problem) as problem:
+    except (aws.StartError, Problem) as problem:
         print(f"\ncf_purge: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.simulation import aws, certificates
-from tests.simulation.cloudflare import process
-from tests.simulation.cloudflare.client import ApiRequest, Control, Visitor
+from tests.simulation.cloudflare import control
+from tests.simulation.cloudflare.control import Control
+from tests.simulation.cloudflare.journal import ApiRequest
+from tests.simulation.cloudflare.visitor import Visitor
+from tests.simulation.cloudflare.zone import Zone
 from tests.simulation.terraform import Say, Terraform
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 ZONE_ID = "10ca1" + "0" * 27
-ENVIRONMENT_ID = "e" * 32  # of that zone, and not to be purged by URL
-FOREIGN_ZONE_ID, FOREIGN_ZONE = "f" * 32, "foreign.test"  # somebody else's
+FOREIGN_ZONE_ID = "f" * 32  # somebody else's
 HOST = "www.example.test"
 TOKEN_PARAMETER = "/local/cloudflare/api-token"
 TOKEN_NAME = "first"
@@ -49,8 +51,6 @@ class World:
     control: Control
     visitor: Visitor
     aws_url: str
-    api_url: str  # Cloudflare's
-    edge_url: str  # where the function asks as a visitor
     tls: certificates.Certificates
 
     def client(self, service: str, **credentials: str) -> Any:
@@ -96,61 +96,48 @@ def wait_for(probe: Callable[[], T | None], timeout: float, complaint: str) -> T
 
 @contextmanager
 def local_world(folder: Path, say: Say, sites: Sequence[Site] = (), **variables: str) -> Iterator[World]:
-    """Start everything but the module, which `terraform.apply` adds with further variables; stop everything at the end.
+    """Run everything but the module for as long as the block; `terraform.apply` adds it, with further variables.
 
-    The token may purge the further sites too, but for those of a user with a Global API key.
+    The token may purge the further sites too, except those of a user with a Global API key.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    tls = certificates.issue(folder, HOST, f"*.{HOST.partition('.')[2]}", *(h for site in sites for h in site.hosts))
-    zones = (ZONE_ID, *(site.zone_id for site in sites if site.global_key_of is None))
+    tls = certificates.issue(folder, HOST, *(host for site in sites for host in site.hosts))
     token, global_key = f"canary-{secrets.token_hex(20)}", f"{secrets.token_hex(18)}0"
     with aws.running(folder, tls) as aws_url:
         say(f"local AWS at {aws_url}")
-        zone = {"id": ZONE_ID, "name": HOST.partition(".")[2], "hosts": [HOST], "origin": {"url": f"{aws_url}/{HOST}"}}
-        environments = {"environments": [ENVIRONMENT_ID], "not_by_url": [ENVIRONMENT_ID]}
-        foreign = {"id": FOREIGN_ZONE_ID, "name": FOREIGN_ZONE, "hosts": [], "origin": {"url": aws_url}}
-        others = [
-            {"id": site.zone_id, "name": site.name, "hosts": site.hosts, "origin": {"url": f"{aws_url}/{site.origin}"}}
-            for site in sites
-        ]
-        users = [site for site in sites if site.global_key_of is not None]
-        settings = folder / "cloudflare.json"
-        settings.write_text(
-            json.dumps(
-                {
-                    "tls": {"cert": tls.certificate, "key": tls.private_key, "origin_ca": tls.authority},
-                    "zones": [{**zone, **environments}, foreign, *others],
-                    "tokens": [{"name": TOKEN_NAME, "value": token, "zones": zones}],
-                    "keys": [{"email": u.global_key_of, "value": global_key, "zones": [u.zone_id]} for u in users],
-                    "log": str(folder / "cloudflare.log"),
-                }
-            )
-        )
-        with process.running(settings) as addresses:
-            settings.unlink()  # it holds the token, and the folder is searched for it
-            cloudflare = {"cloudflare_api_url": addresses.api, "cloudflare_edge_url": addresses.edge_https}
-            say(f"simulated Cloudflare: API at {addresses.api}, edge at {addresses.edge_https}")
+        own = Site(ZONE_ID, HOST.partition(".")[2], (HOST,), HOST)
+        zones = [Zone(site.zone_id, site.name, site.hosts, origin=f"{aws_url}/{site.origin}") for site in (own, *sites)]
+        with control.running([*zones, Zone(FOREIGN_ZONE_ID, "foreign.test", ())], tls) as cloudflare:
+            say(f"simulated Cloudflare: API at {cloudflare.api_url}, edge at {cloudflare.edge_url}")
+            for site in sites:
+                if site.global_key_of is not None:
+                    cloudflare.add_key(site.global_key_of, global_key, [site.zone_id])
             terraform = Terraform(
                 ROOT / "examples" / "local",
                 folder,
-                {"aws_endpoint": aws_url, "zone_id": ZONE_ID, **cloudflare, **variables},
+                {
+                    "aws_endpoint": aws_url,
+                    "zone_id": ZONE_ID,
+                    "cloudflare_api_url": cloudflare.api_url,
+                    "cloudflare_edge_url": cloudflare.edge_url,
+                    **variables,
+                },
                 tls.authority,
                 say,
             )
             world = World(
                 folder=folder,
                 token=token,
-                zones=zones,
+                zones=(ZONE_ID, *(site.zone_id for site in sites if site.global_key_of is None)),
                 global_key=global_key,
                 terraform=terraform,
-                control=Control(addresses.control),
-                visitor=Visitor(addresses, tls.authority),
+                control=cloudflare,
+                visitor=Visitor(cloudflare, tls.authority),
                 aws_url=aws_url,
-                api_url=addresses.api,
-                edge_url=addresses.edge_https,
                 tls=tls,
             )
+            cloudflare.add_token(name=TOKEN_NAME, value=token, zones=world.zones)
             world.store_token(token)
             yield world
 

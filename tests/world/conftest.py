@@ -1,19 +1,20 @@
-"""The simulated Cloudflare in a separate process, once for all tests, and an origin that the tests write to."""
+"""The simulated Cloudflare, once for all tests, and an origin that the tests write to."""
 
 import hashlib
 import json
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
 from tests.simulation import certificates
-from tests.simulation.cloudflare.client import Control, Visit, Visitor
-from tests.simulation.cloudflare.process import Addresses, running
+from tests.simulation.cloudflare.control import Control, running
+from tests.simulation.cloudflare.plans import PLANS
+from tests.simulation.cloudflare.visitor import Visit, Visitor
+from tests.simulation.cloudflare.zone import Zone
 from tests.support.servers import Handler, start, write
 
 FREE, SHOP, FOREIGN = "a" * 32, "c" * 32, "0" * 32  # two own zones with different plans; and a foreign one
@@ -69,10 +70,9 @@ class Answer:
 class World:
     """The simulation, its origin, and shortcuts for both."""
 
-    def __init__(self, addresses: Addresses, site: Site, ca_file: str) -> None:
-        self.addresses, self.site, self.ca_file = addresses, site, ca_file
-        self.control = Control(addresses.control)
-        self.visitor = Visitor(addresses, ca_file)
+    def __init__(self, control: Control, site: Site, ca_file: str) -> None:
+        self.control, self.site, self.ca_file = control, site, ca_file
+        self.visitor = Visitor(control, ca_file)
         self.pool = urllib3.PoolManager(ca_certs=ca_file, retries=False)
 
     def reset(self) -> None:
@@ -81,7 +81,7 @@ class World:
         self.control.reset_limits()
         self.control.empty_cache()
         self.control.set_cache_rules(FREE, [])
-        self.control.revoke_all_tokens()
+        self.control.revoke()
         for name, token in TOKENS.items():
             self.control.add_token(**token, name=name)
         self.site.__init__()  # type: ignore[misc]
@@ -102,7 +102,7 @@ class World:
         """Request a purge; `body` is sent as JSON, or unchanged if it is text."""
         response = self.pool.request(
             "POST",
-            f"{self.addresses.api}/zones/{zone}/{endpoint}",
+            f"{self.control.api_url}/zones/{zone}/{endpoint}",
             body=body if isinstance(body, str) else json.dumps(body),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {TOKENS['good']['value']}"},
         )
@@ -118,34 +118,20 @@ class World:
 @pytest.fixture(scope="session")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder, site = tmp_path_factory.mktemp("world"), Site()
-    tls = certificates.issue(folder, "*.example.test", "*.shop.test", "unknown.test")
+    tls = certificates.issue(folder, "*.example.test", "*.shop.test")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate, tls.private_key)
     origin, stop = start(context)
     origin.respond = site.respond
-    with running(written(folder, tls, f"{origin.url}/bucket")) as addresses:
-        world = World(addresses, site, tls.authority)
+    url = f"{origin.url}/bucket"
+    free = Zone(FREE, "example.test", ("www.example.test", "img.example.test"), origin=url, environments=(ENVIRONMENT,))
+    shop = Zone(SHOP, "shop.test", ("www.shop.test",), PLANS["enterprise"], url)
+    with running([free, shop, Zone(FOREIGN, "foreign.test", ())], tls) as control:
+        control.add_key(EMAIL, KEY, [FREE])
+        world = World(control, site, tls.authority)
         yield world
         world.pool.clear()
     stop()
-
-
-def written(folder: Path, tls: certificates.Certificates, url: str) -> Path:
-    """Write a configuration and return its path."""
-    origin = {"url": url}
-    free = {"id": FREE, "name": "example.test", "hosts": ["www.example.test", "img.example.test"], "origin": origin}
-    free |= {"environments": [ENVIRONMENT]}
-    shop = {"id": SHOP, "name": "shop.test", "hosts": ["www.shop.test"], "plan": "enterprise", "origin": origin}
-    foreign = {"id": FOREIGN, "name": "foreign.test", "hosts": [], "origin": origin}
-    config = {
-        "tls": {"cert": tls.certificate, "key": tls.private_key, "origin_ca": tls.authority},
-        "zones": [free, shop, foreign],
-        "keys": [{"email": EMAIL, "value": KEY, "zones": [FREE]}],
-        "log": str(folder / "cloudflare.log"),
-    }
-    path = folder / "config.json"
-    path.write_text(json.dumps(config))
-    return path
 
 
 @pytest.fixture

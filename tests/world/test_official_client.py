@@ -22,7 +22,7 @@ def client(world: World) -> Iterator[Client]:
     """Make a client, as the good token unless another identity is given."""
     with httpx.Client(verify=ssl.create_default_context(cafile=world.ca_file)) as http:
         yield lambda **identity: Cloudflare(
-            base_url=world.addresses.api, http_client=http, max_retries=0, **(identity or {"api_token": GOOD})
+            base_url=world.control.api_url, http_client=http, max_retries=0, **(identity or {"api_token": GOOD})
         )
 
 

@@ -1,6 +1,5 @@
-"""A simulated Cloudflare: the purge API in front of a caching edge, and a control plane for tests.
+"""A simulated Cloudflare: the purge API in front of a caching edge.
 
-It behaves as Cloudflare documents, and where the documentation is silent, as the strictest reading of it. One
-simulated account owns every zone that a token or a user reaches; the others are somebody else's. Nothing it keeps or
-writes holds the value of a token.
+It behaves as Cloudflare documents, and where the documentation says nothing, as its strictest reading. One account owns
+every zone that a token or a user reaches; the others are somebody else's. Tokens are stored as digests only.
 """

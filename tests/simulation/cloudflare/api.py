@@ -1,4 +1,4 @@
-"""The API over HTTP: the journal, the delays and the faults around the service."""
+"""The API over HTTP: what was asked, delays and faults around the service."""
 
 import asyncio
 import json
@@ -12,36 +12,31 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from tests.simulation.cloudflare.journal import ApiRequest, log_request
-from tests.simulation.cloudflare.service import VERIFY, ZONES, Service
+from tests.simulation.cloudflare.journal import ApiRequest
+from tests.simulation.cloudflare.service import ZONES, Service
 
 _PURGE = re.compile(rf"{ZONES}/([^/]*)/(?:environments/([^/]*)/)?(purge_cache|invalidate_cache)")
-_PAGE = "<!DOCTYPE html><html><body>Something on the way is not Cloudflare</body></html>"
+_PAGE = "<!DOCTYPE html><html><body>Not Cloudflare</body></html>"
 _ERRORS = [{"code": 10013, "message": "Unknown error"}]
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RST
 
 
 @dataclass(slots=True)
 class Fault:
-    """One order, carried out `times` times (None: until cleared) on the API requests of one zone, or of any.
+    """One order, for `times` purge requests (None: until cleared).
 
-    What only reads is no zone's; it meets the orders with `reads`, and nothing else does.
-
-    Kinds: `status` answers `status` with `headers` and either `errors`, `body` (JSON) or `raw` (text); `delay` only
-    waits, then goes on normally; `reset` aborts the TCP connection; `garbage` answers 200 with a page; `success_false`
-    answers 200 with `errors`. Every kind waits `seconds` first. But for `delay`, nothing is purged unless `acted`: then
-    the purge is done and only its answer lost.
+    Kinds: `status` answers `status` with `headers` and `errors` or `raw` (text); `delay` only waits, then answers
+    normally; `reset` aborts the TCP connection; `garbage` answers 200 with a page; `success_false` answers 200 with
+    `errors`. Every kind waits `seconds` first. Except with `delay`, nothing is purged unless `acted`: then the purge is
+    done and only its answer lost.
     """
 
     kind: Literal["status", "delay", "reset", "garbage", "success_false"]
     times: int | None = 1
-    zone_id: str | None = None
-    reads: bool = False
     acted: bool = False
     seconds: float = 0
     status: int = 500
     headers: Mapping[str, str] | None = None
-    body: Any = None
     raw: str | None = None
     errors: list[dict[str, Any]] | None = None
 
@@ -51,15 +46,14 @@ class Fault:
         status = self.status if self.kind == "status" else 200
         if self.kind == "garbage" or self.raw is not None:
             return status, {"Content-Type": "text/html", **(self.headers or {})}, self.raw or _PAGE
-        errors = self.errors or (_ERRORS if self.kind == "success_false" else None)
-        refused = {"success": False, "errors": errors, "messages": [], "result": None}
-        document = refused if errors else self.body
         headers = {"Content-Type": "application/json", **(self.headers or {})}
-        return status, headers, "" if document is None else json.dumps(document)
+        errors = self.errors or (_ERRORS if self.kind == "success_false" else None)
+        document = {"success": False, "errors": errors, "messages": [], "result": None}
+        return status, headers, json.dumps(document) if errors else ""
 
 
 class Api:
-    """Answers requests and keeps what was asked. `latency_ms`, `faults` and `requests` may be changed at any time."""
+    """Answers requests and keeps what was asked."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -72,51 +66,37 @@ class Api:
         request = ApiRequest(time.time(), http.method, path, query)
         if parts := _PURGE.fullmatch(path):
             request.zone, request.environment, request.kind = parts.groups()
-        # Written down before anything else, so that a test sees a request that is never answered.
+        # Before anything else, so that a test sees a request that is never answered.
         self.requests.append(request)
         body = await http.content.read()
         request.body = _decoded(body) if body else None
         await asyncio.sleep(self.latency_ms / 1000)
-        response = await self._answer(http, request)
-        request.answered = None if request.status is None else time.time()
-        log_request(request)
-        return response
-
-    async def _answer(self, http: web.BaseRequest, request: ApiRequest) -> web.Response:
-        fault = self._fault(request)
+        fault = self._fault() if request.kind else None
         if fault is not None:
             request.fault = fault.kind
             await asyncio.sleep(fault.seconds)
-        done = None
-        if fault is None or fault.kind == "delay" or fault.acted:
-            done = self._service.answer(request, http.headers, http.remote)
-        if fault is None or fault.kind == "delay":
-            assert done is not None
-            status, headers, text = done
-        elif fault.kind == "reset":
+        is_lost = fault is not None and fault.kind != "delay"
+        if fault is None or not is_lost or fault.acted:
+            status, headers, text = self._service.answer(request, http.headers, http.remote)
+        if fault is not None and fault.kind == "reset":
             request.status = request.codes = None
             if http.transport is not None:
                 http.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 http.transport.abort()
             return web.Response()  # to nobody
-        else:
+        if fault is not None and is_lost:
             status, headers, text = fault.answer
-            said = _decoded(text.encode())
-            request.status = status
-            request.codes = [error["code"] for error in said.get("errors", ())] if isinstance(said, dict) else []
+            request.status, request.codes = status, [error["code"] for error in fault.errors or ()]
         return web.Response(status=status, headers=headers, body=text.encode())
 
-    def _fault(self, request: ApiRequest) -> Fault | None:
-        """Return the first order that fits a request, which uses it up."""
-        reads = request.method == "GET" and request.path in (VERIFY, ZONES)
-        for fault in self.faults:
-            if fault.reads is reads and fault.zone_id in (None, request.zone):
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times == 0:
-                        self.faults.remove(fault)
-                return fault
-        return None
+    def _fault(self) -> Fault | None:
+        """Return the first order, which uses it up."""
+        fault = next(iter(self.faults), None)
+        if fault is not None and fault.times is not None:
+            fault.times -= 1
+            if fault.times == 0:
+                self.faults.remove(fault)
+        return fault
 
 
 def _decoded(text: bytes) -> Any:

@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 
 from tests.simulation.cloudflare import rules
 from tests.simulation.cloudflare.body import TAG
-from tests.simulation.cloudflare.faults import EdgeFault, EdgeFaults, Visited
+from tests.simulation.cloudflare.faults import EdgeFault, EdgeFaults
 from tests.simulation.cloudflare.purge import CacheKey, Purge
 from tests.simulation.cloudflare.zone import Zone
 
@@ -86,7 +86,7 @@ class Cache:
         """Return the copies that a purge takes: what it matches, without what an order of a test keeps."""
         taken, keeping = [], set[EdgeFault]()
         for part, key, copy in self._matching(purge, zone_id, environment):
-            orders = self._faults.fitting("keep", Visited(key.host, key.path))
+            orders = self._faults.fitting("keep", key.path)
             order = next((each for each in orders if each.by is None or getattr(purge, each.by)), None)
             if order is None:
                 taken.append((part, key, copy))

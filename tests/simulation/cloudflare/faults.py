@@ -1,33 +1,23 @@
-"""What goes wrong at the edge, by order of a test."""
+"""Faults of the edge that a test orders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
-Kind = Literal["keep", "answer", "headers", "weak_etag", "dynamic", "cache_in_front", "cache_behind"]
-
-
-class Visited(NamedTuple):
-    """What a visitor asks for."""
-
-    host: str
-    path: str
+Kind = Literal["keep", "answer", "headers"]
 
 
 @dataclass(eq=False, slots=True)
 class EdgeFault:
-    """One order, carried out `times` times (None: until cleared) on what fits `host` and the start of `path`.
+    """One order, for `times` times (None: until cleared), for paths that begin with `path`.
 
-    Kinds: `keep` accepts a purge and keeps the copies, of purges by `by` ("files", "prefixes" …) if given; `answer`
-    answers `status` and `headers` in the place of everything else (a challenge, a redirect, an error); `headers` sets
-    headers of every answer, or removes those that are None (a Worker's answer has no CF-Cache-Status); `weak_etag`
-    weakens the ETag; `dynamic` caches nothing; `cache_in_front` and `cache_behind` are other caches, before and behind
-    Cloudflare, which no purge reaches.
+    Kinds: `keep` accepts a purge and keeps the copies, only of purges by `by` ("files", "prefixes" …) if given;
+    `answer` answers `status` and `headers` instead of anything else (a challenge, a redirect, an error); `headers` sets
+    headers of the answer, or removes those that are None (a Worker's answer has no CF-Cache-Status).
     """
 
     kind: Kind
     times: int | None = None
-    host: str | None = None
     path: str = "/"
     by: str | None = None
     status: int = 403
@@ -35,32 +25,16 @@ class EdgeFault:
 
 
 class EdgeFaults:
-    """The orders that hold, and what the other caches keep: answers by kind and URL, with the time."""
+    """The current orders."""
 
     def __init__(self) -> None:
         self.orders: list[EdgeFault] = []
-        self.kept: dict[tuple[str, str], tuple[float, Any]] = {}
 
-    def clear(self) -> None:
-        self.orders.clear()
-        self.kept.clear()
+    def fitting(self, kind: Kind, path: str) -> list[EdgeFault]:
+        return [order for order in self.orders if order.kind == kind and path.startswith(order.path)]
 
-    def fitting(self, kind: Kind, visited: Visited) -> list[EdgeFault]:
-        return [
-            fault
-            for fault in self.orders
-            if fault.kind == kind and fault.host in (None, visited.host) and visited.path.startswith(fault.path)
-        ]
-
-    def take(self, kind: Kind, visited: Visited) -> EdgeFault | None:
-        """Return the first order that fits, which uses it up."""
-        fault = next(iter(self.fitting(kind, visited)), None)
-        if fault is not None:
-            self.use(fault)
-        return fault
-
-    def use(self, fault: EdgeFault) -> None:
-        if fault.times is not None:
-            fault.times -= 1
-            if fault.times == 0:
-                self.orders.remove(fault)
+    def use(self, order: EdgeFault) -> None:
+        if order.times is not None:
+            order.times -= 1
+            if order.times == 0:
+                self.orders.remove(order)

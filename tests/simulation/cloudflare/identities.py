@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,40 +47,32 @@ class Identities:
     def __init__(self) -> None:
         self._by_digest: dict[str, Identity] = {}
 
-    @property
-    def names(self) -> list[str]:
-        return [identity.name for identity in self._by_digest.values()]
-
     def add_token(
         self,
-        value: str,
         name: str,
-        zones: list[str],
-        permissions: list[str] | None = None,
+        value: str,
+        zones: Sequence[str],
+        permissions: Sequence[str] = ("cache_purge",),
         status: Status = "active",
         account_owned: bool | None = None,
-        addresses: list[str] | None = None,
+        addresses: Sequence[str] = (),
     ) -> None:
-        """Make a token known; whose it is, its prefix says where `account_owned` does not."""
-        if name in self.names or not _TOKEN.fullmatch(value) or _KEY.fullmatch(value):
-            raise ValueError("A token has a name of its own, and is none that Cloudflare would refuse unseen.")
-        allowed = frozenset(["cache_purge"] if permissions is None else permissions)
+        """Add a token. Its prefix says whether it is the account's, unless `account_owned` does."""
         owned = value.startswith(("cfat_", "cfoat_")) if account_owned is None else account_owned
         self._by_digest[_digest("token", value)] = Identity(
-            name, frozenset(zones), allowed, False, status, owned, frozenset(addresses or ())
+            name, frozenset(zones), frozenset(permissions), False, status, owned, frozenset(addresses)
         )
 
-    def add_key(self, email: str, value: str, zones: list[str]) -> None:
+    def add_key(self, email: str, value: str, zones: Sequence[str]) -> None:
         self._by_digest[_digest("key", email.lower(), value)] = Identity(
             f"user {email}", frozenset(zones), is_user=True
         )
 
-    def revoke(self, name: str | None) -> int:
-        """Forget one token, or every token; return how many there were. Users stay."""
-        gone = [d for d, i in self._by_digest.items() if not i.is_user and name in (None, i.name)]
-        for digest in gone:
-            del self._by_digest[digest]
-        return len(gone)
+    def revoke(self, name: str | None) -> None:
+        """Forget one token, or every token. Users stay."""
+        for digest, identity in list(self._by_digest.items()):
+            if not identity.is_user and name in (None, identity.name):
+                del self._by_digest[digest]
 
     def identify(self, headers: Mapping[str, str], address: str | None) -> Identity:
         """Return who sent a request.

@@ -47,7 +47,6 @@ NOT_A_LIST = Reason(1014, '"files", "tags", "hosts" or "prefixes" must be an arr
 MIXED = Reason(1092, 'Request cannot contain "purge_everything" and any of "files", "tags", "hosts" or "prefixes"')
 TOO_MANY = Reason(1094, "Request contains more items than the limit of the zone's plan")
 BAD_TAG = Reason(1100, "Tags are printable ASCII without spaces, at most 1024 characters long")
-NOT_BY_URL = Reason(1136, "This environment cannot be purged by URL")
 FOREIGN = Reason(1016, "One or more cache purge errors")
 ONLY_THIS_ZONE = Reason(1082, "You can only purge files for this zone")
 RATE_LIMIT = Reason(1134, "Unable to purge, rate limit reached. Please wait and consider throttling your request speed")

@@ -101,8 +101,6 @@ class Service:
         if not isinstance(request.body, (dict, list)):
             raise refusal.MALFORMED_JSON.refusal()
         purge = purge_in(request.body, zone)
-        if purge.files and request.environment in zone.not_by_url:
-            raise refusal.NOT_BY_URL.refusal()
         _pass(self._limits.take_purge(zone.plan, purge), refusal.RATE_LIMIT)
         act = self._cache.drop if request.kind == "purge_cache" else self._cache.invalidate
         act(purge, zone.id, request.environment)

@@ -1,18 +1,15 @@
-"""A visitor of the sites behind the edge, as a browser without a cache."""
+"""A visitor of the sites behind the edge: a browser without a cache."""
 
-import http.client
-import re
-import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPSConnection
 from urllib.parse import urlsplit
 
-from tests.simulation.cloudflare.process import Addresses
+from tests.simulation.cloudflare.control import Control
 
-_URL = re.compile(r"(https?)://([^/?#]+)([^#]*)")
 _AT_ONCE = 8  # connections
 
 
@@ -23,7 +20,6 @@ class Visit:
     status: int
     body: bytes
     cache_status: str | None  # CF-Cache-Status
-    headers: Mapping[str, str]  # names in lower case
 
     @property
     def text(self) -> str:
@@ -31,77 +27,43 @@ class Visit:
 
 
 class Visitor:
-    """Visits URLs at the edge's address, whatever DNS says of their hosts. Safe from several threads.
+    """Visits URLs at the address of the edge, whatever their hosts are in DNS. Can be used in several threads.
 
-    Path and query go out exactly as given, so they must be encoded already.
+    Path and query are sent unchanged, so they must be encoded.
     """
 
-    def __init__(self, addresses: Addresses, ca_file: str, timeout: float = 30) -> None:
-        self.places = {"http": urlsplit(addresses.edge_http), "https": urlsplit(addresses.edge_https)}
+    def __init__(self, control: Control, ca_file: str) -> None:
+        self._addresses = {"http": urlsplit(control.edge_http_url), "https": urlsplit(control.edge_url)}
         self._tls = ssl.create_default_context(cafile=ca_file)
-        self._timeout = timeout
 
-    def visit(self, url: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Visit:
-        """Request a URL.
+    def visit(self, url: str, headers: Mapping[str, str] | None = None) -> Visit:
+        with self.connected(url) as visit:
+            return visit(url, headers)
 
-        Raises:
-            ValueError: not an absolute http or https URL.
-            OSError: no connection, or no trust in the certificate.
-        """
-        with self._connected(url) as connection:
-            return _asked(connection, url, headers or {}, method)
+    def visit_all(self, urls: Sequence[str]) -> dict[str, Visit]:
+        """Visit many URLs of one scheme over a few connections."""
 
-    @contextmanager
-    def staying(self, url: str) -> Iterator[Callable[[], Visit]]:
-        """Yield what visits a URL again and again, over one connection that is kept; raises as `visit`."""
-        with self._connected(url) as connection:
-            yield lambda: _asked(connection, url)
+        def visited(some: Sequence[str]) -> dict[str, Visit]:
+            with self.connected(some[0]) as visit:
+                return {url: visit(url) for url in some}
 
-    def visit_all(self, urls: Sequence[str]) -> list[Visit]:
-        """Visit many URLs of one scheme and host over a few connections that are kept; return the visits in order."""
-
-        def visit(share: Sequence[str]) -> list[Visit]:
-            with self._connected(share[0]) as connection:
-                return [_asked(connection, url) for url in share]
-
-        shares = [share for start in range(_AT_ONCE) if (share := urls[start::_AT_ONCE])]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            visits = list(threads.map(visit, shares))
-        return [visits[index % _AT_ONCE][index // _AT_ONCE] for index in range(len(urls))]
+            parts = threads.map(visited, filter(None, (urls[start::_AT_ONCE] for start in range(_AT_ONCE))))
+            return {url: visit for part in parts for url, visit in part.items()}
 
     @contextmanager
-    def _connected(self, url: str) -> Iterator[http.client.HTTPConnection]:
-        scheme, host, _ = _parts_of(url)
-        place = self.places[scheme]
-        connected = socket.create_connection((str(place.hostname), int(place.port or 0)), self._timeout)
-        connection = http.client.HTTPConnection(host)
-        try:
-            if scheme == "https":
-                connected = self._tls.wrap_socket(connected, server_hostname=host.partition(":")[0])
-            # Given a socket, http.client neither resolves the host nor connects to it.
-            connection.sock = connected
-            yield connection
-        finally:
-            connected.close()
-            connection.close()
+    def connected(self, url: str) -> Iterator[Callable[..., Visit]]:
+        """Yield a function that visits URLs of this scheme over one connection."""
+        address = self._addresses[urlsplit(url).scheme]
+        connection = HTTPConnection(str(address.hostname), address.port)
+        if address.scheme == "https":
+            connection = HTTPSConnection(str(address.hostname), address.port, context=self._tls)
 
+        def visit(url: str, headers: Mapping[str, str] | None = None) -> Visit:
+            _, _, host, path = url.split("/", 3)
+            connection.request("GET", f"/{path}", headers={"Host": host, **(headers or {})})
+            response = connection.getresponse()
+            return Visit(response.status, response.read(), response.getheader("CF-Cache-Status"))
 
-def _parts_of(url: str) -> tuple[str, str, str]:
-    """Return scheme, host and target of a URL."""
-    parts = _URL.match(url)
-    if not parts:
-        raise ValueError(f"{url!r} is not a URL such as https://www.example.test/a.css.")
-    return parts[1], parts[2], parts[3] if parts[3].startswith("/") else f"/{parts[3]}"
-
-
-def _asked(
-    connection: http.client.HTTPConnection, url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
-) -> Visit:
-    _, host, target = _parts_of(url)
-    connection.putrequest(method, target, skip_host=True)
-    for name, value in {"Host": host, **(headers or {})}.items():
-        connection.putheader(name, value)
-    connection.endheaders()
-    response = connection.getresponse()
-    answered = {name.lower(): value for name, value in response.getheaders()}
-    return Visit(response.status, response.read(), answered.get("cf-cache-status"), answered)
+        with closing(connection):
+            yield visit

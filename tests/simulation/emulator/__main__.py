@@ -1,6 +1,12 @@
-"""`python -m tests.simulation.emulator`: MiniStack with what it leaves out put in."""
+"""`python -m tests.simulation.emulator`: MiniStack with what it lacks, until standard input ends.
+
+The parent holds the other end of standard input, so MiniStack and the functions that it runs end with the parent.
+"""
 
 import importlib
+import os
+import signal
+import threading
 
 from hypercorn.config import Config
 
@@ -20,6 +26,12 @@ _REPLACED = (
 )
 
 
+def _end_with_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
 def main() -> None:
     for module, name, replacement in _REPLACED:
         setattr(module, name, replacement(getattr(module, name)))  # fails at once if a release renames it
@@ -29,6 +41,7 @@ def main() -> None:
         StartMessageMoveTask=moves.start,
         ListMessageMoveTasks=moves.recent,
     )
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     Config.alpn_protocols = ["http/1.1"]  # with HTTP/2 Terraform's requests sometimes hang for 75 seconds
     importlib.import_module("ministack.app").main()
 

@@ -12,7 +12,7 @@ from tests.simulation.cloudflare.limits import Limits
 from tests.simulation.cloudflare.plans import PLANS
 from tests.simulation.cloudflare.purge import Purge
 from tests.simulation.cloudflare.refusal import Reason, Refusal
-from tests.simulation.cloudflare.zone import OriginSite, Zone
+from tests.simulation.cloudflare.zone import Zone
 from tests.support.virtual.hub import Hub
 from tests.support.virtual.network import Call, Fault, json_answer
 
@@ -35,8 +35,7 @@ class Cloudflare:
         self.on_accepted = on_accepted
         self.limited = 0  # requests
         self._hub, self._plan, self._limits = hub, PLANS[plan], Limits(lambda: hub.now)
-        site = OriginSite("http://127.0.0.1", "index.html")
-        self._zones = {id_: Zone(id_, name, (), PLANS[plan], (), frozenset(), site) for id_, name in zones.items()}
+        self._zones = {id_: Zone(id_, name, (), self._plan) for id_, name in zones.items()}
         self._is_strict = is_strict  # parse every item as the edge would: slower
 
     def answer(self, call: Call, _: Fault) -> Answer:

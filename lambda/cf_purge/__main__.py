@@ -94,7 +94,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
         raise Misconfigured(f"No configuration is known in it: add `{output}` to the root module, and plan again.")
     chosen = [document for place, document in found.items() if name in (None, *place)]
     if len(chosen) != 1:
-        names = ", ".join(f"{own} (bucket {bucket})" for own, bucket in found)
+        names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found)
         raise Misconfigured(f"Choose one with --name: {names}.")
     return load({VARIABLE: json.dumps({"queue_arn": _NO_QUEUE, **chosen[0]})})
 

@@ -56,7 +56,7 @@ class Cost(NamedTuple):
     others: float = 0  # requests by prefix, tag or host, and of everything
 
     def fits(self, most: Cost) -> bool:
-        return all(own <= limit for own, limit in zip(self, most, strict=True))
+        return all(needed <= limit for needed, limit in zip(self, most, strict=True))
 
 
 class Budget:
@@ -78,10 +78,10 @@ class Budget:
         """Return the seconds after which a request of that cost may be sent."""
         self._refill(now)
         each = zip(cost, self._levels, self._rates, strict=True)
-        return max(max(0.0, own - level) / rate for own, level, rate in each if own)
+        return max(max(0.0, needed - level) / rate for needed, level, rate in each if needed)
 
     def take(self, cost: Cost) -> None:
-        self._levels = Cost(*(level - own for own, level in zip(cost, self._levels, strict=True)))
+        self._levels = Cost(*(level - needed for needed, level in zip(cost, self._levels, strict=True)))
 
     def most(self, seconds: float) -> Cost:
         """Return what can ever be spent within so many seconds: the full buckets, and what comes in meanwhile."""
@@ -91,7 +91,7 @@ class Budget:
         """Tell whether a request may be sent at once from buckets that are more than half full."""
         self._refill(now)
         each = zip(cost, self._levels, self._full, strict=True)
-        return all(level > max(full / 2, own - 0.001) for own, level, full in each if own)
+        return all(level > max(full / 2, needed - 0.001) for needed, level, full in each if needed)
 
     def _refill(self, now: float) -> None:
         each = zip(self._levels, self._rates, self._full, strict=True)

@@ -226,20 +226,20 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     `missing` is what to correct where nothing covers the URL.
     """
     plain, said = seen["plain"], seen["plain"].reported
-    status, kept, age = plain.status, plain.cache_status, "" if plain.age is None else f" ({plain.age} s old)"
+    status, cache_status, age = plain.status, plain.cache_status, "" if plain.age is None else f" ({plain.age} s old)"
     if "location_host" in said and 300 <= status < 400:
         place = said["location_host"] or "another path"
         remedy = "explain the URL that it leads to, because a purge removes only the redirect"
         return "REDIRECT", f"It redirects ({status}) to {place}: {remedy}."
     if missing:
         return "NOT_COVERED", f"No change in the bucket purges this URL: {missing}."
-    if plain.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not kept):
+    if plain.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not cache_status):
         return "CHALLENGE", f"Cloudflare stops this visitor of {host} ({status}): exempt the User-Agent cf_purge."
-    if not kept:
+    if not cache_status:
         why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
         return "NO_CLOUDFLARE", f"{host} does not answer from Cloudflare's cache: {why}"
 
-    is_copy = not plain.is_fetched and kept not in _NOT_KEPT
+    is_copy = not plain.is_fetched and cache_status not in _NOT_KEPT
     caches = [f"{name}: {said[name]}" for name in ("via", "x-cache") if name in said]
     caches += [f"age: {plain.age}"] if plain.age and not is_copy else []
     in_front = f"Another cache answers ({', '.join(caches)}), and Cloudflare's purges do not reach it: purge it too."
@@ -248,8 +248,8 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     if status in _GONE and is_copy:
         remedy = "purge it; if it returns, the object does not exist or is not public"
         return "CACHED_404", f"Cloudflare keeps a {status}{age}: {remedy}."
-    if kept in _NOT_KEPT or status >= 500:
-        why = f"{status}, {kept}, Cache-Control: {said.get('cache-control', 'none')}"
+    if cache_status in _NOT_KEPT or status >= 500:
+        why = f"{status}, {cache_status}, Cache-Control: {said.get('cache-control', 'none')}"
         return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."
 
     compared = {name: _is_same(plain, each) for name, each in seen.items()}
@@ -260,7 +260,7 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     # What was just fetched is what the origin has, even if an older object was restored.
     dates = [each.last_modified or 0 for each in (plain, *others.values())]
     is_old = is_copy and (any(each.is_fetched for each in others.values()) or max(dates) > dates[0])
-    if kept in ("STALE", "UPDATING") or (is_old and "without_query" not in others):
+    if cache_status in ("STALE", "UPDATING") or (is_old and "without_query" not in others):
         remedy = 'set purge_by = "prefix", or clean_urls = true if this is an .html object'
         return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."
     if others:

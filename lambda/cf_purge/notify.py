@@ -79,11 +79,11 @@ def verified(findings: Iterable[Finding]) -> list[News]:
     for finding in findings:
         by_change.setdefault(finding.change, []).append(finding)
     news = []
-    for change, own in by_change.items():
-        worst = max(own, key=lambda finding: (finding.verdict == STALE, finding.verdict != FRESH))
+    for change, group in by_change.items():
+        worst = max(group, key=lambda finding: (finding.verdict == STALE, finding.verdict != FRESH))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.question.url}"
-        times = [finding.fresh_ms for finding in own if finding.fresh_ms is not None and not reason]
-        zones = frozenset(finding.zone_id for finding in own)
+        times = [finding.fresh_ms for finding in group if finding.fresh_ms is not None and not reason]
+        zones = frozenset(finding.zone_id for finding in group)
         fresh = max(times, default=None)
         news.append(News("Verified", zones, change.key, None, fresh, change.principal, reason))
     return sorted(news, key=lambda each: each.reason is not None)
@@ -98,10 +98,10 @@ def details(news: Iterable[News], name: str) -> dict[str, str]:
     for each in news:
         by_kind.setdefault(each.kind, []).append(each)
     found = {}
-    for kind, own in by_kind.items():
-        zones = sorted(frozenset().union(*(each.zones for each in own)))
-        items = [each.item for each in own[:MAX_ITEMS]]
-        detail = {"name": name, "zones": zones, "count": len(own), "items": items}
+    for kind, members in by_kind.items():
+        zones = sorted(frozenset().union(*(each.zones for each in members)))
+        items = [each.item for each in members[:MAX_ITEMS]]
+        detail = {"name": name, "zones": zones, "count": len(members), "items": items}
         while items and len(json.dumps(detail)) > MAX_BYTES // len(by_kind):
             del items[len(items) // 2 :]
         found[kind] = json.dumps(detail)

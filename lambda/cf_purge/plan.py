@@ -92,10 +92,10 @@ class Task(NamedTuple):
 
     def results(self, accepted: Mapping[Purge, float]) -> Iterator[Result]:
         """Yield what became of each change and manual item; `accepted` are purges with their time."""
-        by_wish: dict[Change | Job, list[Job]] = {}
+        by_entry: dict[Change | Job, list[Job]] = {}
         for job in () if self.dry_run else self.jobs:
-            by_wish.setdefault(job.change or job, []).append(job)
-        for jobs in by_wish.values():
+            by_entry.setdefault(job.change or job, []).append(job)
+        for jobs in by_entry.values():
             purges = [purge for job in jobs for purge in job.purges]
             times = [accepted[purge] for purge in purges if purge in accepted]
             yield Result(jobs, len(times) == len(purges), max(times, default=None))
@@ -241,50 +241,50 @@ def _limit(kind: str, config: Config) -> int:
 
 
 def _task(task_id: str, event: Event, config: Config, most: Cost, now: float) -> Task:
-    found: list[list[Job]] = []  # of each change or item that needs a purge
+    groups: list[list[Job]] = []  # of each change or item that needs a purge
     delayed: list[Delayed] = []
     skipped: list[str] = []
     error, errors, count = event.error, event.errors, 0
-    wishes: tuple[Change | Item, ...] = (*event.changes, *event.items)
-    for wish in wishes:
+    entries: tuple[Change | Item, ...] = (*event.changes, *event.items)
+    for entry in entries:
         try:
-            own = [job for job in jobs_of(wish, config) if job.purges]
+            jobs = [job for job in jobs_of(entry, config) if job.purges]
         except Rejected as problem:
             error, errors = error or problem.with_traceback(None), errors + 1
             continue
-        count += sum(len(job.purges) for job in own)
+        count += sum(len(job.purges) for job in jobs)
         if count > MAX_PURGES:
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
-        if not own:
-            skipped.append(wish.key if isinstance(wish, Change) else wish.text or wish.kind)
+        if not jobs:
+            skipped.append(entry.key if isinstance(entry, Change) else entry.text or entry.kind)
             continue
-        due, later = (own, None) if event.dry_run else due_of(own, now)
-        found.append(due)
+        due, later = (jobs, None) if event.dry_run else due_of(jobs, now)
+        groups.append(due)
         delayed += [later] if later else []
     if error is not None and errors > 1:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
-    _check_cost(found, config, most)
+    _check_cost(groups, config, most)
     is_check = any(item.kind == "check" for item in event.items)
-    jobs = list(chain(*found))
-    return Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
+    planned = list(chain(*groups))
+    return Task(task_id, planned, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
 
 
-def jobs_of(wish: Change | Item, config: Config) -> Iterator[Job]:
+def jobs_of(entry: Change | Item, config: Config) -> Iterator[Job]:
     """Yield the jobs of a change or item, each with just more than MAX_PURGES purges at most."""
-    if isinstance(wish, Change):
-        bucket, targets = checked_bucket(wish.bucket, config), within(config, wish.zone_id)
-        for target in targets if config.takes(wish.key) else ():
-            purges = purges_at(target, wish.key, bucket)
-            yield Job(tuple(dict.fromkeys(islice(purges, MAX_PURGES + 1))), wish, target)
-    elif wish.kind == "check":
+    if isinstance(entry, Change):
+        bucket, targets = checked_bucket(entry.bucket, config), within(config, entry.zone_id)
+        for target in targets if config.takes(entry.key) else ():
+            purges = purges_at(target, entry.key, bucket)
+            yield Job(tuple(dict.fromkeys(islice(purges, MAX_PURGES + 1))), entry, target)
+    elif entry.kind == "check":
         from cf_purge.doctor import purges_for_check
 
-        targets, bucket = within(config, wish.zone_id), checked_bucket(wish.bucket, config)
+        targets, bucket = within(config, entry.zone_id), checked_bucket(entry.bucket, config)
         yield Job(tuple(dict.fromkeys(purges_for_check(targets, bucket))))
     else:
         from cf_purge.manual import purges_for_item
 
-        yield Job(tuple(purges_for_item(wish, config)))
+        yield Job(tuple(purges_for_item(entry, config)))
 
 
 def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
@@ -301,19 +301,19 @@ def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
     return due, Delayed(change._replace(at=at), max(1, ceil(min(waits))), purges) if waits else None
 
 
-def _check_cost(wishes: Sequence[Sequence[Job]], config: Config, most: Cost) -> None:
+def _check_cost(groups: Sequence[Sequence[Job]], config: Config, most: Cost) -> None:
     """Raise TooLarge if one message, alone, costs more than `most`; the error says how many of its items do not."""
-    cost = _cost_of(wishes, config)
-    for own, limit, what in zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
-        if own > limit:
-            ends = range(1, len(wishes))
-            fits = bisect_left(ends, True, key=lambda end: not _cost_of(wishes[:end], config).fits(most))
+    cost = _cost_of(groups, config)
+    for needed, limit, what in zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
+        if needed > limit:
+            ends = range(1, len(groups))
+            fits = bisect_left(ends, True, key=lambda end: not _cost_of(groups[:end], config).fits(most))
             into = f" into events of at most {fits:,} items" if fits else ""
-            raise TooLarge(f"It asks for {own:,} {what}, and one message may take {limit:,.0f}: split it{into}.")
+            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {limit:,.0f}: split it{into}.")
 
 
-def _cost_of(wishes: Iterable[Sequence[Job]], config: Config) -> Cost:
-    jobs = list(chain(*wishes))
+def _cost_of(groups: Iterable[Sequence[Job]], config: Config) -> Cost:
+    jobs = list(chain(*groups))
     purges = dict.fromkeys(chain(*(job.purges for job in _collapsed(jobs, _covering(jobs, config)))), "")
     costs = [request.cost for request in requests_for(purges, config)]
     return Cost(*map(sum, zip(*costs, strict=True)))

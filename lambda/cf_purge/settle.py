@@ -47,7 +47,7 @@ class Settler(NamedTuple):
         The event source mapping deletes its own `batch`, so only the other messages are deleted, and those of the batch
         that were received again: an older receipt deletes nothing.
         """
-        own = set(batch)
+        in_batch = set(batch)
         tasks = {task.id: task for task in plan.tasks}
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
         fates = {each: fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
@@ -55,7 +55,7 @@ class Settler(NamedTuple):
         going = [tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)]
         unsent = self.send_delayed(going) if any(task.delayed for task in going) else {}
         fates |= {message: self._delay(message) for message in messages if message.id in unsent}
-        self.sqs.delete([each for each, fate in fates.items() if fate is None and each not in own], self.deadline)
+        self.sqs.delete([each for each, fate in fates.items() if fate is None and each not in in_batch], self.deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
         to_park = [(message, fate) for message, fate in fates.items() if isinstance(fate, Rejected)]
@@ -69,7 +69,7 @@ class Settler(NamedTuple):
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
                 parked[message] = error
-        self.sqs.delete([message for message in parked if message not in own], self.deadline)
+        self.sqs.delete([message for message in parked if message not in in_batch], self.deadline)
         returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.sqs.give_back(returned, self.deadline)
         self.metrics.counts["Parked"] += len(parked)
@@ -94,10 +94,10 @@ class Settler(NamedTuple):
             owners.setdefault(seconds, {}).setdefault(change, set()).add(id_)
             most = max(most, purges)
         count = max(1, self.config.urls_per_request // most)
-        letters = [(seconds, *each) for seconds, own in owners.items() for each in messages(own, count)]
-        results = self.sqs.send_all([(body, seconds) for seconds, body, _ in letters], self.deadline)
+        outgoing = [(seconds, *each) for seconds, members in owners.items() for each in messages(members, count)]
+        results = self.sqs.send_all([(body, seconds) for seconds, body, _ in outgoing], self.deadline)
         unsent: dict[str, Exception] = {}
-        for (seconds, _, changes), error in zip(letters, results, strict=True):
+        for (seconds, _, changes), error in zip(outgoing, results, strict=True):
             if error is None:
                 observe.info("delayed", seconds=seconds, **observe.listed([change.key for change in changes]))
             else:

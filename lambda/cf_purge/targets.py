@@ -124,12 +124,12 @@ def checked_bucket(bucket: str | None, config: Config) -> str:
     Raises:
         Rejected: it is not the configured one, invalid, or missing where any bucket is accepted.
     """
-    bucket, own = bucket or config.bucket, config.bucket
+    bucket, configured = bucket or config.bucket, config.bucket
     if not bucket:
         raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
-    if own and bucket != own:
-        raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {own}.", "ForeignBucket")
-    if not own and not HOST.fullmatch(bucket.lower()):
+    if configured and bucket != configured:
+        raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {configured}.", "ForeignBucket")
+    if not configured and not HOST.fullmatch(bucket.lower()):
         raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
     return bucket
 

@@ -165,9 +165,9 @@ class Verifier(NamedTuple):
             copies = _asked(changes, look._replace(left=None), self.config)
             head["left"] = {str(place): left[copy] for place, copy in enumerate(copies) if copy in left}
         delay = min(_MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
-        letters = list(messages(changes, head=head))
-        results = self.sqs.send_all([(body, delay) for body, _ in letters], self.send_until)
-        for (_, part), error in zip(letters, results, strict=True):
+        outgoing = list(messages(changes, head=head))
+        results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.send_until)
+        for (_, part), error in zip(outgoing, results, strict=True):
             if error is not None:
                 self._leave_out(part, describe(error))
 

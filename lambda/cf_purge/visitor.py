@@ -89,7 +89,7 @@ class Visitor(NamedTuple):
         for question in seen:
             by_host.setdefault(question.host, []).append(question)
         lanes = max(1, CONNECTIONS // max(1, len(by_host)))
-        shares = [own[lane::lanes] for own in by_host.values() for lane in range(min(lanes, len(own)))]
+        shares = [asked[lane::lanes] for asked in by_host.values() for lane in range(min(lanes, len(asked)))]
 
         def visit(share: Sequence[Question]) -> None:
             for question in share:
@@ -125,9 +125,9 @@ def seen_in(answer: Answer) -> Seen:
     if "location" in headers:
         reported["location_host"] = headers["location"].partition("//")[2].partition("/")[0].partition("?")[0][:253]
     etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
-    age, kept = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
+    age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
     seconds = int(age) if _DIGITS.fullmatch(age) else None
-    return Seen(answer.status, etag, modified, seconds, kept, "cf-mitigated" in headers, reported)
+    return Seen(answer.status, etag, modified, seconds, cache_status, "cf-mitigated" in headers, reported)
 
 
 def judge(change: Change, seen: Seen, now: float, purged: float) -> str:

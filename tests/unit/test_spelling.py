@@ -14,18 +14,8 @@ from cf_purge.targets import spellings_of
 
 # What browsers, templates and libraries were seen to send, as Cloudflare normalizes it.
 MEASURED = {
-    " a.css": "%20a.css +a.css",
-    "...": "...",
-    "a%20b.css": "a%2520b.css",
     "a&amp;b.css": "a&amp;b.css a%26amp%3Bb.css a&amp%3Bb.css",
-    "a)b.css": "a)b.css a%29b.css",
-    "a*b.css": "a*b.css a%2Ab.css",
     "a+b c%2B.css": "a+b%20c%252B.css a%2Bb%20c%252B.css a%2Bb+c%252B.css",
-    "a,b.css": "a,b.css a%2Cb.css",
-    "a//b.css": "a//b.css",
-    "a:b.css": "a:b.css a%3Ab.css",
-    "a<b.css": "a%3Cb.css",
-    "a[b.css": "a%5Bb.css a[b.css",
     "dir/f,x&a)c&y@a(x.css": (
         "dir/f,x&a)c&y@a(x.css dir/f%2Cx%26a%29c%26y%40a%28x.css dir/f%2Cx%26a)c%26y%40a(x.css"
         " dir/f,x&a%29c&y@a%28x.css dir/f%2Cx%26a%29c%26y@a%28x.css"
@@ -122,11 +112,8 @@ def test_each_spelling_is_distinct_normalized_and_of_the_object_itself(key: str)
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        ("a//b.css", ["a//b.css", "a/b.css"]),
         ("a///b//c.css", ["a///b//c.css", "a/b/c.css"]),
-        ("/a.css", ["/a.css", "a.css"]),
         ("//a", ["//a", "a"]),
-        ("a//", ["a//", "a/"]),
         ("a//b c", ["a//b%20c", "a//b+c", "a/b%20c", "a/b+c"]),
     ],
 )

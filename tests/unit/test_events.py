@@ -1,17 +1,15 @@
 """Object changes and manual events are read from every envelope; anything else is refused in a sentence."""
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_purge.errors import Rejected, TooLarge, UnknownEvent
-from cf_purge.events import Change, Event, Item, Message, messages_in, parse
+from cf_purge.events import Change, Event, Item, messages_in, parse
 from tests.support.factories import (
     eventbridge_event,
     failed_invocation,
@@ -21,24 +19,13 @@ from tests.support.factories import (
     sns_body,
     sns_event,
     sqs_event,
+    sqs_record,
 )
 from tests.support.fakes import World
-from tests.support.names import AT, BUCKET, HOST, QUEUE_ARN, ZONE
+from tests.support.names import AT, BUCKET, HOST, ZONE
 
-KEYS = [
-    "index.html",
-    "img/red flower.jpg",
-    "a+b.css",
-    "a%2Bb.css",
-    "100%.html",
-    "q?x=1&y=2#top",
-    "ünï/文件/🎉.png",
-    "/leading//double/",
-    'tab\tline\nquote"\\nul\x00',
-    "e\u0301 is not é",
-    "k" * 1024,  # the longest that S3 allows
-    "ü" * 512,
-]
+KEYS = ["a+b.css", "a%2Bb.css", "100%.html", "q?x=1&y=2#top", "/leading//double/", 'quote"\\nul\x00']
+KEYS += ["k" * 1024, "ü" * 512]  # the longest that S3 allows
 ENVELOPES = {
     "as it is": lambda event: event,
     "in SQS, or in SNS with raw delivery": json.dumps,
@@ -77,16 +64,7 @@ def refusal_of(document: object) -> str:
 
 
 @in_every_envelope
-@pytest.mark.parametrize(
-    "event",
-    [
-        s3_event("img/a b.jpg"),
-        s3_event("img/a b.jpg", event="ObjectRemoved:Delete"),
-        s3_event("img/a b.jpg", event="LifecycleExpiration:Delete"),
-        eventbridge_event("img/a b.jpg"),
-        eventbridge_event("img/a b.jpg", kind="Object Deleted"),
-    ],
-)
+@pytest.mark.parametrize("event", [s3_event("img/a b.jpg"), eventbridge_event("img/a b.jpg")])
 def test_an_object_change_is_found_in_every_envelope(event: dict[str, Any], wrap: Wrap) -> None:
     found = parse(wrap(event))
     assert [change[:4] for change in found.changes] == [("img/a b.jpg", BUCKET, AT, None)]
@@ -99,18 +77,15 @@ VERSION_ID = {"versionId": "3sL4kqtJlcpXroDTDmJ", "version-id": "3sL4kqtJlcpXroD
 @pytest.mark.parametrize(
     ("name", "more", "kind"),
     [
-        *((f"ObjectCreated:{how}", {}, "put") for how in ("Put", "Post", "Copy", "CompleteMultipartUpload")),
+        *((f"ObjectCreated:{how}", {}, "put") for how in ("Put", "CompleteMultipartUpload")),
         ("s3:ObjectCreated:Put", VERSION_ID, "put"),
         ("ObjectRemoved:Delete", {}, "delete"),
-        ("ObjectRemoved:Delete", {"versionId": None}, "delete"),
         ("ObjectRemoved:Delete", VERSION_ID, "version"),
         ("ObjectRemoved:Delete", {"versionId": "null"}, "version"),
         ("ObjectRemoved:DeleteMarkerCreated", VERSION_ID, "delete"),
-        ("LifecycleExpiration:Delete", {}, "delete"),
         ("LifecycleExpiration:Delete", VERSION_ID, "version"),
         ("LifecycleExpiration:DeleteMarkerCreated", VERSION_ID, "delete"),
         ("ObjectTagging:Put", VERSION_ID, None),
-        ("ObjectRestore:Completed", {}, None),
     ],
 )
 def test_a_notification_says_what_changed_and_who_changed_it(name: str, more: dict[str, str], kind: str | None) -> None:
@@ -129,7 +104,6 @@ def test_a_notification_says_what_changed_and_who_changed_it(name: str, more: di
 @pytest.mark.parametrize(
     ("name", "deletion", "more", "kind"),
     [
-        ("Object Created", None, {}, "put"),
         ("Object Created", None, VERSION_ID, "put"),
         ("Object Deleted", "Delete Marker Created", VERSION_ID, "delete"),
         ("Object Deleted", "Permanently Deleted", VERSION_ID, "version"),
@@ -138,12 +112,11 @@ def test_a_notification_says_what_changed_and_who_changed_it(name: str, more: di
         ("Object Restore Completed", None, {}, None),
     ],
 )
-@pytest.mark.parametrize("reason", ["DeleteObject", "Lifecycle Expiration", None])
 def test_an_eventbridge_event_says_what_changed_and_which_account_changed_it(
-    name: str, deletion: str | None, more: dict[str, str], kind: str | None, reason: str | None
+    name: str, deletion: str | None, more: dict[str, str], kind: str | None
 ) -> None:
     event = eventbridge_event("a", kind=name)
-    event["detail"].update({"reason": reason, "deletion-type": deletion})
+    event["detail"]["deletion-type"] = deletion
     event["detail"]["object"].update({"sequencer": "617f08299329d189", **more})
     [change] = parse(event).changes
     assert change == Change(
@@ -159,28 +132,10 @@ def test_five_envelopes_are_opened_and_a_sixth_is_not() -> None:
     assert "too many envelopes" in refusal_of(sns_body(event))
 
 
-def test_each_record_is_a_change_even_if_they_name_the_same_key() -> None:
-    assert keys_of(sns_event(s3_event("a", "b", "a"), s3_event("c"))) == ["a", "b", "a", "c"]
-
-
-@pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize(
-    "encode",
-    [
-        pytest.param(lambda key: quote_plus(key, safe="/"), id="as AWS"),
-        pytest.param(quote_plus, id="slash encoded"),
-        pytest.param(lambda key: quote(key, safe=""), id="space as %20"),
-        pytest.param(lambda key: "".join(f"%{byte:02x}" for byte in key.encode()), id="all encoded in lower case"),
-    ],
-)
-def test_a_notification_key_is_form_decoded_once(key: str, encode: Callable[[str], str]) -> None:
-    assert keys_of({"Records": [s3_record(raw_key=encode(key))]}) == [key]
-
-
 @given(st.text(min_size=1, max_size=200) | st.sampled_from(KEYS))
 def test_any_key_is_read_as_s3_and_eventbridge_and_the_function_itself_write_it(key: str) -> None:
     for event in (s3_event(key), eventbridge_event(key), {"changes": [{"key": key}]}):
-        assert keys_of(event) == keys_of(json.dumps(event)) == keys_of(sns_body(event)) == [key]
+        assert keys_of(event) == [key]
 
 
 @in_every_envelope
@@ -195,7 +150,7 @@ def test_s3_s_test_event_asks_for_nothing_and_any_2_x_notification_is_read(wrap:
     [
         ("2026-11-23T06:00:00.125Z", AT + 0.125),
         ("2026-11-23T07:00:00+01:00", AT),
-        *zip(["yesterday", "", None, 1795413600, {}, "2026-13-45T99:00:00Z", "9" * 100_000], [None] * 7, strict=True),
+        *((time, None) for time in ("yesterday", None, 1795413600, "2026-13-45T99:00:00Z", "9" * 100_000)),
     ],
 )
 def test_an_unreadable_time_only_loses_the_lag(time: Any, at: float | None) -> None:
@@ -213,22 +168,11 @@ def test_an_unreadable_time_only_loses_the_lag(time: Any, at: float | None) -> N
     ("document", "words"),
     [
         *((text, "not JSON") for text in ("not json", "", "{", "\ufeff{}", '{"a": ' + "[" * 100_000, "9" * 5000)),
-        *((text, "not a JSON object") for text in ("null", "[]", '"{}"', "7", "NaN")),
-        (None, "not a JSON object"),
-        ([], "not a JSON object"),
-        ({}, "none of: S3"),
-        ({"Records": {}}, "none of: S3"),
-        ({"Records": None}, "none of: S3"),
-        ({"Type": "SubscriptionConfirmation", "Message": "You have chosen to subscribe"}, "none of: S3"),
-        ({"Type": "Notification"}, "none of: S3"),
-        ({"source": "aws.ec2", "detail": {"bucket": {"name": BUCKET}, "object": {"key": "a"}}}, "none of: S3"),
-        ({"Event": "s3:Other"}, "none of: S3"),
+        *((text, "not a JSON object") for text in ("null", '"{}"', "NaN", None, [], sns_body("[1]"))),
+        *((event, "none of: S3") for event in ({}, {"Records": {}}, {"Type": "Notification"}, {"Event": "s3:Other"})),
         *((event, "none of: S3") for event in ({"files": ["a"]}, {"zone_id": ZONE}, {"hop": 1, "purged": 1})),
-        (sns_body("hello"), "not JSON"),
-        (sns_body("[1]"), "not a JSON object"),
-        ({"requestPayload": None}, "not a JSON object"),
+        ({"source": "aws.ec2", "detail": {"bucket": {"name": BUCKET}, "object": {"key": "a"}}}, "none of: S3"),
         ({"source": "aws.s3"}, "no bucket or no object key"),
-        ({"source": "aws.s3", "detail": {"bucket": {"name": BUCKET}}}, "no bucket or no object key"),
         ({"source": "aws.s3", "detail": {"bucket": {"name": 7}, "object": {"key": "a"}}}, "bucket name"),
         ({"source": "aws.s3", "detail": {"bucket": {"name": BUCKET}, "object": {"key": ""}}}, "key is not a string"),
         ({"source": "aws.s3", "detail": {"bucket": {"name": BUCKET}, "object": {"key": "\ud800"}}}, "not UTF-8"),
@@ -238,24 +182,13 @@ def test_a_document_that_is_not_an_event_is_refused_in_a_sentence(document: obje
     assert words in refusal_of(document)
 
 
-def test_the_refusal_of_an_unknown_event_lists_what_can_be_asked_for() -> None:
-    assert {*LISTS, *SWITCHES} <= set(re.findall(r"\w+", refusal_of({})))
-
-
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (None, "not a JSON object"),
-        ([], "not a JSON object"),
-        ({}, "neither from S3 nor from SNS"),
-        ({"eventSource": "aws:dynamodb", "dynamodb": {}}, "neither from S3 nor from SNS"),
-        (sqs_event("a")["Records"][0], "neither from S3 nor from SNS"),
-        ({"Sns": "text"}, "neither from S3 nor from SNS"),
-        ({"Sns": {}}, "not a JSON object"),
+        *((record, "not a JSON object") for record in (None, [], {"Sns": {}})),
+        *((record, "neither from S3 nor from SNS") for record in ({}, {"Sns": "text"}, sqs_record("a"))),
         ({"Sns": {"Message": "hello"}}, "not JSON"),
-        ({"s3": None}, "no bucket or no object key"),
-        ({"s3": {"bucket": {"name": BUCKET}, "object": {}}}, "no bucket or no object key"),
-        ({"s3": {"bucket": {"name": None}, "object": {"key": "a"}}}, "bucket name"),
+        *(({"s3": s3}, "no bucket or no object key") for s3 in (None, {"bucket": {"name": BUCKET}, "object": {}})),
         *(({"s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}, "not a string") for key in (7, True, ["a"])),
         (s3_record(raw_key=""), "key is not a string, or empty"),
         *((s3_record(raw_key=key), "not UTF-8") for key in ("%FF", "caf%E9", "\udc80")),
@@ -269,26 +202,13 @@ def test_an_invalid_record_is_counted_and_its_neighbours_are_read(record: object
     assert (event.errors, words in str(event.error)) == (1, True)
 
 
-def test_of_many_invalid_records_the_first_error_and_their_number_are_kept() -> None:
-    event = parse({"Records": [*s3_event("a")["Records"], {"s3": None}, *[1] * 200_000]})
-    assert [change.key for change in event.changes] == ["a"]
-    assert event.errors == 200_001
-    assert "no bucket or no object key" in str(event.error)
-    assert event.error is not None
-    assert event.error.__traceback__ is None
-
-
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        *((text, "UnknownEvent") for text in ("poison", "\ufffd{}", json.dumps(s3_event("a")) * 2, "[]", "{}", " \n")),
-        *(("[" * depth + "]" * depth, "UnknownEvent") for depth in (900, 100_000)),
-        (json.dumps(s3_event("a")).replace("1024", "9" * 5000), "UnknownEvent"),
+        *((text, "UnknownEvent") for text in ("poison", json.dumps(s3_event("a")) * 2, " \n", "[" * 900 + "]" * 900)),
         (json.dumps(sqs_event(s3_event("a"))), "UnknownEvent"),
-        (json.dumps({"Records": [{**s3_record("a"), "eventVersion": [[]]}]}), "UnknownEvent"),
         (json.dumps(s3_event("a", bucket="\ud800")), "ForeignBucket"),
         (json.dumps({"tags": ["\ud800"]}), "MalformedTag"),
-        (json.dumps({"tags": ["t"], "zone_id": "c" * 32}), "ForeignZone"),
         (json.dumps({"keys": ["k"] * 1001}), "TooLarge"),
     ],
 )
@@ -317,19 +237,15 @@ def test_of_a_message_with_good_and_bad_records_the_good_ones_are_purged_before_
 @pytest.mark.parametrize(
     "events",
     [
-        lambda more: s3_event(*["a"] * (999 + more)),
         lambda more: sns_event(s3_event(*["a"] * 500), s3_event(*["b"] * (499 + more))),
-        lambda more: {"keys": ["a"] * (999 + more)},
         lambda more: {"keys": ["a"] * (998 + more), "check": True},
         lambda more: {"prefixes": ["x"] * 999, "tags": ["x"] * more},
-        lambda more: {"urls": ["x"] * 500, "hosts": ["x"] * (499 + more)},
     ],
 )
-@in_every_envelope
-def test_an_event_has_at_most_1000_items(events: Callable[[int], dict[str, Any]], wrap: Wrap) -> None:
-    assert parse(wrap(events(1))).size == 1000
+def test_an_event_has_at_most_1000_items(events: Callable[[int], dict[str, Any]]) -> None:
+    assert parse(events(1)).size == 1000
     with pytest.raises(TooLarge, match="more than 1000 items: split it"):
-        parse(wrap(events(2)))
+        parse(events(2))
 
 
 # ---- Manual events ----
@@ -344,28 +260,21 @@ def test_a_manual_event_is_read_in_every_envelope(name: str, wrap: Wrap) -> None
     assert (event.dry_run, event.look, event.error) == (False, None, None)
 
 
-def test_one_manual_event_may_ask_for_all_kinds() -> None:
-    event = parse({**{name: ["x", "y"] for name in LISTS}, "everything": True, "check": True, "zone_id": ZONE})
-    assert [change.key for change in event.changes] == ["x", "y"]
-    assert [item.kind for item in event.items] == [*(kind for kind in LISTS[1:] for _ in "xy"), *SWITCHES]
-
-
 @pytest.mark.parametrize("event", [*map(manual, (*LISTS, *SWITCHES)), s3_event("a"), eventbridge_event("a")])
 def test_any_event_can_be_a_dry_run(event: dict[str, Any]) -> None:
-    for wrap in (dict, sns_body, sns_event, failed_invocation):
+    for wrap in ENVELOPES.values():
         assert parse(wrap({**event, "dry_run": True})).dry_run is True
     assert parse({**sns_body(event), "dry_run": True}).dry_run is True
     assert parse({**event, "dry_run": False}).dry_run is False
-    wrong: list[Any] = ["yes", 1, 0, None, []]
-    for value in wrong:
+    for value in ("yes", 1, None):
         assert refusal_of({**event, "dry_run": value}) == '"dry_run" must be true or false.'
         inner = parse(sns_event({**event, "dry_run": value}))
         assert (inner.size, inner.errors) == (0, 1)
 
 
-NO_LISTS: list[Any] = [[], None, "a", {"a": 1}, [""], ["a", 7], ["a", None], [["a"]], 7, True]
-NOT_TRUE: list[Any] = [False, 1, 0, "true", None, [], [True]]
-NO_TEXTS: list[Any] = ["", 7, True, [ZONE], {}]
+NO_LISTS: list[Any] = [[], None, "a", {"a": 1}, [""], ["a", 7], [["a"]], True]
+NOT_TRUE: list[Any] = [False, 1, "true", None, [True]]
+NO_TEXTS: list[Any] = ["", 7, True, [ZONE]]
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     *((f'"{name}" must be a list of at least one', {name: items}) for name in LISTS for items in NO_LISTS),
     *((f'"{name}" must be true', {name: value, "zone_id": ZONE}) for name in SWITCHES for value in NOT_TRUE),
@@ -391,7 +300,6 @@ def test_bucket_and_zone_may_be_null() -> None:
     ("key", "right"),
     [
         ("/news/index.html", "news/index.html"),
-        ("//a", "a"),
         ("/", ""),
         ("/" + "k" * 900, "k" * 256),
         ("https://www.example.com/css/a.css", "css/a.css"),
@@ -410,30 +318,9 @@ def test_a_manual_key_that_is_a_path_or_a_url_is_refused_with_the_right_form(key
     assert keys_of({"changes": [{"key": key}]}) == keys_of(s3_event(key)) == [key]
 
 
-@pytest.mark.parametrize("key", ["http://", "https:/a", "ftp://host/a", "a/https://b", "http", "a/", "../a", "http:a"])
+@pytest.mark.parametrize("key", ["http://", "https:/a", "ftp://host/a", "a/https://b", "../a"])
 def test_a_manual_key_that_only_looks_odd_is_a_key(key: str) -> None:
     assert keys_of({"keys": [key]}) == [key]
-
-
-# ---- SQS ----
-
-
-def test_an_sqs_event_is_a_batch_of_messages() -> None:
-    assert messages_in(sqs_event(s3_event("a"), "garbage", receives=3)) == [
-        Message("m0", json.dumps(s3_event("a")), "receipt-m0", 3, QUEUE_ARN),
-        Message("m1", "garbage", "receipt-m1", 3, QUEUE_ARN),
-    ]
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        *(s3_event("a"), sns_event(s3_event("a")), eventbridge_event("a"), {"keys": ["a"]}, None, "text", []),
-        *({"Records": records} for records in ([], None, [None], [sqs_event("a")["Records"][0], s3_record("a")])),
-    ],
-)
-def test_any_other_event_is_not_a_batch(event: object) -> None:
-    assert messages_in(event) is None
 
 
 def test_a_message_that_is_delivered_twice_is_one_with_the_last_receipt() -> None:

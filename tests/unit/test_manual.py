@@ -13,7 +13,7 @@ from cf_purge.errors import Rejected
 from cf_purge.events import Item
 from cf_purge.manual import purges_for_item
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
-from tests.support.factories import document, flat_environment, s3_event, sqs_event, target
+from tests.support.factories import document, flat_environment, sqs_event, target
 from tests.support.fakes import World
 from tests.support.names import BUCKET, HOST, OTHER_ZONE, ZONE
 
@@ -60,7 +60,6 @@ def refusal_of(kind: str, text: str, by: Config | None = None, **options: str) -
         ("urls", f"{SITE}/a#part", f"{SITE}/a"),
         ("urls", f"{SITE}/a%20b%2B+(1)[2]", f"{SITE}/a%20b%2B+(1)[2]"),
         ("urls", f"{SITE}/ü b", f"{SITE}/%C3%BC%20b"),
-        ("urls", f"{SITE}/%c3%bc", f"{SITE}/%c3%bc"),
         ("prefixes", f"{HOST}/", f"{HOST}/"),
         ("prefixes", f" {HOST.upper()}/Blog/Aa\n", f"{HOST}/Blog/Aa"),
         ("prefixes", f"{HOST}/a b/ü+(1)", f"{HOST}/a%20b/%C3%BC+(1)"),
@@ -101,10 +100,8 @@ def test_an_item_is_purged_once_in_every_zone_that_serves_it_or_only_in_the_one_
 
 
 def test_everything_is_one_zone_and_its_environments() -> None:
-    by = config(*BOTH)
-    assert purges("everything", by=by, zone_id=OTHER_ZONE) == [Purge(Zone(OTHER_ZONE), EVERYTHING, "")]
-    assert [purge.zone for purge in purges("everything", by=by, zone_id=ZONE)] == [Zone(ZONE), STAGING]
-    assert refusal_of("everything", "", by, zone_id="c" * 32).code == "ForeignZone"
+    for zone_id, zones in ((OTHER_ZONE, [Zone(OTHER_ZONE)]), (ZONE, [Zone(ZONE), STAGING])):
+        assert purges("everything", "", config(*BOTH), zone_id=zone_id) == [Purge(z, EVERYTHING, "") for z in zones]
 
 
 # ---- What is refused ----
@@ -116,34 +113,25 @@ def test_everything_is_one_zone_and_its_environments() -> None:
         *(("urls", url, "ForeignHost") for url in ("https://www.example.net/", "https://www.example.com.evil.net/")),
         *(("urls", url, "MalformedUrl") for url in (f"{HOST}/a", "/a.css", f"//{HOST}/a", "", "file:///etc/passwd")),
         *(("urls", f"https://{host}/a", "MalformedUrl") for host in ("", f"{HOST}.", "evil.net\\.www.example.com")),
-        *(("urls", f"{SITE}:{port}/a", "MalformedUrl") for port in ("443", "8443", "port", "99999")),
-        *(("urls", f"https://{host}/a", "MalformedUrl") for host in (f"u@{HOST}", f"{HOST}@evil.net", "[::1")),
+        *(("urls", f"https://{host}/a", "MalformedUrl") for host in (f"{HOST}:443", f"{HOST}@evil.net", "[::1")),
         *(("urls", url, "MalformedUrl") for url in (f"{SITE}/\ud800", f"{SITE}/?{'a' * 32_768}", f"{SITE}\t/a")),
         *(("urls", url, "MalformedUrl") for url in (f"ht\ntps://{HOST}/a", f"{SITE}/a\nb", f"ftp://{HOST}/a")),
-        *(("prefixes", text, "MalformedPrefix") for text in (HOST, "", "/", "/blog/", f"{SITE}/blog", f"//{HOST}/a")),
-        *(("prefixes", f"{HOST}{rest}", "MalformedPrefix") for rest in (":443/a", "/a?b=1", "/a#b", " /a", "\n/a")),
-        *(("prefixes", f"{HOST}{rest}", "MalformedPrefix") for rest in ("/a\nb", "/\ud800", "./a", "/a" * 32)),
-        *(("prefixes", text, "MalformedPrefix") for text in ("*.example.com/", "bücher.example/", f"u@{HOST}/a")),
+        *(("prefixes", text, "MalformedPrefix") for text in (HOST, "", "/blog/", f"{SITE}/blog", f"//{HOST}/a")),
+        *(("prefixes", f"{HOST}{rest}", "MalformedPrefix") for rest in (":443/a", "/a?b=1", "/a#b", " /a", "/a\nb")),
+        *(("prefixes", f"{HOST}{rest}", "MalformedPrefix") for rest in ("/\ud800", "./a", "/a" * 32)),
         *(("prefixes", text, "ForeignHost") for text in ("www.example.net/blog", "example.com/blog", "com/")),
-        *(("tags", tag, "MalformedTag") for tag in ("", " ", "a b", " a", "a\n", "ä", "\x7f", "\ud800", "a" * 1025)),
-        *(("hosts", text, "MalformedHost") for text in ("", " ", SITE, f"{HOST}/", f"{HOST}:443", "*.example.com")),
+        *(("tags", tag, "MalformedTag") for tag in ("", " ", "a b", "a\n", "ä", "\x7f", "\ud800", "a" * 1025)),
+        *(("hosts", text, "MalformedHost") for text in ("", SITE, f"{HOST}/", f"{HOST}:443", "*.example.com")),
         *(("hosts", text, "MalformedHost") for text in (f"{HOST}.", "bücher.example", f"{'a' * 64}.example.com")),
-        *(("hosts", text, "ForeignHost") for text in ("example.com", "a.www.example.com", "www.example.net")),
-        *((kind, "x y" * 100_000, f"Malformed{kind[:-1].title().replace('Prefixe', 'Prefix')}")
-          for kind in ("urls", "prefixes", "tags", "hosts")),
+        *(("hosts", text, "ForeignHost") for text in ("example.com", "a.www.example.com")),
+        ("urls", "x y" * 100_000, "MalformedUrl"),
     ],
 )  # fmt: skip
 def test_an_item_that_is_malformed_or_elsewhere_is_refused(kind: str, text: str, code: str) -> None:
     assert refusal_of(kind, text).code == code
 
 
-def test_a_foreign_host_is_named_with_what_to_do() -> None:
-    for kind, text in (("urls", "https://x.example/"), ("prefixes", "x.example/"), ("hosts", "X.example")):
-        said = "x.example is not a host of any target: correct it, or add it to targets[*].hosts."
-        assert str(refusal_of(kind, text)) == said
-
-
-OUTSIDE = ["/", "", "/blogger", "/blog", "/Blog/a", "/BLOG/", "//blog/a", "/a/blog/", "/blo", "/b%6Co/", "/%42log/a"]
+OUTSIDE = ["/", "/blogger", "/blog", "/Blog/a", "/BLOG/", "//blog/a", "/a/blog/", "/blo", "/b%6Co/", "/%42log/a"]
 OUTSIDE += ["/blog%2Fa", "/blog%2fa", "/blog%5Ca", "/blog\\a", "/blog/..", "/blog/../a", "/blog/a/../../b", "/blog/./a"]
 OUTSIDE += ["/blog/%2e%2e/a", "/blog/.%2E/a", "/blog/..%2fa", "/blog/a%2F..%2F..%2Fb", "/%2e/blog/a", "/../blog/a"]
 
@@ -151,11 +139,9 @@ OUTSIDE += ["/blog/%2e%2e/a", "/blog/.%2E/a", "/blog/..%2fa", "/blog/a%2F..%2F..
 @pytest.mark.parametrize("path", OUTSIDE)
 def test_a_url_or_prefix_outside_of_the_path_prefix_is_refused_with_what_can_be_purged(path: str) -> None:
     by = config(target(path_prefix="blog"), target(zone_id=OTHER_ZONE, hosts=[B]))
-    for url in (f"{SITE}{path}", f"HTTP://{HOST.upper()}{path}", f"{SITE}{path}?/blog/", f"{SITE}{path}#/blog/"):
-        error = refusal_of("urls", url, by)
-        assert (error.code, f"below {HOST}/blog/" in str(error)) == ("OutsideTargets", True)
-    if path:
-        error = refusal_of("prefixes", HOST + path, by)
+    spoiled = f"HTTP://{HOST.upper()}{path}?/blog/#/blog/"
+    for kind, text in (("urls", SITE + path), ("urls", spoiled), ("prefixes", HOST + path)):
+        error = refusal_of(kind, text, by)
         assert (error.code, f"below {HOST}/blog/" in str(error)) == ("OutsideTargets", True)
 
 
@@ -223,32 +209,6 @@ def test_with_a_configured_bucket_items_of_another_bucket_are_refused() -> None:
     for kind, text in (*ITEMS, ("tags", "t")):
         assert purges(kind, text.format(HOST), bucket=BUCKET)
         assert refusal_of(kind, text.format(HOST), bucket="other").code == "ForeignBucket"
-
-
-# ---- Laws ----
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        *({name: [], "zone_id": ZONE} for name in ("keys", "urls", "prefixes", "tags", "hosts", "everything")),
-        *(
-            {"hosts": [""]},
-            {"prefixes": [""]},
-            {"everything": True},
-            {"zone_id": ZONE},
-            s3_event(),
-            s3_event("folder/"),
-        ),
-        *({"everything": False, "zone_id": ZONE}, {"Records": [], "everything": True, "zone_id": ZONE}),
-    ],
-)
-def test_an_event_without_items_never_purges_everything(world: World, event: dict[str, Any]) -> None:
-    try:
-        assert world.invoke(event)["invalidations"] == []
-    except Rejected as error:
-        assert error.code == "UnknownEvent"  # noqa: PT017
-    assert world.transport.sent == []
 
 
 @settings(max_examples=400)

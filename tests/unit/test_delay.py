@@ -1,12 +1,9 @@
 """A target with `delay_seconds`: its changes go through the queue again and are purged in their own time."""
 
 import json
-from collections import defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cf_purge.errors import PurgeError, Transient
 from tests.support.factories import document, eventbridge_event, s3_event, s3_record, sqs_event, target
@@ -82,11 +79,6 @@ def test_a_delayed_change_is_sent_before_its_message_is_deleted_and_else_it_come
     assert world.returned(batch) == ["m0"]
     assert (world.aws.delayed, world.aws.deleted) == ([], [])
     assert set(world.aws.delays) == {"receipt-m0", "receipt-w0"}
-    world.aws.waiting = [("w0", json.dumps(s3_event("b.html")))]
-    assert world.returned(batch) == []
-    called = [name for name, _ in world.aws.calls if name != "ReceiveMessage"]
-    assert called[-2:] == ["SendMessage", "DeleteMessageBatch"]
-    assert len(world.aws.delayed) == 1
     direct = world_of(PAGES)
     direct.aws.script["SendMessage"] = [aws_error(500, "InternalError")]
     with pytest.raises(Transient):
@@ -151,38 +143,20 @@ def test_no_prefix_purges_what_is_delayed(targets: list[dict[str, Any]], collaps
         assert any(kind == "prefixes" for _, kind, _ in world.cloudflare.accepted) == collapses
 
 
-DELAYS = st.lists(st.sampled_from([0, 1, 30, 31, 900]), min_size=1, max_size=4)
-EVENTS = [s3_event("a.html"), eventbridge_event("a.html"), s3_event("a.html", time="")]
+@pytest.mark.parametrize("time", ["", "2027-01-01T00:00:00Z"])
+def test_a_change_without_a_time_or_with_one_in_the_future_is_delayed_from_now_on(time: str) -> None:
+    for event in (s3_event("a.html", time=time), eventbridge_event("a.html", time=time)):
+        world = world_of(PAGES)
+        assert world.returned(sqs_event(event)) == []
+        assert [sent["DelaySeconds"] for sent in world.aws.delayed] == [60]
+        assert deliver(world) == ["/late/a.html"]
 
 
-@given(DELAYS, DELAYS, st.integers(0, 3), st.floats(-1e6, 1200), st.sampled_from(EVENTS))
-def test_each_target_is_purged_in_its_own_time_whatever_is_applied_in_between(
-    before: list[int], after: list[int], applied: int, age: float, event: dict[str, Any]
-) -> None:
-    """From hop `applied` on the function has the second configuration; the last one finds every target purged."""
-    old, new = (
-        world_of(*(target(path_prefix=str(number), delay_seconds=delay) for number, delay in enumerate(delays)))
-        for delays in (before, after)
-    )
-    start = AT + age
-    at = min(AT, start) if event is not EVENTS[2] else start  # no time, or one in the future, means now
-    world = old if applied else new
-    world.clock.time = start
-    assert world.returned(sqs_event(event)) == []
-    times: dict[str, list[float]] = defaultdict(list)
-    found, hop = purged(world), 0
-    while True:
-        for path in found:
-            times[path].append(world.clock.time)
-        assert len(world.aws.delayed) <= 1
-        if not world.aws.delayed:
-            break
-        hop += 1
-        assert hop <= len({*before, *after})
-        following = new if hop >= applied else old
-        found, world = deliver(world, following), following
-    for number, delay in enumerate(before if world is old else after):
-        found_at = times[f"/{number}/a.html"]
-        assert found_at[-1] >= at + delay
-        if hop < applied or not applied:
-            assert at + delay <= found_at[0] < max(start, at + delay) + 2
+def test_after_an_apply_in_between_a_change_is_purged_in_each_target_that_serves_it_by_then() -> None:
+    before = world_of(PAGES)
+    after = world_of(PAGES | {"delay_seconds": 90}, target(path_prefix="early", delay_seconds=30), ALL)
+    assert before.returned(sqs_event(s3_event("a.html"))) == []
+    assert deliver(before, after) == ["/early/a.html", "/a.html"]
+    assert deliver(after) == ["/late/a.html", "/early/a.html", "/a.html"]
+    assert after.clock.time == AT + 90
+    assert after.aws.delayed == []

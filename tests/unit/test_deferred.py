@@ -53,12 +53,6 @@ def own(**changes: Any) -> dict[str, Any]:
 WRONG_CHANGES: list[Any] = [[], {}, "a", None, [7], [{}], [None], [{"key": ""}], [{"key": 7}]]
 
 
-@pytest.mark.parametrize("hop", [0, -1, 9, None, "2", True, 1.5])
-def test_a_message_with_any_hop_is_a_look(hop: object) -> None:
-    look = parse(own(hop=hop, purged=AT)).look
-    assert look == Look(hop if type(hop) is int else 0, AT)
-
-
 @pytest.mark.parametrize(
     "document",
     [

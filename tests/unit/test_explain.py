@@ -38,10 +38,8 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("FRESH", seen(200, NEW, dynamic("EXPIRED")), {"with_query": seen(200, MISS, OLD)}, "the origin's version"),
     ("FRESH", seen(200, NEW, HIT), {"with_query": seen(200, {"etag": '"new"'}, MISS)}, "the origin's version"),
     ("FRESH", seen(200, LATE, HIT), {"with_query": seen(200, MISS, LATE)}, "the origin's version"),
-    ("FRESH", seen(200, NEW, LATE, HIT), {"with_query": seen(200, MISS, LATE)}, "the origin's version"),
     # Without such an answer there is no proof, and the sentence says so.
     ("FRESH", seen(200, NEW, HIT), {"with_query": seen(200, NEW, HIT)}, "may have a newer one"),
-    ("FRESH", seen(200, HIT), {"with_query": seen(200, MISS)}, "may have a newer one"),
     ("FRESH", seen(200, HIT, NEW), {"with_query": seen(403, {"cf-mitigated": "challenge"})}, "may have a newer one"),
     ("FRESH", seen(200, HIT, NEW), {"with_query": seen(500, MISS)}, "may have a newer one"),
     # What the origin has is the newer version, even if its date is older: somebody restored it.
@@ -51,7 +49,6 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("STALE", seen(200, EARLY, HIT), {"with_origin": seen(200, LATE, HIT)}, "old copy"),
     ("STALE", seen(200, NEW, dynamic("UPDATING")), {}, "old copy"),
     ("OTHER_COPY", seen(200, NEW, HIT), {"with_origin": seen(200, OLD, HIT)}, "with origin"),
-    ("OTHER_COPY", seen(200, LATE, HIT), {"with_query": seen(200, EARLY, HIT)}, "with query"),
     ("OTHER_COPY", seen(200, NEW, MISS), {"with_origin": seen(404, HIT)}, "with origin"),
     ("OTHER_COPY", seen(200, OLD, HIT), {"without_query": seen(200, NEW, MISS)}, "without query"),
     ("BEHIND_ANOTHER_CACHE", seen(200, MISS, {"age": "7"}), {}, "age: 7"),
@@ -59,16 +56,14 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("BEHIND_ANOTHER_CACHE", seen(200, HIT, OLD, {"x-cache": "Hit"}), {"with_query": seen(200, NEW, MISS)}, "x-cache"),
     ("BEHIND_ANOTHER_CACHE", seen(200, HIT, NEW, {"x-cache": "Miss"}), {"with_query": seen(200, NEW, MISS)}, "x-cache"),
     ("STALE", seen(200, HIT, OLD, {"x-cache": "Miss"}), {"with_query": seen(200, NEW, MISS)}, "old copy"),
-    *(("REDIRECT", seen(s, {"location": "https://b.test/c?d"}), {}, f"({s}) to b.test") for s in (301, 302, 307, 308)),
+    ("REDIRECT", seen(302, {"location": "https://b.test/c?d"}), {}, "(302) to b.test"),
     ("REDIRECT", seen(301, HIT, {"location": "/b"}), {}, "another path"),
     *(("CACHED_404", seen(status, HIT), {}, f"a {status} (90 s old)") for status in (403, 404, 410)),
-    ("CACHED_404", seen(404, HIT), {"with_query": seen(200, MISS)}, "a 404"),
     ("NOT_CACHED", seen(200, dynamic()), {}, "DYNAMIC"),
     ("NOT_CACHED", seen(200, dynamic("BYPASS"), {"cache-control": "private"}), {}, "Cache-Control: private"),
     ("NOT_CACHED", seen(522, RAY, MISS), {}, "522"),
-    *(("CHALLENGE", seen(status, RAY, {"cf-mitigated": "challenge"}), {}, f"({status})") for status in (403, 503)),
-    ("CHALLENGE", seen(403, RAY), {}, "User-Agent cf_purge"),
-    ("CHALLENGE", seen(401, RAY), {}, "User-Agent cf_purge"),
+    ("CHALLENGE", seen(503, RAY, {"cf-mitigated": "challenge"}), {}, "(503)"),
+    *(("CHALLENGE", seen(status, RAY), {}, "User-Agent cf_purge") for status in (401, 403)),
     ("NO_CLOUDFLARE", seen(200, {"server": "nginx"}), {}, "proxy its DNS record"),
     ("NO_CLOUDFLARE", seen(200, {"via": "1.1 x.cloudfront.net", "x-cache": "Hit"}), {}, "proxy its DNS record"),
     ("NO_CLOUDFLARE", seen(403), {}, "proxy its DNS record"),
@@ -93,16 +88,11 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
 @pytest.mark.parametrize(
     ("path", "of_target", "keys", "said"),
     [
-        ("css/a%20b.css", {}, ["css/a b.css"], ""),
         ("css/a+b.css", {}, ["css/a+b.css", "css/a b.css"], ""),
-        ("", {}, ["index.html"], ""),
         ("docs/", {}, ["docs/index.html"], ""),
         ("docs", {"clean_urls": True}, ["docs/index.html", "docs.html"], ""),
         ("static/a.css", {"key_prefix": "site", "path_prefix": "static"}, ["site/a.css"], ""),
-        ("a.css", {"purge_by": "host"}, ["a.css"], ""),
-        ("a.css", {"purge_by": "tag", "tags": ["{dir}:{name}"]}, ["a.css"], ""),
-        ("a.css", {"purge_by": "prefix"}, ["a.css"], ""),
-        ("a.css", {"keys": ["*.css"]}, ["a.css"], ""),
+        ("a.css", {"purge_by": "tag", "tags": ["{dir}:{name}"], "keys": ["*.css"]}, ["a.css"], ""),
         ("a.css", {"keys": ["*.html", "b.css"]}, [], "for its key a.css correct targets[1].keys."),
         ("amp/a.js", {"related": ["/amp/{key}"]}, [None], ""),
         ("feed.xml", {"related": ["/feed.xml"]}, [None], ""),
@@ -110,7 +100,6 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("feed.xml.gz", {"related": ["/feed.xml"]}, [], "for its key feed.xml.gz correct include."),
         ("tmp/a.css", {}, [], "for its key tmp/a.css correct exclude."),
         ("a.js", {}, [], "for its key a.js correct include."),
-        ("docs/", {"index_documents": []}, [], "correct path_prefix, index_documents or clean_urls"),
         ("blog/a.css", {"path_prefix": "shop"}, [], "correct path_prefix, index_documents or clean_urls"),
         ("tmp/a.js", {"keys": ["a.css"]}, [], "for its key tmp/a.js correct exclude and include and targets[1].keys."),
         ("a/../b.css", {}, [], "correct path_prefix, index_documents or clean_urls"),
@@ -156,11 +145,9 @@ def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_cred
     ("since", "modified", "fields", "verdict"),
     [
         (None, None, {"cf_cache_status": "MISS"}, "renewed"),
-        (None, "09:00:00", {"cf_cache_status": "MISS"}, "renewed"),
         (None, None, {"cf_cache_status": "HIT", "age": "99", "etag": "x"}, "stale"),
         (None, None, {"cf_cache_status": "DYNAMIC"}, "unverifiable"),
         ("2026-11-28T09:00:00Z", "09:00:00", {"cf_cache_status": "HIT", "age": "99"}, "fresh"),
-        ("2026-11-28T10:00:00+01:00", "09:00:00", {"cf_cache_status": "HIT", "age": "99"}, "fresh"),
         ("2026-11-28T09:00:06Z", "09:00:00", {"cf_cache_status": "MISS"}, "stale"),
         ("2026-11-28T09:00:00Z", None, {"cf_cache_status": "MISS"}, "renewed"),
     ],
@@ -188,8 +175,8 @@ def test_a_wait_gives_each_url_its_verdict(
 @pytest.mark.parametrize(
     ("status", "fields", "verdict"),
     [
-        *((status, {}, "renewed") for status in (200, 301, 403, 404)),
-        *((status, {}, "unverifiable") for status in (401, 500, 522)),
+        *((status, {}, "renewed") for status in (301, 403, 404)),
+        *((status, {}, "unverifiable") for status in (401, 500)),
         (200, {"cf_mitigated": "challenge"}, "unverifiable"),
     ],
 )
@@ -238,15 +225,13 @@ FOREIGN = {"explain": "https://elsewhere.example/a.css"}
         ({"explain": [A]}, UnknownEvent, '"explain" must be a URL'),
         ({"explain": A, "keys": ["a.css"]}, UnknownEvent, "nothing beside it"),
         ({"explain": A, "wait": 5}, UnknownEvent, "nothing beside it"),
-        *(({"keys": ["a"], "wait": wait}, UnknownEvent, "from 1 to 50") for wait in (0, -1, 51, 1.5, True, "5", None)),
-        *(({**WAIT, "since": since}, UnknownEvent, '"since" must be a time') for since in ("yesterday", 7, "")),
+        *(({"keys": ["a"], "wait": wait}, UnknownEvent, "from 1 to 50") for wait in (0, 51, 1.5, True, "5")),
+        *(({**WAIT, "since": since}, UnknownEvent, '"since" must be a time') for since in ("yesterday", 7)),
         ({"keys": ["a"], "since": "2026-11-28T23:00:00Z"}, UnknownEvent, "from 1 to 50"),
-        *((event, UnknownEvent, '"wait" belongs to') for event in ({**WAIT, "dry_run": True}, {**WAIT, "tags": ["a"]})),
         *(
             ({**other, "wait": 5}, UnknownEvent, '"wait" belongs to')
-            for other in ({}, {"check": True}, {"hosts": [HOST]})
+            for other in ({"check": True}, s3_event("a"), {**WAIT, "tags": ["a"]}, {**WAIT, "dry_run": True})
         ),
-        ({**s3_event("a"), "wait": 5}, UnknownEvent, '"wait" belongs to'),
         ({"keys": ["x.map"], "wait": 5}, UnknownEvent, "No target serves these keys"),
         ({"keys": [f"{n}" for n in range(101)], "wait": 5}, TooLarge, "100 URLs at most, and these are 101"),
         ({"keys": ["/a"], "wait": 5}, Rejected, "begins with a slash"),
@@ -263,16 +248,12 @@ def test_an_invalid_event_is_refused_before_anything_is_purged(
     assert (world.cloudflare.requests, world.transport.visits) == ([], [])
 
 
-@pytest.mark.parametrize(
-    "event", [{"explain": A}, {"keys": ["a.css"], "wait": 5}, {"urls": [A], "since": "2026-11-28"}]
-)
-@pytest.mark.parametrize("wrapped", [lambda event: sqs_event(event), lambda event: sqs_event(sns_event(event))])
-def test_explain_and_wait_are_refused_in_the_queue(event: dict[str, Any], wrapped: Any) -> None:
+@pytest.mark.parametrize("event", [{"explain": A}, WAIT, {"urls": [A], "since": "2026-11-28"}])
+def test_explain_and_wait_are_refused_in_the_queue(event: dict[str, Any]) -> None:
     world = World()
-    assert world.returned(wrapped(event)) == []
+    assert world.returned(sqs_event(sns_event(event))) == []
     [(code, reason)] = world.parked_reasons
-    assert code == "UnknownEvent"
-    assert "works by direct invocation only" in reason
+    assert (code, "works by direct invocation only" in reason) == ("UnknownEvent", True)
     assert (world.cloudflare.requests, world.transport.visits) == ([], [])
 
 

@@ -209,9 +209,7 @@ UNKNOWN = ": No configuration is known in it: add `output "
     ("shown", "arguments", "sentence"),
     [
         (b"PK\x03\x04", [], SHOW),
-        (b"", [], SHOW),
         (b'{"@level": "info"}\n{"@level": "info"}', [], SHOW),
-        (b"[" * 100_000, [], SHOW),
         ([], [], SHOW),
         ({"version": 4, "resources": []}, [], SHOW),
         ({"values": {"root_module": {"x": ["{", "H4sI", "H4sIAAAAAAAA////////", '{"name": 1}']}}}, [], UNKNOWN),
@@ -229,11 +227,6 @@ def test_a_plan_that_cannot_be_used_is_one_sentence(
     assert out == ""
     assert err.startswith(f"{tmp_path / 'plan.json'}{sentence}")
     assert err.count("\n") == 1
-
-
-def test_a_missing_plan_is_one_sentence(tmp_path: Path, capsys: Capture) -> None:
-    assert main(["preview", "--plan", str(tmp_path / "plan.json"), "a.css"]) == 2
-    assert capsys.readouterr() == ("", f"{tmp_path / 'plan.json'}{SHOW}\n")
 
 
 def test_it_needs_nothing_but_python() -> None:

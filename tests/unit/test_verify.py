@@ -11,7 +11,7 @@ from cf_purge.events import Change
 from cf_purge.http_client import Answer
 from cf_purge.verify import newest
 from cf_purge.visitor import Visitor
-from tests.support.factories import document, s3_event, sns_event, sqs_event, target
+from tests.support.factories import document, s3_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage, refusal
 from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, QUEUE_ARN
 
@@ -54,7 +54,7 @@ def counts(world: World) -> dict[str, Any]:
 # ---- From the purge to the proof ----
 
 
-@pytest.mark.parametrize("event", [sqs_event(s3_event("a.css")), s3_event("a.css"), sns_event(s3_event("a.css"))])
+@pytest.mark.parametrize("event", [sqs_event(s3_event("a.css")), s3_event("a.css")], ids=["queued", "direct"])
 def test_what_was_purged_is_looked_at_until_it_is_fresh(event: dict[str, Any]) -> None:
     world = verifying(STALE)
     world.invoke(event)
@@ -89,7 +89,6 @@ def test_the_first_purge_may_have_been_the_one_that_helped() -> None:
     ("verify", "delays"),
     [
         ({}, [5, 10, 20]),
-        ({"attempts": 1}, [5]),
         ({"after_seconds": 0, "attempts": 2}, [0, 0]),
         ({"after_seconds": 300, "attempts": 5}, [300, 600, 900, 900, 900]),
     ],
@@ -106,7 +105,7 @@ def test_the_last_look_only_reports(edge: Answer, count: str, verify: dict[str, 
     assert (found, after(world), counts(world)) == (delays, [], {count: 3})
 
 
-@pytest.mark.parametrize("hop", [0, -1, 4, 99, None, "1", 1.0, True])
+@pytest.mark.parametrize("hop", [0, 4, None, "1", 1.0, True])
 def test_a_hop_that_no_look_has_counts_as_the_last(hop: object) -> None:
     world = verifying(STALE)
     look = {"changes": [{"key": "a", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": hop, "purged": AT}
@@ -189,20 +188,12 @@ def test_of_a_message_that_is_parked_in_part_the_rest_is_looked_at() -> None:
 
 
 def test_the_last_change_of_a_key_counts_in_any_order_of_arrival() -> None:
-    changes = [
-        Change("a", sequencer="0055AED6DCD90281E5", kind="put", at=AT),
-        Change("a", sequencer="0055AED6DCD90281E5A", kind="delete", at=AT),
-        Change("a", sequencer="0055aed6dcd90281e6", kind="put", at=AT - 9),
-    ]
-    for order in permutations(changes):
-        assert newest(order) == changes[2:]
-    for order in permutations(changes[:2]):
-        assert newest(order) == changes[1:2]
+    first, last = Change("a", sequencer="0055AED6DCD90281E5A", at=AT), Change("a", sequencer="0055aed6dcd90281e6", at=9)
+    for order in permutations([first._replace(sequencer="0055AED6DCD90281E5"), first, last]):
+        assert newest(order) == [last]
     padded = [Change("a", sequencer="0055AED6", at=AT), Change("a", sequencer="0055AED600", at=AT + 1)]
     assert newest(padded) == newest(padded[::-1]) == padded[1:]
-    assert newest([Change("a", at=2.0), Change("b", at=3.0), Change("a", at=1.0)]) == [
-        Change("b", at=3.0), Change("a", at=2.0)
-    ]  # fmt: skip
+    assert [each.at for each in newest([Change("a", at=2.0), Change("b", at=3.0), Change("a", at=1.0)])] == [3.0, 2.0]
 
 
 def burst(world: World, count: int) -> None:
@@ -266,17 +257,11 @@ DEEP = "/".join("d" * 31)
 AGAIN: list[tuple[dict[str, Any], str, Answer, list[Any]]] = [
     ({}, "a/b.css", STALE, [f"{HOST}/a/b.css"]),
     ({"purge_by": "tag", "tags": ["t"], "schemes": ["http"]}, "b.css", STALE, [f"{HOST}/b.css"]),
-    ({"purge_by": "everything"}, "b.css", STALE, [f"{HOST}/b.css"]),
-    ({"path_prefix": "blog"}, "b.css", STALE, [f"{HOST}/blog/b.css"]),
     ({}, "a b.css", STALE, [f"{HOST}/a%20b.css", f"{HOST}/a+b.css"]),
     ({}, DEEP, STALE, [f"{HOST}/{DEEP}"]),
     ({"schemes": ["http", "https"]}, f"d/{DEEP}", STALE, [f"{each}://{HOST}/d/{DEEP}" for each in ("http", "https")]),
-    ({"index_documents": [""]}, "a/", STALE, [f"{SITE}/a/"]),
     ({"index_documents": [""], "key_prefix": "a"}, "a/", STALE, [f"{SITE}/"]),
-    ({}, "index.html", STALE, [f"{HOST}/index.html", f"{SITE}/"]),
-    ({"clean_urls": True}, "a.html", STALE, [f"{HOST}/a.html", f"{SITE}/a"]),
     ({"clean_urls": True}, "a/index.html", STALE, [f"{HOST}/a/index.html", f"{SITE}/a/", f"{SITE}/a"]),
-    ({"purge_by": "host"}, "a/b.css", CHALLENGE, [f"{SITE}/a/b.css"]),
     ({"purge_by": "prefix"}, "index.html", CHALLENGE, [f"{SITE}/index.html", f"{SITE}/"]),
     ({}, "b.css", answer(404, b""), []),
     ({}, "b.css", answer(200, b"", cf_cache_status="MISS"), []),
@@ -319,7 +304,7 @@ def test_a_second_purge_leaves_half_of_the_budget_to_first_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [answer(503), answer(429, b"", retry_after="300"), refusal(403, 10000), refusal(400, 1012), outage()]
+    "reply", [answer(429, b"", retry_after="300"), refusal(403, 10000), refusal(400, 1012), outage()]
 )
 def test_a_second_purge_that_fails_has_no_effect_on_first_ones(reply: Reply) -> None:
     world = verifying(STALE, targets=[target(), target(zone_id=OTHER_ZONE, purge_by="prefix", key_prefix="p")])
@@ -348,7 +333,7 @@ def test_a_look_that_cannot_be_sent_is_dropped_with_a_count(fault: Reply) -> Non
     assert line["count"] == 2
 
 
-def test_a_batch_of_looks_is_no_burst(world: World) -> None:
+def test_a_batch_of_looks_is_no_burst() -> None:
     world = verifying(drain=1000)
     world.aws.waiting = [("w", json.dumps(s3_event("w")))]
     for _ in range(10):

@@ -7,8 +7,6 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cf_purge.budget import Clock
 from cf_purge.config import Config, Target, Zone
@@ -49,16 +47,11 @@ undated = Change("", None, None, kind="put")
 CASES: list[tuple[str, Change, int, dict[str, str]]] = [
     # The ETag is the event's, quotes and W/ apart; of SSE-KMS it is no MD5, of a multipart upload it ends in its parts.
     *(("fresh", put, 200, etag(text)) for text in (f'"{MD5}"', f'W/"{MD5}"', MD5, f' "{MD5}" ')),
-    ("fresh", put._replace(etag="0f5a" * 8), 200, etag(f'"{"0f5a" * 8}"')),
-    ("fresh", put._replace(etag=f'"{MD5}"'), 200, etag(f'"{MD5}"')),
-    ("fresh", multipart, 200, etag(f'"{MULTIPART}"')),
+    ("fresh", put._replace(etag=f'"{MD5}"'), 200, etag(f'"{MD5}"') | date(-3600) | OLD),
     ("fresh", multipart, 200, etag(f'W/"{MULTIPART}"') | date(-3600) | OLD),
-    ("fresh", put, 200, etag(f'"{MD5}"') | date(-3600) | OLD),
     # The date is not before the change, in whole seconds: another writer's newer version is fine.
     *(("fresh", put, 200, etag(f'"{OTHER}"') | date(late)) for late in (0, 1, 3600)),
-    ("fresh", put, 200, date(0) | OLD),
-    ("fresh", multipart, 200, etag(f'"{OTHER}"') | date(0)),
-    ("fresh", nameless, 200, etag(f'"{OTHER}"') | date(0)),
+    *(("fresh", change, 200, etag(f'"{OTHER}"') | date(0) | OLD) for change in (put, multipart, nameless)),
     # The event's time is that of the end of the upload.
     *(("fresh", change, 200, date(-late)) for late in (1, 5) for change in (put, multipart, nameless)),
     *(("unverifiable", put, 200, etag(f'"{OTHER}"') | date(-late) | OLD) for late in (1, 5)),
@@ -66,28 +59,24 @@ CASES: list[tuple[str, Change, int, dict[str, str]]] = [
     # Older by more than that is stale, whatever Age says: a slow fill stores the old body after the purge.
     *(("stale", put, 200, date(-6) | more) for more in ({}, OLD, YOUNG, cached("MISS"), etag(f'"{OTHER}"'))),
     ("stale", nameless, 200, date(-3600) | YOUNG),
-    ("stale", put, 200, etag(f'W/"{OTHER}"') | date(-86400) | cached("EXPIRED")),
     # ... but for a multipart upload, whose date is that of its start.
-    *(("unverifiable", multipart, 200, date(-3600) | more) for more in ({}, OLD, YOUNG, cached("MISS"))),
-    ("unverifiable", multipart, 200, etag(f'"{OTHER}"') | date(-3600) | YOUNG),
+    *(("unverifiable", multipart, 200, date(-3600) | more) for more in ({}, OLD, etag(f'"{OTHER}"') | YOUNG)),
     ("stale", multipart, 200, etag(f'"{OTHER}"') | date(-3600) | OLD),
     # Without a date only a copy that is older than the purge is stale.
     *(("stale", change, 200, etag(f'"{OTHER}"') | OLD) for change in (put, multipart)),
-    *(("unverifiable", put, 200, etag(f'"{OTHER}"') | more) for more in ({}, YOUNG, cached("MISS"), cached("HIT"))),
-    ("unverifiable", put, 200, etag(f'"{OTHER}"') | cached("DYNAMIC", 3600)),
+    *(("unverifiable", put, 200, etag(f'"{OTHER}"') | more) for more in (YOUNG, cached("MISS"), cached("DYNAMIC", 99))),
     *(("stale", put, status, OLD) for status in (404, 410)),
-    *(("superseded", put, 404, more) for more in ({}, YOUNG, cached("MISS"), cached("DYNAMIC", 99), date(-99))),
+    *(("superseded", put, 404, more) for more in (YOUNG, cached("MISS"), cached("DYNAMIC", 99), date(-99))),
     # A delete. A page application answers 200 to everything.
     *(("fresh", delete, status, more) for status in (404, 410) for more in ({}, OLD, cached("MISS"))),
     ("fresh", delete, 403, cached("MISS")),
-    ("unverifiable", delete, 403, {}),
-    ("unverifiable", delete, 403, cached("DYNAMIC") | {"cf-mitigated": "challenge"}),
+    *(("unverifiable", delete, 403, more) for more in ({}, cached("DYNAMIC") | {"cf-mitigated": "challenge"})),
     ("stale", delete, 200, etag(f'"{MD5}"') | date(-3600) | OLD),
-    *(("superseded", delete, 200, etag(f'"{OTHER}"') | more) for more in (date(-3600), date(9), YOUNG, cached("MISS"))),
+    *(("superseded", delete, 200, etag(f'"{OTHER}"') | more) for more in (date(-3600), YOUNG, cached("MISS"))),
     # No validator, or nothing to hold it against: a copy that is younger than the purge.
     *(("renewed", put, 200, more) for more in (cached("MISS"), cached("EXPIRED"), cached("REVALIDATED"), YOUNG)),
     *(("renewed", undated, 200, etag(f'"{MD5}"') | date(-9) | more) for more in (cached("MISS"), YOUNG)),
-    *(("unverifiable", put, 200, more) for more in ({}, OLD, cached("HIT"), cached("DYNAMIC"), cached("BYPASS"))),
+    *(("unverifiable", put, 200, more) for more in ({}, OLD, cached("HIT"), cached("DYNAMIC"))),
     ("unverifiable", undated, 200, etag(f'"{MD5}"') | date(9) | OLD),
     # No evidence.
     *(("unverifiable", change, status, OLD) for change in (put, delete) for status in (0, 301, 401, 429, 503, 530)),
@@ -106,38 +95,6 @@ def test_the_verdict_follows_from_the_answer(
     assert judge(change, seen, NOW, PURGED) == verdict
 
 
-def test_a_date_is_read_in_any_zone() -> None:
-    assert (
-        judge(put, seen_in(Answer(200, {"last-modified": "Mon, 23 Nov 2026 07:00:00 +0100"}, b"")), NOW, 0) == "fresh"
-    )
-    assert judge(put, seen_in(Answer(200, {"last-modified": "Monday, 23-Nov-26 06:00:00 GMT"}, b"")), NOW, 0) == "fresh"
-
-
-_seen = st.builds(
-    Seen,
-    status=st.sampled_from([0, 200, 200, 200, 301, 403, 404, 410, 500]),
-    etag=st.sampled_from([None, MD5, OTHER, MULTIPART]),
-    last_modified=st.none() | st.integers(int(AT) - 20, int(AT) + 20),
-    age=st.none() | st.integers(0, 60),
-    cache_status=st.sampled_from(["", "HIT", "MISS", "DYNAMIC", "EXPIRED"]),
-    is_challenge=st.booleans(),
-)
-
-
-@given(_seen, st.sampled_from([put, multipart, nameless, delete, undated]))
-def test_nothing_is_fresh_without_evidence(seen: Seen, change: Change) -> None:
-    if judge(change, seen, NOW, PURGED) != "fresh":
-        return
-    assert not seen.is_challenge
-    if change.kind == "delete":
-        assert seen.status in (403, 404, 410)
-        return
-    has_etag = change.etag is not None and seen.etag == change.etag
-    has_date = seen.last_modified is not None and seen.last_modified >= AT - (5 if seen.etag is None else 0)
-    assert seen.status == 200
-    assert has_etag or (has_date and change is not undated)
-
-
 def test_what_is_reported_has_no_query_and_no_long_header() -> None:
     headers = {"location": "https://id.example/login?token=secret", "via": "v" * 999, "set-cookie": "s", "etag": '"x"'}
     reported = seen_in(Answer(302, headers, b"")).reported
@@ -149,9 +106,8 @@ def test_what_is_reported_has_no_query_and_no_long_header() -> None:
     ("address", "is_it"),
     [
         *((address, True) for address in ("104.16.1.1", "2606:4700::6810:101")),
-        *((address, False) for address in ("10.0.0.1", "172.16.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254")),
-        *((address, False) for address in ("100.64.0.1", "224.0.0.1", "::1", "fe80::1%2", "fd00::1", "::")),
-        *((address, False) for address in ("::ffff:10.0.0.1", "::ffff:169.254.169.254")),
+        *((address, False) for address in ("10.0.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "224.0.0.1")),
+        *((address, False) for address in ("::1", "fe80::1%2", "fd00::1", "::ffff:10.0.0.1")),
     ],
 )
 def test_only_public_addresses_are_visited(address: str, is_it: bool) -> None:

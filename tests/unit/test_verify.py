@@ -20,6 +20,7 @@ ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 FRESH = answer(200, b"", etag=f'"{ETAG}"')
 STALE = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="HIT", age="9")
 CHALLENGE = answer(403, b"", cf_mitigated="challenge")
+LOOK = {"changes": [{"key": "a.map", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": 1, "purged": AT}
 
 
 def verifying(edge: Reply = FRESH, verify: dict[str, int] | None = None, **changes: Any) -> World:
@@ -108,8 +109,7 @@ def test_the_last_look_only_reports(edge: Answer, count: str, verify: dict[str, 
 @pytest.mark.parametrize("hop", [0, 4, None, "1", 1.0, True])
 def test_a_hop_that_no_look_has_counts_as_the_last(hop: object) -> None:
     world = verifying(STALE)
-    look = {"changes": [{"key": "a", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": hop, "purged": AT}
-    assert world.returned(sqs_event(look)) == []
+    assert world.returned(sqs_event({**LOOK, "hop": hop})) == []
     assert (sent(world), after(world), counts(world)) == ([], [], {"Stale": 1})
 
 
@@ -158,8 +158,7 @@ def test_only_object_changes_that_were_purged_are_looked_at(event: dict[str, Any
 
 def test_without_verify_nothing_is_sent_and_a_look_that_is_left_over_is_dropped() -> None:
     world = World(document(queue_arn=QUEUE_ARN))
-    look = {"changes": [{"key": "a", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": 1, "purged": AT}
-    assert world.returned(sqs_event(s3_event("a.css"), look)) == []
+    assert world.returned(sqs_event(s3_event("a.css"), LOOK)) == []
     assert (world.aws.delayed, world.aws.parked, world.transport.visits) == ([], [], [])
     assert not {"Stale", "NotSampled"} & set(world.metrics)
 
@@ -168,20 +167,14 @@ def test_a_change_is_looked_at_once_all_of_it_is_purged() -> None:
     cdn = target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], key_prefix="b")
     world = verifying(targets=[target(), cdn])
     world.cloudflare.zones[OTHER_ZONE] = answer(503)
-    assert world.returned(sqs_event(s3_event("b/x", "d"), s3_event("c"))) == ["m0"]
+    in_part = {"Records": [*s3_event("c")["Records"], {"bad": True}]}  # it is parked
+    assert world.returned(sqs_event(s3_event("b/x", "d"), in_part)) == ["m0"]
     assert [each["key"] for look in sent(world) for each in look["changes"]] == ["c"]
     world.cloudflare.zones.clear()
     world.clock.pass_(60)
     world.aws.delayed.clear()
     assert world.returned(sqs_event(s3_event("b/x", "d"), receives=2)) == []
     assert {each["key"] for look in sent(world) for each in look["changes"]} == {"b/x", "d"}
-
-
-def test_of_a_message_that_is_parked_in_part_the_rest_is_looked_at() -> None:
-    world = verifying()
-    world.invoke(sqs_event({"Records": [*s3_event("a")["Records"], {"bad": True}]}))
-    assert len(world.aws.parked) == 1
-    assert [each["key"] for look in sent(world) for each in look["changes"]] == ["a"]
 
 
 # ---- Which of many changes ----
@@ -196,17 +189,13 @@ def test_the_last_change_of_a_key_counts_in_any_order_of_arrival() -> None:
     assert [each.at for each in newest([Change("a", at=2.0), Change("b", at=3.0), Change("a", at=1.0)])] == [3.0, 2.0]
 
 
-def burst(world: World, count: int) -> None:
-    world.aws.waiting = [
-        (f"w{number}", json.dumps(s3_event(f"{number:04}.css", time=f"2026-11-23T05:{number % 60:02}:00.000Z")))
-        for number in range(count)
-    ]
-    assert world.returned(sqs_event(*[s3_event("x.css", time="2026-11-22T00:00:00.000Z")] * 10)) == []
-
-
 def test_of_a_burst_the_newest_are_sampled_over_all_messages() -> None:
     world = verifying(verify={"sample": 7}, drain=1000)
-    burst(world, 990)
+    world.aws.waiting = [
+        (f"w{number}", json.dumps(s3_event(f"{number:04}.css", time=f"2026-11-23T05:{number % 60:02}:00.000Z")))
+        for number in range(990)
+    ]
+    assert world.returned(sqs_event(*[s3_event("x.css", time="2026-11-22T00:00:00.000Z")] * 10)) == []
     assert len(sent(world)) == 2
     assert sum(look["sample"] for look in sent(world)) == 7
     assert sum(len(look["changes"]) for look in sent(world)) == 991
@@ -360,14 +349,11 @@ def test_a_look_goes_last_and_a_failure_of_it_returns_nothing(monkeypatch: pytes
 
 def test_without_time_a_look_is_dropped_with_a_count() -> None:
     world = verifying()
-    world.invoke(sqs_event(s3_event("a")))
-    look = world.aws.delayed.pop()["MessageBody"]
-    assert world.returned(sqs_event(look), seconds=3.0) == []
+    assert world.returned(sqs_event(LOOK), seconds=3.0) == []
     assert (world.transport.visits, world.metrics["NotSampled"]) == ([], 1)
 
 
 def test_a_look_whose_target_has_gone_asks_nothing() -> None:
     world = verifying(exclude=["*.map"])
-    look = {"changes": [{"key": "a.map", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": 1, "purged": AT}
-    assert world.returned(sqs_event(look)) == []
+    assert world.returned(sqs_event(LOOK)) == []
     assert world.transport.visits == []

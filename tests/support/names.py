@@ -2,6 +2,7 @@
 
 BUCKET = "my-assets"
 HOST = "www.example.com"
+SITE = f"https://{HOST}"
 ZONE = "a" * 32
 OTHER_ZONE = "b" * 32
 REGION = "eu-west-1"

@@ -15,9 +15,8 @@ from cf_purge.manual import purges_for_item
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import document, flat_environment, sqs_event, target
 from tests.support.fakes import World
-from tests.support.names import BUCKET, HOST, OTHER_ZONE, ZONE
+from tests.support.names import BUCKET, HOST, OTHER_ZONE, SITE, ZONE
 
-SITE = f"https://{HOST}"
 B = "b.example.net"
 BOTH = [
     target(),

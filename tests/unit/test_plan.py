@@ -9,9 +9,8 @@ from cf_purge.plan import requests_for
 from cf_purge.targets import FILES, PREFIXES, TAGS, Purge
 from tests.support.factories import document, environment, s3_event, sqs_event, target
 from tests.support.fakes import World, answer
-from tests.support.names import HOST, OTHER_ZONE, ZONE
+from tests.support.names import HOST, OTHER_ZONE, SITE, ZONE
 
-SITE = f"https://{HOST}"
 CDN = "cdn.example.org"
 APP = [{"Origin": "https://app.example.com"}, {"Origin": SITE}]
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-import pytest
 import requests
 import urllib3
 from hypothesis import given
@@ -107,16 +106,3 @@ def test_each_spelling_is_distinct_normalized_and_of_the_object_itself(key: str)
         assert re.fullmatch(r"([A-Za-z0-9\-._~/:\[\]@!$&'()*+,;=]|%[0-9A-F]{2})*", each)
         read = {unquote(each, errors="strict"), unquote_plus(each, errors="strict")}  # S3 reads + as a space
         assert read & {key, re.sub("/+", "/", f"/{key}")[1:]}
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        ("a///b//c.css", ["a///b//c.css", "a/b/c.css"]),
-        ("//a", ["//a", "a"]),
-        ("a//b c", ["a//b%20c", "a//b+c", "a/b%20c", "a/b+c"]),
-    ],
-)
-def test_double_slashes_are_purged_as_they_are_and_merged(key: str, expected: list[str]) -> None:
-    """Cloudflare's URL normalization merges them if the zone says so."""
-    assert spellings_of(key) == expected

@@ -16,9 +16,7 @@ from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, ch
 from tests.support.factories import document, flat_environment, s3_event, sqs_event
 from tests.support.factories import target as place
 from tests.support.fakes import World
-from tests.support.names import BUCKET, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
-
-SITE = f"https://{HOST}"
+from tests.support.names import BUCKET, HOST, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
 
 
 def target(**fields: Any) -> Target:
@@ -65,6 +63,8 @@ BLOG = {"key_prefix": "site", "path_prefix": "blog"}
         *((key, {}, [f"/{key}"]) for key in ("a/myindex.html", "a/INDEX.HTML", "index.html/b")),
         ("a/index.html", NONE, ["/a/index.html"]),
         ("ü/home-page", SEVERAL, ["/ü/home-page", "/ü/"]),
+        # Cloudflare's URL normalization merges slashes if the zone says so.
+        ("a///b//c.css", {}, ["/a///b//c.css", "/a/b/c.css"]),
         ("/index.html", {}, ["//index.html", "/index.html", "//", "/"]),
         # Folder markers are pages only where "" is an index document.
         ("a/", {}, []),
@@ -260,6 +260,7 @@ def test_a_host_or_everything_is_purged_only_for_a_key_that_is_served(
         # An empty placeholder, slashes alone and a dot segment are nothing, and never a wider prefix.
         *((key, template, [], {}) for key in ("robots.txt", "///a") for template in ("/{dir}/*", "/x/{dir}/y")),
         *((key, "/{ext}", [], {}) for key in ("LICENSE", ".htaccess", "b.")),
+        *((key, "/{stem}", [f"/{key}"], {}) for key in ("LICENSE", ".htaccess")),
         ("..css", "/x/{stem}/y", [], {}),
         ("..css", "/x/.{stem}/y", [], {}),
         # A deep prefix is cut, but never inside of slashes that URL normalization merges.

@@ -13,9 +13,8 @@ from cf_purge.verify import newest
 from cf_purge.visitor import Visitor
 from tests.support.factories import document, s3_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage, refusal
-from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, QUEUE_ARN
+from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, QUEUE_ARN, SITE
 
-SITE = f"https://{HOST}"
 ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 FRESH = answer(200, b"", etag=f'"{ETAG}"')
 STALE = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="HIT", age="9")

@@ -42,6 +42,7 @@ def test_a_null_field_has_the_default() -> None:
     nulls = dict.fromkeys((*names, "collapse_above", "verify", "batch_size", "drain"))
     options = ("key_prefix", "path_prefix", "schemes", "index_documents", "purge_by", "clean_urls", "header_variants")
     config = read(dead_letter_queue_arn=MISSING)
+    assert (config.api_url, config.requests_per_second) == ("https://api.cloudflare.com/client/v4", 4)
     assert read(**nulls, targets=[target(**dict.fromkeys((*options, "tags", "environment_id")))]) == config
     cloudflare = dict.fromkeys(("plan", "email", "requests_per_second", "api_url", "edge_url", "operation"))
     assert read(cloudflare=cloudflare) == read()

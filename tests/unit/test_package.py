@@ -60,22 +60,13 @@ def test_a_stray_file_does_not_get_into_the_zip(copy: Path, stray: str) -> None:
     assert load(copy).build() == before
 
 
-def test_the_check_tells_a_current_zip_from_an_old_or_missing_one(
-    copy: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    builder, path = load(copy), copy / "cf_purge.zip"
+def test_the_check_tells_a_current_zip_from_an_old_one(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    builder = load(copy)
     assert builder.main([]) == 0
     assert builder.main(["--check"]) == 0
-    with (copy / "cf_purge" / "errors.py").open("a", encoding="utf-8") as file:
-        file.write("#\n")
-    before = path.read_bytes()
-    assert builder.main(["--check"]) == 1
-    assert path.read_bytes() == before
-    path.unlink()
+    (copy / "cf_purge" / "errors.py").write_text("", encoding="utf-8")
     assert builder.main(["--check"]) == 1
     assert "is not what the source makes" in capsys.readouterr().err
-    assert builder.main(["--chek"]) == 2
-    assert not path.exists()
 
 
 def test_the_handler_runs_from_the_zip(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from tests.support.names import AT, BUCKET, HOST, ZONE
 
 KEYS = ["a+b.css", "a%2Bb.css", "100%.html", "q?x=1&y=2#top", "/leading//double/", 'quote"\\nul\x00']
 KEYS += ["k" * 1024, "ü" * 512]  # the longest that S3 allows
-ENVELOPES = {
+Wrap = Callable[[Any], Any]
+ENVELOPES: dict[str, Wrap] = {
     "as it is": lambda event: event,
     "in SQS, or in SNS with raw delivery": json.dumps,
     "in SNS": sns_event,
@@ -38,7 +39,6 @@ ENVELOPES = {
 in_every_envelope = pytest.mark.parametrize("wrap", ENVELOPES.values(), ids=ENVELOPES)
 LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
 SWITCHES = ("everything", "check")
-Wrap = Callable[[Any], Any]
 
 
 def keys_of(document: object) -> list[str]:
@@ -164,13 +164,18 @@ def test_an_unreadable_time_only_loses_the_lag(time: Any, at: float | None) -> N
 # ---- What is not an event ----
 
 
+NO_OBJECTS: list[Any] = ["null", '"{}"', "NaN", None, [], sns_body("[1]")]
+UNKNOWN: list[Any] = [{}, {"Records": {}}, {"Type": "Notification"}, {"Event": "s3:Other"}, {"files": ["a"]}]
+UNKNOWN += [{"zone_id": ZONE}, {"hop": 1, "purged": 1}]
+NO_RECORDS: list[Any] = [None, [], {"Sns": {}}]
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
         *((text, "not JSON") for text in ("not json", "", "{", "\ufeff{}", '{"a": ' + "[" * 100_000, "9" * 5000)),
-        *((text, "not a JSON object") for text in ("null", '"{}"', "NaN", None, [], sns_body("[1]"))),
-        *((event, "none of: S3") for event in ({}, {"Records": {}}, {"Type": "Notification"}, {"Event": "s3:Other"})),
-        *((event, "none of: S3") for event in ({"files": ["a"]}, {"zone_id": ZONE}, {"hop": 1, "purged": 1})),
+        *((event, "not a JSON object") for event in NO_OBJECTS),
+        *((event, "none of: S3") for event in UNKNOWN),
         ({"source": "aws.ec2", "detail": {"bucket": {"name": BUCKET}, "object": {"key": "a"}}}, "none of: S3"),
         ({"source": "aws.s3"}, "no bucket or no object key"),
         ({"source": "aws.s3", "detail": {"bucket": {"name": 7}, "object": {"key": "a"}}}, "bucket name"),
@@ -185,7 +190,7 @@ def test_a_document_that_is_not_an_event_is_refused_in_a_sentence(document: obje
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        *((record, "not a JSON object") for record in (None, [], {"Sns": {}})),
+        *((record, "not a JSON object") for record in NO_RECORDS),
         *((record, "neither from S3 nor from SNS") for record in ({}, {"Sns": "text"}, sqs_record("a"))),
         ({"Sns": {"Message": "hello"}}, "not JSON"),
         *(({"s3": s3}, "no bucket or no object key") for s3 in (None, {"bucket": {"name": BUCKET}, "object": {}})),

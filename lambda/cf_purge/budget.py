@@ -55,8 +55,8 @@ class Cost(NamedTuple):
     urls: float = 0
     others: float = 0  # requests by prefix, tag or host, and of everything
 
-    def fits(self, most: Cost) -> bool:
-        return all(needed <= limit for needed, limit in zip(self, most, strict=True))
+    def fits(self, allowed: Cost) -> bool:
+        return all(needed <= limit for needed, limit in zip(self, allowed, strict=True))
 
 
 class Budget:
@@ -83,7 +83,7 @@ class Budget:
     def take(self, cost: Cost) -> None:
         self._levels = Cost(*(level - needed for needed, level in zip(cost, self._levels, strict=True)))
 
-    def most(self, seconds: float) -> Cost:
+    def capacity(self, seconds: float) -> Cost:
         """Return what can ever be spent within so many seconds: the full buckets, and what comes in meanwhile."""
         return Cost(*(full + rate * seconds for full, rate in zip(self._full, self._rates, strict=True)))
 

@@ -147,11 +147,11 @@ class Function:
         return list({**known, **{message.id: message for message in drained}}.values())
 
     def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:
-        return make_plan(messages, self._config, self._done, self._most(deadline), self._clock.wall())
+        return make_plan(messages, self._config, self._done, self._limit(deadline), self._clock.wall())
 
-    def _most(self, deadline: float) -> Cost:
+    def _limit(self, deadline: float) -> Cost:
         """Return what one message may take: an invocation must be able to finish it."""
-        return self._budget.most(min(_LARGEST, (deadline - self._clock.now()) / 2))
+        return self._budget.capacity(min(_LARGEST, (deadline - self._clock.now()) / 2))
 
     def _send(self, plan: Plan, run: _Run) -> Outcomes:
         """Send the requests of a plan; after an unexpected error none of them is done."""
@@ -237,7 +237,7 @@ class Function:
 
     def _task(self, event: Any, run: _Run) -> Task:
         """Plan an event that is no message."""
-        return make_task("", event, self._config, self._most(run.purge_until), self._clock.wall())
+        return make_task("", event, self._config, self._limit(run.purge_until), self._clock.wall())
 
     def _answer(self, task: Task, run: _Run) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""

@@ -165,10 +165,10 @@ class Plan(NamedTuple):
         return found
 
 
-def make_task(task_id: str, document: object, config: Config, most: Cost, now: float) -> Task:
+def make_task(task_id: str, document: object, config: Config, limit: Cost, now: float) -> Task:
     """Plan one message or event; what is wrong with it becomes its `error`.
 
-    `most` is what a single message may take, `now` in seconds since the epoch.
+    `limit` is what a single message may take, `now` in seconds since the epoch.
     """
     event = Event()
     try:
@@ -177,14 +177,14 @@ def make_task(task_id: str, document: object, config: Config, most: Cost, now: f
             event = event._replace(changes=tuple(change._replace(principal=None) for change in event.changes))
         if event.look is not None:
             return Task(task_id, look=event)
-        return _task(task_id, event, config, most, now)
+        return _task(task_id, event, config, limit, now)
     except Exception as error:
         expected = error if isinstance(error, Rejected) else observe.unexpected(error)
         # Without the traceback, which would keep every purge that was planned before the error in memory.
         return Task(task_id, error=expected.with_traceback(None), changes=event.size, dry_run=event.dry_run)
 
 
-def make_plan(messages: Sequence[Message], config: Config, done: Done, most: Cost, now: float) -> Plan:
+def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
     """Plan the messages, those that were received for the first time first, as far as the memory reaches."""
     ordered = sorted(messages, key=lambda message: message.receives > 1)
     tasks: list[Task] = []
@@ -192,7 +192,7 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, most: Cos
     for message in ordered:
         if size > _MAX_BYTES:
             break
-        task = make_task(message.id, message.body, config, most, now)
+        task = make_task(message.id, message.body, config, limit, now)
         tasks.append(task)
         size += _BYTES * task.changes + sum(_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
     return _plan_of(tasks, config, done, {message.id for message in ordered if message.receives > 1})
@@ -240,7 +240,7 @@ def _limit(kind: str, config: Config) -> int:
     return config.urls_per_request if kind == FILES else 1 if kind == EVERYTHING else _ITEMS_PER_REQUEST
 
 
-def _task(task_id: str, event: Event, config: Config, most: Cost, now: float) -> Task:
+def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -> Task:
     groups: list[list[Job]] = []  # of each change or item that needs a purge
     delayed: list[Delayed] = []
     skipped: list[str] = []
@@ -263,7 +263,7 @@ def _task(task_id: str, event: Event, config: Config, most: Cost, now: float) ->
         delayed += [later] if later else []
     if error is not None and errors > 1:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
-    _check_cost(groups, config, most)
+    _check_cost(groups, config, limit)
     is_check = any(item.kind == "check" for item in event.items)
     planned = list(chain(*groups))
     return Task(task_id, planned, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
@@ -301,15 +301,15 @@ def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
     return due, Delayed(change._replace(at=at), max(1, ceil(min(waits))), purges) if waits else None
 
 
-def _check_cost(groups: Sequence[Sequence[Job]], config: Config, most: Cost) -> None:
-    """Raise TooLarge if one message, alone, costs more than `most`; the error says how many of its items do not."""
+def _check_cost(groups: Sequence[Sequence[Job]], config: Config, limit: Cost) -> None:
+    """Raise TooLarge if one message, alone, costs more than `limit`; the error says how many of its items do not."""
     cost = _cost_of(groups, config)
-    for needed, limit, what in zip(cost, most, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
-        if needed > limit:
+    for needed, allowed, what in zip(cost, limit, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
+        if needed > allowed:
             ends = range(1, len(groups))
-            fits = bisect_left(ends, True, key=lambda end: not _cost_of(groups[:end], config).fits(most))
+            fits = bisect_left(ends, True, key=lambda end: not _cost_of(groups[:end], config).fits(limit))
             into = f" into events of at most {fits:,} items" if fits else ""
-            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {limit:,.0f}: split it{into}.")
+            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {allowed:,.0f}: split it{into}.")
 
 
 def _cost_of(groups: Iterable[Sequence[Job]], config: Config) -> Cost:

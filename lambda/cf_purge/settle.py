@@ -89,11 +89,11 @@ class Settler(NamedTuple):
         from cf_purge.deferred import messages
 
         owners: dict[int, dict[Change, set[str]]] = {}
-        most = 1
+        largest = 1
         for id_, (change, seconds, purges) in [(task.id, each) for task in tasks for each in task.delayed]:
             owners.setdefault(seconds, {}).setdefault(change, set()).add(id_)
-            most = max(most, purges)
-        count = max(1, self.config.urls_per_request // most)
+            largest = max(largest, purges)
+        count = max(1, self.config.urls_per_request // largest)
         outgoing = [(seconds, *each) for seconds, members in owners.items() for each in messages(members, count)]
         results = self.sqs.send_all([(body, seconds) for seconds, body, _ in outgoing], self.deadline)
         unsent: dict[str, Exception] = {}

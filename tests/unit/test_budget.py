@@ -85,7 +85,7 @@ def test_each_kind_has_its_own_limit_and_all_share_the_requests() -> None:
 @pytest.mark.parametrize("cost", [URL, OTHER, Cost(1, 100, 0)])
 def test_what_a_message_may_take_can_be_spent_in_that_time(seconds: float, cost: Cost) -> None:
     config = config_of("pro", 4, 2)
-    affordable = Budget(config).most(seconds)
+    affordable = Budget(config).capacity(seconds)
     count = min(math.floor(limit / own) for own, limit in zip(cost, affordable, strict=True) if own)
     sent = times(Budget(config), cost, count + 1)
     assert sent[count - 1] - 1000.0 <= seconds + 1e-6 < sent[count] - 1000.0 + 2e-6

@@ -3,44 +3,34 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT)]  # as pyproject.toml tells pytest
-
-from tests.bench import fresh, latency, memory, simulate  # noqa: E402
-from tests.bench.bench import running  # noqa: E402
-from tests.bench.figures import Figure, table  # noqa: E402
+from tests.bench import fresh, latency, memory, simulate
+from tests.bench.bench import running
+from tests.bench.figures import Figure, table
 
 PARTS = ("latency", "fresh", "memory", "requests")
 MOST_REQUESTS = {1: 1, 100: 5, 10_000: 110}  # by objects
 MOST_VISITS = 1_000
 MOST_AFTER_OUTAGE, MOST_IN_OUTAGE = 150, 20 * 60  # for 10,000 changes that waited an hour; 20 a minute
-TURNS = 15
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; return 1 if a promise is broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("part", nargs="*", help=f"only these, of {', '.join(PARTS)}")
-    parser.add_argument("--turns", type=int, default=TURNS, help=f"of each thing that is timed ({TURNS})")
-    parser.add_argument("--docs", action="store_true", help="write README.md, docs/benchmarks.md and its plot")
+    parser.add_argument("part", nargs="*", choices=PARTS, help="only these")
+    parser.add_argument("--docs", action="store_true", help="all, and write README.md, docs/benchmarks.md and its plot")
     options = parser.parse_args(arguments)
-    parts = options.part or PARTS
-    if set(parts) - set(PARTS) or options.turns < 2:
-        parser.error(f"there are the parts {', '.join(PARTS)}, and two turns at least.")
-    if options.docs and (set(parts) != set(PARTS) or options.turns < TURNS):
-        parser.error(f"--docs needs all parts and {TURNS} turns.")
+    parts = PARTS if options.docs else options.part or PARTS
     figures: list[Figure] = []
     samples: latency.Samples = {}
     with running() as bed:
         if "latency" in parts:
-            found, samples = latency.measure(bed, options.turns)
+            found, samples = latency.measure(bed)
             figures += found
         if "fresh" in parts:
-            figures += fresh.measure(bed, options.turns)
+            figures += fresh.measure(bed)
         if "memory" in parts:
-            figures += memory.measure(bed, options.turns)
+            figures += memory.measure(bed)
     if "requests" in parts:
         figures += [*requests(), *recoveries()]
     print(table(figures))

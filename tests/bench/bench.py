@@ -6,8 +6,9 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +16,17 @@ from typing import Any
 
 import botocore
 
+from cf_purge.http_client import Answer
 from tests.bench.process import Failed, Process
-from tests.bench.stand_in import StandIn
 from tests.simulation import certificates
 from tests.simulation.cloudflare.control import Control
 from tests.simulation.cloudflare.control import running as cloudflare
-from tests.simulation.cloudflare.journal import ApiRequest
 from tests.simulation.cloudflare.plans import PLANS
 from tests.simulation.cloudflare.visitor import Visitor
 from tests.simulation.cloudflare.zone import Zone
 from tests.support import factories
+from tests.support.fakes import FakeAws, Sent
+from tests.support.servers import Handler, start, write
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS, LIMIT = "cf_purge", "limit"
@@ -33,6 +35,40 @@ _SUBJECTS = Path(__file__).parent / "subjects"
 _TOKEN = "bench-" + "x" * 34
 # Lambda's runtime brings boto3 and urllib3 with their bytecode: write it where an installer has not.
 _COMPILED = "import boto3, botocore.auth, urllib3; boto3.client('ssm', region_name='eu-west-1')"
+
+
+class StandIn(FakeAws):
+    """SSM and SQS over TLS; every GET returns the bucket's only object."""
+
+    object = b""
+
+    def fill(self, bodies: list[str]) -> None:
+        """Empty the queue and send messages."""
+        self.deleted.clear()
+        self.waiting = [(f"00000000-0000-4000-8000-{number:012}", body) for number, body in enumerate(bodies)]
+
+    @contextmanager
+    def serving(self, tls: ssl.SSLContext) -> Iterator[str]:
+        """Serve for as long as the block; yield the URL."""
+        lock = threading.Lock()
+
+        def respond(handler: Handler) -> None:
+            if handler.command == "GET":
+                write(handler, body=self.object)
+                return
+            target = handler.request_seen.headers["x-amz-target"]
+            call = Sent("", {"X-Amz-Target": target}, json.loads(handler.request_seen.body), 1.0)
+            with lock:
+                answer = self.reply(call)
+            assert isinstance(answer, Answer)
+            write(handler, answer.status, answer.body)
+
+        server, stop = start(tls)
+        server.respond = respond
+        try:
+            yield server.url
+        finally:
+            stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +107,19 @@ class Bench:
         arguments = [f"{runtime}.py", "cf_purge.handler" if name == OURS else name] if name != LIMIT else ["limit.py"]
         return Process(folder, {**self.environment, **own}, *arguments)
 
-    def check(self, *urls: str) -> int:
-        """Check that Cloudflare accepted the purge of exactly these URLs, each once; return the requests.
+    def check(self, *urls: str) -> None:
+        """Check that Cloudflare accepted the purge of exactly these URLs, each once, and forget the requests.
 
         Raises:
             Failed: it did not.
         """
-        requests = self.forget()
+        requests = self.cloudflare.requests()
+        self.cloudflare.forget_requests()
+        self.cloudflare.reset_limits()
         asked = [url for request in requests for url in request.urls]
         if any(request.status != 200 for request in requests) or sorted(asked) != sorted(urls):
             told = [(request.status, request.codes, request.urls[:3]) for request in requests[:3]]
             raise Failed(f"Cloudflare was asked for {len(asked)} URLs instead of {len(urls)}: {told}")
-        return len(requests)
-
-    def forget(self) -> Sequence[ApiRequest]:
-        """Reset Cloudflare's requests and limits; return the requests."""
-        requests = self.cloudflare.requests()
-        self.cloudflare.forget_requests()
-        self.cloudflare.reset_limits()
-        return requests
 
     def _document(self, config: dict[str, Any]) -> dict[str, Any]:
         settings = {"plan": "enterprise", "api_url": self.cloudflare.api_url, **config.pop("cloudflare", {})}
@@ -107,7 +137,7 @@ def running() -> Iterator[Bench]:
         tls = certificates.issue(folder, factories.HOST)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(tls.certificate, tls.private_key)
-        aws = StandIn(factories.PARAMETER, _TOKEN)
+        aws = StandIn(_TOKEN)
         aws_url = stack.enter_context(aws.serving(context))
         zone = Zone(factories.ZONE, "example.com", (factories.HOST,), PLANS["enterprise"], aws_url)
         control = stack.enter_context(cloudflare([zone], tls))

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+TURNS = 15  # of each thing that is timed
+
 
 class Figure(NamedTuple):
     """One number: counted, or the median of samples with their quartiles."""

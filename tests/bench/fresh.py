@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 from tests.bench.bench import OURS, SITE, Bench
-from tests.bench.figures import Figure, median_of
+from tests.bench.figures import TURNS, Figure, median_of
 from tests.bench.process import Failed, Process
 from tests.support import factories
 
@@ -21,13 +21,13 @@ _EVENT = json.dumps(factories.sqs_event(factories.s3_event(_KEY))).encode()
 _PATIENCE = 30.0  # seconds
 
 
-def measure(bench: Bench, turns: int) -> list[Figure]:
+def measure(bench: Bench) -> list[Figure]:
     """Measure uploads alternately with a warm function and with a process that the upload starts."""
     took: dict[str, list[float]] = defaultdict(list)
     bench.cloudflare.set_latency(API_LATENCY)
     try:
         with bench.start(OURS) as warm, ThreadPoolExecutor(1) as threads:
-            for turn in range(turns + 1):
+            for turn in range(TURNS + 1):
                 for start in ("cold", "warm"):
                     milliseconds = _followed(bench, f"{turn}, {start}", threads, None if start == "cold" else warm)
                     if turn:

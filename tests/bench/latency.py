@@ -7,48 +7,43 @@ from contextlib import ExitStack
 from random import Random
 
 from tests.bench.bench import LIMIT, OURS, SITE, Bench
-from tests.bench.figures import Figure, ratio_of
-from tests.bench.process import Failed, Reply
+from tests.bench.figures import TURNS, Figure, ratio_of
+from tests.bench.process import Failed
 from tests.support import factories
 
 PER_EVENT, AT_IMPORT = "per_event", "at_import"
 FUNCTIONS = (OURS, PER_EVENT, AT_IMPORT)
 _KEY = "css/site.css"
 # Ours gets a message from its queue, S3 invokes the others directly.
-FROM_S3 = factories.s3_event(_KEY)
-EVENTS = {OURS: factories.sqs_event(FROM_S3), PER_EVENT: FROM_S3, AT_IMPORT: FROM_S3, LIMIT: {}}
-# "limit" does nothing for a second event.
+_FROM_S3 = factories.s3_event(_KEY)
+_EVENTS = {OURS: factories.sqs_event(_FROM_S3), PER_EVENT: _FROM_S3, AT_IMPORT: _FROM_S3, LIMIT: {}}
 Samples = dict[tuple[str, str], list[float]]  # by subject, and "cold" or "warm"
 
 
-def measure(bench: Bench, turns: int) -> tuple[list[Figure], Samples]:
+def measure(bench: Bench) -> tuple[list[Figure], Samples]:
     """Time all of them in turns, each in another order, after a warm-up round."""
     samples: Samples = defaultdict(list)
     with ExitStack() as stack:
         warm = {name: stack.enter_context(bench.start(name)) for name in FUNCTIONS}
-        for turn in range(turns + 1):
+        for turn in range(TURNS + 1):
             subjects = [(name, "cold") for name in (*FUNCTIONS, LIMIT)] + [(name, "warm") for name in FUNCTIONS]
             for name, start in Random(turn).sample(subjects, len(subjects)):
-                if start == "warm":
+                if start == "warm":  # "limit" does nothing for a second event
                     reply = warm[name].ask(event_of(name))
                 else:
                     with bench.start(name) as process:
                         reply = process.ask(event_of(name))
-                _see(bench, reply)
+                # A purge that was not made has no time.
+                if reply.error or reply.result not in ({"batchItemFailures": []}, {"purged": [f"{SITE}/{_KEY}"]}, 200):
+                    raise Failed(f"It answered {reply.result} {reply.error}")
+                bench.check(f"{SITE}/{_KEY}")
                 if turn:
                     samples[name, start].append(reply.ms)
     return [*_figures(samples)], samples
 
 
 def event_of(name: str) -> bytes:
-    return json.dumps(EVENTS[name]).encode()
-
-
-def _see(bench: Bench, reply: Reply) -> None:
-    """Reject times of purges that were not made."""
-    if reply.error or reply.result not in ({"batchItemFailures": []}, {"purged": [f"{SITE}/{_KEY}"]}, 200):
-        raise Failed(f"It answered {reply.result} {reply.error}")
-    bench.check(f"{SITE}/{_KEY}")
+    return json.dumps(_EVENTS[name]).encode()
 
 
 def _figures(samples: Samples) -> Iterator[Figure]:

@@ -16,10 +16,10 @@ BURSTS = {"1,000 changes, drained": (1_000, 10), "3,000 changes in one event": (
 _TURNS = 3  # memory is the same in each run
 
 
-def measure(bench: Bench, turns: int) -> list[Figure]:
+def measure(bench: Bench) -> list[Figure]:
     figures = []
     for name, (count, batch) in BURSTS.items():
-        measured = [run(bench, count, batch) for _ in range(min(turns, _TURNS))]
+        measured = [run(bench, count, batch) for _ in range(_TURNS)]
         peaks, cpu = zip(*measured, strict=True)
         figures.append(median_of(f"{name}, memory", "MB", peaks, MOST_MEMORY))
         figures.append(median_of(f"{name}, CPU a message", "ms", cpu, MOST_CPU))

@@ -56,9 +56,8 @@ class Process:
         Raises:
             Failed: the process ended, or did not answer in two minutes.
         """
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
+        stdin: Any = self._process.stdin
+        stdout: Any = self._process.stdout
         began, self._began = self._began or time.perf_counter(), None
         alarm = threading.Timer(_PATIENCE, self._process.kill)
         alarm.start()

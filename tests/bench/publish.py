@@ -60,10 +60,9 @@ def _bursts(by_name: dict[str, Figure]) -> Iterator[str]:
 
 
 def _circumstances() -> str:
-    processor = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-        processor = found[1].strip() if found else processor
+    # Linux only, as the memory is.
+    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    processor = found[1].strip() if found else platform.machine()
     libraries = ", ".join(f"{name} {version(name)}" for name in ("urllib3", "botocore", "boto3"))
     return (
         f"Measured on {datetime.now(UTC).date()} on {processor}, {os.cpu_count()} cores;"

@@ -11,16 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT)]  # as pyproject.toml tells pytest
-
-from tests.bench.figures import write  # noqa: E402
-from tests.simulation.cloudflare.plans import PLANS  # noqa: E402
-from tests.support.factories import document, s3_event, target  # noqa: E402
-from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE  # noqa: E402
-from tests.support.virtual.edge import Edge, Version  # noqa: E402
-from tests.support.virtual.network import Call, Fault, json_answer  # noqa: E402
-from tests.support.virtual.world import START, World  # noqa: E402
+from tests.bench.figures import write
+from tests.simulation.cloudflare.plans import PLANS
+from tests.support.factories import document, s3_event, target
+from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE
+from tests.support.virtual.edge import Edge, Version
+from tests.support.virtual.network import Call, Fault, json_answer
+from tests.support.virtual.world import START, World
 
 UPLOADS_PER_SECOND = 3_500  # S3's rate for one prefix
 _DIGITS = 8  # digits of an object's number, at the end of its key
@@ -109,7 +106,9 @@ def run(scenario: Scenario) -> Result:
         requests.append(call.at - START)
         if call.at - START >= scenario.outage:
             return None
-        return Fault(is_lost=True, seconds=math.inf) if scenario.answer is None else _said(scenario.answer)
+        if scenario.answer is None:
+            return Fault(is_lost=True, seconds=math.inf)
+        return Fault(answer=json_answer(scenario.answer, {}))
 
     world = World(_document(scenario), on_accepted=accept, plan=scenario.plan, max_concurrency=scenario.max_concurrency)
     world.network.fault = fault
@@ -141,10 +140,6 @@ def run(scenario: Scenario) -> Result:
         visits=len(edge.served),
         seen=max(0.0, edge.visited - START),
     )
-
-
-def _said(status: int) -> Fault:
-    return Fault(answer=json_answer(status, {}))
 
 
 def _document(scenario: Scenario) -> dict[str, Any]:
@@ -198,7 +193,7 @@ def main(names: Sequence[str]) -> int:
     results = [run(each) for each in SCENARIOS if not names or each.name in names]
     print(table(results))
     if not names:
-        write(_ROOT / "docs" / "scale.md", "make simulate", table(results))
+        write(Path(__file__).resolve().parents[2] / "docs" / "scale.md", "make simulate", table(results))
     return 1 if any(each.missing or each.dead for each in results) else 0
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import cost, fresh, latency, memory, simulate
+from tests.bench import cost, latency, memory, simulate
 from tests.bench.__main__ import requests
-from tests.bench.bench import LIMIT, OURS, SITE, Bench, running
+from tests.bench.bench import OURS, SITE, Bench, running
 from tests.support import factories
 
 # A tenth above the counts of Python 3.11, the highest.
@@ -52,18 +52,6 @@ def test_related_pages_and_a_delay_take_few_requests_more() -> None:
 def test_no_burst_takes_more_memory_than_is_promised(bed: Bench) -> None:
     peaks = {name: memory.run(bed, *burst)[0] for name, burst in memory.BURSTS.items()}
     assert {name: peak for name, peak in peaks.items() if peak > memory.MOST_MEMORY} == {}
-
-
-def test_every_subject_makes_the_purge_that_is_timed(bed: Bench) -> None:
-    _, samples = latency.measure(bed, turns=2)
-    assert set(samples) == {(name, start) for name in latency.FUNCTIONS for start in ("cold", "warm")} | {
-        (LIMIT, "cold")
-    }
-    assert all(len(times) == 2 and min(times) > 0 for times in samples.values())
-
-
-def test_a_visitor_reads_the_new_version_only_after_the_purge(bed: Bench) -> None:
-    assert all(figure.value > fresh.API_LATENCY / 2 for figure in fresh.measure(bed, turns=2))
 
 
 def test_costs_of_a_month_are_a_dollar_and_of_a_million_in_a_burst_half_of_one() -> None:

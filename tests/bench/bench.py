@@ -26,7 +26,7 @@ from tests.simulation.cloudflare.visitor import Visitor
 from tests.simulation.cloudflare.zone import Zone
 from tests.support import factories
 from tests.support.fakes import FakeAws, Sent
-from tests.support.servers import Handler, start, write
+from tests.support.servers import Handler, serving, write
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS, LIMIT = "cf_purge", "limit"
@@ -41,34 +41,22 @@ class StandIn(FakeAws):
     """SSM and SQS over TLS; every GET returns the bucket's only object."""
 
     object = b""
+    _lock = threading.Lock()
 
     def fill(self, bodies: list[str]) -> None:
         """Empty the queue and send messages."""
         self.deleted.clear()
         self.waiting = [(f"00000000-0000-4000-8000-{number:012}", body) for number, body in enumerate(bodies)]
 
-    @contextmanager
-    def serving(self, tls: ssl.SSLContext) -> Iterator[str]:
-        """Serve for as long as the block; yield the URL."""
-        lock = threading.Lock()
-
-        def respond(handler: Handler) -> None:
-            if handler.command == "GET":
-                write(handler, body=self.object)
-                return
-            target = handler.request_seen.headers["x-amz-target"]
-            call = Sent("", {"X-Amz-Target": target}, json.loads(handler.request_seen.body), 1.0)
-            with lock:
-                answer = self.reply(call)
-            assert isinstance(answer, Answer)
-            write(handler, answer.status, answer.body)
-
-        server, stop = start(tls)
-        server.respond = respond
-        try:
-            yield server.url
-        finally:
-            stop()
+    def respond(self, handler: Handler) -> None:
+        if handler.command == "GET":
+            write(handler, body=self.object)
+            return
+        target = handler.request_seen.headers["x-amz-target"]
+        with self._lock:
+            answer = self.reply(Sent("", {"X-Amz-Target": target}, json.loads(handler.request_seen.body), 1.0))
+        assert isinstance(answer, Answer)
+        write(handler, answer.status, answer.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +126,7 @@ def running() -> Iterator[Bench]:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(tls.certificate, tls.private_key)
         aws = StandIn(_TOKEN)
-        aws_url = stack.enter_context(aws.serving(context))
+        aws_url = stack.enter_context(serving(aws.respond, context)).url
         zone = Zone(factories.ZONE, "example.com", (factories.HOST,), PLANS["enterprise"], aws_url)
         control = stack.enter_context(cloudflare([zone], tls))
         control.add_token(name="bench", value=_TOKEN, zones=[zone.id])

@@ -13,7 +13,7 @@ import pytest
 from cf_purge.__main__ import main
 from tests.examples import finding_the_module
 from tests.plans.planning import PROVIDER, Plan, label, planned, terraform
-from tests.support.servers import start, write
+from tests.support.servers import serving, write
 from tools.problems import ROOT
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("examples/*/*.md")]
@@ -64,9 +64,7 @@ def completed(name: str, block: str) -> str:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Plan]]:
     """A root with every block in a module of its own. An import asks S3, which answers that nothing is configured."""
     folder = tmp_path_factory.mktemp("documents")
-    server, stop = start()
-    server.respond = lambda handler: write(handler, body=b"<NotificationConfiguration/>")
-    text = PROVIDER.rstrip("}\n") + f'\n  s3_use_path_style = true\n  endpoints {{\n    s3 = "{server.url}"\n  }}\n}}\n'
+    text = ""
     for name, block in BLOCKS.items():
         (folder / name).mkdir()
         (folder / name / "main.tf").write_text(finding_the_module(completed(name, block), folder / name))
@@ -75,11 +73,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Plan]
             text += f'output "{name}" {{\n  value = module.{name}.config_json\n}}\n'
         for each in _IMPORT.findall(block):
             text += f"{each.replace(' module.', f' module.{name}.module.')}\n"
-    (folder / "main.tf").write_text(text)
-    initialised = terraform(folder, "init", "-input=false", "-no-color")
-    assert initialised.returncode == 0, initialised.stderr
-    yield folder, planned(folder)
-    stop()
+    with serving(lambda handler: write(handler, body=b"<NotificationConfiguration/>")) as server:
+        s3 = f'\n  s3_use_path_style = true\n  endpoints {{\n    s3 = "{server.url}"\n  }}\n}}\n'
+        (folder / "main.tf").write_text(PROVIDER.rstrip("}\n") + s3 + text)
+        initialised = terraform(folder, "init", "-input=false", "-no-color")
+        assert initialised.returncode == 0, initialised.stderr
+        yield folder, planned(folder)
 
 
 @pytest.mark.parametrize("block", BLOCKS)

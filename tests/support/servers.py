@@ -7,7 +7,8 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,9 +32,9 @@ class LocalServer:
     """A web server on 127.0.0.1 that answers as `respond` tells it."""
 
     url: str
+    respond: Callable[[Handler], None]
     received: list[Received] = field(default_factory=list)
     accepted: int = 0  # connections
-    respond: Callable[[Handler], None] = lambda handler: write(handler)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -99,8 +100,9 @@ def drip(handler: BaseHTTPRequestHandler, words: bytes, at_once: bytes = b"", ev
         pass
 
 
-def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[[], None]]:
-    """Start a server, with TLS if there is a context; return it and a function that stops it."""
+@contextmanager
+def serving(respond: Callable[[Handler], None], context: ssl.SSLContext | None = None) -> Iterator[LocalServer]:
+    """Serve for as long as the block, with TLS if there is a context."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
@@ -108,7 +110,7 @@ def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[
         def handle_error(self, *_: object) -> None:
             """Ignore errors: some tests abort connections."""
 
-    local = LocalServer("")
+    local = LocalServer("", respond)
     server = Server(("127.0.0.1", 0), type("LocalHandler", (Handler,), {"local": local}))
     if context is not None:
         # The handshake runs in the connection's thread.
@@ -116,17 +118,12 @@ def start(context: ssl.SSLContext | None = None) -> tuple[LocalServer, Callable[
     local.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-
-    def stop() -> None:
+    try:
+        yield local
+    finally:
         server.shutdown()
         server.server_close()
         thread.join()
-
-    return local, stop
-
-
-def named(url: str) -> str:
-    return url.replace("127.0.0.1", "localhost")
 
 
 def trusted(bundle: Path) -> trustme.CA:
@@ -136,7 +133,7 @@ def trusted(bundle: Path) -> trustme.CA:
     return authority
 
 
-def tls(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
+def tls(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
     """Return a server's context with a certificate for `name`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name).configure_cert(context)

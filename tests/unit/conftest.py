@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import ssl
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from cf_purge import observe
 from cf_purge.budget import Clock
 from cf_purge.http_client import HttpClient
 from tests.support.fakes import World
-from tests.support.servers import LocalServer, start
+from tests.support.servers import LocalServer, serving, write
 
 # The same code gets the same verdict on every machine; `make soak` looks for what other examples find.
 settings.register_profile("same", deadline=None, print_blob=True, max_examples=60, derandomize=True)
@@ -59,12 +58,6 @@ def http() -> HttpClient:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., LocalServer]]:
-    """Start servers: `serve()`, or `serve(context)` with a TLS context."""
+    """Start servers: `serve()`, `serve(respond)`, `serve(context=…)` with a TLS context."""
     with contextlib.ExitStack() as stack:
-
-        def serve(context: ssl.SSLContext | None = None) -> LocalServer:
-            server, stop = start(context)
-            stack.callback(stop)
-            return server
-
-        yield serve
+        yield lambda respond=write, context=None: stack.enter_context(serving(respond, context))

@@ -15,7 +15,7 @@ from tests.simulation.cloudflare.control import Control, running
 from tests.simulation.cloudflare.plans import PLANS
 from tests.simulation.cloudflare.visitor import Visit, Visitor
 from tests.simulation.cloudflare.zone import Zone
-from tests.support.servers import Handler, start, write
+from tests.support.servers import Handler, serving, write
 
 FREE, SHOP, FOREIGN = "a" * 32, "c" * 32, "0" * 32  # two own zones with different plans; and a foreign one
 ENVIRONMENT = "e" * 32
@@ -121,17 +121,15 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     tls = certificates.issue(folder, "*.example.test", "*.shop.test")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate, tls.private_key)
-    origin, stop = start(context)
-    origin.respond = site.respond
-    url = f"{origin.url}/bucket"
-    free = Zone(FREE, "example.test", ("www.example.test", "img.example.test"), origin=url, environments=(ENVIRONMENT,))
-    shop = Zone(SHOP, "shop.test", ("www.shop.test",), PLANS["enterprise"], url)
-    with running([free, shop, Zone(FOREIGN, "foreign.test", ())], tls) as control:
-        control.add_key(EMAIL, KEY, [FREE])
-        world = World(control, site, tls.authority)
-        yield world
-        world.pool.clear()
-    stop()
+    with serving(site.respond, context) as origin:
+        url, hosts = f"{origin.url}/bucket", ("www.example.test", "img.example.test")
+        free = Zone(FREE, "example.test", hosts, origin=url, environments=(ENVIRONMENT,))
+        shop = Zone(SHOP, "shop.test", ("www.shop.test",), PLANS["enterprise"], url)
+        with running([free, shop, Zone(FOREIGN, "foreign.test", ())], tls) as control:
+            control.add_key(EMAIL, KEY, [FREE])
+            world = World(control, site, tls.authority)
+            yield world
+            world.pool.clear()
 
 
 @pytest.fixture

@@ -1,43 +1,30 @@
-"""Calls to SSM and SQS: on the wire, against moto, and their answers. Both majors of urllib3 must pass."""
+"""Calls to SSM, SQS and EventBridge: on the wire, and their answers. Both majors of urllib3 must pass."""
 
 import contextlib
 import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore import xform_name
-from moto.server import ThreadedMotoServer
 
-from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws, Denied
-from cf_purge.budget import Clock
-from cf_purge.config import load
 from cf_purge.errors import Misconfigured, PurgeError, Transient
 from cf_purge.http_client import HttpClient
-from tests.support.factories import document, environment
+from tests.support.factories import environment
 from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error, outage
-from tests.support.names import REGION, TOKEN
+from tests.support.names import REGION
 from tests.support.servers import LocalServer, Received
 
 SECRET = environment()["AWS_SECRET_ACCESS_KEY"]
+CREDENTIALS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": SECRET}
+CREDENTIALS |= {"aws_session_token": "session", "region_name": REGION}
 CHANGE = {"Id": "0", "ReceiptHandle": "r", "VisibilityTimeout": 5}
-CREDENTIALS = {
-    "aws_access_key_id": "AKIDEXAMPLE",
-    "aws_secret_access_key": SECRET,
-    "aws_session_token": "session",
-    "region_name": REGION,
-}
-
-
-def boto(service: str, url: str) -> Any:
-    sdk: Any = boto3
-    return sdk.client(service, endpoint_url=url, **CREDENTIALS)
 
 
 # ---- On the wire ----
@@ -77,9 +64,9 @@ def test_a_call_is_signed_and_is_what_boto3_sends(
     server = serve()
     aws = Aws(http, environment(AWS_ENDPOINT_URL=f"{server.url}/"))
     assert aws.call(service, operation, payload) == {"success": True}
-    client = boto(service, server.url)
-    getattr(client, xform_name(operation))(**payload)
-    client.close()
+    sdk: Any = boto3
+    with contextlib.closing(sdk.client(service, endpoint_url=server.url, **CREDENTIALS)) as client:
+        getattr(client, xform_name(operation))(**payload)
     ours, theirs = server.received
     assert ours.headers["authorization"].endswith(f"Signature={signature_of(ours, service)}")
     assert (ours.method, ours.path) == (theirs.method, theirs.path) == ("POST", "/")
@@ -89,62 +76,6 @@ def test_a_call_is_signed_and_is_what_boto3_sends(
         assert header in ours.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
 
 
-# ---- Against moto ----
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    # moto imports a service at its first call, which can take longer than the function waits.
-    with contextlib.closing(boto("ssm", url)) as ssm, contextlib.closing(boto("sqs", url)) as sqs:
-        ssm.describe_parameters()
-        sqs.list_queues()
-    yield url
-    server.stop()
-
-
-@pytest.fixture
-def client(endpoint: str) -> Iterator[Callable[[str], Any]]:
-    clients: list[Any] = []
-
-    def client(service: str) -> Any:
-        clients.append(boto(service, endpoint))
-        return clients[-1]
-
-    yield client
-    for each in clients:
-        each.close()
-
-
-@pytest.fixture
-def aws(endpoint: str, http: HttpClient) -> Aws:
-    return Aws(http, environment(AWS_ENDPOINT_URL=endpoint))
-
-
-@pytest.mark.parametrize("name", ["cf-token", "/cf/token"])
-@pytest.mark.parametrize("by_arn", [False, True])
-def test_a_secure_string_is_read_by_name_and_by_arn(
-    client: Callable[[str], Any], aws: Aws, name: str, by_arn: bool
-) -> None:
-    ssm, clock = client("ssm"), Clock()
-    ssm.put_parameter(Name=name, Value=TOKEN, Type="SecureString", Overwrite=True)
-    asked = ssm.get_parameter(Name=name)["Parameter"]["ARN"] if by_arn else name
-    config = load(environment(document(api_token_parameter=asked)))
-    assert ApiToken(config, aws, clock).get(clock.now() + 5) == TOKEN
-
-
-def test_a_missing_parameter_and_a_missing_queue_are_misconfigured(aws: Aws) -> None:
-    config, clock = load(environment(document(api_token_parameter="/no/such"))), Clock()
-    with pytest.raises(Misconfigured, match=r"SSM parameter /no/such cannot be read \(ParameterNotFound"):
-        ApiToken(config, aws, clock).get(clock.now() + 5)
-    with pytest.raises(Misconfigured, match=r"^\S*(NonExistentQueue|QueueDoesNotExist) from sqs:SendMessage"):
-        aws.call("sqs", "SendMessage", {"QueueUrl": f"{aws.endpoint('sqs', REGION)}/1/none", "MessageBody": "x"})
-
-
 # ---- Endpoints and credentials ----
 
 
@@ -152,13 +83,11 @@ def test_a_missing_parameter_and_a_missing_queue_are_misconfigured(aws: Aws) -> 
     ("environ", "service", "region", "url"),
     [
         ({}, "sqs", "eu-west-1", "https://sqs.eu-west-1.amazonaws.com"),
-        ({}, "ssm", "us-gov-west-1", "https://ssm.us-gov-west-1.amazonaws.com"),
         ({}, "sqs", "cn-north-1", "https://sqs.cn-north-1.amazonaws.com.cn"),
         ({}, "ssm", "eusc-de-east-1", "https://ssm.eusc-de-east-1.amazonaws.eu"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1/"}, "ssm", "eu-west-1", "http://127.0.0.1:1"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_SSM": "http://b"}, "ssm", "eu-west-1", "http://b"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_SSM": "http://b"}, "sqs", "eu-west-1", "http://a"),
-        ({"AWS_ENDPOINT_URL_SQS": "http://q"}, "ssm", "eu-west-1", "https://ssm.eu-west-1.amazonaws.com"),
         ({"AWS_ENDPOINT_URL": ""}, "ssm", "eu-west-1", "https://ssm.eu-west-1.amazonaws.com"),
     ],
 )

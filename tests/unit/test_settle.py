@@ -175,15 +175,6 @@ def test_what_is_done_is_deleted_before_the_rest_is_parked_and_returned() -> Non
     assert (world.metrics["Parked"], world.metrics["Retried"]) == (1, 2)
 
 
-def test_a_message_of_the_batch_that_was_received_again_is_deleted_with_its_newest_receipt() -> None:
-    world = World(document(queue_arn=QUEUE_ARN, drain=1000, batch_size=2))
-    event = sqs_event(s3_event("a"), s3_event("b"))
-    event["Records"][0]["receiptHandle"] = "older"
-    world.aws.waiting = [("m0", json.dumps(s3_event("a")))]
-    assert world.returned(event) == []
-    assert world.aws.deleted == ["receipt-m0"]
-
-
 def test_with_nothing_to_settle_sqs_is_not_called(world: World) -> None:
     assert world.returned(sqs_event(s3_event("a"), s3_event("b"), s3_test_event())) == []
     assert operations(world) == []

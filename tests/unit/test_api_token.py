@@ -1,5 +1,7 @@
 """Where the token comes from, how long it is used, and what is refused as a token."""
 
+from math import inf
+
 import pytest
 
 from cf_purge.api_token import TTL, ApiToken
@@ -13,80 +15,60 @@ from tests.support.names import PARAMETER, REGION, TOKEN
 ARN = "arn:aws:ssm:us-west-2:210987654321:parameter/shared/cf-token"
 
 
-class Token:
-    """The token of a world, read with a deadline that is far away."""
-
-    def __init__(self, world: World, environ: dict[str, str] | None = None) -> None:
-        environ = environ or environment()
-        self._clock = world.clock.clock()
-        self._token = ApiToken(load(environ), Aws(world.transport, environ), self._clock)  # type: ignore[arg-type]
-
-    def get(self, seconds: float = 60) -> str:
-        return self._token.get(self._clock.now() + seconds)
-
-    def expire(self) -> None:
-        self._token.expire()
-
-    def expire_refused(self) -> bool:
-        return self._token.expire_refused()
+def token_of(world: World, environ: dict[str, str] | None = None) -> ApiToken:
+    """The token of a world; deadlines count from 0."""
+    environ = environ or environment()
+    return ApiToken(load(environ), Aws(world.transport, environ), world.clock.clock())  # type: ignore[arg-type]
 
 
 def test_a_token_is_used_for_five_minutes(world: World) -> None:
-    token = Token(world)
-    assert token.get() == TOKEN
+    token = token_of(world)
+    assert token.get(inf) == TOKEN
     world.aws.token = "rotated"
     world.clock.pass_(TTL - 1)
-    assert (token.get(), world.aws.fetches()) == (TOKEN, 1)
+    assert (token.get(inf), world.aws.fetches()) == (TOKEN, 1)
     world.clock.pass_(1)
-    assert (token.get(), world.aws.fetches()) == ("rotated", 2)
+    assert (token.get(inf), world.aws.fetches()) == ("rotated", 2)
     assert TTL == 300
 
 
 def test_a_refused_token_is_read_again_at_most_once_a_minute(world: World) -> None:
-    token = Token(world)
-    token.get()
+    token = token_of(world)
+    token.get(inf)
     world.aws.token = "rotated"
     assert token.expire_refused()
-    assert token.get() == "rotated"
+    assert token.get(inf) == "rotated"
     world.aws.token = "rotated-again"
     world.clock.pass_(59)
     assert not token.expire_refused()
-    assert token.get() == "rotated"
+    assert token.get(inf) == "rotated"
     world.clock.pass_(1)
     assert token.expire_refused()
-    assert token.get() == "rotated-again"
+    assert token.get(inf) == "rotated-again"
     assert world.aws.fetches() == 3
-
-
-def test_a_token_can_be_read_again_at_any_time(world: World) -> None:
-    token = Token(world)
-    token.get()
-    world.aws.token = "rotated"
-    token.expire()
-    assert token.get() == "rotated"
 
 
 @pytest.mark.parametrize(
     "fault", [outage(), aws_error(500, "InternalServerError"), aws_error(400, "ThrottlingException")]
 )
 def test_an_old_token_is_used_while_ssm_has_a_fault(world: World, fault: Reply) -> None:
-    token = Token(world)
-    token.get()
+    token = token_of(world)
+    token.get(inf)
     world.clock.pass_(3600)
     world.aws.script["GetParameter"] = [fault, None]
     world.aws.token = "rotated"
-    assert [token.get(), token.get()] == [TOKEN, TOKEN]
+    assert [token.get(inf), token.get(inf)] == [TOKEN, TOKEN]
     assert world.aws.fetches() == 2  # not asked again at once
     world.clock.pass_(31)
-    assert token.get() == "rotated"
+    assert token.get(inf) == "rotated"
 
 
 def test_without_a_token_a_fault_of_ssm_is_transient(world: World) -> None:
     world.aws.script["GetParameter"] = [outage()]
-    token = Token(world)
+    token = token_of(world)
     with pytest.raises(Transient):
-        token.get()
-    assert token.get() == TOKEN
+        token.get(inf)
+    assert token.get(inf) == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -95,14 +77,14 @@ def test_without_a_token_a_fault_of_ssm_is_transient(world: World) -> None:
 def test_a_token_that_was_removed_or_replaced_by_something_else_is_not_used_any_longer(
     world: World, reply: Reply
 ) -> None:
-    token = Token(world)
-    token.get()
+    token = token_of(world)
+    token.get(inf)
     token.expire()
     world.aws.script["GetParameter"] = [reply] * 2
     for _ in range(2):
         with pytest.raises(Misconfigured):
-            token.get()
-    assert token.get() == TOKEN
+            token.get(inf)
+    assert token.get(inf) == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -123,7 +105,7 @@ def test_a_parameter_that_cannot_be_read_is_reported_with_a_remedy(
 ) -> None:
     world.aws.script["GetParameter"] = [aws_error(400, code, text)]
     with pytest.raises(Misconfigured) as caught:
-        Token(world).get()
+        token_of(world).get(inf)
     assert str(caught.value).startswith(f"SSM parameter {PARAMETER} cannot be read ({code} from ssm:GetParameter")
     assert text in str(caught.value)
     assert remedy in str(caught.value)
@@ -133,7 +115,7 @@ def test_a_parameter_that_cannot_be_read_is_reported_with_a_remedy(
     ("name", "region"), [("cf-token", REGION), ("/cf/token", REGION), (ARN, "us-west-2"), ("arn:short", REGION)]
 )
 def test_the_parameter_is_read_in_its_region(world: World, name: str, region: str) -> None:
-    assert Token(world, environment(document(api_token_parameter=name))).get() == TOKEN
+    assert token_of(world, environment(document(api_token_parameter=name))).get(inf) == TOKEN
     [sent] = world.transport.sent
     assert sent.body == {"Name": name, "WithDecryption": True}
     assert sent.url == f"https://ssm.{region}.amazonaws.com/"
@@ -180,19 +162,19 @@ def test_every_form_of_token_is_accepted(world: World, token: str) -> None:
 def test_an_answer_without_a_value_is_an_empty_token(world: World, result: object) -> None:
     world.aws.script["GetParameter"] = [answer(200, result)]
     with pytest.raises(Misconfigured, match="is empty"):
-        Token(world).get()
+        token_of(world).get(inf)
 
 
 @pytest.mark.parametrize(("seconds", "timeout"), [(60, 3.0), (2, 2.0), (0.5, 0.5)])
 def test_waiting_for_ssm_ends_at_the_deadline(world: World, seconds: float, timeout: float) -> None:
-    Token(world).get(seconds)
+    token_of(world).get(seconds)
     assert world.transport.sent[-1].timeout == pytest.approx(timeout)
 
 
 def test_without_time_ssm_is_not_asked_and_a_cached_token_is_used(world: World) -> None:
-    token = Token(world)
+    token = token_of(world)
     with pytest.raises(NotTried):
         token.get(0.1)
     assert world.aws.fetches() == 0
-    token.get()
+    token.get(inf)
     assert token.get(-1) == TOKEN

@@ -123,15 +123,6 @@ def test_a_purge_names_who_made_the_change(
 # ---- Lists ----
 
 
-@pytest.mark.parametrize(("count", "lengths"), [(0, [0]), (1, [1]), (25, [25]), (26, [25, 1]), (60, [25, 25, 10])])
-def test_a_list_is_written_in_lines_that_a_log_event_holds(count: int, lengths: list[int]) -> None:
-    items = [str(number).rjust(32_768, "x") for number in range(count)]  # the longest URLs
-    parts = observe.parts(items)
-    assert [len(part) for part in parts] == lengths
-    assert [item for part in parts for item in part] == items
-    assert max(len(json.dumps(part)) for part in parts) < 1_000_000
-
-
 @pytest.mark.parametrize(("count", "length", "shown"), [(0, 1, 0), (8, 1024, 8), (9, 1024, 8), (1000, 100, 81)])
 def test_a_list_of_skipped_keys_is_cut_at_8_kb_and_counted(count: int, length: int, shown: int) -> None:
     keys = [f"{number:x}".rjust(length, "k") for number in range(count)]
@@ -144,7 +135,7 @@ def test_what_a_message_skips_is_one_line(world: World) -> None:
     assert world.metrics["Skipped"] == 901
 
 
-def test_a_purge_is_logged_with_its_zone_and_items(world: World) -> None:
+def test_a_purge_is_logged_with_its_zone_and_items_in_lines_that_a_log_event_holds(world: World) -> None:
     world.invoke(s3_event(*[f"{number}" for number in range(120)]))
     lines = world.logged("purged")
     assert [len(line["urls"]) for line in lines] == [25, 25, 25, 25, 20]

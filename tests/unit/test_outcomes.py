@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import TimedOut
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
-from tests.support.factories import document, s3_event, s3_record, sqs_event, sqs_record, target
+from tests.support.factories import document, s3_event, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
 from tests.support.names import HOST, OTHER_ZONE, ZONE
 
@@ -64,10 +64,6 @@ def refuse_all_but_probes(world: World, reply: Reply) -> None:
 def named(world: World) -> list[str]:
     """What was purged, without probes."""
     return sorted(url.removeprefix(f"{SITE}/") for url in world.cloudflare.urls if not url.endswith(PROBE))
-
-
-def sizes(world: World) -> list[int]:
-    return [len(sent.items) for sent in world.cloudflare.requests if not is_probe(sent)]
 
 
 # ---- An item that makes its requests fail ----
@@ -247,19 +243,6 @@ def test_a_passing_fault_is_ridden_out_within_the_invocation(world: World, reply
     assert sum(world.clock.slept) <= 5
 
 
-@pytest.mark.parametrize("name", ["403 HTML", "500", "404 unknown"])
-def test_the_good_items_of_a_message_are_purged_whatever_has_failed_before(name: str) -> None:
-    world = world_of()
-    refuse(world, UNCLEAR[name], lambda item: "bad" in item)
-    for receives in range(1, 9):
-        world.returned(batch("bad0", "bad1", receives=receives))
-        world.clock.pass_(900)
-    good = [f"k{number}" for number in range(16)]
-    message = sqs_record(s3_event("bad2", *good[:8], "bad3", *good[8:]), "m0", 2)
-    world.returned({"Records": [message]})
-    assert set(good) <= set(named(world))
-
-
 # ---- Zones and kinds ----
 
 
@@ -336,15 +319,3 @@ def test_when_there_are_requests_for_one_message_it_is_a_fresh_one() -> None:
     records = [sqs_record(bodies["old"], "old", 2), sqs_record(bodies["fresh"], "fresh", 1)]
     assert world.returned({"Records": records}, seconds=3) == ["old"]
     assert {url.split("/")[3] for url in world.cloudflare.urls} == {"fresh"}
-
-
-def test_a_good_record_waits_for_an_outage_before_its_message_is_parked_for_the_bad_one(world: World) -> None:
-    event = sqs_event({"Records": [s3_record("a"), {"bad": True}]})
-    world.cloudflare.script = [outage()] * 9
-    assert world.returned(event) == ["m0"]
-    assert world.aws.parked == []
-    world.cloudflare.script.clear()
-    world.clock.pass_(60)
-    assert world.returned(event) == []
-    assert world.cloudflare.urls[-1] == f"{SITE}/a"
-    assert [code for code, _ in world.parked_reasons] == ["UnknownEvent"]

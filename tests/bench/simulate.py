@@ -110,7 +110,7 @@ def run(scenario: Scenario) -> Result:
             return Fault(is_lost=True, seconds=math.inf)
         return Fault(answer=json_answer(scenario.answer, {}))
 
-    world = World(_document(scenario), on_accepted=accept, plan=scenario.plan, max_concurrency=scenario.max_concurrency)
+    world = World(_document(scenario), on_accepted=accept)
     world.network.fault = fault
     world.network.edge = edge = Edge(world.hub, "none", Version(START + HOUR, "new"))
     world.queue.on_received = lambda message: receives.__setitem__(0, max(receives[0], message.receives))

@@ -69,15 +69,11 @@ class _Game:
         self.world = world = World(
             document_of(setting),
             on_accepted=self._accept,
-            plan=setting.plan,
             seed=schedule.seed,
             is_strict=True,
             cloudflare_latency=setting.cloudflare_latency,
             aws_latency=setting.aws_latency,
-            visibility=6 * setting.timeout + setting.window,
             window=setting.window,
-            batch_size=setting.batch_size,
-            max_concurrency=setting.max_concurrency,
             timeout=setting.timeout,
         )
         world.cloudflare.refuses = lambda item: refusal.NOTHING if REFUSED in item else None

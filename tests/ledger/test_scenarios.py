@@ -37,9 +37,7 @@ class Scenario:
 
     def __init__(self, trouble: Trouble, environments: int = 2, **changes: Any) -> None:
         settings = {"queue_arn": QUEUE_ARN, "drain": 1000, "max_receive_count": 30, **changes}
-        self.world = World(
-            document(max_concurrency=environments, **settings), on_accepted=self._accept, max_concurrency=environments
-        )
+        self.world = World(document(max_concurrency=environments, **settings), on_accepted=self._accept)
         self.world.network.fault = self._fault
         self.world.mapping.on_end = lambda invocation: self.ends.append(self._now())
         self.requests: list[float] = []

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html and its neighbours
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -29,13 +29,6 @@ class Aws:
         self.parameters: dict[str, str] = {}
         self._queues = {queue.name: queue for queue in queues}
         self._is_strict = is_strict  # validate every call with botocore's model: slower
-        self._operations: Mapping[str, Callable[[Call, Fault], dict[str, Any]]] = {
-            "GetParameter": self._get_parameter,
-            "SendMessage": self._send,
-            "ReceiveMessage": self._receive,
-            "DeleteMessageBatch": self._delete_batch,
-            "ChangeMessageVisibilityBatch": self._change_batch,
-        }
 
     def answer(self, call: Call, fault: Fault) -> Answer:
         assert call.headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=")
@@ -43,47 +36,54 @@ class Aws:
             report = ParamValidator().validate(call.body, _input_shape(call.service, call.operation))
             assert not report.has_errors(), report.generate_report()
         try:
-            return json_answer(200, self._operations[call.operation](call, fault))
+            return json_answer(200, self._result(call.operation, call.body, fault))
         except Refused as refused:
             return aws_error(400, str(refused))
 
-    def _get_parameter(self, call: Call, _: Fault) -> dict[str, Any]:
-        value = self.parameters[call.body["Name"]]
-        assert call.body["WithDecryption"] is True
-        return {"Parameter": {"Name": call.body["Name"], "Type": "SecureString", "Value": value, "Version": 1}}
-
-    def _queue(self, call: Call) -> Queue:
-        return self._queues[call.body["QueueUrl"].rpartition("/")[2]]
-
-    def _send(self, call: Call, _: Fault) -> dict[str, Any]:
-        body, attributes = call.body["MessageBody"], call.body.get("MessageAttributes", {})
-        parts = [body, *attributes, *(text for each in attributes.values() for text in each.values())]
-        if not body or sum(len(text.encode()) for text in parts) > _MOST_BYTES:
-            raise Refused("InvalidParameterValue")
-        delay = _within(call.body.get("DelaySeconds", 0), 0, 900)
-        return {"MessageId": self._queue(call).send(body, delay, attributes).id, "MD5OfMessageBody": "0" * 32}
-
-    def _receive(self, call: Call, _: Fault) -> dict[str, Any]:
-        assert call.body["WaitTimeSeconds"] == 0
-        messages = self._queue(call).receive(_within(call.body["MaxNumberOfMessages"], 1, 10))
-        asked = set(call.body["MessageSystemAttributeNames"])
-        return {"Messages": [_received(message, asked) for message in messages]} if messages else {}
-
-    def _delete_batch(self, call: Call, fault: Fault) -> dict[str, Any]:
-        queue = self._queue(call)
-        return _batch(call, fault, lambda entry: queue.delete(entry["ReceiptHandle"]), "ReceiptHandleIsInvalid")
-
-    def _change_batch(self, call: Call, fault: Fault) -> dict[str, Any]:
-        queue = self._queue(call)
+    def _result(self, operation: str, body: Any, fault: Fault) -> dict[str, Any]:
+        if operation == "GetParameter":
+            assert body["WithDecryption"] is True
+            value = self.parameters[body["Name"]]
+            return {"Parameter": {"Name": body["Name"], "Type": "SecureString", "Value": value, "Version": 1}}
+        queue = self._queues[body["QueueUrl"].rpartition("/")[2]]
+        if operation == "SendMessage":
+            return _sent(queue, body)
+        if operation == "ReceiveMessage":
+            assert body["WaitTimeSeconds"] == 0
+            assert body["MessageSystemAttributeNames"] == ["ApproximateReceiveCount"]
+            messages = queue.receive(_within(body["MaxNumberOfMessages"], 1, 10))
+            return {"Messages": [_received(message) for message in messages]} if messages else {}
+        if operation == "DeleteMessageBatch":
+            return _batch(body, fault, lambda entry: queue.delete(entry["ReceiptHandle"]), "ReceiptHandleIsInvalid")
 
         def change(entry: dict[str, Any]) -> bool:
             return queue.change_visibility(entry["ReceiptHandle"], _within(entry["VisibilityTimeout"], 0, 43_200))
 
-        return _batch(call, fault, change, "MessageNotInflight")
+        assert operation == "ChangeMessageVisibilityBatch", operation
+        return _batch(body, fault, change, "MessageNotInflight")
 
 
-def _batch(call: Call, fault: Fault, act: Callable[[dict[str, Any]], bool], refusal: str) -> dict[str, Any]:
-    entries = call.body["Entries"]
+def _sent(queue: Queue, body: Any) -> dict[str, Any]:
+    text, attributes = body["MessageBody"], body.get("MessageAttributes", {})
+    parts = [text, *attributes, *(part for each in attributes.values() for part in each.values())]
+    if not text or sum(len(part.encode()) for part in parts) > _MOST_BYTES:
+        raise Refused("InvalidParameterValue")
+    delay = _within(body.get("DelaySeconds", 0), 0, 900)
+    return {"MessageId": queue.send(text, delay, attributes).id, "MD5OfMessageBody": "0" * 32}
+
+
+def _received(message: Message) -> dict[str, Any]:
+    return {
+        "MessageId": message.id,
+        "ReceiptHandle": message.receipt,
+        "MD5OfBody": "0" * 32,
+        "Body": message.body,
+        "Attributes": {"ApproximateReceiveCount": str(message.receives)},
+    }
+
+
+def _batch(body: Any, fault: Fault, act: Callable[[dict[str, Any]], bool], refusal: str) -> dict[str, Any]:
+    entries = body["Entries"]
     if not 1 <= len({entry["Id"] for entry in entries}) == len(entries) <= 10:
         raise Refused("InvalidBatchEntries")
     successful, failed = [], []
@@ -101,27 +101,6 @@ def _within(value: Any, least: int, most: int) -> int:
     if not isinstance(value, int) or not least <= value <= most:
         raise Refused("InvalidParameterValue")
     return value
-
-
-def attributes_of(message: Message) -> dict[str, str]:
-    """The system attributes of a received message."""
-    return {
-        "ApproximateReceiveCount": str(message.receives),
-        "SentTimestamp": str(int(message.sent_at * 1000)),
-        "SenderId": "AROAEXAMPLE:S3-PROD-END",
-        "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
-    }
-
-
-def _received(message: Message, asked: set[str]) -> dict[str, Any]:
-    attributes = {name: value for name, value in attributes_of(message).items() if name in asked}
-    return {
-        "MessageId": message.id,
-        "ReceiptHandle": message.receipt,
-        "MD5OfBody": "0" * 32,
-        "Body": message.body,
-        **({"Attributes": attributes} if attributes else {}),
-    }
 
 
 def aws_error(status: int, code: str) -> Answer:

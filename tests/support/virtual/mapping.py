@@ -11,7 +11,6 @@ from typing import Any
 from cf_purge.budget import Clock
 from cf_purge.handler import Function
 from tests.support.factories import sqs_record
-from tests.support.virtual.aws import attributes_of
 from tests.support.virtual.hub import Hub, Killed, Task
 from tests.support.virtual.network import Network, Wire
 from tests.support.virtual.queue import Message, Queue
@@ -26,15 +25,15 @@ class Environment:
     `kill_in` is the number of further waits until it is killed; every call waits twice.
     """
 
-    def __init__(self, hub: Hub, network: Network, random: Callable[[], float]) -> None:
+    def __init__(self, hub: Hub, network: Network, random: Callable[[], float], environ: dict[str, str]) -> None:
         self.is_dead = False
         self.waits = 0
         self.kill_in = math.inf
         self.used_at = 0.0
         self._hub = hub
-        self.wire = Wire(hub, network, self._wait_until)
-        self.clock = Clock(lambda: hub.now, lambda: hub.now, self._sleep, random)
-        self.function: Function | None = None
+        clock = Clock(lambda: hub.now, lambda: hub.now, self._sleep, random)
+        wire: Any = Wire(hub, network, self._wait_until)
+        self.function = Function.from_environment(environ, wire, clock)
 
     def _sleep(self, seconds: float) -> None:
         assert seconds >= 0
@@ -86,10 +85,10 @@ class Mapping:
         queue: Queue,
         make: Callable[[], Environment],
         *,
-        batch_size: int = 10,
-        window: float = 0.0,
-        max_concurrency: int = 2,
-        timeout: float = 60.0,
+        batch_size: int,
+        window: float,
+        max_concurrency: int,
+        timeout: float,
     ) -> None:
         self.on_begin: Callable[[Invocation], None] = lambda _: None
         self.on_end: Callable[[Invocation], None] = lambda _: None
@@ -110,7 +109,8 @@ class Mapping:
 
     def _invoke(self, messages: list[Message]) -> None:
         receipts = {message.id: message.receipt for message in messages}
-        event = {"Records": [_record(message) for message in messages]}
+        records = [sqs_record(message.body, message.id, message.receives) for message in messages]
+        event = {"Records": [{**record, "receiptHandle": receipts[record["messageId"]]} for record in records]}
         hub = self._hub
         environment = self._environment()
         self.invocations += 1
@@ -123,7 +123,6 @@ class Mapping:
         hub.at(invocation.ends_by, self._time_out, invocation)
         result = None
         try:
-            assert environment.function is not None
             result = environment.function.invoke(event, invocation)
         except Killed as killed:
             invocation.error = killed
@@ -153,11 +152,6 @@ class Mapping:
         if invocation.ended_at is None:
             invocation.timed_out = True
             self._hub.kill(invocation.task)
-
-
-def _record(message: Message) -> dict[str, Any]:
-    record = sqs_record(message.body, message.id)
-    return {**record, "receiptHandle": message.receipt, "attributes": attributes_of(message)}
 
 
 def _failed(result: Any, receipts: dict[str, str]) -> set[str]:

@@ -5,7 +5,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from cf_purge.errors import TimedOut, Transient
 from cf_purge.http_client import CONNECTIONS, Answer
@@ -44,23 +44,14 @@ class Fault:
     failed: frozenset[int] = frozenset()  # indexes of entries of an SQS batch call
 
 
-class Side(Protocol):
-    """AWS or Cloudflare; `answer` performs a call and may wait."""
-
-    latency: float  # seconds from request to answer
-
-    def answer(self, call: Call, fault: Fault) -> Answer: ...
-
-
 _NONE = Fault()
-_NO_FAULT: Callable[[Call], Fault | None] = lambda _: None  # noqa: E731
 
 
 class Network:
     """Routes calls. `fault` is called for each before it is performed."""
 
-    def __init__(self, hub: Hub, aws: Side, cloudflare: Side) -> None:
-        self.fault = _NO_FAULT
+    def __init__(self, hub: Hub, aws: Any, cloudflare: Any) -> None:
+        self.fault: Callable[[Call], Fault | None] = lambda _: None
         self.edge: Edge | None = None
         self._hub, self._aws, self._cloudflare = hub, aws, cloudflare
 
@@ -71,21 +62,18 @@ class Network:
             Transient: no answer, as from the function's own transport.
         """
         hub, side = self._hub, self._cloudflare if call.service == "cloudflare" else self._aws
-        fault = self.fault(call)
+        fault = self.fault(call) or _NONE
         pause(hub.now + side.latency / 2)
-        own = None
-        if fault is None:
-            own = side.answer(call, _NONE)
-        elif fault.acts or (fault.answer is None and not fault.is_lost):
-            own = side.answer(call, fault)
-        fault = fault or _NONE
+        answer = fault.answer
+        if fault.acts or (answer is None and not fault.is_lost):
+            own: Answer = side.answer(call, fault)
+            answer = answer or own
         back = hub.now + side.latency / 2 + fault.seconds
         pause(min(back, max(hub.now, call.until)))
         if back > call.until or math.isinf(fault.seconds):
             raise TimedOut("No answer in time.")
         if fault.is_lost:
             raise Transient("No answer (ProtocolError).")
-        answer = fault.answer or own
         assert answer is not None
         return answer
 
@@ -101,7 +89,12 @@ class Wire:
     ) -> Answer:
         assert timeout > 0
         assert (method == "GET") == (body is None)
-        return self._send(url, headers, None if body is None else json.loads(body), timeout)
+        protocol, _, operation = headers.get("X-Amz-Target", "").partition(".")
+        service = {"AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(protocol, "cloudflare")
+        operation = operation or ("purge" if body is not None else "read")
+        document = None if body is None else json.loads(body)
+        call = Call(self._hub.now, url, headers, document, timeout, service, operation)
+        return self._network.carry(call, self._pause)
 
     def visit(self, url: str, headers: Mapping[str, str], timeout: float, accepts: Callable[[str], bool]) -> Answer:
         assert self._network.edge is not None
@@ -140,12 +133,6 @@ class Wire:
         finally:
             is_over = True
         return results
-
-    def _send(self, url: str, headers: Mapping[str, str], body: Any, timeout: float) -> Answer:
-        protocol, _, operation = headers.get("X-Amz-Target", "").partition(".")
-        service = {"AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(protocol, "cloudflare")
-        operation = operation or ("purge" if body is not None else "read")
-        return self._network.carry(Call(self._hub.now, url, headers, body, timeout, service, operation), self._pause)
 
 
 def json_answer(status: int, document: object, headers: Mapping[str, str] | None = None) -> Answer:

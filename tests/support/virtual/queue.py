@@ -8,41 +8,25 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from tests.support.virtual.hub import Hub, Task
 
-_MAX_BATCH = 10
 
-
+@dataclass(slots=True, eq=False)
 class Message:
     """One message; each receive has a new receipt."""
 
-    __slots__ = (
-        "attributes",
-        "body",
-        "entry",
-        "first_received_at",
-        "id",
-        "receives",
-        "redriven",
-        "repeats",
-        "sent_at",
-        "visible_at",
-    )
-
-    def __init__(self, id: str, body: str, sent_at: float, attributes: Mapping[str, Any]) -> None:  # noqa: A002
-        self.id = id
-        self.body = body
-        self.sent_at = sent_at
-        self.attributes = attributes  # message attributes, as in SendMessage
-        self.receives = 0
-        self.repeats = 0  # receives after which it stayed visible
-        self.first_received_at = 0.0
-        self.redriven = False  # moved by SQS after too many receives
-        self.visible_at = sent_at
-        self.entry = 0  # its valid entry in the queue's heap; 0: deleted
+    id: str
+    body: str
+    attributes: Mapping[str, Any]  # message attributes, as in SendMessage
+    receives: int = 0
+    repeats: int = 0  # receives after which it stayed visible
+    redriven: bool = False  # moved by SQS after too many receives
+    visible_at: float = 0.0
+    entry: int = 0  # its valid entry in the queue's heap; 0: deleted
 
     @property
     def receipt(self) -> str:
@@ -58,18 +42,14 @@ class Queue:
         name: str,
         *,
         visibility: float = 30.0,
-        retention: float = 345_600.0,
         max_receive_count: float = math.inf,
         dead_letters: Queue | None = None,
-        chance: Random | None = None,
     ) -> None:
-        self.name, self._visibility, self._retention = name, visibility, retention
+        self.name, self._visibility = name, visibility
         self._max_receive_count, self._dead_letters = max_receive_count, dead_letters
-        self.chance = chance  # if set, receives are short and reordered
-        self.repeat_share = (
-            0.0  # share of receives after which a message stays visible, so it is delivered twice; needs `chance`
-        )
-        self.on_received: Callable[[Message], None] | None = None
+        self.chance: Random | None = None  # if set, receives are short and reordered
+        self.repeat_share = 0.0  # of receives after which a message stays visible, and comes twice; needs `chance`
+        self.on_received: Callable[[Message], object] = lambda _: None
         self._sent = 0
         self._hub = hub
         self._messages: dict[str, Message] = {}
@@ -87,11 +67,11 @@ class Queue:
 
     def send(self, body: str, delay: float = 0.0, attributes: Mapping[str, Any] | None = None) -> Message:
         self._sent += 1
-        message = Message(f"{self.name}-{self._sent}", body, self._hub.now, attributes or {})
+        message = Message(f"{self.name}-{self._sent}", body, attributes or {})
         self._add(message, self._hub.now + delay)
         return message
 
-    def receive(self, most: int = _MAX_BATCH, wait: float = 0.0) -> list[Message]:
+    def receive(self, most: int, wait: float = 0.0) -> list[Message]:
         """Receive up to `most` messages as soon as there is one; inside a task if `wait` is not 0."""
         hub, deadline = self._hub, self._hub.now + wait
         while True:
@@ -138,9 +118,7 @@ class Queue:
             self._put(message, self._hub.now)
         for message in found[:wanted]:
             message.receives += 1
-            message.first_received_at = message.first_received_at or self._hub.now
-            if self.on_received is not None:
-                self.on_received(message)
+            self.on_received(message)
             is_repeated = chance is not None and chance.random() < self.repeat_share
             message.repeats += is_repeated
             self._put(message, self._hub.now + (0.0 if is_repeated else self._visibility))
@@ -154,9 +132,7 @@ class Queue:
         now = self._hub.now
         while self._next_at() <= now:
             message = heapq.heappop(self._heap)[2]
-            if now - message.sent_at > self._retention:
-                self._forget(message)
-            elif self._dead_letters is not None and message.receives >= self._max_receive_count:
+            if self._dead_letters is not None and message.receives >= self._max_receive_count:
                 self._forget(message)
                 message.redriven = True
                 self._dead_letters._add(message, now)

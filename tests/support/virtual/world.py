@@ -6,7 +6,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from cf_purge.handler import Function
 from tests.support.factories import environment
 from tests.support.names import DLQ_ARN, HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 from tests.support.virtual.aws import Aws
@@ -31,49 +30,38 @@ class World:
         document: dict[str, Any],
         *,
         on_accepted: Accepted = lambda *_: None,
-        plan: str = "free",
         seed: int = 0,
         is_strict: bool = False,
         cloudflare_latency: float = 0.25,
         aws_latency: float = 0.01,
-        visibility: float = 360.0,
-        max_receive_count: int = 30,
-        batch_size: int = 10,
         window: float = 0.0,
-        max_concurrency: int = 2,
         timeout: float = 60.0,
     ) -> None:
         self.hub = hub = Hub(START)
         self.random = Random(seed)
-        self.dead_letters = Queue(hub, DLQ_ARN.rpartition(":")[2], retention=1_209_600.0)
+        self.dead_letters = Queue(hub, DLQ_ARN.rpartition(":")[2])
         self.queue = Queue(
             hub,
             QUEUE_ARN.rpartition(":")[2],
-            visibility=visibility,
-            max_receive_count=max_receive_count,
+            visibility=6 * timeout + window,
+            max_receive_count=document.get("max_receive_count", 30),
             dead_letters=self.dead_letters,
         )
         self.aws = Aws([self.queue, self.dead_letters], aws_latency, is_strict=is_strict)
         self.aws.parameters[PARAMETER] = TOKEN
+        plan = document.get("cloudflare", {}).get("plan", "free")
         self.cloudflare = Cloudflare(hub, DOMAINS, plan, cloudflare_latency, on_accepted, is_strict=is_strict)
         self.cloudflare.tokens.add(TOKEN)
-        self.network = Network(hub, self.aws, self.cloudflare)
-        self._environ = environment(document)
+        self.network = network = Network(hub, self.aws, self.cloudflare)
         self.mapping = Mapping(
             hub,
             self.queue,
-            self._environment,
-            batch_size=batch_size,
+            lambda: Environment(hub, network, self.random.random, environment(document)),
+            batch_size=document.get("batch_size", 10),
             window=window,
-            max_concurrency=max_concurrency,
+            max_concurrency=document.get("max_concurrency", 2),
             timeout=timeout,
         )
-
-    def _environment(self) -> Environment:
-        environment = Environment(self.hub, self.network, self.random.random)
-        wire: Any = environment.wire
-        environment.function = Function.from_environment(self._environ, wire, environment.clock)
-        return environment
 
     def run(self, until: float, is_over: Callable[[], bool] | None = None) -> str:
         """Let time pass until then, or until it is over (nothing is left to do); return what the function printed."""

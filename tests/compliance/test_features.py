@@ -141,10 +141,16 @@ RULE_ARN = f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/site-purge"
 OF_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 OF_BUCKET = {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::www.example.com"}}
 OF_RULE = {"ArnEquals": {"aws:SourceArn": RULE_ARN}}
+OF_ANY_RULE = {"ArnLike": {"aws:SourceArn": f"{RULE_ARN}*"}}
 # Statements that let in what another mode lets in.
 DOOR = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE_ARN}
 BUCKETS_DOOR = {**DOOR, "Principal": {"Service": "s3.amazonaws.com"}, "Condition": OF_BUCKET | OF_ACCOUNT}
 RULE_INVOKES = {"principal": "events.amazonaws.com", "source_arn": RULE_ARN}
+BUCKET_INVOKES = {
+    "principal": "s3.amazonaws.com",
+    "source_arn": OF_BUCKET["ArnLike"]["aws:SourceArn"],
+    "source_account": ACCOUNT,
+}
 RULES_DOOR = {**DOOR, "Principal": {"Service": "events.amazonaws.com"}, "Condition": OF_RULE}
 
 # In pieces, or whoever scans this repository for secrets finds these.
@@ -174,6 +180,7 @@ BREAKING = [
         granted("ConsumeQueue", Action=["sqs:ReceiveMessage", "sqs:*"]),
     ),
     Case(EXACT, granted("ConsumeQueue", Resource=f"{QUEUE_ARN}*")),
+    Case(EXACT, granted("ConsumeQueue", Resource=None, NotResource=QUEUE_ARN)),
     Case(EXACT, granted("SendTraces", Action=["xray:PutTraceSegments", "sqs:SendMessage"]), "vpc"),
     Case(
         "The token's statement reads one parameter",
@@ -200,9 +207,15 @@ BREAKING = [
         granted("KeepNetworkInterfacesFromCode", Action=["ec2:CreateNetworkInterface"]),
         "vpc",
     ),
+    Case(
+        "The code is denied to make, delete or change a network interface",
+        granted("KeepNetworkInterfacesFromCode", Condition={"ArnLike": {"lambda:SourceFunctionArn": "arn:aws:*"}}),
+        "vpc",
+    ),
     Case("The module makes nothing in IAM", new("aws_iam_role_policy", role="a-teams", policy="{}"), "direct"),
     # ---- queues.feature ----
     Case("Both queues are encrypted at rest", put(DEAD_LETTERS, sqs_managed_sse_enabled=None, kms_master_key_id=None)),
+    Case("Both queues are encrypted at rest", put("aws_sqs_queue.this", sqs_managed_sse_enabled=False)),
     Case(
         "The queue denies access without TLS",
         put(QUEUE_POLICY, "policy", "Statement", "DenyWithoutTls", Action="sqs:SendMessage"),
@@ -221,10 +234,18 @@ BREAKING = [
         "Only one bucket or one rule sends",
         sender(Condition=OF_ACCOUNT | {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}}),
     ),
+    Case(
+        "Only one bucket or one rule sends",
+        put(QUEUE_POLICY, "policy", "Statement", "RuleSendsEvents", Condition=OF_ANY_RULE),
+        "rule",
+    ),
     Case("Permissions to send are bound to the account", sender(Condition=OF_BUCKET)),
     Case(
         "No statement has exceptions, or a condition that is true for a missing key",
         sender(Condition=OF_ACCOUNT | {"ArnNotLike": OF_BUCKET["ArnLike"]}),
+    ),
+    Case(
+        "No statement has exceptions, or a condition that is true for a missing key", sender(NotAction="sqs:PurgeQueue")
     ),
     Case("No service may send to the dead-letter queue", with_statement(DEAD_LETTERS_POLICY, BUCKETS_DOOR)),
     Case("What the rule cannot deliver is parked", put(TARGET, dead_letter_config=[]), "rule"),
@@ -301,6 +322,7 @@ BREAKING = [
     Case("A sender is allowed on a queue of this plan", sender(Resource=f"{QUEUE_ARN}-of-others")),
     # ---- direct_delivery.feature ----
     Case("No service may send to the queue", with_statement(QUEUE_POLICY, BUCKETS_DOOR), "direct"),
+    Case("No service may send to the queue", with_statement(QUEUE_POLICY, RULES_DOOR), "direct rule"),
     Case("An invoker is allowed on a function of this plan", put(PERMISSION, function_name="another"), "direct"),
     Case(
         "What fails is parked in a queue of this plan",
@@ -315,8 +337,10 @@ BREAKING = [
         new("aws_cloudwatch_event_rule", name="more", event_pattern="{}", tags_all={"a": "b"}),
     ),
     Case("EventBridge has no part in it", with_statement(QUEUE_POLICY, RULES_DOOR)),
+    Case("EventBridge has no part in it", put(PERMISSION, **RULE_INVOKES), "direct"),
     # ---- rule_sends.feature ----
     Case("S3 has no part in it", with_statement(QUEUE_POLICY, BUCKETS_DOOR), "rule"),
+    Case("S3 has no part in it", put(PERMISSION, **BUCKET_INVOKES), "direct rule"),
     Case(
         "The rule is for one bucket",
         put(RULE, "event_pattern", detail={"bucket": {"name": [{"anything-but": ["www.example.com"]}]}}),

@@ -1,37 +1,12 @@
-"""Every way of using the module, each with what it creates: the module's resources by type, and those of others."""
+"""Every way of using the module: modes with what they create, examples, and what roots of others look like."""
 
 import json
 from collections import Counter
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
+from tests.examples import EXAMPLES
 from tests.plans.planning import Case
-
-# ---- What the module creates ----
-
-ROLE = Counter(aws_iam_role=1, aws_iam_role_policy=1)
-ALARMS = Counter(aws_cloudwatch_metric_alarm=6)
-QUEUES = Counter(
-    aws_sqs_queue=2, aws_sqs_queue_policy=2, aws_sqs_queue_redrive_policy=1, aws_sqs_queue_redrive_allow_policy=1
-)
-FUNCTION = Counter(aws_lambda_function=1, aws_lambda_event_source_mapping=1, aws_cloudwatch_log_group=1)
-ALWAYS = ROLE + ALARMS + QUEUES + FUNCTION
-NOTIFICATION = Counter(aws_s3_bucket_notification=1)
-RULE = Counter(aws_cloudwatch_event_rule=1, aws_cloudwatch_event_target=1)
-DIRECT = Counter(aws_lambda_permission=1, aws_lambda_function_event_invoke_config=1, aws_cloudwatch_metric_alarm=1)
-DASHBOARD = Counter(aws_cloudwatch_dashboard=1, aws_cloudwatch_query_definition=3)
-VERIFY = Counter(aws_cloudwatch_metric_alarm=2)
-SEEN = VERIFY + Counter(aws_cloudwatch_query_definition=2)
-BASIC = ALWAYS + NOTIFICATION
-
-
-class Use(NamedTuple):
-    case: Case
-    module: Counter[str]
-    others: str = ""  # the addresses of what is not the module's
-
-
-# ---- Modes ----
 
 ZONE_ID = "0123456789abcdef0123456789abcdef"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -56,6 +31,22 @@ def given(**inputs: Any) -> Case:
     return Case("\n".join(f"{name} = {json.dumps(value)}" for name, value in inputs.items()))
 
 
+# ---- Modes ----
+
+ROLE = Counter(aws_iam_role=1, aws_iam_role_policy=1)
+ALARMS = Counter(aws_cloudwatch_metric_alarm=6)
+QUEUES = Counter(
+    aws_sqs_queue=2, aws_sqs_queue_policy=2, aws_sqs_queue_redrive_policy=1, aws_sqs_queue_redrive_allow_policy=1
+)
+FUNCTION = Counter(aws_lambda_function=1, aws_lambda_event_source_mapping=1, aws_cloudwatch_log_group=1)
+ALWAYS = ROLE + ALARMS + QUEUES + FUNCTION
+BASIC = ALWAYS + Counter(aws_s3_bucket_notification=1)
+RULE = Counter(aws_cloudwatch_event_rule=1, aws_cloudwatch_event_target=1)
+DIRECT = Counter(aws_lambda_permission=1, aws_lambda_function_event_invoke_config=1, aws_cloudwatch_metric_alarm=1)
+DASHBOARD = Counter(aws_cloudwatch_dashboard=1, aws_cloudwatch_query_definition=3)
+VERIFY = Counter(aws_cloudwatch_metric_alarm=2)
+SEEN = VERIFY + Counter(aws_cloudwatch_query_definition=2)
+
 S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING = (
     "the defaults",
     "s3, direct, a role that is brought",
@@ -65,17 +56,16 @@ S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING = (
     "none, direct, a package that is made later",
     "all options of the function, its role and its targets",
 )
-MODES: dict[str, Use] = {
-    S3: Use(Case(), BASIC),
-    S3_DIRECT: Use(
-        given(delivery="direct", role={"arn": "arn:aws:iam::123456789012:role/mine"}), BASIC + DIRECT - ROLE
-    ),
-    RULED: Use(given(event_source="eventbridge", dashboard=True, verify={}), ALWAYS + RULE + DASHBOARD + SEEN),
-    RULE_DIRECT: Use(
+# Each with the resources that it creates, by type.
+MODES: dict[str, tuple[Case, Counter[str]]] = {
+    S3: (Case(), BASIC),
+    S3_DIRECT: (given(delivery="direct", role={"arn": "arn:aws:iam::123456789012:role/mine"}), BASIC + DIRECT - ROLE),
+    RULED: (given(event_source="eventbridge", dashboard=True, verify={}), ALWAYS + RULE + DASHBOARD + SEEN),
+    RULE_DIRECT: (
         given(event_source="eventbridge", delivery="direct", dashboard=True, verify={}),
         ALWAYS + RULE + DIRECT + DASHBOARD + SEEN,
     ),
-    NONE: Use(
+    NONE: (
         given(
             event_source="none",
             api_token_parameter="/aws/reference/secretsmanager/cloudflare-token",
@@ -83,7 +73,15 @@ MODES: dict[str, Use] = {
         ),
         ALWAYS,
     ),
-    EVERYTHING: Use(
+    NONE_DIRECT: (
+        given(
+            event_source="none",
+            delivery="direct",
+            **{"lambda": {"package": {"filename": "later.zip", "source_code_hash": HASH}}},
+        ),
+        ALWAYS + DIRECT,
+    ),
+    EVERYTHING: (
         given(
             api_token_kms_key_arn=KEY,
             queue={"kms_key_arn": KEY, "batch_size": 5},
@@ -91,7 +89,14 @@ MODES: dict[str, Use] = {
             notify={"event_bus_arn": BUS},
             collapse_above=1_000_000,
             targets=[{"zone_id": ZONE_ID, **kind} for kind in KINDS],
-            cloudflare={"operation": "invalidate", "plan": "enterprise", "email": "me@example.com"},
+            cloudflare={
+                "operation": "invalidate",
+                "plan": "enterprise",
+                "email": "me@example.com",
+                "requests_per_second": 8,
+                "api_url": "http://127.0.0.1:8787/client/v4",
+                "edge_url": "http://127.0.0.1:8788",
+            },
             include=["*.css"],
             exclude=["drafts/**"],
             role={"path": "/service/", "permissions_boundary": "arn:aws:iam::123456789012:policy/bound"},
@@ -99,6 +104,7 @@ MODES: dict[str, Use] = {
                 "lambda": {
                     "architecture": "x86_64",
                     "log_kms_key_arn": KEY,
+                    "log_level": "WARN",
                     "log_principals": False,
                     "tracing": "Active",
                     "vpc": {"subnet_ids": ["subnet-01234567"], "security_group_ids": ["sg-01234567"]},
@@ -108,84 +114,11 @@ MODES: dict[str, Use] = {
         ),
         BASIC + VERIFY,
     ),
-    NONE_DIRECT: Use(
-        given(
-            event_source="none",
-            delivery="direct",
-            **{"lambda": {"package": {"filename": "later.zip", "source_code_hash": HASH}}},
-        ),
-        ALWAYS + DIRECT,
-    ),
-    "eventbridge, filters and events": Use(
-        given(
-            event_source="eventbridge",
-            event_filters=[{"prefix": "a/"}, {"suffix": ".css"}, {"prefix": "b/", "suffix": ".js"}],
-            events=["s3:ObjectCreated:Put", "s3:ObjectRestore:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put"],
-        ),
-        ALWAYS + RULE,
-    ),
-    "a dashboard without alarms": Use(given(dashboard=True, alarms={"enabled": False}), BASIC + DASHBOARD - ALARMS),
-}
-
-# ---- Examples ----
-
-EXAMPLES: dict[str, Use] = {
-    "basic": Use(Case(), BASIC),
-    "ci": Use(Case(example="ci"), BASIC),
-    "complete": Use(
-        Case(example="complete"),
-        BASIC + DASHBOARD + SEEN,
-        "aws_iam_policy.boundary aws_iam_role.marketing aws_iam_role_policy.marketing aws_kms_key.messages_and_logs"
-        " aws_sns_topic.on_call",
-    ),
-    "multi-zone": Use(Case(example="multi-zone"), BASIC),
-    "notify": Use(
-        Case(example="notify"),
-        BASIC + VERIFY,
-        "aws_cloudwatch_event_bus.site aws_cloudwatch_event_rule.live aws_cloudwatch_event_target.editors"
-        " aws_sns_topic.editors aws_sns_topic_policy.editors aws_sns_topic_subscription.editors",
-    ),
-    "eventbridge": Use(Case(example="eventbridge"), ALWAYS + RULE, "aws_s3_bucket_notification.docs"),
-    "external-notification": Use(
-        Case(example="external-notification"),
-        ALWAYS,
-        "aws_s3_bucket_notification.shop aws_sqs_queue.thumbnails aws_sqs_queue_policy.thumbnails",
-    ),
+    "a dashboard without alarms": (given(dashboard=True, alarms={"enabled": False}), BASIC + DASHBOARD - ALARMS),
 }
 
 # ---- What others own in the same root, known only after apply ----
 
-# As README's readers write it: no depends_on, the output brings it.
-FOREIGN_NOTIFICATION = """
-resource "aws_s3_bucket_notification" "all" {
-  bucket      = "www.example.com"
-  eventbridge = module.cf_purge.notification.eventbridge
-
-  dynamic "queue" {
-    for_each = module.cf_purge.notification.queue
-
-    content {
-      id            = queue.value.id
-      queue_arn     = queue.value.queue_arn
-      events        = queue.value.events
-      filter_prefix = queue.value.filter_prefix
-      filter_suffix = queue.value.filter_suffix
-    }
-  }
-
-  dynamic "lambda_function" {
-    for_each = module.cf_purge.notification.lambda_function
-
-    content {
-      id                  = lambda_function.value.id
-      lambda_function_arn = lambda_function.value.lambda_function_arn
-      events              = lambda_function.value.events
-      filter_prefix       = lambda_function.value.filter_prefix
-      filter_suffix       = lambda_function.value.filter_suffix
-    }
-  }
-}
-"""
 _ROLE = """
 resource "aws_iam_role" "mine" {
   name_prefix        = "mine"
@@ -215,41 +148,14 @@ resource "aws_security_group" "mine" {
   vpc_id = aws_vpc.mine.id
 }
 """
-_FILTERS = 'event_filters = [{ prefix = "a b/" }, { prefix = "c/", suffix = ".css" }]'
-OWN, FOREIGN = "a notification of one's own", "the same notification, somebody else's, and a role"
-OWNERS: dict[str, Use] = {
-    OWN: Use(Case(_FILTERS), BASIC),
-    FOREIGN: Use(
-        Case(
-            f'event_source = "none"\n{_FILTERS}\nrole = {{ create = false, arn = aws_iam_role.mine.arn }}',
-            FOREIGN_NOTIFICATION + _ROLE,
-        ),
-        ALWAYS - ROLE,
-        "aws_s3_bucket_notification.all aws_iam_role.mine aws_iam_role_policy.mine",
-    ),
-    "somebody else's notification, direct": Use(
-        Case('event_source = "none"\ndelivery = "direct"', FOREIGN_NOTIFICATION),
-        ALWAYS + DIRECT,
-        "aws_s3_bucket_notification.all",
-    ),
-    "a bucket and a network made in the same apply": Use(
-        Case(
-            """
-            bucket = aws_s3_bucket.site.bucket
-            lambda = {
-              vpc = { subnet_ids = [aws_subnet.mine.id], security_group_ids = [aws_security_group.mine.id] }
-            }
-            """,
-            _BUCKET_AND_NETWORK,
-        ),
-        BASIC,
-        "aws_s3_bucket.site aws_vpc.mine aws_subnet.mine aws_security_group.mine",
-    ),
-}
+_IN_THEM = """
+bucket = aws_s3_bucket.site.bucket
+lambda = { vpc = { subnet_ids = [aws_subnet.mine.id], security_group_ids = [aws_security_group.mine.id] } }
+"""
+FOREIGN = "somebody else's notification and role"
 
-COMPLETE = "example complete"
-USES: dict[str, Use] = {**MODES, **{f"example {example}": use for example, use in EXAMPLES.items()}, **OWNERS}
-# As others call the module: sensitive inputs, with for_each and count, and with another provider.
+# ---- As others call the module: with for_each and count, another provider, sensitive and many inputs ----
+
 _CALLS = f"""
 provider "aws" {{
   alias                       = "other"
@@ -301,21 +207,28 @@ def rules_of(number: int) -> dict[str, Any]:
     return {"keys": [f"section-{number}/**"], "related": [f"/section-{number}/feed.xml", f"/tags/{number}/*"]}
 
 
-MANY = "many hosts: 150 in a zone"
-USES |= {
-    "called in many ways": Use(Case(others=_CALLS), Counter({kind: 4 * count for kind, count in BASIC.items()})),
-    "told sensitive values": Use(Case(_SENSITIVE), BASIC + DIRECT + DASHBOARD),
-    MANY: Use(
-        given(
-            targets=[{"zone_id": ZONE_ID, "hosts": [f"host-{number}.customers.example.com" for number in range(150)]}]
-        ),
-        BASIC,
+COMPLETE, MANY = "example complete", "many hosts: 150 in a zone"
+USES: dict[str, Case] = {
+    **{mode: case for mode, (case, _) in MODES.items()},
+    # The example `local` is applied by the end-to-end tests.
+    **{
+        f"example {file.parent.name}": Case(example=file.parent.name)
+        for file in EXAMPLES.glob("*/main.tf")
+        if file.parent.name not in ("basic", "local")
+    },
+    FOREIGN: Case("role = { create = false, arn = aws_iam_role.mine.arn }", _ROLE, "external-notification"),
+    "a bucket and a network made in the same apply": Case(_IN_THEM, _BUCKET_AND_NETWORK),
+    "called in many ways": Case(others=_CALLS),
+    "told sensitive values": Case(_SENSITIVE),
+    MANY: given(
+        targets=[{"zone_id": ZONE_ID, "hosts": [f"host-{number}.customers.example.com" for number in range(150)]}]
     ),
-    "many rules: 40 targets with keys and two related pages each": Use(
-        given(targets=[{**zone_of(number), **rules_of(number)} for number in range(40)]), BASIC
+    "many rules: 40 targets with keys and two related pages each": given(
+        targets=[{**zone_of(number), **rules_of(number)} for number in range(40)]
     ),
-    "many zones: 80 with a host each": Use(given(targets=[zone_of(number) for number in range(80)]), BASIC),
+    "many zones: 80 with a host each": given(targets=[zone_of(number) for number in range(80)]),
 }
 # Those that are planned once more where everything is there.
-_IN_USE = (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING, COMPLETE, MANY)
-IN_USE = {name: USES[name].case for name in _IN_USE}
+IN_USE = {
+    name: USES[name] for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING, COMPLETE, MANY)
+}

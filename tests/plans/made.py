@@ -20,7 +20,7 @@ resource "terraform_data" "other" {
 @cache
 def fresh() -> Plan:
     """Plan every use where nothing is there yet."""
-    return planned(composed(ROOT, {name: use.case for name, use in USES.items()}))
+    return planned(composed(ROOT, USES))
 
 
 @cache

@@ -7,7 +7,6 @@ modes where everything is there.
 import json
 import re
 import subprocess
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,22 +47,12 @@ class Plan:
 
     def changes(self, case: str) -> list[dict[str, Any]]:
         """The case's changes, with addresses as the case's own root has them."""
+        inside = f"module.{label(case)}."
         return [
             {**change, "address": change["address"].removeprefix(inside)}
-            for inside in (f"module.{label(case)}.",)
             for change in self.resource_changes
             if change["address"].startswith(inside)
         ]
-
-    def types(self, case: str) -> Counter[str]:
-        """What the module creates, all of it new."""
-        changes = self.changes(case)
-        assert all(change["change"]["actions"] == ["create"] for change in changes)
-        return Counter(change["type"] for change in changes if change["address"].startswith("module."))
-
-    def others(self, case: str) -> set[str]:
-        """The addresses of what is not the module's."""
-        return {change["address"] for change in self.changes(case) if not change["address"].startswith("module.")}
 
     def planned(self, case: str, kind: str) -> list[dict[str, Any]]:
         """What the resources of a type will be."""
@@ -138,10 +127,9 @@ _GIVEN_OUT: dict[str, dict[str, Any]] = {
 def state(plan: Plan, cases: Mapping[str, Case]) -> dict[str, Any]:
     """The state after a plan's apply, of some of its cases, as far as the plan knows it."""
     wanted = {f"module.{label(case)}" for case in cases}
+    roots = [root for root in plan.planned_values["child_modules"] if root["address"] in wanted]
     resources: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for module, resource in _resources(plan.planned_values):
-        if not wanted & {".".join(module.split(".")[:2])}:
-            continue
+    for module, resource in [each for root in roots for each in _resources(root)]:
         values = {name: value for name, value in resource.get("values", {}).items() if value is not None}
         given_out = {
             name: value.format(**values) if isinstance(value, str) else value
@@ -162,6 +150,6 @@ def state(plan: Plan, cases: Mapping[str, Case]) -> dict[str, Any]:
 
 def _resources(module: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for resource in module.get("resources", []):
-        yield module.get("address", ""), resource
+        yield module["address"], resource
     for child in module.get("child_modules", []):
         yield from _resources(child)

@@ -1,29 +1,23 @@
 """Real plans by the real provider: offline, with keys that open nothing."""
 
 import re
-from typing import Any
+from collections import Counter
 
 import pytest
 
-from tests.examples import EXAMPLES as EXAMPLES_FOLDER
 from tests.plans import made
-from tests.plans.cases import EXAMPLES, FOREIGN, OWN, USES
-from tests.plans.planning import Plan, label, terraform
+from tests.plans.cases import FOREIGN, MODES, USES
+from tests.plans.planning import label, terraform
 
 
 @pytest.mark.parametrize("use", USES)
-def test_a_use_creates_exactly_this(fresh: Plan, use: str) -> None:
-    assert fresh.types(use) == USES[use].module
-    assert fresh.others(use) == {*USES[use].others.split()}
+def test_everything_in_a_use_is_created(use: str) -> None:
+    assert {tuple(change["change"]["actions"]) for change in made.fresh().changes(use)} == {("create",)}
 
 
-def test_every_example_is_planned_but_the_one_that_is_applied_on_this_machine() -> None:
-    assert {file.parent.name for file in EXAMPLES_FOLDER.glob("*/main.tf")} - {"local"} == EXAMPLES.keys()
-
-
-def test_the_only_provider_is_aws(fresh: Plan) -> None:
-    providers = {change["provider_name"] for change in fresh.resource_changes}
-    assert [name.partition("/")[2] for name in providers] == ["hashicorp/aws"]
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_creates_exactly_this(mode: str) -> None:
+    assert Counter(change["type"] for change in made.fresh().changes(mode)) == MODES[mode][1]
 
 
 def test_what_is_in_use_does_not_change_with_something_else_it_depends_on() -> None:
@@ -38,7 +32,7 @@ def test_what_is_in_use_does_not_change_with_something_else_it_depends_on() -> N
 
 
 @pytest.fixture(scope="module")
-def edges(fresh: Plan) -> dict[str, set[str]]:
+def edges() -> dict[str, set[str]]:
     """What each node of the plan's graph waits for, the module's nodes without its name."""
     graph = terraform(made.ROOT, "graph", "-type=plan").stdout
     inside = rf"\[root\] module\.{label(FOREIGN)}\.(?:module\.cf_purge\.)?(\S+) \(expand\)"
@@ -57,7 +51,7 @@ def edges(fresh: Plan) -> dict[str, set[str]]:
             {"aws_lambda_function.this", "aws_lambda_event_source_mapping.this"},
         ),
         (
-            "aws_s3_bucket_notification.all",
+            "aws_s3_bucket_notification.shop",
             {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"},
             {"aws_lambda_event_source_mapping.this"},
         ),
@@ -83,12 +77,3 @@ def test_everything_waits_for_what_it_needs_and_for_nothing_that_needs_it(
         reached |= ahead
     assert first <= reached
     assert not never & reached
-
-
-def test_an_owner_of_the_notification_finds_in_it_what_the_module_would_have_set(fresh: Plan) -> None:
-    def filters(case: str) -> list[tuple[Any, ...]]:
-        (notification,) = fresh.planned(case, "aws_s3_bucket_notification")
-        return [(queue["id"], queue["events"], queue["filter_prefix"]) for queue in notification["queue"]]
-
-    assert filters(OWN) == filters(FOREIGN)
-    assert [prefix for _, _, prefix in filters(OWN)] == ["a+b/", "c/"]

@@ -6,60 +6,79 @@ import gzip
 import pytest
 
 from cf_purge.__main__ import config_in
-from cf_purge.config import PLANS, VARIABLE, Config, Target, Verify, Zone, load
+from cf_purge.config import ENDPOINTS, PLANS, VARIABLE, Config, Target, Verify, Zone, load
+from tests.plans import made
 from tests.plans.cases import BUS, EVERYTHING, KINDS, MANY, S3, ZONE_ID
-from tests.plans.planning import Plan, label
+from tests.plans.planning import label
 
-HOST = "www.example.com"
+ZONE, HOST = Zone(ZONE_ID), "www.example.com"
+DEFAULTS = Config(
+    name="site-purge",
+    targets=(Target(ZONE, (HOST,)),),
+    bucket=HOST,
+    api_token_parameter="/prod/cloudflare/api-token",
+    max_concurrency=2,
+    drain=1000,
+    max_receive_count=30,
+    queue_arn="arn:aws:sqs:eu-west-1:123456789012:site-purge",
+    dead_letter_queue_arn="arn:aws:sqs:eu-west-1:123456789012:site-purge-dlq",
+)
 
 
-def written(plan: Plan, case: str) -> str:
-    (function,) = plan.planned(case, "aws_lambda_function")
+def written(case: str) -> str:
+    (function,) = made.known().planned(case, "aws_lambda_function")
     document: str = function["environment"][0]["variables"][VARIABLE]
     return document
 
 
-def told(plan: Plan, case: str) -> Config:
-    return load({VARIABLE: written(plan, case)})
+def told(case: str) -> Config:
+    return load({VARIABLE: written(case)})
 
 
-def test_a_large_document_is_the_same_one_compressed(known: Plan) -> None:
-    document = gzip.decompress(base64.b64decode(written(known, MANY))).decode()
+def test_a_large_document_is_the_same_one_compressed() -> None:
+    document = gzip.decompress(base64.b64decode(written(MANY))).decode()
     (target,) = load({VARIABLE: document}).targets
     assert target.hosts == tuple(f"host-{number}.customers.example.com" for number in range(150))
-    assert told(known, MANY).targets == (target,)
+    assert told(MANY).targets == (target,)
 
 
 @pytest.mark.parametrize("case", [S3, MANY])
-def test_a_preview_finds_it_in_the_whole_plan(known: Plan, case: str) -> None:
-    modules = [each for each in known.planned_values["child_modules"] if each["address"] == f"module.{label(case)}"]
+def test_a_preview_finds_it_in_the_whole_plan(case: str) -> None:
+    modules = [
+        each for each in made.known().planned_values["child_modules"] if each["address"] == f"module.{label(case)}"
+    ]
     shown = {"planned_values": {"root_module": {"child_modules": modules}}}
-    assert config_in(shown).targets == told(known, case).targets
+    assert config_in(shown).targets == told(case).targets
 
 
-def test_what_is_left_out_because_it_is_the_default_is_the_functions_default(known: Plan) -> None:
-    assert told(known, S3).targets == (Target(Zone(ZONE_ID), (HOST,)),)
+def test_what_is_left_out_because_it_is_the_default_is_the_functions_default() -> None:
+    assert told(S3) == DEFAULTS
 
 
-def test_every_kind_of_target_arrives(known: Plan) -> None:
+def test_every_option_and_every_kind_of_target_arrives() -> None:
     variants, related = ((("Origin", "https://www.example.com"),), (("Accept", 'a, "b"'),)), ("/b/{stem}*",)
-    assert told(known, EVERYTHING).targets == (
-        Target(Zone(ZONE_ID), (HOST,), clean_urls=True, header_variants=variants),
+    targets = (
+        Target(ZONE, (HOST,), clean_urls=True, header_variants=variants),
         Target(Zone(ZONE_ID, "staging"), (HOST,), purge_by="prefix", index_documents=("index.html", "")),
-        Target(Zone(ZONE_ID), (HOST,), purge_by="tag", tags=tuple(KINDS[2]["tags"])),
-        Target(Zone(ZONE_ID), ("example.com", HOST), purge_by="host", schemes=("https", "http"), delay_seconds=60),
-        Target(Zone(ZONE_ID), (HOST,), "a/", "b/", purge_by="everything", keys=("*.html",), related=related),
-        Target(Zone(ZONE_ID), (HOST,), path_prefix="x/" * 30),
+        Target(ZONE, (HOST,), purge_by="tag", tags=tuple(KINDS[2]["tags"])),
+        Target(ZONE, ("example.com", HOST), purge_by="host", schemes=("https", "http"), delay_seconds=60),
+        Target(ZONE, (HOST,), "a/", "b/", purge_by="everything", keys=("*.html",), related=related),
+        Target(ZONE, (HOST,), path_prefix="x/" * 30),
     )
-
-
-def test_the_function_is_told_of_its_queues_and_how_to_use_them(known: Plan) -> None:
-    config = told(known, EVERYTHING)
-    assert (config.queue_arn, config.dead_letter_queue_arn) == tuple(
-        f"arn:aws:sqs:eu-west-1:123456789012:site-purge{ending}" for ending in ("", "-dlq")
+    assert told(EVERYTHING) == DEFAULTS._replace(
+        targets=targets,
+        include=("*.css",),
+        exclude=("drafts/**",),
+        plan=PLANS["enterprise"],
+        endpoint=ENDPOINTS["invalidate"],
+        email="me@example.com",
+        api_url="http://127.0.0.1:8787/client/v4",
+        edge_url="http://127.0.0.1:8788",
+        requests_per_second=8,
+        batch_size=5,
+        collapse_above=1_000_000,
+        verify=Verify(5, 3, 0),
+        event_bus_arn=BUS,
+        log_level="WARN",
+        log_principals=False,
     )
-    assert (config.event_bus_arn, config.log_principals) == (BUS, False)
-    assert (config.verify, config.batch_size, config.drain) == (Verify(5, 3, 0), 5, 1000)
-    assert (config.max_concurrency, config.collapse_above, config.max_receive_count) == (2, 1_000_000, 30)
-    assert (config.plan, config.endpoint, config.email) == (PLANS["enterprise"], "invalidate_cache", "me@example.com")
-    assert [config.takes(key) for key in ("a.css", "a.js", "drafts/a.css")] == [True, False, False]

@@ -129,7 +129,7 @@ golint: $(GO_BIN)/tflint $(GO_BIN)/actionlint ## tflint with all rules, and acti
 	@$(GO_BIN)/actionlint .github/workflows/*.yml examples/ci/workflow.yml
 
 e2e: terraform ## End to end on a local AWS and a simulated Cloudflare
-	@$(call group,compliance) && $(call group,operations)
+	@$(call group,operations)
 	@$(PYTEST) tests/e2e
 
 PYTHONS := 3.11 3.12 3.13 3.14

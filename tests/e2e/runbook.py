@@ -74,7 +74,6 @@ class Shell:
             "TF_VAR_zone_id": ZONE_ID,
             # A user's root has a backend, a person who says yes, and an AWS that reads back what it was told.
             "TF_CLI_ARGS_init": f"-backend=false {quietly}",
-            "TF_CLI_ARGS_output": state,
             "TF_CLI_ARGS_plan": f"-refresh=false {quietly} {state}",
             "TF_CLI_ARGS_apply": f"-refresh=false -auto-approve -backup=- {quietly} {state}",
         }
@@ -91,8 +90,8 @@ class Shell:
         return self.environ[name]
 
     def open(self) -> None:
-        """Set the names as the document begins; Terraform, which knows them too, is not asked."""
-        self.run_all("", "", but="terraform")
+        """Set the names as the document begins."""
+        self.run_all("", "")
 
     def run(self, section: str, command: str, *, typed: str = "", status: int = 0) -> str:
         """Run the one command of a section that has this text in it, or else at its end; return what it prints.
@@ -103,10 +102,10 @@ class Shell:
         [line] = found if len(found) == 1 else [line for line in found if line.endswith(command)]
         return self._run(line, typed, status)
 
-    def run_all(self, section: str, command: str, but: str = "\n") -> None:
-        """Run, in order, all commands of a section that set a variable and have the one text in them, not the other."""
+    def run_all(self, section: str, command: str) -> None:
+        """Run, in order, all commands of a section that set a variable and have the text in them."""
         for line in self.sections[section]:
-            if _ASSIGNMENT.match(line) and command in line and but not in line:
+            if _ASSIGNMENT.match(line) and command in line:
                 self._run(line, "", 0)
 
     def answer(self, section: str, command: str) -> Any:

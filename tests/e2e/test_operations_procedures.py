@@ -154,13 +154,6 @@ def changes_in(plan: str) -> dict[str, str]:
     return {address: what for address, what in found if "aws_cloudwatch_metric_alarm" not in address}
 
 
-def test_terraform_knows_the_names_too(root: Shell) -> None:
-    root.run_all("", "terraform output")
-    named = {name: root[name] for name in ("FUNCTION", "LOG_GROUP")}
-    assert named == {"FUNCTION": "cf-purge", "LOG_GROUP": "/aws/lambda/cf-purge"}
-    assert [root[name].rpartition("/")[2] for name in ("QUEUE_URL", "DLQ_URL")] == ["cf-purge", "cf-purge-dlq"]
-
-
 def test_the_cloudflare_plan_is_changed_in_place(root: Shell, sources: Mapping[str, str], world: World) -> None:
     functions, state = world.client("lambda"), world.terraform.state_file
     before = functions.get_function_configuration(FunctionName="cf-purge")["Environment"], state.read_bytes()

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from cf_purge.config import Config, Verify, load
-from cf_purge.errors import Misconfigured, PurgeError
-from tests.support.factories import document, environment, flat_environment, s3_event, sqs_event, target
-from tests.support.fakes import World
+from cf_purge.errors import Misconfigured
+from tests.support.factories import document, environment, flat_environment, target
 from tests.support.names import HOST, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 
 MISSING = object()
@@ -88,7 +87,6 @@ BAD_CLOUDFLARE: dict[str, list[Any]] = {
     "email": ["", "a@b.c\n", "ü@例え.jp"],
     "operation": ["delete", ["purge"]],
     "requests_per_second": [0, True, "4", float("nan"), float("inf")],
-    "api_url": ["https://user:secret@api.example", "https://api.example/?a=b", 7],
     "edge_url": ["https://www.example.com", "http://127.0.0.1.example.com", "http://[::2]", "https://localhost:65536"],
 }
 BAD_VERIFY: dict[str, list[Any]] = {"after_seconds": [-1], "samples": [20]}
@@ -134,7 +132,6 @@ def test_a_parameter_in_a_folder_is_read_with_the_slash_that_ssm_wants(given: st
     [
         *(("CLOUDFLARE_ZONE_ID", value) for value in ("", "example.com", TOKEN)),
         ("CLOUDFLARE_API_KEY", ""),
-        ("CLOUDFLARE_API_URL", "http://api.cloudflare.com"),
         ("CLOUDFLARE_API_EMAIL", "nobody"),
         *(("INCLUDED_EXTS", value) for value in ("css,img/*", "css,[z-a]")),
         ("EXCLUDED_EXTS", "draft/"),
@@ -164,46 +161,18 @@ def test_extensions_are_globs_of_the_end_of_a_key(text: str, globs: tuple[str, .
     assert config.include == config.exclude == globs
 
 
-def test_the_token_comes_from_ssm_if_its_path_is_set() -> None:
-    world = World(environ=flat_environment(CLOUDFLARE_API_KEY="stale", CLOUDFLARE_API_KEY_SSMPATH="cf/ours"))
-    world.invoke(s3_event("a"))
-    assert world.aws.calls == [("GetParameter", {"Name": "/cf/ours", "WithDecryption": True})]
-    assert [sent.headers["Authorization"] for sent in world.cloudflare.requests] == [f"Bearer {TOKEN}"]
-
-
-FLAT_AND_DOCUMENT: list[tuple[dict[str, str], dict[str, Any]]] = [
-    ({}, {}),
-    ({"INCLUDED_EXTS": " .css ", "EXCLUDED_EXTS": "min.css"}, {"include": ["*.css"], "exclude": ["*.min.css"]}),
-    ({"CLOUDFLARE_API_EMAIL": "ops@example.com"}, {"cloudflare": {"email": "ops@example.com"}}),
-    ({"CLOUDFLARE_API_URL": "http://127.0.0.1:9/v4/"}, {"cloudflare": {"api_url": "http://127.0.0.1:9/v4"}}),
-    ({"CLOUDFLARE_ZONE_ID": ZONE.upper(), "CLOUDFLARE_API_KEY_SSMPATH": PARAMETER}, {}),
-]
-KEYS = ["a.css", "b.js", "d.min.css", "e/f.css", "css", ".css", "index.html", "g h.css", "h/"]
-S3 = s3_event(*KEYS, "e f/(1)+ü.html", "g/index.html", "i/../j.css", "/k//l.css", bucket=HOST)
-MANUAL: dict[str, Any] = {"tags": ["t", "u,v"], "hosts": [HOST.upper()], "everything": True, "zone_id": ZONE}
-MANUAL |= {"urls": [f"https://{HOST}/a b?c=d", "https://evil.net/"], "bucket": HOST}
-MANUAL |= {"prefixes": [f"{HOST}/blog/", f"{HOST}/ü", "evil.net/"]}
-EVENTS: dict[str, dict[str, Any]] = {
-    "S3 in SQS": sqs_event(S3, "poison", {"keys": []}),
-    "keys": {"keys": [*KEYS, "/a"], "bucket": HOST},
-    "manual": MANUAL,
-    "a check": {"check": True, "bucket": HOST},
-}
-
-
-def ending(world: World, event: object) -> object:
-    try:
-        return world.invoke(event)
-    except PurgeError as error:
-        return type(error), str(error)
-
-
-@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
-def test_flat_variables_have_the_effect_of_an_equal_document(event: dict[str, Any]) -> None:
-    for flat, changes in FLAT_AND_DOCUMENT:
-        by_flat = World(environ=flat_environment(**flat))
-        by_document = World(document(bucket=HOST, dead_letter_queue_arn=None, **changes))
-        assert ending(by_flat, event) == ending(by_document, event)
-        assert [(sent.url, sent.headers, sent.body) for sent in by_flat.cloudflare.requests] == [
-            (sent.url, sent.headers, sent.body) for sent in by_document.cloudflare.requests
-        ]
+@pytest.mark.parametrize(
+    ("flat", "changes"),
+    [
+        ({}, {}),
+        ({"INCLUDED_EXTS": "css", "EXCLUDED_EXTS": "min.css"}, {"include": ["*.css"], "exclude": ["*.min.css"]}),
+        ({"CLOUDFLARE_API_EMAIL": "ops@example.com"}, {"cloudflare": {"email": "ops@example.com"}}),
+        ({"CLOUDFLARE_API_URL": "http://127.0.0.1:9/v4/"}, {"cloudflare": {"api_url": "http://127.0.0.1:9/v4"}}),
+        ({"CLOUDFLARE_ZONE_ID": ZONE.upper()}, {}),
+    ],
+)
+def test_flat_variables_are_a_document_without_bucket_and_hosts(flat: dict[str, str], changes: dict[str, Any]) -> None:
+    config = read(name="cf_purge", dead_letter_queue_arn=None, **changes)
+    assert load(flat_environment(CLOUDFLARE_API_KEY_SSMPATH=PARAMETER, **flat)) == config._replace(
+        bucket=None, targets=(config.targets[0]._replace(hosts=()),)
+    )

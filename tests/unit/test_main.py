@@ -44,7 +44,6 @@ def test_the_summary_is_on_standard_output_and_the_log_on_standard_error(serve: 
     ("event", "error"),
     [
         ({"keys": ["a"], "bucket": HOST}, "Rejected: Cloudflare answered 400"),
-        ({}, "UnknownEvent: "),
         ({"keys": ["a"]}, "Rejected: The event names no bucket"),
     ],
 )

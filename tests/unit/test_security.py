@@ -18,7 +18,7 @@ ADDRESSES = """
     http://[::ffff:192.0.2.1] http://[::1%25eth0] http://localhost%2eevil.example http://%6cocalhost http:localhost
     //localhost file:///etc/passwd javascript://localhost http+unix://localhost https:// https:///path
     https:evil.example https://api.cloudflare.com:443:80 https://api.cloudflare.com:-1
-    https://api.cloudflare.com:99999 http://[::1].evil.example https://api.example;localhost
+    https://api.cloudflare.com:99999 http://[::1].evil.example https://api.example;localhost https://api.example/?a=b
 """
 ODD_ADDRESSES = [
     *(f"http://localhost{odd}evil.example" for odd in ("\\@", "\\.", "\u3002", "\x00.", " .", "\u2028.")),

@@ -138,14 +138,6 @@ def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) ->
     assert not {"authorization", "cookie", "x-auth-key"} & set(sent.headers)
 
 
-def test_a_redirect_is_reported_and_not_followed(serve: Serve) -> None:
-    elsewhere, server = serve(), serve()
-    server.respond = lambda handler: write(handler, 301, b"", {"Location": f"{elsewhere.url}/x?y"})
-    [seen] = visitor(server.url).ask([Question(f"https://{HOST}/a")], 3.0).values()
-    assert seen.status == 301
-    assert elsewhere.accepted == 0
-
-
 def test_a_host_that_hangs_ends_in_time_and_delays_no_other(serve: Serve) -> None:
     server = serve()
 

@@ -39,63 +39,23 @@ def _keys(number: int, count: int = 1) -> list[str]:
     return [f"{name}/index.html" if number % 3 == 0 else f"{name}.css" for name in names]
 
 
-def _of_change(envelope: Callable[[Any], object]) -> Callable[[int], Letter]:
-    def letter(number: int) -> Letter:
-        [key] = _keys(number)
-        return Letter(as_text(envelope(s3_event(key))), (key,))
-
-    return letter
+def _provoking(number: int) -> str:
+    return f"site/{PROVOKES}{_PROVOKED[number % len(_PROVOKED)]}/{number}.css"
 
 
-def _deleted(number: int) -> Letter:
-    [key] = _keys(number)
-    return Letter(json.dumps(s3_event(key, event=DELETES)), (key,))
+def _changes(*keys: str, wrap: Callable[[Any], object] = lambda event: event, **record: Any) -> Letter:
+    """Changes in one notification, and that in an envelope."""
+    return Letter(as_text(wrap(s3_event(*keys, **record))), keys)
 
 
-def _several(number: int) -> Letter:
-    keys = _keys(number, 4)
-    return Letter(as_text(s3_event(*keys)), tuple(keys))
-
-
-def _manual(number: int) -> Letter:
-    keys = _keys(number, 2)
-    return Letter(json.dumps({"keys": keys}), tuple(keys))
-
-
-def _large(number: int) -> Letter:
-    keys = [f"site/many/{number}-{more}.css" for more in range(104)]
-    return Letter(json.dumps({"keys": keys}), tuple(keys))
-
-
-def _eventbridge(number: int) -> Letter:
-    [key] = _keys(number)
-    return Letter(json.dumps(eventbridge_event(key)), (key,))
-
-
-def _refused(number: int) -> Letter:
-    key = f"site/{REFUSED}{number}/a.css"
-    return Letter(json.dumps(s3_event(key)), (key,))
-
-
-def _provoker(number: int) -> Letter:
-    key = f"site/{PROVOKES}{_PROVOKED[number % len(_PROVOKED)]}/{number}.css"
-    return Letter(json.dumps(s3_event(key)), (key,))
-
-
-def _half_provoker(number: int) -> Letter:
-    keys = _keys(number, 3)
-    keys[1] = f"site/{PROVOKES}{_PROVOKED[number % len(_PROVOKED)]}/{number}.css"
-    return Letter(json.dumps(s3_event(*keys)), tuple(keys))
+def _manual(*keys: str) -> Letter:
+    return Letter(json.dumps({"keys": keys}), keys)
 
 
 def _half_bad(number: int) -> Letter:
     [key] = _keys(number)
     records = [s3_record(key), s3_record("old.css", version="3.0"), "no record"]
     return Letter(json.dumps({"Records": records}), (key,), is_poison=True)
-
-
-def _skipped(number: int) -> Letter:
-    return Letter(json.dumps([s3_test_event(), s3_event(f"secret/{number}.css")][number % 2]))
 
 
 _NAMED: list[tuple[dict[str, Any], str, str]] = [
@@ -128,25 +88,21 @@ _POISON = [
 ]  # fmt: skip
 
 
-def _poison(number: int) -> Letter:
-    return Letter(_POISON[number % len(_POISON)], is_poison=True)
-
-
 LETTERS: dict[str, Callable[[int], Letter]] = {
-    "change": _of_change(lambda event: event),
-    "change of SNS": _of_change(sns_body),
-    "change taken back": _of_change(failed_invocation),
-    "change of EventBridge": _eventbridge,
-    "deleted": _deleted,
-    "several": _several,
-    "manual": _manual,
+    "change": lambda number: _changes(*_keys(number)),
+    "change of SNS": lambda number: _changes(*_keys(number), wrap=sns_body),
+    "change taken back": lambda number: _changes(*_keys(number), wrap=failed_invocation),
+    "change of EventBridge": lambda number: _changes(*_keys(number), wrap=lambda _: eventbridge_event(*_keys(number))),
+    "deleted": lambda number: _changes(*_keys(number), event=DELETES),
+    "several": lambda number: _changes(*_keys(number, 4)),
+    "manual": lambda number: _manual(*_keys(number, 2)),
     "named": _named,
-    "large": _large,
-    "refused": _refused,
-    "provoker": _provoker,
-    "half provoker": _half_provoker,
+    "large": lambda number: _manual(*(f"site/many/{number}-{more}.css" for more in range(104))),
+    "refused": lambda number: _changes(f"site/{REFUSED}{number}/a.css"),
+    "provoker": lambda number: _changes(_provoking(number)),
+    "half provoker": lambda number: _changes(*_keys(number), _provoking(number), *_keys(number, 3)[2:]),
     "half bad": _half_bad,
-    "poison": _poison,
-    "skipped": _skipped,
+    "poison": lambda number: Letter(_POISON[number % len(_POISON)], is_poison=True),
+    "skipped": lambda number: Letter(json.dumps([s3_test_event(), s3_event(f"secret/{number}.css")][number % 2])),
     "dry run": lambda number: Letter(json.dumps({"keys": _keys(number), "bucket": BUCKET, "dry_run": True})),
 }

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from tests.bench.figures import write
 from tests.simulation.cloudflare.plans import PLANS
 from tests.support.factories import document, s3_event, target
+from tests.support.fakes import answer
 from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE
 from tests.support.virtual.edge import Edge, Version
-from tests.support.virtual.network import Call, Fault, json_answer
+from tests.support.virtual.network import Call, Fault
 from tests.support.virtual.world import START, World
 
 UPLOADS_PER_SECOND = 3_500  # S3's rate for one prefix
@@ -108,7 +109,7 @@ def run(scenario: Scenario) -> Result:
             return None
         if scenario.answer is None:
             return Fault(is_lost=True, seconds=math.inf)
-        return Fault(answer=json_answer(scenario.answer, {}))
+        return Fault(answer(scenario.answer, {}))
 
     world = World(_document(scenario), on_accepted=accept)
     world.network.fault = fault

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 from cf_purge.errors import PurgeError
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES
-from tests.support.fakes import Reply, Sent, World, answer
-from tests.support.names import DLQ_ARN, TOKEN
+from tests.support.fakes import World
+from tests.support.names import TOKEN
 
 _SUMMARY = {"success", "invalidations", "skipped", "requests", "delayed", "dry_run", "check"}
 # There are no faults, so no message is given up or rejected by Cloudflare.
@@ -18,20 +18,11 @@ _CODES |= {f"Malformed{each}" for each in ("Key", "Url", "Prefix", "Tag", "Host"
 
 
 class Fuzzed(World):
-    """A world without faults; its dead-letter queue accepts messages that a real one would refuse."""
+    """A world without faults."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
         self.config = config
-        self._always = self.aws.reply
-        self.aws.reply = self._reply  # type: ignore[method-assign]
-
-    def _reply(self, sent: Sent) -> Reply:
-        if sent.body.get("QueueUrl", "").endswith("/" + DLQ_ARN.rpartition(":")[2]):
-            self.aws.calls.append(("SendMessage", sent.body))
-            self.aws.parked.append(sent.body)
-            return answer(200, {"MessageId": "p"})
-        return self._always(sent)
 
     def outcome(self, event: Any) -> dict[str, Any] | PurgeError:
         """Return the result or the error of an invocation; an exception of another kind fails the test."""

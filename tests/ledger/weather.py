@@ -1,13 +1,14 @@
 """Faults of calls, by operation and name."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from math import inf
 from random import Random
 
 from cf_purge.http_client import Answer
-from tests.support.virtual.aws import aws_error
-from tests.support.virtual.network import Call, Fault, json_answer
+from tests.support.fakes import answer, aws_error
+from tests.support.virtual.network import Call, Fault
 
 Trouble = Callable[[Call, Random], Fault]
 
@@ -24,12 +25,17 @@ def _refusal(status: int, code: int, call: Call) -> Answer:
     # Quotes the credentials, which the function must not repeat anywhere.
     message = f"no, not for {call.headers.get('Authorization', '')}"
     errors = [{"code": code, "message": message, "error_chain": [{"code": code, "message": message}]}]
-    return json_answer(status, {"success": False, "errors": errors, "messages": [], "result": None})
+    return answer(status, {"success": False, "errors": errors, "messages": [], "result": None})
+
+
+def _perhaps_acted(fault: Fault, chance: Random) -> Fault:
+    """Let the call take effect nevertheless, every second time."""
+    return replace(fault, acts=chance.random() < 0.5)
 
 
 def _limited(call: Call, chance: Random) -> Fault:
-    answer = _refusal(429, chance.choice([1134, 971, 0]), call)
-    return Fault(Answer(429, {"ratelimit": f'"default";r=0;t={chance.choice([0, 4, 300])}'}, answer.body))
+    refused = _refusal(429, chance.choice([1134, 971, 0]), call)
+    return Fault(refused._replace(headers={"ratelimit": f'"default";r=0;t={chance.choice([0, 4, 300])}'}))
 
 
 def _told_to_wait(call: Call, chance: Random) -> Fault:
@@ -41,40 +47,26 @@ def _told_to_wait(call: Call, chance: Random) -> Fault:
 
 
 def _told_to_come_soon(call: Call, _: Random) -> Fault:
-    return Fault(Answer(429, {"retry-after": "1"}, _refusal(429, 1134, call).body))
+    return Fault(_refusal(429, 1134, call)._replace(headers={"retry-after": "1"}))
 
 
 def _broken(_: Call, chance: Random) -> Fault:
-    return Fault(Answer(chance.choice([500, 502, 503, 504, 520, 524, 408]), {}, _HTML), acts=chance.random() < 0.5)
+    return _perhaps_acted(Fault(Answer(chance.choice([500, 502, 503, 504, 520, 524, 408]), {}, _HTML)), chance)
 
 
 def _garbled(_: Call, chance: Random) -> Fault:
     status = chance.choice([200, 200, 200, 204, 302, 404])
     body = chance.choice(_GARBAGE)
-    return Fault(Answer(status, {}, _HTML if status == 404 else body), acts=chance.random() < 0.5)
+    return _perhaps_acted(Fault(Answer(status, {}, _HTML if status == 404 else body)), chance)
 
 
 def _unsuccessful(call: Call, chance: Random) -> Fault:
-    return Fault(Answer(200, {}, _refusal(200, chance.choice([0, 1134, 9999]), call).body), acts=chance.random() < 0.5)
+    return _perhaps_acted(Fault(_refusal(200, chance.choice([0, 1134, 9999]), call)), chance)
 
 
 def _unauthorised(call: Call, chance: Random) -> Fault:
-    status, code = chance.choice(
-        [(401, 10000), (403, 10000), (403, 0), (400, 6003), (400, 6111), (400, 7003), (404, 1001)]
-    )
-    return Fault(_refusal(status, code, call))
-
-
-def _slow(call: Call, chance: Random) -> Fault:
-    return Fault(seconds=chance.uniform(0, 1.1 * call.timeout))
-
-
-def _silent(_: Call, chance: Random) -> Fault:
-    return Fault(is_lost=True, seconds=inf, acts=chance.random() < 0.5)
-
-
-def _reset(_: Call, chance: Random) -> Fault:
-    return Fault(is_lost=True, acts=chance.random() < 0.5)
+    answers = [(401, 10000), (403, 10000), (403, 0), (400, 6003), (400, 6111), (400, 7003), (404, 1001)]
+    return Fault(_refusal(*chance.choice(answers), call))
 
 
 def _aws(status: int, code: str, _: Call, chance: Random) -> Fault:
@@ -83,14 +75,12 @@ def _aws(status: int, code: str, _: Call, chance: Random) -> Fault:
 
 def _odd_token(_: Call, chance: Random) -> Fault:
     values = ["", "Bearer x", "a b", "line\nbreak", None, 7]
-    return Fault(
-        json_answer(200, chance.choice([{"Parameter": {"Value": chance.choice(values)}}, {}, {"Parameter": 1}]))
-    )
+    return Fault(answer(200, chance.choice([{"Parameter": {"Value": chance.choice(values)}}, {}, {"Parameter": 1}])))
 
 
 def _nonsense(_: Call, chance: Random) -> Fault:
     body = chance.choice([b"", b"{}", b"[]", b"null", _HTML, b'{"Messages": 1, "Successful": {}, "Failed": "x"}'])
-    return Fault(Answer(200, {}, body), acts=chance.random() < 0.5)
+    return _perhaps_acted(Fault(Answer(200, {}, body)), chance)
 
 
 def _partial(call: Call, chance: Random) -> Fault:
@@ -108,7 +98,11 @@ PROVOKED: dict[str, Callable[[Call], Fault]] = {
     "garbage": lambda _: Fault(Answer(200, {}, _HTML)),
 }
 
-_NETWORK: dict[str, Trouble] = {"slow": _slow, "silent": _silent, "reset": _reset}
+_NETWORK: dict[str, Trouble] = {
+    "slow": lambda call, chance: Fault(seconds=chance.uniform(0, 1.1 * call.timeout)),
+    "silent": lambda _, chance: _perhaps_acted(Fault(is_lost=True, seconds=inf), chance),
+    "reset": lambda _, chance: _perhaps_acted(Fault(is_lost=True), chance),
+}
 _AWS: dict[str, Trouble] = {
     **_NETWORK,
     "throttled": partial(_aws, 400, "ThrottlingException"),

@@ -242,7 +242,7 @@ class FakeAws:
         if operation == "GetParameter":
             return answer(200, {"Parameter": {"Name": sent.body["Name"], "Value": self.token}})
         if operation == "SendMessage":
-            assert len(sent.body["MessageBody"].encode()) <= 1_048_576
+            assert len(sent.body["MessageBody"].encode(errors="surrogatepass")) <= 1_048_576
             if sent.body["QueueUrl"].endswith(f"/{QUEUE_ARN.rpartition(':')[2]}"):
                 assert isinstance(sent.body["DelaySeconds"], int)
                 assert 0 <= sent.body["DelaySeconds"] <= 900

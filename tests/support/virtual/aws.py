@@ -11,7 +11,8 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 from cf_purge.http_client import Answer
-from tests.support.virtual.network import Call, Fault, json_answer
+from tests.support.fakes import answer, aws_error
+from tests.support.virtual.network import Call, Fault
 from tests.support.virtual.queue import Message, Queue
 
 _MOST_BYTES = 262_144  # of a message, attributes included
@@ -36,7 +37,7 @@ class Aws:
             report = ParamValidator().validate(call.body, _input_shape(call.service, call.operation))
             assert not report.has_errors(), report.generate_report()
         try:
-            return json_answer(200, self._result(call.operation, call.body, fault))
+            return answer(200, self._result(call.operation, call.body, fault))
         except Refused as refused:
             return aws_error(400, str(refused))
 
@@ -101,10 +102,6 @@ def _within(value: Any, least: int, most: int) -> int:
     if not isinstance(value, int) or not least <= value <= most:
         raise Refused("InvalidParameterValue")
     return value
-
-
-def aws_error(status: int, code: str) -> Answer:
-    return json_answer(status, {"__type": f"com.amazonaws.sqs#{code}", "message": "no"})
 
 
 @cache

@@ -13,8 +13,9 @@ from tests.simulation.cloudflare.plans import PLANS
 from tests.simulation.cloudflare.purge import Purge
 from tests.simulation.cloudflare.refusal import Reason, Refusal
 from tests.simulation.cloudflare.zone import Zone
+from tests.support.fakes import answer, result
 from tests.support.virtual.hub import Hub
-from tests.support.virtual.network import Call, Fault, json_answer
+from tests.support.virtual.network import Call, Fault
 
 _PATH = re.compile(r".*/zones/([0-9a-f]{32})(?:/environments/([^/]+))?/(?:purge|invalidate)_cache")
 _SUCCESS = json.dumps({"success": True, "errors": [], "messages": [], "result": {"id": "023e105f4ecef8ad"}}).encode()
@@ -41,14 +42,14 @@ class Cloudflare:
     def answer(self, call: Call, _: Fault) -> Answer:
         """Answer a purge; every GET finds nothing."""
         if call.body is None:
-            return json_answer(200, {"success": True, "errors": [], "messages": [], "result": []})
+            return result([])
         said: dict[str, str] = {}
         try:
             self._purge(call, said)
         except Refusal as refused:
             self.limited += refused.status == 429
             document = {"success": False, "errors": refused.errors, "messages": [], "result": None}
-            return json_answer(refused.status, document, said)
+            return answer(refused.status, document)._replace(headers=said)
         return Answer(200, said, _SUCCESS)
 
     def _purge(self, call: Call, said: dict[str, str]) -> None:

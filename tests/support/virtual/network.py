@@ -133,7 +133,3 @@ class Wire:
         finally:
             is_over = True
         return results
-
-
-def json_answer(status: int, document: object, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, headers or {}, json.dumps(document).encode())

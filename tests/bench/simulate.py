@@ -151,8 +151,8 @@ def _document(scenario: Scenario) -> dict[str, Any]:
         log_level="ERROR",
         max_concurrency=scenario.max_concurrency,
         cloudflare={"plan": scenario.plan, "requests_per_second": scenario.requests_per_second},
-        **({"verify": {}} if scenario.verifies else {}),
-        **({} if scenario.collapse_above is None else {"collapse_above": scenario.collapse_above}),
+        verify={} if scenario.verifies else None,
+        collapse_above=scenario.collapse_above,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cf_purge import verify, visitor
+from cf_purge import verify
 from cf_purge.events import Change
 from cf_purge.observe import SEEN_COUNTS
 from cf_purge.purger import Purger
@@ -18,7 +18,7 @@ from cf_purge.visitor import Seen
 from tests.ledger.book import Book
 from tests.ledger.layouts import LAYOUTS, Layout
 from tests.ledger.letters import DELETES, LETTERS, PROVOKES, REFUSED, Letter
-from tests.ledger.schedule import Burst, Schedule, Setting
+from tests.ledger.schedule import Burst, Schedule
 from tests.ledger.weather import PROVOKED, WEATHER
 from tests.simulation.cloudflare import refusal
 from tests.support.factories import PARAMETER, QUEUE_ARN, TIME, TOKEN, document
@@ -66,8 +66,20 @@ class _Game:
     def __init__(self, schedule: Schedule, book: Book) -> None:
         setting = schedule.setting
         self._schedule, self._book, self._chance = schedule, book, Random(schedule.seed)
+        configuration = document(
+            targets=LAYOUTS[setting.layout],
+            cloudflare={"plan": setting.plan, "requests_per_second": setting.requests_per_second},
+            exclude=["secret/**"],
+            max_concurrency=setting.max_concurrency,
+            batch_size=setting.batch_size,
+            max_receive_count=30,
+            drain=setting.drain,
+            queue_arn=QUEUE_ARN,
+            verify=setting.verify and setting.verify._asdict(),
+            collapse_above=setting.collapse_above,
+        )
         self.world = world = World(
-            document_of(setting),
+            configuration,
             on_accepted=self._accept,
             seed=schedule.seed,
             is_strict=True,
@@ -124,11 +136,10 @@ class _Game:
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
         """Compare each verdict with what the edge served, and check the order of purges and looks."""
-        judge, look, send = visitor.judge, Verifier.look, Purger.send
-        judge = getattr(verify, "judge", judge)  # a mistake may have changed it
+        judge, look, send = vars(verify)["judge"], Verifier.look, Purger.send
 
         def judged(change: Change, seen: Seen, now: float, purged: float) -> str:
-            verdict = judge(change, seen, now, purged)
+            verdict: str = judge(change, seen, now, purged)
             served = self._edge.served.get(str(seen.reported.get("cf-ray")))
             # Dates have whole seconds, and without an ETag five are tolerated.
             least = (change.at or 0.0) - (1 if seen.etag else 6)
@@ -173,7 +184,7 @@ class _Game:
             return PROVOKED[found[1]](call)
         since = call.at - START
         for storm in self._schedule.storms:
-            is_in_it = storm.calls == call.operation and storm.begins <= since < storm.ends
+            is_in_it = storm.calls == call.operation and storm.begins <= since < storm.begins + storm.lasts
             if is_in_it and self._chance.random() < storm.share:
                 return WEATHER[storm.calls][storm.weather](call, self._chance)
         return None
@@ -192,22 +203,6 @@ class _Game:
             '"hop"' in each.body for each in invocation.messages if each.id in invocation.returned
         ):
             self._book.faults.append("a look came back")
-
-
-def document_of(setting: Setting) -> dict[str, object]:
-    """The configuration as Terraform writes it."""
-    return document(
-        targets=LAYOUTS[setting.layout],
-        cloudflare={"plan": setting.plan, "requests_per_second": setting.requests_per_second},
-        exclude=["secret/**"],
-        max_concurrency=setting.max_concurrency,
-        batch_size=setting.batch_size,
-        max_receive_count=30,
-        drain=setting.drain,
-        queue_arn=QUEUE_ARN,
-        verify=None if setting.verify is None else setting.verify._asdict(),
-        **({} if setting.collapse_above is None else {"collapse_above": setting.collapse_above}),
-    )
 
 
 def _tokens_in(text: str) -> bool:

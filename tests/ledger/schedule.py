@@ -49,10 +49,6 @@ class Storm:
     weather: str
     share: float
 
-    @property
-    def ends(self) -> float:
-        return self.begins + self.lasts
-
 
 @dataclass(frozen=True)
 class Rotation:
@@ -86,6 +82,7 @@ class Schedule:
     @property
     def ends(self) -> float:
         """The end of all uploads and faults, in seconds from the start."""
-        ends = [storm.ends for storm in self.storms] + [burst.at + burst.count * burst.every for burst in self.bursts]
-        ends += [max(self.rotation.stored, self.rotation.refused)] if self.rotation else []
+        ends = [storm.begins + storm.lasts for storm in self.storms]
+        ends += [burst.at + burst.count * burst.every for burst in self.bursts]
+        ends += [self.rotation.stored, self.rotation.refused] if self.rotation else []
         return max(ends)

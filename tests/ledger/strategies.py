@@ -11,11 +11,8 @@ from tests.support.virtual.edge import FAULTS
 
 _HOUR = 3600.0
 _LEAST_REQUESTS = 5  # of one function in one invocation: the minimum that the module accepts
-_MOST = {
-    "large": 3,
-    "provoker": 2,  # with the default of thirty receives
-    "half provoker": 2,
-}  # messages of a burst; larger bursts take long to play and find nothing more
+# Messages of a burst; larger bursts take long to play and find nothing more.
+_MOST = {"large": 3, "provoker": 2, "half provoker": 2}
 
 
 def _settings(batch_size: list[int], drain: list[int]) -> st.SearchStrategy[Setting]:

@@ -63,8 +63,7 @@ class Invocation:
     task: Task
     environment: Environment
     messages: list[Message]
-    began_at: float
-    ended_at: float | None = None
+    is_over: bool = False
     error: BaseException | None = None
     returned: set[str] = field(default_factory=set)  # ids
     timed_out: bool = False
@@ -92,7 +91,7 @@ class Mapping:
     ) -> None:
         self.on_begin: Callable[[Invocation], None] = lambda _: None
         self.on_end: Callable[[Invocation], None] = lambda _: None
-        self.invocations = self.cold_starts = self.running = 0
+        self._invocations = self.cold_starts = self.running = 0
         self._hub, self._queue, self._make = hub, queue, make
         self._batch_size, self._window, self._timeout = batch_size, window, timeout
         self._idle: list[Environment] = []
@@ -113,10 +112,8 @@ class Mapping:
         event = {"Records": [{**record, "receiptHandle": receipts[record["messageId"]]} for record in records]}
         hub = self._hub
         environment = self._environment()
-        self.invocations += 1
-        invocation = Invocation(
-            hub, self.invocations, hub.now + self._timeout, hub.current, environment, messages, hub.now
-        )
+        self._invocations += 1
+        invocation = Invocation(hub, self._invocations, hub.now + self._timeout, hub.current, environment, messages)
         environment.waits, environment.kill_in = 0, math.inf
         self.running += 1
         self.on_begin(invocation)
@@ -130,10 +127,11 @@ class Mapping:
         except Exception as error:
             invocation.error = error
         self.running -= 1
-        invocation.ended_at = environment.used_at = hub.now
+        invocation.is_over, environment.used_at = True, hub.now
         if not environment.is_dead:
             self._idle.append(environment)
-        invocation.returned = _failed(result, receipts) if not invocation.error else set(receipts)
+        ids = set(receipts) if result is None else {each["itemIdentifier"] for each in result["batchItemFailures"]}
+        invocation.returned = ids if ids <= set(receipts) else set(receipts)  # an unknown ID fails the whole batch
         self.on_end(invocation)
         for id_, receipt in receipts.items():
             if id_ not in invocation.returned:
@@ -149,15 +147,6 @@ class Mapping:
         return self._make()
 
     def _time_out(self, invocation: Invocation) -> None:
-        if invocation.ended_at is None:
+        if not invocation.is_over:
             invocation.timed_out = True
             self._hub.kill(invocation.task)
-
-
-def _failed(result: Any, receipts: dict[str, str]) -> set[str]:
-    """Return the returned IDs; all of them if the response is invalid or has an ID outside of the batch."""
-    failures = result.get("batchItemFailures") if isinstance(result, dict) else None
-    if not isinstance(failures, list):
-        return set(receipts)
-    ids = {failure.get("itemIdentifier") if isinstance(failure, dict) else None for failure in failures}
-    return {id_ for id_ in receipts if id_ in ids or not ids <= set(receipts)}

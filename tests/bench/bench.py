@@ -80,7 +80,6 @@ class Bench:
             zipfile.ZipFile(ROOT / "lambda" / "cf_purge.zip").extractall(folder)
             own = {"CF_PURGE_CONFIG": json.dumps(self._document(config))}
         else:
-            shutil.copy(_SUBJECTS / f"{name}.py", folder)
             own = {
                 "CLOUDFLARE_API_URL": self.cloudflare.api_url,
                 "ZONE_ID": factories.ZONE,
@@ -90,8 +89,7 @@ class Bench:
                 "TOKEN": _TOKEN,
                 "BODY": json.dumps({"files": [f"{SITE}/css/site.css"]}),
             }
-        for script in ("runtime", "counted"):
-            shutil.copy(_SUBJECTS / f"{script}.py", folder)
+        shutil.copytree(_SUBJECTS, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         arguments = [f"{runtime}.py", "cf_purge.handler" if name == OURS else name] if name != LIMIT else ["limit.py"]
         return Process(folder, {**self.environment, **own}, *arguments)
 

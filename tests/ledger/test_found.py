@@ -42,17 +42,6 @@ FOUND = {
         setting=Setting("variants", "free", 4.0, 5, 10, 1000, 15.0, Verify(30, 3, 0), None, 0.25, 0.01),
         bursts=(Burst(0.0, "change", 3, 1, 0.0), Burst(0.0, "large", 2, 3, 0.0)),
     ),
-    "dozens of tags on the free plan took hours, and the books were closed too early": Schedule(
-        seed=142,
-        setting=Setting("by host", "free", 4.0, 5, 10, 1000, 15.0, None, None, 0.02, 0.01),
-        bursts=(
-            Burst(0.0, "change", 30, 1, 0.3),
-            Burst(1.9, "named", 30, 1, 0.0),
-            Burst(2.4, "change", 30, 1, 0.0),
-            Burst(2.5, "named", 12, 1, 0.0),
-        ),
-        is_disordered=True,
-    ),
     "requests timed out in every new environment, since Cloudflare needed three seconds": Schedule(
         seed=3989,
         setting=Setting("by host", "free", 4.0, 5, 10, 1000, 60.0, None, None, 3.0, 0.01),

@@ -11,14 +11,19 @@ import urllib3
 API = os.environ["CLOUDFLARE_API_URL"]
 ZONE = os.environ["ZONE_ID"]
 SITE = os.environ["SITE"]  # https://www.example.com
-PARAMETER = os.environ["TOKEN_PARAMETER"]
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
-    ssm = boto3.client("ssm")
-    token = ssm.get_parameter(Name=PARAMETER, WithDecryption=True)["Parameter"]["Value"]
-    http = urllib3.PoolManager()
-    purged = []
+    return purged(event, token_from(boto3.client("ssm")), urllib3.PoolManager())
+
+
+def token_from(ssm: Any) -> str:
+    value: str = ssm.get_parameter(Name=os.environ["TOKEN_PARAMETER"], WithDecryption=True)["Parameter"]["Value"]
+    return value
+
+
+def purged(event: dict[str, Any], token: str, http: urllib3.PoolManager) -> dict[str, list[str]]:
+    urls = []
     for record in event["Records"]:
         key = unquote_plus(record["s3"]["object"]["key"])
         url = f"{SITE}/{quote(key)}"
@@ -33,5 +38,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
         if response.status != 200 or not answer.get("success"):
             raise RuntimeError(f"Cloudflare did not purge {url}: {response.status} {answer.get('errors')}")
         print(f"purged {url}")
-        purged.append(url)
-    return {"purged": purged}
+        urls.append(url)
+    return {"purged": urls}

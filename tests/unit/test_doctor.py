@@ -142,7 +142,7 @@ def test_a_check_of_one_zone_leaves_others_alone() -> None:
     world = World(TWO_ZONES)
     world.cloudflare.zones = {ZONE: DENIED}
     assert world.invoke({**CHECK, "zone_id": OTHER_ZONE})["invalidations"] == [f"https://{B}/{NAME}"]
-    assert {sent.zone_id for sent in world.cloudflare.requests} == {OTHER_ZONE}
+    assert {sent.zone for sent in world.cloudflare.requests} == {OTHER_ZONE}
 
 
 # ---- The token as it is stored ----

@@ -1,16 +1,6 @@
-output "bucket" {
-  description = "Name of the website's bucket."
-  value       = aws_s3_bucket.site.bucket
-}
-
 output "function_name" {
   description = "Name of the function."
   value       = module.cf_purge.function_name
-}
-
-output "role_name" {
-  description = "Name of the function's role."
-  value       = module.cf_purge.role_name
 }
 
 output "queue_url" {

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.roots import DEPLOYMENTS, SITES, composed, upgrade
+from tests.e2e.roots import DEPLOYMENTS, DOMAINS, composed, upgrade
 from tests.e2e.runbook import Shell
-from tests.e2e.site import Site as Site
-from tests.e2e.site import url as url
+from tests.simulation.site import Site
 from tests.simulation.terraform import Terraform
-from tests.simulation.world import HOST, ROOT, World, local_world
+from tests.simulation.world import ROOT, World, local_world
 
 FOLDER = ROOT / ".logs" / "e2e"
 
@@ -71,7 +70,7 @@ def started(request: pytest.FixtureRequest) -> Iterator[Started]:
         upgrade(terraform)
         return Applied(terraform, terraform.plan() if planned else {})
 
-    with local_world(FOLDER, say, SITES) as world, ThreadPoolExecutor() as threads:
+    with local_world(FOLDER, say, DOMAINS) as world, ThreadPoolExecutor() as threads:
         local = threads.submit(apply, world.terraform)
         others = threads.submit(apply, composed(world, FOLDER / "roots", say)) if composes else None
         yield Started(world, local, others, threads)  # `make demo` destroys examples/local
@@ -126,7 +125,7 @@ def world(applied: World, quiet: World) -> World:
 @pytest.fixture
 def site(world: World) -> Iterator[Site]:
     """The website of examples/local."""
-    site = Site(world, "cf-purge", HOST, HOST)
+    site = Site(world)
     yield site
     site.drain()
 
@@ -136,9 +135,9 @@ def deployed(roots: Terraform, quiet: World) -> Iterator[Callable[[str], Site]]:
     """The website of any other root, by the name of its folder."""
     sites: list[Site] = []
 
-    def by_name(name: str, host: str | None = None) -> Site:
+    def by_name(name: str, host: str = "") -> Site:
         deployment = DEPLOYMENTS[name]
-        sites.append(Site(quiet, deployment.name, deployment.bucket, host or deployment.bucket))
+        sites.append(Site(quiet, deployment.name, deployment.bucket, host))
         return sites[-1]
 
     yield by_name
@@ -158,12 +157,11 @@ def opened(roots: Terraform, applied: World, tmp_path_factory: pytest.TempPathFa
 def basic(deployed: Callable[[str], Site]) -> Iterator[Site]:
     """The website of examples/basic, with dead letters that whoever reads them may move at once."""
     site = deployed("basic")
-    queue_url = site.outputs["dlq_url"]
-    kept = site.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "0"})
+    kept = site.sqs.get_queue_attributes(QueueUrl=site.dlq_url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    site.sqs.set_queue_attributes(QueueUrl=site.dlq_url, Attributes={"VisibilityTimeout": "0"})
     yield site
-    site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=kept)
-    site.sqs.purge_queue(QueueUrl=queue_url)
+    site.sqs.set_queue_attributes(QueueUrl=site.dlq_url, Attributes=kept)
+    site.sqs.purge_queue(QueueUrl=site.dlq_url)
 
 
 @pytest.fixture

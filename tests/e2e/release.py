@@ -1,13 +1,12 @@
 """A website's many objects, and whether what its visitors get is what its bucket holds."""
 
 import hashlib
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
-from tests.e2e.site import Site
 from tests.simulation.cloudflare.visitor import Visit
+from tests.simulation.site import Site
 
 _THREADS = 16
 
@@ -52,15 +51,6 @@ class Release:
         """Visit everything and return the paths whose visitors do not get what the bucket holds."""
         held = self._held()
         return [path for path, visit in self.visit().items() if _digest(visit) != held.get(self.paths[path])]
-
-    def settles(self, timeout: float = 180) -> None:
-        """Wait until all messages are gone; S3 sends the last of them a moment after the upload has ended."""
-        deadline, quiet = time.monotonic() + timeout, 0
-        while quiet < 3:
-            quiet = quiet + 1 if self.site.waiting() == 0 else 0
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.site.waiting()} messages are still in the queue after {timeout:.0f} s")
-            time.sleep(0.1)
 
     def _held(self) -> dict[str, str]:
         """Return the digest of every object in the bucket, by key: S3's ETag is the MD5 of the body."""

@@ -1,4 +1,4 @@
-"""Every example, the modes that have none, and the last release, in one root on the local world: one apply for all."""
+"""Every example, the modes without an example, and the last release, in one root: one apply for all."""
 
 import io
 import json
@@ -12,31 +12,10 @@ from zipfile import ZipFile
 from tests.examples import EXAMPLES, copied
 from tests.simulation.aws import ACCOUNT
 from tests.simulation.terraform import Say, Terraform
-from tests.simulation.world import ROOT, Site, World, create_website
+from tests.simulation.world import ROOT, Domain, World, create_website
 
-EMAIL = "ops@example.com"
 PACKAGES = "packages.example.com"
 OTHER_CONSUMER = "shop-thumbnails"
-
-# The zones that the roots name, and where their visitors read from.
-SITES = (
-    Site("0123456789abcdef0123456789abcdef", "example.com", ("www.example.com",), "www.example.com"),
-    Site("2a000000000000000000000000000001", "example.org", ("www.example.org", "m.example.org"), "media.example.com"),
-    Site(
-        "2b000000000000000000000000000002", "example.net", ("img.example.net", "feeds.example.net"), "media.example.com"
-    ),
-    Site("2c000000000000000000000000000003", "docs.example.com", ("docs.example.com",), "docs.example.com"),
-    Site("2d000000000000000000000000000004", "shop.example.com", ("shop.example.com",), "shop.example.com"),
-    Site(
-        "2e000000000000000000000000000005",
-        "corporate.example.com",
-        ("corporate.example.com",),
-        "corporate.example.com/public",
-    ),
-    Site("2f000000000000000000000000000006", "news.example.com", ("news.example.com",), "news.example.com"),
-    Site("3a000000000000000000000000000006", "direct.example.com", ("direct.example.com",), "direct.example.com"),
-    Site("3b000000000000000000000000000007", "rule.example.com", ("rule.example.com",), "rule.example.com", EMAIL),
-)
 
 
 @dataclass(frozen=True)
@@ -47,30 +26,41 @@ class Deployment:
     name: str  # the module's
     bucket: str
     parameter: str
+    zone_id: str | None  # of its one host, which is named as the bucket
 
-    @property
-    def label(self) -> str:
-        return self.folder.name.replace("-", "_")
+
+def _deployment(folder: Path, subject: str, zone_id: str | None = None) -> Deployment:
+    """Return a root that is named as all but the first are."""
+    return Deployment(
+        folder, f"{subject}-purge", f"{subject}.example.com", f"/prod/cloudflare/{subject}-token", zone_id
+    )
 
 
 _MODES = ROOT / "tests" / "e2e" / "modes"
+_BASIC = ("site-purge", "www.example.com", "/prod/cloudflare/api-token", "0123456789abcdef0123456789abcdef")
 DEPLOYMENTS = {
     deployment.folder.name: deployment
     for deployment in (
-        Deployment(EXAMPLES / "basic", "site-purge", "www.example.com", "/prod/cloudflare/api-token"),
-        Deployment(
-            EXAMPLES / "complete", "corporate-purge", "corporate.example.com", "/prod/cloudflare/corporate-token"
-        ),
-        Deployment(EXAMPLES / "multi-zone", "media-purge", "media.example.com", "/prod/cloudflare/media-token"),
-        Deployment(EXAMPLES / "eventbridge", "docs-purge", "docs.example.com", "/prod/cloudflare/docs-token"),
-        Deployment(EXAMPLES / "external-notification", "shop-purge", "shop.example.com", "/prod/cloudflare/shop-token"),
-        Deployment(EXAMPLES / "notify", "news-purge", "news.example.com", "/prod/cloudflare/news-token"),
-        Deployment(_MODES / "direct", "direct-purge", "direct.example.com", "/test/direct-token"),
-        Deployment(_MODES / "rule", "rule-purge", "rule.example.com", "/test/global-key"),
+        Deployment(EXAMPLES / "basic", *_BASIC),
+        _deployment(EXAMPLES / "complete", "corporate"),
+        _deployment(EXAMPLES / "multi-zone", "media"),
+        _deployment(EXAMPLES / "eventbridge", "docs", "2c000000000000000000000000000003"),
+        _deployment(EXAMPLES / "external-notification", "shop", "2d000000000000000000000000000004"),
+        _deployment(EXAMPLES / "notify", "news", "2f000000000000000000000000000006"),
+        _deployment(_MODES / "direct", "direct", "3a000000000000000000000000000006"),
+        _deployment(_MODES / "rule", "rule"),
     )
 }
+_CORPORATE, _MEDIA, _RULE = "corporate.example.com", "media.example.com", "rule.example.com"
+DOMAINS = (
+    *(Domain(each.zone_id, each.bucket, (each.bucket,), each.bucket) for each in DEPLOYMENTS.values() if each.zone_id),
+    Domain("2a000000000000000000000000000001", "example.org", ("www.example.org", "m.example.org"), _MEDIA),
+    Domain("2b000000000000000000000000000002", "example.net", ("img.example.net", "feeds.example.net"), _MEDIA),
+    Domain("2e000000000000000000000000000005", _CORPORATE, (_CORPORATE,), f"{_CORPORATE}/public"),
+    Domain("3b000000000000000000000000000007", _RULE, (_RULE,), _RULE, "ops@example.com"),
+)
 
-# What the last release applies, for today's module to take over.
+# What the last release applies, and today's module takes over.
 UPGRADED: dict[str, dict[str, Any]] = {
     "upgraded": {"keep_eventbridge": True},
     "upgraded_direct": {"event_source": "eventbridge", "delivery": "direct", "dashboard": True},
@@ -78,57 +68,39 @@ UPGRADED: dict[str, dict[str, Any]] = {
 _UPGRADED_FILE = "upgraded.tf.json"
 _UPGRADED_BUCKET = "upgrade.example.com"
 
-_ENDPOINTS = ("cloudwatch", "cloudwatchevents", "iam", "kms", "lambda", "logs", "s3", "sns", "sqs")
-# A root's own provider and Cloudflare's address are all that is changed.
-_ADDRESSES = ("cloudflare_api_url", "cloudflare_edge_url")
-_OVERRIDE = """
-module "cf_purge" {
-  cloudflare = { api_url = var.cloudflare_api_url, edge_url = var.cloudflare_edge_url }
-}
-"""
-
 
 def composed(world: World, folder: Path, say: Say) -> Terraform:
-    """Prepare what the roots take for granted and write the root that holds them all."""
-    packages = _prepared(world)
+    """Create what the roots need, and write the root that has them all as modules."""
+    control = world.control
+    addresses = f"{{ api_url = {json.dumps(control.api_url)}, edge_url = {json.dumps(control.edge_url)} }}"
     arguments: dict[str, dict[str, Any]] = {
         "complete": {
             "account_id": ACCOUNT,
             "region": "us-east-1",
-            "api_token_kms_key_arn": packages["key_arn"],
+            "api_token_kms_key_arn": _prepared(world),
             "vpc": {"subnet_ids": ["subnet-0a1b2c3d"], "security_group_ids": ["sg-0a1b2c3d"]},
         },
         "direct": {"zip": str(ROOT / "lambda" / "cf_purge.zip")},
         "rule": {"packages_bucket": PACKAGES},
     }
-    document: dict[str, Any] = {
-        "provider": {"aws": _provider(world)},
-        "variable": {name: {"type": "string"} for name in _ADDRESSES},
-        "module": {},
-        "output": {},
-    }
-    for deployment in DEPLOYMENTS.values():
-        _copied(deployment, folder / "root" / deployment.label)
-        document["module"][deployment.label] = {
-            "source": f"./{deployment.label}",
-            **{name: f"${{var.{name}}}" for name in _ADDRESSES},
-            **arguments.get(deployment.folder.name, {}),
-        }
-        document["output"][deployment.label] = {"value": f"${{module.{deployment.label}}}"}
+    document: dict[str, Any] = {"module": {}, "output": {}}
+    for name, deployment in DEPLOYMENTS.items():
+        copied(deployment.folder, folder / "root" / name)
+        document["module"][name] = {"source": f"./{name}"}
+        document["output"][name] = {"value": f"${{module.{name}}}"}
+        if name in arguments:
+            document["module"][name] |= {"cloudflare_api_url": control.api_url, **arguments[name]}
+        else:
+            override = f'module "cf_purge" {{\n  cloudflare = {addresses}\n}}\n'
+            (folder / "root" / name / "address_override.tf").write_text(override)
     (folder / "root" / "main.tf.json").write_text(json.dumps(document, indent=2))
     if _last_release(folder / "release"):
         _write_upgraded(folder / "root", "../release")
-    return Terraform(
-        folder / "root",
-        folder,
-        dict(zip(_ADDRESSES, (world.control.api_url, world.control.edge_url), strict=True)),
-        world.tls.authority,
-        say,
-    )
+    return Terraform(folder / "root", folder, world.environ, say)
 
 
 def upgrade(roots: Terraform) -> None:
-    """Give what the last release applied to today's module, for the next plan."""
+    """Replace the last release by today's module, for the next plan."""
     if (roots.root / _UPGRADED_FILE).exists():
         _write_upgraded(roots.root, os.path.relpath(ROOT, roots.root))
         roots.init()
@@ -141,7 +113,7 @@ def _write_upgraded(root: Path, source: str) -> None:
 
 
 def _last_release(folder: Path) -> bool:
-    """Write the module as the last release has it, before the first one the last commit; False without a history."""
+    """Write the module of the last release, or of the last commit if there is none; return False without a history."""
 
     def git(*arguments: str) -> bytes:
         return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, check=True).stdout
@@ -155,31 +127,8 @@ def _last_release(folder: Path) -> bool:
     return True
 
 
-def _provider(world: World) -> dict[str, Any]:
-    """Return the configuration of the AWS provider for the local AWS."""
-    return {
-        "region": "us-east-1",
-        "access_key": "test",
-        "secret_key": "test",
-        "s3_use_path_style": True,
-        "skip_credentials_validation": True,
-        "skip_metadata_api_check": True,
-        "skip_requesting_account_id": True,
-        "endpoints": [dict.fromkeys(_ENDPOINTS, world.aws_url)],
-    }
-
-
-def _copied(deployment: Deployment, folder: Path) -> None:
-    copied(deployment.folder, folder)
-    if not any("cloudflare_api_url" in file.read_text() for file in folder.glob("*.tf")):
-        (folder / "address_override.tf").write_text(_OVERRIDE)
-    text = "".join(file.read_text() for file in folder.glob("*.tf"))
-    missing = [name for name in _ADDRESSES if f'variable "{name}"' not in text]
-    (folder / "addresses.tf").write_text("".join(f'variable "{name}" {{\n  type = string\n}}\n' for name in missing))
-
-
-def _prepared(world: World) -> dict[str, str]:
-    """Buckets, tokens, the token's key and the zip in S3: what is there before the module is."""
+def _prepared(world: World) -> str:
+    """Create what exists before the module: buckets, tokens, the key of one, the zip in S3."""
     s3, kms = world.client("s3"), world.client("kms")
     s3.create_bucket(Bucket=_UPGRADED_BUCKET)
     for bucket in {deployment.bucket for deployment in DEPLOYMENTS.values()}:
@@ -191,4 +140,4 @@ def _prepared(world: World) -> dict[str, str]:
         value = world.global_key if name == "rule" else world.token
         options = {"KeyId": key_arn} if name == "complete" else {}
         world.store_token(value, deployment.parameter, **options)
-    return {"key_arn": key_arn}
+    return key_arn

@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.site import Site
-from tests.simulation.aws import REGION, ROOT_CREDENTIALS
-from tests.simulation.world import ROOT, ZONE_ID, World
+from tests.simulation.site import Site
+from tests.simulation.world import ROOT, World
 from tools import environments
-from tools.terraform import environment
 
 DOCUMENT = ROOT / "docs" / "operations.md"
 _AWS_CLI = Path(__file__).with_name("aws_cli.py")
@@ -32,9 +30,9 @@ def names_of(site: Site) -> dict[str, str]:
         "NAME": site.name,
         "FUNCTION": site.name,
         "BUCKET": site.bucket,
-        "LOG_GROUP": site.outputs["log_group_name"],
-        "QUEUE_URL": site.outputs["queue_url"],
-        "DLQ_URL": site.outputs["dlq_url"],
+        "LOG_GROUP": site.log_group,
+        "QUEUE_URL": site.queue_url,
+        "DLQ_URL": site.dlq_url,
     }
 
 
@@ -60,25 +58,14 @@ class Shell:
         self.ran: set[str] = set()
         quietly, state = "-input=false -no-color", f"-state={world.terraform.state_file}"
         self.environ = {
-            **environment(),
-            **{name.upper(): value for name, value in ROOT_CREDENTIALS.items()},
-            "AWS_CA_BUNDLE": world.tls.authority,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ENDPOINT_URL": world.aws_url,
+            **world.environ,
             "PATH": f"{_with_aws(folder)}:{os.environ['PATH']}",
             "TF_DATA_DIR": str(folder / "terraform"),
-            "TF_VAR_aws_endpoint": world.aws_url,
-            "TF_VAR_cloudflare_api_url": world.control.api_url,
-            "TF_VAR_cloudflare_edge_url": world.control.edge_url,
-            "TF_VAR_zone_id": ZONE_ID,
             # A user's root has a backend, a person who says yes, and an AWS that reads back what it was told.
             "TF_CLI_ARGS_init": f"-backend=false {quietly}",
             "TF_CLI_ARGS_plan": f"-refresh=false {quietly} {state}",
             "TF_CLI_ARGS_apply": f"-refresh=false -auto-approve -backup=- {quietly} {state}",
         }
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            self.environ.pop(name, None)
 
     def having(self, **variables: str) -> Shell:
         """Return the same shell with some variables set."""

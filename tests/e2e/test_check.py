@@ -1,33 +1,20 @@
 """`{"check": true}` names the fault by the answers of Cloudflare, IAM and KMS; unit tests have all sentences."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Site
+from tests.simulation.site import Site
 from tests.simulation.world import FOREIGN_ZONE_ID, HOST, TOKEN_PARAMETER, ZONE_ID
 
 Fault = Callable[[Site], AbstractContextManager[None]]
 OTHERS = "/local/other/secret"
 
 
-def configured(change: Callable[[dict[str, Any]], Any]) -> Fault:
-    @contextmanager
-    def fault(site: Site) -> Iterator[None]:
-        restore = site.reconfigure(change)
-        try:
-            yield
-        finally:
-            restore()
-
-    return fault
-
-
-def targeted(**attributes: Any) -> Fault:
-    return configured(lambda document: document["targets"][0].update(attributes))
+def configured(change: Callable[[dict[str, Any]], object]) -> Fault:
+    return lambda site: site.reconfigured(change)
 
 
 @contextmanager
@@ -59,32 +46,13 @@ def token(permission: str, **options: Any) -> Fault:
     return fault
 
 
-@contextmanager
-def denied(site: Site) -> Iterator[None]:
+def denied(site: Site) -> AbstractContextManager[None]:
     site.world.store_token("not-for-you", OTHERS)
-    with configured(lambda document: document.update(api_token_parameter=OTHERS))(site):
-        yield
+    return site.reconfigured(lambda document: document.update(api_token_parameter=OTHERS))
 
 
-@contextmanager
-def under_a_foreign_key(site: Site) -> Iterator[None]:
-    with stored(site, site.world.token, KeyId=site.world.client("kms").create_key()["KeyMetadata"]["KeyId"]):
-        yield
-
-
-@contextmanager
-def under_a_disabled_key(site: Site) -> Iterator[None]:
-    kms, iam = site.world.client("kms"), site.world.client("iam")
-    key = kms.create_key()["KeyMetadata"]
-    statement = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key["Arn"]}
-    policy = {"RoleName": site.name, "PolicyName": "for-this-test"}
-    iam.put_role_policy(**policy, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
-    try:
-        with stored(site, site.world.token, KeyId=key["KeyId"]):
-            kms.disable_key(KeyId=key["KeyId"])
-            yield
-    finally:
-        iam.delete_role_policy(**policy)
+def under_a_foreign_key(site: Site) -> AbstractContextManager[None]:
+    return stored(site, site.world.token, KeyId=site.world.client("kms").create_key()["KeyMetadata"]["KeyId"])
 
 
 def two_faults(document: dict[str, Any]) -> None:
@@ -96,14 +64,16 @@ FAULTS: dict[str, tuple[Fault, list[str]]] = {
     "an IP filter": (token("cache_purge", addresses=["192.0.2.1"]), [TOKEN_PARAMETER, "egress address"]),
     "an expired token": (token("cache_purge", status="expired"), ["is expired"]),
     "a missing permission": (token("dns_edit"), ["no permission", "Zone → Cache Purge → Purge"]),
-    "the ID of another zone": (targeted(zone_id="0" * 32), [ZONE_ID, "correct targets[*].zone_id"]),
+    "the ID of another zone": (
+        configured(lambda document: document["targets"][0].update(zone_id="0" * 32)),
+        [ZONE_ID, "correct targets[*].zone_id"],
+    ),
     "a foreign host and a foreign zone": (
         configured(two_faults),
         ["www.example.org is not a host", f"no access to zone {FOREIGN_ZONE_ID}"],
     ),
     "a denied parameter": (denied, ["AccessDeniedException", "ssm:GetParameter"]),
     "a foreign key": (under_a_foreign_key, ["api_token_kms_key_arn"]),
-    "a disabled key": (under_a_disabled_key, ["enable the KMS key"]),
 }
 
 

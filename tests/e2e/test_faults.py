@@ -1,22 +1,23 @@
 """Whatever goes wrong in the middle of a large upload: at the end no visitor gets what is not in the bucket."""
 
+import os
 import random
-import time
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.e2e.processes import kill
 from tests.e2e.release import Release, keys_of_all_kinds
-from tests.e2e.site import Site
-from tests.simulation.hurry import in_a_hurry
-from tests.simulation.world import HOST, ZONE_ID, World, wait_for
+from tests.simulation.site import Site
+from tests.simulation.world import ZONE_ID, World, wait_for
 
 pytestmark = pytest.mark.usefixtures("leaving")
 OBJECTS = 600
-SHARE = 200  # objects that are uploaded at once around an outage or a kill
+SHARE = 200  # objects that are uploaded before a kill
 BATCH = 10
 
 LONGER_THAN_ANY_REQUEST = 11  # seconds
@@ -40,9 +41,9 @@ FAULTS: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 def release(applied: World) -> Release:
     """All objects as they were yesterday, and a copy of each at the edge."""
-    release = Release(Site(applied, "cf-purge", HOST, HOST), keys_of_all_kinds("faults", OBJECTS))
+    release = Release(Site(applied), keys_of_all_kinds("faults", OBJECTS))
     release.upload("yesterday's")
-    release.settles()
+    release.site.empties()
     applied.control.empty_cache(ZONE_ID)
     assert {visit.status for visit in release.visit().values()} == {200}
     return release
@@ -53,20 +54,8 @@ def hurried(release: Release, site: Site) -> Iterator[Release]:
     """The same, with a queue whose waits of minutes are seconds."""
     release.visit()
     assert site.world.control.copies(ZONE_ID) >= len(release.paths)
-    with in_a_hurry(site.sqs, site.outputs["queue_url"], 60):
+    with site.hurried(60):
         yield release
-
-
-def test_a_copy_that_nobody_purges_is_seen_to_be_stale(site: Site) -> None:
-    release = Release(site, ["compared.html", "drafts/excluded.html"])
-    release.upload("first")
-    release.settles()
-    release.visit()
-
-    release.upload("second")
-    release.settles()
-
-    assert release.stale() == ["drafts/excluded.html"]
 
 
 def test_no_mixture_of_faults_loses_a_change(hurried: Release) -> None:
@@ -80,13 +69,10 @@ def test_no_mixture_of_faults_loses_a_change(hurried: Release) -> None:
         for _ in range(3):  # requests that go well: the probe of each function, and what it then sends
             control.add_fault("delay", seconds=0)
     stray = {"zone_id": ZONE_ID, "hosts": ["stray.example.org"], "key_prefix": "stray"}
-    restore = site.reconfigure(lambda document: document["targets"].append(stray))
-    try:
+    with site.reconfigured(lambda document: document["targets"].append(stray)):
         hurried.upload("today's")
         site.put("stray/refused.html")
-        hurried.settles()
-    finally:
-        restore()
+        site.empties()
 
     assert hurried.stale() == []
     assert control.pending_faults() == 0
@@ -96,48 +82,36 @@ def test_no_mixture_of_faults_loses_a_change(hurried: Release) -> None:
     assert site.dead() == 0
 
 
-def test_an_outage_of_five_minutes_costs_receives_and_no_change(hurried: Release) -> None:
-    site, control = hurried.site, hurried.site.world.control
-    before, during, after = (hurried.keys[start * SHARE :][:SHARE] for start in range(3))
-    hurried.upload("the outage's", before)
-    control.add_fault("status", times=None, status=503)
-    ends = time.monotonic() + 300 / 60
-    hurried.upload("the outage's", during)
-    time.sleep(max(0.0, ends - time.monotonic()))
-    wait_for(lambda: max(site.receives(), default=0) > 1, 60, "nothing was received again during the outage")
-    received = site.receives()
-    control.clear_faults()
-    hurried.upload("the outage's", after)
-    hurried.settles()
-
-    assert hurried.stale() == []
-    assert 2 <= max(received) < 15  # of 30 there are
-    assert site.dead() == 0
-
-
 def test_a_function_killed_in_the_middle_loses_no_change(release: Release, site: Site) -> None:
     control = site.world.control
-    handed_out = 0
+    in_flight = 0
     moments: dict[str, Callable[[], object]] = {
         "a request hangs": lambda: any(request.fault and request.status is None for request in control.requests()),
-        "it drains": lambda: site.handed_out() > handed_out + 2 * BATCH,
+        "it drains": lambda: site.in_flight() > in_flight + 2 * BATCH,
         "it has purged and deletes": lambda: site.accepted(),
     }
-    with in_a_hurry(site.sqs, site.outputs["queue_url"], 60, timeout=10):
+    with site.hurried(60, timeout=10):
         for number, (moment, has_come) in enumerate(moments.items()):
             control.forget_requests()
             control.clear_faults()
             if moment == "a request hangs":
                 control.add_fault("reset", times=2, seconds=5)
-            handed_out = site.handed_out()  # to those who were killed before
+            in_flight = site.in_flight()  # to those who were killed before
             release.upload("the survivor's", release.keys[number * SHARE :][:SHARE])
             wait_for(partial(_killed, site, has_come), 20, f"nothing to kill when {moment}")
-        release.settles()
+        site.empties()
 
     assert release.stale() == []
     assert site.dead() == 0
 
 
 def _killed(site: Site, has_come: Callable[[], object]) -> bool:
-    """Kill the function if the moment has come; whether there was one to kill."""
-    return bool(has_come()) and kill(site) > 0
+    """Kill the processes of the function if the moment has come; tell whether there were any."""
+    if not has_come():
+        return False
+    listed = subprocess.run(["ps", "-axwwo", "pid=,command="], capture_output=True, text=True, check=True).stdout
+    lines = [line for line in listed.splitlines() if f"{site.world.folder}/ministack-lambda-{site.name}-" in line]
+    for line in lines:
+        with suppress(ProcessLookupError):
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+    return bool(lines)

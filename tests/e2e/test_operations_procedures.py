@@ -3,14 +3,16 @@
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.e2e.runbook import Shell, names_of
-from tests.e2e.site import Site
 from tests.examples import EXAMPLES, finding_the_module
 from tests.simulation.aws import ACCOUNT
+from tests.simulation.site import Site
 from tests.simulation.world import TOKEN_NAME, World, wait_for
 
 Deployed = Callable[..., Site]
@@ -74,18 +76,18 @@ def test_what_is_named_by_hand_is_purged_and_a_dry_run_purges_nothing(shell: She
     assert copies() == ["MISS", "MISS"]
 
 
-def test_ci_purges_a_release_with_invoke_policy_json_and_fails_when_the_purge_does(
+def test_ci_may_purge_with_invoke_policy_json_and_nothing_else_and_fails_when_the_purge_does(
     opened: Shell, deployed: Deployed
 ) -> None:
     site = deployed("complete")
     role = f"arn:aws:iam::{ACCOUNT}:role/marketing-purge"
     taken = site.world.client("sts").assume_role(RoleArn=role, RoleSessionName="ci")["Credentials"]
-    shell = opened.having(
-        **names_of(site),
-        AWS_ACCESS_KEY_ID=taken["AccessKeyId"],
-        AWS_SECRET_ACCESS_KEY=taken["SecretAccessKey"],
-        AWS_SESSION_TOKEN=taken["SessionToken"],
-    )
+    credentials = {
+        "aws_access_key_id": taken["AccessKeyId"],
+        "aws_secret_access_key": taken["SecretAccessKey"],
+        "aws_session_token": taken["SessionToken"],
+    }
+    shell = opened.having(**names_of(site), **{name.upper(): value for name, value in credentials.items()})
     release = shell.folder / "release.json"
     release.write_text(json.dumps({"urls": [site.url("release.html")]}))
     shell.run(BY_HAND, "release.json")
@@ -93,6 +95,16 @@ def test_ci_purges_a_release_with_invoke_policy_json_and_fails_when_the_purge_do
 
     release.write_text('{"urls": ["https://www.example.org/release.html"]}')
     assert "www.example.org is not a host of any target" in shell.run(BY_HAND, "release.json", status=1)
+
+    denied: list[tuple[str, str, dict[str, Any]]] = [
+        ("lambda", "invoke", {"FunctionName": "site-purge"}),
+        ("lambda", "update_function_configuration", {"FunctionName": site.name, "Timeout": 900}),
+        ("ssm", "get_parameter", {"Name": "/prod/cloudflare/corporate-token", "WithDecryption": True}),
+        ("sqs", "receive_message", {"QueueUrl": site.queue_url}),
+    ]
+    for service, operation, arguments in denied:
+        with pytest.raises(ClientError, match=r"AccessDenied|not authorized"):
+            getattr(site.world.client(service, **credentials), operation)(**arguments)
 
 
 def test_while_paused_nothing_is_purged_and_after_resuming_it_is(shell: Shell, site: Site) -> None:
@@ -121,43 +133,37 @@ def test_without_the_parameter_a_check_says_that_it_is_missing(shell: Shell, sit
 # ---- Terraform ----
 
 
-@pytest.fixture(scope="module")
-def sources() -> Mapping[str, str]:
-    """The files of examples/local."""
-    return {path.name: path.read_text() for path in (EXAMPLES / "local").glob("*.tf")}
+SOURCES = {path.name: path.read_text() for path in (EXAMPLES / "local").glob("*.tf")}
 
 
 @pytest.fixture
-def root(opened: Shell, sources: Mapping[str, str], world: World) -> Shell:
-    """A shell beside the sources of the root that is applied as examples/local."""
-    written(opened, sources)
+def root(opened: Shell, world: World) -> Shell:
+    """A shell in a folder with examples/local, which is applied."""
+    write(opened)
     return opened.having()
 
 
-def written(shell: Shell, sources: Mapping[str, str]) -> None:
-    """Put these sources in the place of what is there."""
-    for path in shell.folder.glob("*.tf"):
-        path.unlink()
-    for name, text in sources.items():
-        (shell.folder / name).write_text(finding_the_module(text, shell.folder))
-
-
-def changed(**arguments: str) -> dict[str, str]:
-    """An override of the module's arguments."""
-    lines = "\n".join(f"  {name} = {value}" for name, value in arguments.items())
-    return {"changed_override.tf": f'module "cf_purge" {{\n{lines}\n}}\n'}
+def write(shell: Shell, module: str = "cf_purge", **arguments: str) -> None:
+    """Write examples/local with another label of the module block, or other arguments."""
+    for name, text in SOURCES.items():
+        renamed = re.sub(r'(module[ ."]+)cf_purge\b', rf"\1{module}", text)
+        (shell.folder / name).write_text(finding_the_module(renamed, shell.folder))
+    changed = "\n".join(f"  {name} = {value}" for name, value in arguments.items())
+    moved = f"moved {{\n  from = module.cf_purge\n  to   = module.{module}\n}}\n" if module != "cf_purge" else ""
+    (shell.folder / "changed_override.tf").write_text(f'module "{module}" {{\n{changed}\n}}\n')
+    (shell.folder / "moved.tf").write_text(moved)
 
 
 def changes_in(plan: str) -> dict[str, str]:
-    """What a plan would do to which resource; of alarms the emulator reads back what nobody has written."""
+    """Return what a plan would do, by resource, without alarms, which the emulator reads back wrong."""
     found = re.findall(r"^  # (\S+) ((?:will be|must be|has moved to) .+)$", plan, re.MULTILINE)
     return {address: what for address, what in found if "aws_cloudwatch_metric_alarm" not in address}
 
 
-def test_the_cloudflare_plan_is_changed_in_place(root: Shell, sources: Mapping[str, str], world: World) -> None:
+def test_the_cloudflare_plan_is_changed_in_place(root: Shell, world: World) -> None:
     functions, state = world.client("lambda"), world.terraform.state_file
     before = functions.get_function_configuration(FunctionName="cf-purge")["Environment"], state.read_bytes()
-    written(root, {**sources, **changed(cloudflare='{ plan = "pro", api_url = var.cloudflare_api_url }')})
+    write(root, cloudflare='{ plan = "pro", api_url = var.cloudflare_api_url }')
     root.run(CHANGING, "terraform init")
     try:
         said = root.run(CHANGING, "terraform apply")
@@ -165,23 +171,19 @@ def test_the_cloudflare_plan_is_changed_in_place(root: Shell, sources: Mapping[s
         answer = functions.get_function_configuration(FunctionName="cf-purge")
         assert json.loads(answer["Environment"]["Variables"]["CF_PURGE_CONFIG"])["cloudflare"]["plan"] == "pro"
     finally:
-        # Back without Terraform, in a moment, and to the root that applied it: the state names its paths.
+        # Restored without Terraform, which is slower; the state has paths of the root that applied it.
         functions.update_function_configuration(FunctionName="cf-purge", Environment=before[0])
         state.write_bytes(before[1])
 
 
-def test_a_renamed_block_moves_all_and_another_bucket_replaces_the_notification(
-    root: Shell, sources: Mapping[str, str]
-) -> None:
-    """Two rows of the document in one plan, which is most of the time they take."""
-    files = {**sources, **changed(bucket='"moved.example.test"')}
-    renamed = {name: re.sub(r'(module[ ."]+)cf_purge\b', r"\1site_purge", text) for name, text in files.items()}
-    written(root, {**renamed, "moved.tf": "moved {\n  from = module.cf_purge\n  to   = module.site_purge\n}\n"})
+def test_a_renamed_block_moves_all_and_another_bucket_replaces_the_notification(root: Shell) -> None:
+    """Two rows of the document in one plan, because a plan takes long."""
+    write(root, "site_purge", bucket='"moved.example.test"')
     root.run(CHANGING, "terraform init")
     found = changes_in(root.run(CHANGING, "terraform plan"))
     assert found["module.cf_purge.aws_sqs_queue.this"] == "has moved to module.site_purge.aws_sqs_queue.this"
     assert {address: what for address, what in found.items() if not what.startswith("has moved to")} == {
-        # Renamed alone it is changed, too: its zip has another path from here.
+        # Also without the other bucket: its zip has another path from here.
         "module.site_purge.aws_lambda_function.this": "will be updated in-place",
         "module.site_purge.aws_sqs_queue_policy.this": "will be updated in-place",
         "module.site_purge.aws_s3_bucket_notification.this[0]": "must be replaced",

@@ -11,7 +11,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from tests.e2e.runbook import DOCUMENT, Shell, commands_in
-from tests.e2e.site import Site
+from tests.simulation.site import Site
 from tests.simulation.world import ROOT
 
 PAGE = "news/index.html"

@@ -1,16 +1,14 @@
 """The other ways in: EventBridge, somebody else's notification, straight to the function."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.conftest import Site
 from tests.e2e.roots import OTHER_CONSUMER
 from tests.simulation.aws import ACCOUNT, REGION
-from tests.simulation.hurry import in_a_hurry
+from tests.simulation.site import Site
 from tests.simulation.world import wait_for
 
 Deployed = Callable[..., Site]
@@ -36,61 +34,20 @@ def test_a_rule_sends_raw_keys_that_match_its_pattern_and_deletions(deployed: De
 # ---- The permission that the module gives its event source ----
 
 
-def test_a_rule_delivers_nothing_without_the_queues_policy(deployed: Deployed) -> None:
-    site = deployed("eventbridge")
-    queue_url = site.outputs["queue_url"]
-    policy = site.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["Policy"])["Attributes"]
-    site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": ""})
-    try:
-        assert_denied(site, "guides/denied.html")
-    finally:
-        site.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=policy)
-    site.put("guides/allowed.html")
-    site.purge_of(site.url("guides/allowed.html"))
-    assert site.url("guides/denied.html") not in site.purges()
-
-
-def test_neither_rule_nor_bucket_invokes_the_function_without_its_policy(deployed: Deployed) -> None:
+def test_neither_rule_nor_bucket_invokes_a_function_that_does_not_allow_it(deployed: Deployed) -> None:
     by_rule, by_bucket = deployed("rule"), deployed("direct")
-    with without_permission(by_rule):
-        assert_denied(by_rule, "denied.html")
-    s3 = by_bucket.world.client("s3")
-    notification = s3.get_bucket_notification_configuration(Bucket=by_bucket.bucket)
-    notification.pop("ResponseMetadata")
-    with without_permission(by_bucket), pytest.raises(ClientError, match="Unable to validate"):
-        s3.put_bucket_notification_configuration(Bucket=by_bucket.bucket, NotificationConfiguration=notification)
+    function = by_rule.world.client("lambda").get_function(FunctionName="site-purge")["Configuration"]["FunctionArn"]
+    notification = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}]}
+    with pytest.raises(ClientError, match="Unable to validate"):
+        by_bucket.world.client("s3").put_bucket_notification_configuration(
+            Bucket=by_bucket.bucket, NotificationConfiguration=notification
+        )
 
-
-def assert_denied(site: Site, key: str) -> None:
-    """Upload an object, and wait until the local AWS says that its event was not delivered."""
-    log, rule = site.world.folder / "aws.log", f":rule/{site.name} may not deliver"
-    before = log.read_text().count(rule)
-    site.put(key)
-    wait_for(lambda: log.read_text().count(rule) > before, 60, "the rule may deliver")
-
-
-@contextmanager
-def without_permission(site: Site) -> Iterator[None]:
-    """Take away every permission to invoke a site's function, for as long as the block."""
-    functions = site.world.client("lambda")
-    statements = json.loads(functions.get_policy(FunctionName=site.name)["Policy"])["Statement"]
-    for statement in statements:
-        functions.remove_permission(FunctionName=site.name, StatementId=statement["Sid"])
-    try:
-        yield
-    finally:
-        for statement in statements:
-            conditions = {
-                name.lower(): value for each in statement["Condition"].values() for name, value in each.items()
-            }
-            functions.add_permission(
-                FunctionName=site.name,
-                StatementId=statement["Sid"],
-                Action=statement["Action"],
-                Principal=statement["Principal"]["Service"],
-                SourceArn=conditions["aws:sourcearn"],
-                **({"SourceAccount": conditions["aws:sourceaccount"]} if "aws:sourceaccount" in conditions else {}),
-            )
+    events, log = by_rule.world.client("events"), by_rule.world.folder / "aws.log"
+    events.put_targets(Rule=by_rule.name, Targets=[{"Id": "foreign", "Arn": function}])
+    by_rule.put("any.html")
+    wait_for(lambda: f"may not deliver to {function}" in log.read_text(), 60, "the rule may deliver")
+    events.remove_targets(Rule=by_rule.name, Ids=["foreign"])
 
 
 # ---- Somebody else's notification ----
@@ -127,7 +84,7 @@ def test_the_bucket_invokes_the_function(deployed: Deployed) -> None:
     site.purge_of(site.url(path))
     assert site.reads(path)[1] == "1"
 
-    site.world.purge_of(site.url(path), site.put("new+s.html", "2"))
+    site.purge_of(site.url(path), since=site.put("new+s.html", "2"))
 
     assert site.reads(path)[1] == "2"
     assert {request.kind for request in site.accepted()} == {"invalidate_cache"}
@@ -143,7 +100,7 @@ def test_what_fails_for_good_is_a_dead_letter_and_purges_when_it_is_moved_back(d
     site.world.control.clear_faults()
 
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{site.name}"
-    with in_a_hurry(site.sqs, site.outputs["queue_url"], 60):
+    with site.hurried(60):
         site.sqs.start_message_move_task(SourceArn=f"{arn}-dlq", DestinationArn=arn)
         site.purge_of(site.url("dead/let%20ter.html"))
     wait_for(lambda: site.waiting() == 0 and site.dead() == 0, 60, "the dead letter is still there")

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.conftest import Site
 from tests.e2e.release import paths_of
 from tests.simulation.aws import ACCOUNT
+from tests.simulation.site import Site
 from tests.simulation.terraform import Terraform
 from tests.simulation.world import wait_for
 
@@ -20,16 +20,11 @@ Deployed = Callable[..., Site]
 PAGES_ZONE, MEDIA_ZONE = "2a000000000000000000000000000001", "2b000000000000000000000000000002"
 
 
-def serve(site: Site, key: str, text: str, **metadata: str) -> None:
-    """Put what the origin serves at a path."""
-    site.world.client("s3").put_object(Bucket=site.bucket, Key=key, Body=text.encode(), Metadata=metadata)
-
-
 @pytest.fixture
 def tagged(deployed: Deployed, roots: Terraform) -> Iterator[Site]:
     """The images' zone with the Cache Response Rules that the module gives for it."""
     site = deployed("multi-zone", "img.example.net")
-    site.world.control.set_cache_rules(MEDIA_ZONE, roots.outputs()["multi_zone"]["cache_response_rules"][MEDIA_ZONE])
+    site.world.control.set_cache_rules(MEDIA_ZONE, roots.outputs()["multi-zone"]["cache_response_rules"][MEDIA_ZONE])
     yield site
     site.world.control.set_cache_rules(MEDIA_ZONE, [])
 
@@ -58,7 +53,9 @@ def test_a_tag_of_the_path_takes_every_query_of_every_spelling_of_a_nasty_key(ta
 def test_a_tag_of_the_metadata_takes_every_copy_that_carries_it(tagged: Site) -> None:
     for folder in ("cats", "dogs"):
         tag = f"gallery-galleries/{folder}"
-        serve(tagged, f"galleries/{folder}/1.jpg", "old", **{"cache-tag": tag})
+        tagged.world.client("s3").put_object(
+            Bucket=tagged.bucket, Key=f"galleries/{folder}/1.jpg", Body=b"old", Metadata={"cache-tag": tag}
+        )
         tagged.purge_of(tag, "tags")
     tagged.world.control.forget_requests()
     for folder in ("cats", "dogs"):
@@ -107,8 +104,7 @@ def test_with_verify_a_copy_that_purges_by_url_miss_ends_fresh(deployed: Deploye
         cloudflare = {**document["cloudflare"], "edge_url": edge_url}
         document.update(verify={"after_seconds": 1}, cloudflare=cloudflare)
 
-    restore = site.reconfigure(ask_the_edge)
-    try:
+    with site.reconfigured(ask_the_edge):
         site.put(f"public/{page}", "old")
         site.purge_of(site.url(page))
         time.sleep(7)  # what is at most five seconds older may be the new version
@@ -123,9 +119,6 @@ def test_with_verify_a_copy_that_purges_by_url_miss_ends_fresh(deployed: Deploye
         assert fresh["helped"] == "second purge (prefixes)"
         print(f"from the upload to the proof: {fresh['fresh_ms']} ms")  # docs/benchmarks.md
         assert site.reads(page)[1] == "new"
-    finally:
-        site.world.control.clear_faults()
-        restore()
 
 
 def _seen(site: Site, since: float, page: str) -> list[dict[str, Any]]:

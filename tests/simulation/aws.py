@@ -18,6 +18,7 @@ import boto3
 from botocore.config import Config
 
 from tests.simulation.certificates import Certificates
+from tools import terraform
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -91,6 +92,24 @@ def client(service: str, url: str, certificates: Certificates, **credentials: st
         config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=20),
         **(credentials or ROOT_CREDENTIALS),
     )
+
+
+def variables(url: str, certificates: Certificates) -> dict[str, str]:
+    """Return the variables that direct Terraform and the AWS CLI to the local AWS, as its root user."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_CA_BUNDLE": certificates.authority,
+        "AWS_DEFAULT_REGION": REGION,
+        **{name.upper(): value for name, value in ROOT_CREDENTIALS.items()},
+    }
+
+
+def environment(url: str, certificates: Certificates) -> dict[str, str]:
+    """Return the environment of a process that runs Terraform or the AWS CLI."""
+    environ = {**terraform.environment(), **variables(url, certificates), "AWS_CONFIG_FILE": os.devnull}
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        environ.pop(name, None)
+    return environ
 
 
 def _await(url: str, process: subprocess.Popen[bytes], certificates: Certificates, log: Path) -> None:

@@ -6,24 +6,19 @@ import signal
 import sys
 
 from tests.simulation import aws
-from tests.simulation.world import ROOT, Site, World, create_website, local_world
+from tests.simulation.world import ROOT, Domain, World, create_website, local_world
 from tools.problems import Problem
-from tools.terraform import environment
 
 # What README and examples/basic name.
-SITE = Site("0123456789abcdef0123456789abcdef", "example.com", ("www.example.com",), "www.example.com")
+SITE = Domain("0123456789abcdef0123456789abcdef", "example.com", ("www.example.com",), "www.example.com")
 TOKEN_PARAMETER = "/prod/cloudflare/api-token"
 
 
 def instructions(world: World) -> str:
     """Return what to paste into a shell: variables for Terraform and the AWS CLI, `visit`, and a root."""
-    variables = {
-        "AWS_ENDPOINT_URL": world.aws_url,
-        "AWS_CA_BUNDLE": world.tls.authority,
-        "AWS_DEFAULT_REGION": aws.REGION,
-        **{name.upper(): value for name, value in aws.ROOT_CREDENTIALS.items()},
-        **{name: value for name, value in environment().items() if name == "TF_CLI_CONFIG_FILE"},
-    }
+    variables = aws.variables(world.aws_url, world.tls)
+    if "TF_CLI_CONFIG_FILE" in world.environ:
+        variables["TF_CLI_CONFIG_FILE"] = world.environ["TF_CLI_CONFIG_FILE"]
     api_url, edge_url = world.control.api_url, world.control.edge_url
     addresses = f"cloudflare = {{ api_url = {json.dumps(api_url)}, edge_url = {json.dumps(edge_url)} }}"
     root = (ROOT / "examples" / "basic" / "main.tf").read_text()

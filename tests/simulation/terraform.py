@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.terraform import TERRAFORM, environment
+from tools.terraform import TERRAFORM
 
 Say = Callable[[str], None]
 
@@ -24,20 +24,13 @@ class TerraformError(Exception):
 class Terraform:
     """One root, applied once; `folder` has state, plans and logs."""
 
-    def __init__(self, root: Path, folder: Path, variables: Mapping[str, str], ca_file: str, say: Say) -> None:
+    def __init__(self, root: Path, folder: Path, environ: Mapping[str, str], say: Say) -> None:
         self.root = root
         self.state_file = folder / "terraform.tfstate"
         self._folder = folder
         self._say = say
         self._state = f"-state={self.state_file}"
-        self._environ = {
-            **environment(),
-            "AWS_CA_BUNDLE": ca_file,
-            "TF_DATA_DIR": str(folder / "terraform"),
-            **{f"TF_VAR_{name}": value for name, value in variables.items()},
-        }
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-            self._environ.pop(name, None)
+        self._environ = {**environ, "TF_DATA_DIR": str(folder / "terraform")}
 
     def init(self) -> None:
         self._run("init", "-backend=false", "-input=false")

@@ -73,16 +73,6 @@ def test_equivalent_spellings_share_a_copy(world: World, other: str) -> None:
     assert world.statuses(f"{WWW}/~a%C3") == ["MISS"]
 
 
-def test_after_a_purge_visitors_see_the_new_version_and_a_new_object_instead_of_its_404(world: World) -> None:
-    world.site.put("/a.css", "old")
-    world.fill(A, f"{WWW}/new")
-    world.site.put("/a.css", "new")
-    world.site.put("/new", "now it exists")
-    assert (world.visit(A).text, world.visit(f"{WWW}/new").status) == ("old", 404)
-    world.purge({"files": [A, {"url": f"{WWW}/new", "headers": {}}]})
-    assert (world.visit(A).text, world.visit(f"{WWW}/new").text) == ("new", "now it exists")
-
-
 def test_a_purge_by_url_removes_vary_copies_but_not_those_of_an_origin(world: World) -> None:
     world.site.put("/a.css", "a", headers={"Vary": "Accept-Language"})
     world.fill(A, **{"Accept-Language": "de"})
@@ -134,20 +124,3 @@ def test_a_purge_by_tag_removes_every_copy_with_it_in_any_case(
 def test_the_origin_reads_a_plus_as_a_space(world: World) -> None:
     world.site.put("/a%20b", "a space")
     assert world.visit(f"{WWW}/a+b").text == "a space"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"files": [A, "https://www.shop.test/a.css"]},
-        {"hosts": ["www.example.test", "www.shop.test"]},
-        {"prefixes": ["www.example.test/", "www.shop.test/"]},
-        {"purge_everything": True, "files": [A]},
-        {"tags": ["style", "two words"]},
-    ],
-)
-def test_a_request_with_one_invalid_part_purges_nothing(world: World, body: Any) -> None:
-    world.site.put("/a.css", "a", headers={"Cache-Tag": "style"})
-    world.fill(A)
-    assert world.ask(body).status == 400
-    assert world.statuses(A) == ["HIT"]

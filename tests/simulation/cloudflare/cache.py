@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from multidict import CIMultiDict
 
-from tests.simulation.cloudflare import rules
 from tests.simulation.cloudflare.body import TAG
 from tests.simulation.cloudflare.faults import EdgeFault, EdgeFaults
 from tests.simulation.cloudflare.purge import CacheKey, Purge
+from tests.simulation.cloudflare.rules import tags_added
 from tests.simulation.cloudflare.zone import Zone
 
 # https://developers.cloudflare.com/cache/concepts/default-cache-behavior/, seconds
@@ -125,8 +125,7 @@ def lifetime(status: int, headers: CIMultiDict[str]) -> float | None:
 
 
 def tags_in(headers: CIMultiDict[str], zone: Zone, key: CacheKey) -> frozenset[str]:
-    """Return the tags of an answer: of its Cache-Tag, and what the zone's Cache Response Rules add."""
+    """Return the tags of an answer, in lower case: of its Cache-Tag, and what the zone's Cache Response Rules add."""
     by_name = {name.lower(): headers.getall(name) for name in headers}
-    tags = frozenset(tag.strip().lower() for line in by_name.get("cache-tag", ()) for tag in line.split(","))
-    found = rules.tags_of(zone.rules, rules.Response(key.host, key.path, by_name), tags)
-    return frozenset(tag for tag in found if TAG.fullmatch(tag))
+    own = [tag.strip() for line in by_name.get("cache-tag", ()) for tag in line.split(",")]
+    return frozenset(tag.lower() for tag in (*own, *tags_added(zone.rules, key, by_name)) if TAG.fullmatch(tag))

@@ -10,7 +10,7 @@ import threading
 
 from hypercorn.config import Config
 
-from tests.simulation.emulator import actions, decryption, delivery, exclusion, moves, queries, waits
+from tests.simulation.emulator import actions, decryption, delivery, queries, queues
 from tests.simulation.emulator.ministack import eventbridge, iam_actions, logs, s3, sqs, ssm
 
 _REPLACED = (
@@ -19,9 +19,8 @@ _REPLACED = (
     (s3, "_validate_notification_configs", delivery.checking_functions),
     (eventbridge, "_invoke_target", delivery.sending_with_permission),
     (eventbridge, "_apply_input_transformer", delivery.knowing_places),
-    (sqs, "_queues_lock", exclusion.reentrant),
-    (sqs, "_dlq_sweep", exclusion.alone),
-    (sqs, "_collect_msgs", exclusion.alone),
+    (sqs, "_dlq_sweep", queues.alone),
+    (sqs, "_collect_msgs", queues.alone),
     (logs, "handle_request", queries.answering),
 )
 
@@ -35,11 +34,12 @@ def _end_with_parent() -> None:
 def main() -> None:
     for module, name, replacement in _REPLACED:
         setattr(module, name, replacement(getattr(module, name)))  # fails at once if a release renames it
+    sqs._queues_lock = threading.RLock()  # taken again by a thread that has it
     sqs._HANDLERS.update(
-        DeleteMessageBatch=exclusion.alone(sqs._HANDLERS["DeleteMessageBatch"]),
-        ChangeMessageVisibilityBatch=waits.shortening(sqs._HANDLERS["ChangeMessageVisibilityBatch"]),
-        StartMessageMoveTask=moves.start,
-        ListMessageMoveTasks=moves.recent,
+        DeleteMessageBatch=queues.alone(sqs._HANDLERS["DeleteMessageBatch"]),
+        ChangeMessageVisibilityBatch=queues.shortening(sqs._HANDLERS["ChangeMessageVisibilityBatch"]),
+        StartMessageMoveTask=queues.start_move,
+        ListMessageMoveTasks=queues.list_moves,
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
     Config.alpn_protocols = ["http/1.1"]  # with HTTP/2 Terraform's requests sometimes hang for 75 seconds

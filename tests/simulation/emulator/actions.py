@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 
 def without_batches(action_from_target: Callable[[Mapping[str, str]], str | None]) -> Callable[..., str | None]:
-    """Return MiniStack's reading of a call's action that takes a batch call of SQS for the single one."""
+    """Return MiniStack's function that reads the action of a call; a batch call of SQS now has the single action."""
 
     def read(headers: Mapping[str, str]) -> str | None:
         action = action_from_target(headers)

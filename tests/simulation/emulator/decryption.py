@@ -1,7 +1,7 @@
 """`ssm:GetParameter` of a SecureString under a customer managed key, which calls `kms:Decrypt` as its caller.
 
-https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html. MiniStack hands the value out
-without asking.
+https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html. MiniStack returns
+the value to everybody.
 """
 
 import json
@@ -12,7 +12,7 @@ from tests.simulation.emulator.ministack import Answer, Handler, iam_actions, ia
 
 
 def deciphering(handle: Handler) -> Handler:
-    """Return SSM's handler with a `GetParameter` that decrypts as its caller, or says why it cannot."""
+    """Return SSM's handler, whose `GetParameter` now needs the permission to decrypt."""
 
     async def handle_request(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
@@ -30,7 +30,7 @@ def deciphering(handle: Handler) -> Handler:
 
 
 def _rejected(parameter: Mapping[str, Any], headers: Mapping[str, str], query: Mapping[str, Any]) -> Answer | None:
-    """Return the answer to a caller who may not use the parameter's key, by the key's policy or state."""
+    """Return the answer to a caller who may not use the parameter's key."""
     key = kms._resolve_key(parameter["KeyId"])
     caller, region = router.extract_access_key_id(headers, query), router.extract_region(headers, query)
     context = {
@@ -42,13 +42,9 @@ def _rejected(parameter: Mapping[str, Any], headers: Mapping[str, str], query: M
     denied = iam_evaluator.enforce(
         caller, "kms:Decrypt", "kms", region, resource_arn=key["Arn"], service_context=context
     )
-    if denied:
-        answer: Answer = iam_actions.access_denied_response(
-            "ssm", "kms:Decrypt", denied.principal_arn, "", headers=headers, resource_arn=key["Arn"]
-        )
-        return answer
-    if key["KeyState"] == "Enabled":
+    if not denied:
         return None
-    message = json.loads(kms._check_key_state(key)[2])["message"]  # KMS's code, DisabledException, is another in SSM
-    document = {"__type": "InvalidKeyId", "message": message}
-    return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(document).encode()
+    answer: Answer = iam_actions.access_denied_response(
+        "ssm", "kms:Decrypt", denied.principal_arn, "", headers=headers, resource_arn=key["Arn"]
+    )
+    return answer

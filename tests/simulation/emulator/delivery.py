@@ -1,8 +1,8 @@
-"""Deliveries by S3 to a function and by EventBridge: allowed by the target's policy only, as on AWS.
+"""S3 delivers to a function, and EventBridge to any target, only if the target's policy allows it, as on AWS.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html and
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html. MiniStack itself checks S3 to a
-queue, and delivers the others without asking.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html. MiniStack itself checks
+only S3 to a queue.
 """
 
 import logging
@@ -18,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 
 def checking_functions(validate: Callable[..., Any]) -> Callable[..., Any]:
-    """Return S3's check of a notification configuration that checks the functions in it too."""
+    """Return S3's check of a notification configuration, which also checks the functions in it."""
 
     def validate_configs(
         configs: Sequence[Mapping[str, Any]], region: str, bucket: str = "", skip_destination_validation: bool = False
@@ -37,7 +37,7 @@ def checking_functions(validate: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def sending_with_permission(invoke: Callable[..., None]) -> Callable[..., None]:
-    """Return EventBridge's delivery to a target, made only where the target's policy allows it."""
+    """Return EventBridge's delivery to a target, which now needs the permission of the target's policy."""
 
     def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
         if _may_deliver("events.amazonaws.com", target["Arn"], rule["Arn"], rule["Arn"].split(":")[4]):
@@ -49,7 +49,7 @@ def sending_with_permission(invoke: Callable[..., None]) -> Callable[..., None]:
 
 
 def knowing_places(apply: Callable[..., str]) -> Callable[..., str]:
-    """Return EventBridge's input transformer with paths into lists, such as `$.detail.items[0].key`."""
+    """Return EventBridge's input transformer, which now knows paths into lists, such as `$.detail.items[0].key`."""
 
     def apply_input_transformer(transformer: Mapping[str, Any], rule: Mapping[str, Any], view: Any) -> str:
         paths = {name: re.sub(r"\[(\d+)\]", r".\1", path) for name, path in transformer["InputPathsMap"].items()}
@@ -61,14 +61,14 @@ def knowing_places(apply: Callable[..., str]) -> Callable[..., str]:
 
 
 def _by_place(value: Any) -> Any:
-    """Return lists as objects with their places as names."""
+    """Return lists as objects whose names are the indexes."""
     if isinstance(value, list):
         value = {str(place): each for place, each in enumerate(value)}
     return {name: _by_place(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _may_deliver(service: str, target: str, source: str, account: str) -> bool:
-    """Whether a function's or queue's policy lets a service deliver to it, for a source in that account.
+    """Tell whether the policy of a function, queue or topic lets a service deliver to it, for a source in that account.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """

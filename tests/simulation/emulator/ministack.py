@@ -1,4 +1,4 @@
-"""The modules of MiniStack that are asked or changed: untyped, and known by name only."""
+"""The modules of MiniStack that are used or changed, which have no types."""
 
 import importlib
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""Saved queries of CloudWatch Logs, which MiniStack does not have: they are kept and listed, all in one page.
+"""Saved queries of CloudWatch Logs, which are stored and listed in one page.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html
 """

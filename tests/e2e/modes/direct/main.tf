@@ -1,8 +1,7 @@
 # The bucket invokes the function, under a role and with a zip of the user's own; copies are invalidated, not dropped.
 
-variable "bucket" {
-  type    = string
-  default = "direct.example.com"
+variable "cloudflare_api_url" {
+  type = string
 }
 
 variable "zip" {
@@ -28,8 +27,8 @@ module "cf_purge" {
   source = "../.."
 
   name                = "direct-purge"
-  bucket              = var.bucket
-  api_token_parameter = "/test/direct-token"
+  bucket              = "direct.example.com"
+  api_token_parameter = "/prod/cloudflare/direct-token"
   targets             = [{ zone_id = "3a000000000000000000000000000006" }]
   delivery            = "direct"
   cloudflare          = { operation = "invalidate", api_url = var.cloudflare_api_url }

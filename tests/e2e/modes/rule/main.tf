@@ -1,8 +1,7 @@
 # An EventBridge rule invokes the function, whose zip lies in S3; the parameter holds a Global API key.
 
-variable "bucket" {
-  type    = string
-  default = "rule.example.com"
+variable "cloudflare_api_url" {
+  type = string
 }
 
 variable "packages_bucket" {
@@ -10,7 +9,7 @@ variable "packages_bucket" {
 }
 
 resource "aws_s3_bucket_notification" "rule" {
-  bucket      = var.bucket
+  bucket      = "rule.example.com"
   eventbridge = true
 }
 
@@ -18,8 +17,8 @@ module "cf_purge" {
   source = "../.."
 
   name                = "rule-purge"
-  bucket              = var.bucket
-  api_token_parameter = "/test/global-key"
+  bucket              = "rule.example.com"
+  api_token_parameter = "/prod/cloudflare/rule-token"
   targets             = [{ zone_id = "3b000000000000000000000000000007", purge_by = "host" }]
   event_source        = "eventbridge"
   delivery            = "direct"

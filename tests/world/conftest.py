@@ -1,14 +1,20 @@
-"""The simulated Cloudflare, once for all tests, and an origin that the tests write to."""
+"""The simulated Cloudflare, and an origin that the tests write to."""
 
 import hashlib
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
+from cf_purge import config
+from cf_purge.aws import Aws
+from cf_purge.budget import Clock
+from cf_purge.handler import Function
+from cf_purge.http_client import HttpClient
 from tests.simulation import certificates
 from tests.simulation.cloudflare.control import Control, running
 from tests.simulation.cloudflare.plans import PLANS
@@ -64,16 +70,19 @@ class World:
         self.visitor = Visitor(control, ca_file)
         self.pool = urllib3.PoolManager(ca_certs=ca_file, retries=False)
 
-    def reset(self) -> None:
-        self.control.clear_faults()
-        self.control.forget_requests()
-        self.control.reset_limits()
-        self.control.empty_cache()
-        self.control.set_cache_rules(FREE, [])
-        self.control.revoke()
-        for name, token in TOKENS.items():
-            self.control.add_token(**token, name=name)
-        self.site.__init__()  # type: ignore[misc]
+    def function(self, **options: Any) -> Function:
+        """Return the function with the simulated Cloudflare and edge."""
+        http = HttpClient(Clock())
+        configuration = config.Config(
+            "site",
+            (config.Target(config.Zone(FREE), ("www.example.test",)),),
+            "bucket",
+            api_token=TOKENS["good"]["value"],
+            api_url=self.control.api_url,
+            edge_url=self.control.edge_url,
+            **options,
+        )
+        return Function(configuration, Aws(http, {}), http, Clock())
 
     def visit(self, url: str, **headers: str) -> Visit:
         return self.visitor.visit(url, headers)
@@ -99,10 +108,10 @@ class World:
         assert (response.status, response.json()) == (200, success)
 
 
-@pytest.fixture(scope="session")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder, site = tmp_path_factory.mktemp("world"), Site()
-    tls = certificates.issue(folder, "*.example.test", "*.shop.test")
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    site, tls = Site(), certificates.issue(tmp_path, "*.example.test", "*.shop.test")
+    monkeypatch.setenv("SSL_CERT_FILE", tls.authority)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate, tls.private_key)
     with serving(site.respond, context) as origin:
@@ -111,13 +120,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         shop = Zone(SHOP, "shop.test", ("www.shop.test",), PLANS["enterprise"], url)
         with running([free, shop, Zone(FOREIGN, "foreign.test", ())], tls) as control:
             control.add_key(EMAIL, KEY, [FREE])
+            for name, token in TOKENS.items():
+                control.add_token(**token, name=name)
             world = World(control, site, tls.authority)
             yield world
             world.pool.clear()
-
-
-@pytest.fixture
-def world(started: World) -> World:
-    """Return the simulation in its initial state."""
-    started.reset()
-    return started

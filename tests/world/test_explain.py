@@ -1,4 +1,4 @@
-"""`explain` and `wait` against the simulated edge: a fault causes each conclusion."""
+"""`explain` against the simulated edge: a fault causes each conclusion."""
 
 import json
 from collections.abc import Callable
@@ -6,41 +6,11 @@ from typing import Any
 
 import pytest
 
-from cf_purge.aws import Aws
-from cf_purge.budget import Clock
-from cf_purge.config import Config, Target, Zone
-from cf_purge.handler import Function
-from cf_purge.http_client import HttpClient
-from tests.world.conftest import FREE, TOKENS, World
+from tests.world.conftest import TOKENS, World
 
 HOST = "www.example.test"
 A = f"https://{HOST}/a.css"
 Given = Callable[[World], None]
-Invoke = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """Invoke the function with the simulated Cloudflare and edge."""
-    monkeypatch.setenv("SSL_CERT_FILE", world.ca_file)
-    monkeypatch.setattr("cf_purge.doctor._VISIT", 40.0)  # seconds: the simulation may share a busy processor
-
-    def invoke(event: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        target = Target(Zone(FREE), (HOST,), **changes)
-        config = Config(
-            "site",
-            (target,),
-            "bucket",
-            exclude=("*.map",),
-            api_token=TOKENS["good"]["value"],
-            api_url=world.control.api_url,
-            edge_url=world.control.edge_url,
-        )
-        http = HttpClient(Clock())
-        return Function(config, Aws(http, {}), http, Clock()).invoke(event, None)
-
-    world.site.put("/a.css", "old")
-    return invoke
 
 
 def fault(kind: str, **order: Any) -> Given:
@@ -92,10 +62,12 @@ def missing(world: World) -> None:
     ],
 )
 def test_each_cause_at_the_edge_has_its_conclusion(
-    world: World, invoke: Invoke, code: str, given: Given, path: str, said: str
+    world: World, monkeypatch: pytest.MonkeyPatch, code: str, given: Given, path: str, said: str
 ) -> None:
+    monkeypatch.setattr("cf_purge.doctor._VISIT", 40.0)  # seconds: the simulation may share a busy processor
+    world.site.put("/a.css", "old")
     given(world)
-    answer = invoke({"explain": f"https://{HOST}/{path}"})
+    answer = world.function(exclude=("*.map",)).invoke({"explain": f"https://{HOST}/{path}"}, None)
     assert list(answer) == ["url", "conclusion", "code", "evidence", "covered_by"]
     assert (answer["code"], answer["url"]) == (code, f"https://{HOST}/{path}"), answer
     assert said in answer["conclusion"]

@@ -10,15 +10,11 @@ from typing import Any
 
 import pytest
 
-from cf_purge.aws import Aws
-from cf_purge.budget import Clock
-from cf_purge.config import Config, Target, Verify, Zone
-from cf_purge.handler import Function
-from cf_purge.http_client import HttpClient
+from cf_purge.config import Verify
 from cf_purge.sqs import Sqs
 from tests.support.factories import s3_event, sqs_event
 from tests.support.names import QUEUE_ARN
-from tests.world.conftest import FREE, TOKENS, World
+from tests.world.conftest import World
 
 HOST = "www.example.test"
 A = f"https://{HOST}/a.css"
@@ -53,7 +49,6 @@ def test_a_copy_that_survives_its_purge_becomes_fresh_only_with_verify(
         return [None] * len(messages)
 
     monkeypatch.setattr(Sqs, "send_all", sent)
-    monkeypatch.setenv("SSL_CERT_FILE", world.ca_file)
     monkeypatch.setattr("cf_purge.verify._SECONDS", 40.0)  # the simulation may share a busy processor
     world.site.put("/a.css", "old")
     world.fill(A)
@@ -62,18 +57,7 @@ def test_a_copy_that_survives_its_purge_becomes_fresh_only_with_verify(
     world.site.put("/a.css", "new")
     event = s3_event("a.css", bucket="bucket", time=datetime.now(UTC).isoformat())
     event["Records"][0]["s3"]["object"]["eTag"] = NEW_ETAG
-    http = HttpClient(Clock())
-    config = Config(
-        "site",
-        (Target(Zone(FREE), (HOST,)),),
-        "bucket",
-        api_token=TOKENS["good"]["value"],
-        api_url=world.control.api_url,
-        edge_url=world.control.edge_url,
-        verify=verify,
-        queue_arn=QUEUE_ARN,
-    )
-    function = Function(config, Aws(http, {}), http, Clock())
+    function = world.function(verify=verify, queue_arn=QUEUE_ARN)
     function.invoke(sqs_event(event), None)
     while queue:
         function.invoke(sqs_event(queue.pop()), None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.problems import CACHE
+from tools.problems import ENVIRONMENTS
 from tools.terraform import TERRAFORM
 
 # Folders whose tests run Terraform, with the group that their target installs.
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if not shutil.which(TERRAFORM):
             item.add_marker(pytest.mark.skip(reason=f"{TERRAFORM} is not on the PATH"))
-        elif _GROUPS[folder] and not (CACHE / "environments" / _GROUPS[folder]).is_dir():
+        elif _GROUPS[folder] and not (ENVIRONMENTS / _GROUPS[folder]).is_dir():
             if "MAKELEVEL" in os.environ:  # its target has to install it
                 raise pytest.UsageError(f"tests/{folder} needs the group {_GROUPS[folder]}: correct the Makefile.")
             item.add_marker(pytest.mark.skip(reason=f"`make {folder}` installs what this needs"))

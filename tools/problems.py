@@ -4,6 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
+ENVIRONMENTS = CACHE / "environments"  # of the groups of pyproject.toml that the Makefile installs separately
 
 
 class Problem(Exception):

@@ -46,4 +46,5 @@ def test_what_a_validation_lists_is_what_lambda_takes(field: str, shape: str) ->
 @pytest.mark.parametrize(("field", "shape"), [("memory_size", "MemorySize"), ("timeout", "Timeout")])
 def test_the_most_that_a_validation_takes_is_what_lambda_takes(field: str, shape: str) -> None:
     model = botocore.session.get_session().get_service_model("lambda")
-    assert re.findall(rf"var\.lambda\.{field} <= (\d+)", VARIABLES) == [str(model.shape_for(shape).metadata["max"])]
+    most = str(model.shape_for(shape).metadata["max"])
+    assert re.findall(rf"\b{field} = \[\d+, (\d+)\]", VARIABLES) == [most]

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.plans import made
-from tools import environments
+from tools.problems import ENVIRONMENTS
 
 # The linter knows the condition keys that the called service lists: not the one that Lambda puts into every request of
 # a function's code, https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html, nor that of
@@ -26,7 +26,7 @@ def test_the_linter_finds_nothing_but_what_has_a_reason(tmp_path: Path) -> None:
         (tmp_path / f"{number}-{statement['Sid']}.json").write_text(document)
     config = tmp_path / "config.yaml"
     config.write_text("RESOURCE_STAR: {severity: MUTE}")  # tests/module.tftest.hcl says where
-    command: list[str | Path] = [environments.ready("compatibility").with_name("parliament"), "--directory", tmp_path]
+    command: list[str | Path] = [ENVIRONMENTS / "compatibility" / "bin" / "parliament", "--directory", tmp_path]
     command += ["--config", config, f"--exclude_pattern={UNKNOWN}", "--include_policy_extension=json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,8 +11,7 @@ from collections.abc import Container, Iterator
 import pytest
 
 from tests.plans import made
-from tools import environments
-from tools.problems import ROOT
+from tools.problems import ENVIRONMENTS, ROOT
 
 FIELD = re.compile(r"^ +(\w+): \{\n +value: |\bget\w*Attribute\('(\w+)'\)", re.MULTILINE)
 # lib/SERVICE/aws-sqs-queue.js in the one, lib/sqs-queue/index.js in the other.
@@ -48,7 +47,7 @@ def used() -> dict[str, set[str]]:
 
 def known(package: str, types: Container[str]) -> Iterator[tuple[str, set[str]]]:
     """The names of each of these types, those of its blocks among them, in a package of bindings."""
-    (archive,) = environments.ready("compatibility").parents[1].glob(f"lib/*/site-packages/{package}/_jsii/*.jsii.tgz")
+    (archive,) = ENVIRONMENTS.glob(f"compatibility/lib/*/site-packages/{package}/_jsii/*.jsii.tgz")
     with tarfile.open(archive, "r|gz") as members:
         for member in members:
             named = FILE.fullmatch(member.name)

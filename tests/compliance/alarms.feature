@@ -16,11 +16,6 @@ Feature: Alarms notify, and say what to do
     Then it must have actions_enabled
     And its value must be true
 
-  Scenario: Each alarm has a description
-    When its type metadata is aws_cloudwatch_metric_alarm
-    Then it must have alarm_description
-    And its value must match the "(?s)^.{60,}" regex
-
   Scenario: A quiet site is not an alarm
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have treat_missing_data

@@ -6,11 +6,6 @@ Feature: The function runs, logs, and returns failed messages
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  Scenario: The function runs on a Python that is maintained
-    When its type metadata is aws_lambda_function
-    Then it must have runtime
-    And its value must match the "^python3[.]1[0-9]$" regex
-
   Scenario: The function logs JSON
     When its type metadata is aws_lambda_function
     Then it must have logging_config
@@ -27,13 +22,6 @@ Feature: The function runs, logs, and returns failed messages
     When its type metadata is aws_cloudwatch_log_group
     Then it must have retention_in_days
     And its value must match the "^[1-9][0-9]*$" regex
-
-  Scenario: The function has time to try again
-    When its type metadata is aws_lambda_function
-    Then it must have timeout
-    And its value must match the "^[0-9]+$" regex
-    And its value must be greater and equal than 15
-    And its value must be less and equal than 5400
 
   Scenario: The function takes its concurrency from the queue, not from a reservation
     When its type metadata is aws_lambda_function
@@ -58,12 +46,6 @@ Feature: The function runs, logs, and returns failed messages
     When its type metadata is aws_lambda_event_source_mapping
     Then it must have function_response_types
     And its value must be ReportBatchItemFailures
-
-  Scenario: The queue calls two functions at once or more
-    When its type metadata is aws_lambda_event_source_mapping
-    Then it must have scaling_config
-    And it must have maximum_concurrency
-    And its value must match the "^([2-9]|[1-9][0-9]+)$" regex
 
   Scenario: A purge does not wait for a batch to fill
     When its type metadata is aws_lambda_event_source_mapping

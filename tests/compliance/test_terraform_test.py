@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tools import attached, terraform
-from tools.problems import ROOT
+from tools.problems import ENVIRONMENTS, ROOT
 
 EXAMPLE = ROOT / "examples" / "ci"
 RUNS = re.findall(r'^run "(\w+)"', (EXAMPLE / "tests" / "purge.tftest.hcl").read_text(), re.MULTILINE)
@@ -34,7 +34,7 @@ def test_the_example_can_fail() -> None:
 def test_the_example_is_tested_and_its_plan_is_checked_without_any_account(binary: str) -> None:
     if not shutil.which(binary):
         pytest.skip(f"{binary} is not on the PATH")
-    tool = ROOT / ".cache" / "environments" / "compliance" / "bin"
+    tool = ENVIRONMENTS / "compliance" / "bin"
     environ = {**terraform.environment(), "TERRAFORM": binary, "PATH": f"{tool}:{os.environ['PATH']}"}
     done = subprocess.run(["sh", EXAMPLE / "check.sh"], env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

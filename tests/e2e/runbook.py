@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.simulation.site import Site
 from tests.simulation.world import ROOT, World
-from tools import environments
+from tools.problems import ENVIRONMENTS
 
 DOCUMENT = ROOT / "docs" / "operations.md"
 _AWS_CLI = Path(__file__).with_name("aws_cli.py")
@@ -136,6 +136,6 @@ def _with_aws(folder: Path) -> Path:
     home = folder / "bin"
     home.mkdir()
     aws = home / "aws"
-    aws.write_text(f'#!/bin/sh\nexec {environments.ready("operations")} {_AWS_CLI} "$@"\n')
+    aws.write_text(f'#!/bin/sh\nexec {ENVIRONMENTS}/operations/bin/python {_AWS_CLI} "$@"\n')
     aws.chmod(0o755)
     return home

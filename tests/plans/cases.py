@@ -154,7 +154,7 @@ lambda = { vpc = { subnet_ids = [aws_subnet.mine.id], security_group_ids = [aws_
 """
 FOREIGN = "somebody else's notification and role"
 
-# ---- As others call the module: with for_each and count, another provider, sensitive and many inputs ----
+# ---- As others call the module: with count and another provider, with sensitive and with many inputs ----
 
 _CALLS = f"""
 provider "aws" {{
@@ -165,16 +165,6 @@ provider "aws" {{
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
-}}
-
-module "each" {{
-  for_each = toset(["a.example", "b.example"])
-  source   = "../.."
-
-  name                = replace(each.key, ".", "-")
-  bucket              = each.key
-  api_token_parameter = "/token"
-  targets             = [{{ zone_id = "{ZONE_ID}" }}]
 }}
 
 module "counted" {{
@@ -218,7 +208,7 @@ USES: dict[str, Case] = {
     },
     FOREIGN: Case("role = { create = false, arn = aws_iam_role.mine.arn }", _ROLE, "external-notification"),
     "a bucket and a network made in the same apply": Case(_IN_THEM, _BUCKET_AND_NETWORK),
-    "called in many ways": Case(others=_CALLS),
+    "counted, with another provider": Case(others=_CALLS),
     "told sensitive values": Case(_SENSITIVE),
     MANY: given(
         targets=[{"zone_id": ZONE_ID, "hosts": [f"host-{number}.customers.example.com" for number in range(150)]}]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.examples import EXAMPLES, copied, finding_the_module
-from tools.terraform import TERRAFORM, environment
+from tools.terraform import TERRAFORM, environment, initialised
 
 PROVIDER = """
 provider "aws" {
@@ -76,21 +76,15 @@ def composed(folder: Path, cases: Mapping[str, Case], module: str = "") -> Path:
         (inside / "others.tf").write_text(finding_the_module(case.others, inside))
         root += f'module "{label(name)}" {{\n  source = "./{label(name)}"\n{module}}}\n'
     (folder / "main.tf").write_text(root)
-    initialised = terraform(folder, "init", "-input=false", "-no-color")
-    assert initialised.returncode == 0, initialised.stderr
+    initialised(folder)
     return folder
 
 
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
-    offline = arguments[0] != "init"
-    return subprocess.run(
-        [TERRAFORM, f"-chdir={folder}", *arguments],
-        env={**environ, **(NOWHERE if offline else {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Run Terraform offline, without the credentials of whoever runs the tests."""
+    environ = {name: value for name, value in environment().items() if not name.startswith("AWS_")} | NOWHERE
+    command = [TERRAFORM, f"-chdir={folder}", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
 
 def planned(root: Path) -> Plan:

@@ -12,6 +12,7 @@ import pytest
 from tests.plans.cases import BUS, ZONE_ID
 from tests.plans.planning import terraform
 from tools.problems import ROOT
+from tools.terraform import initialised
 
 Inputs = dict[str, Any]
 
@@ -329,7 +330,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     }
     (folder / "main.tf.json").write_text(json.dumps(root, indent=1))
     (folder / "terraform.tfvars.json").write_text(json.dumps({"cases": cases}))
-    terraform(folder, "init", "-input=false").check_returncode()
+    initialised(folder)
     said: dict[str, list[str]] = {}
     for message in map(json.loads, terraform(folder, "plan", "-input=false", "-json").stdout.splitlines()):
         if message["type"] != "diagnostic":

@@ -248,6 +248,7 @@ AGAIN: list[tuple[dict[str, Any], str, Answer, list[Any]]] = [
     ({}, "a b.css", STALE, [f"{HOST}/a%20b.css", f"{HOST}/a+b.css"]),
     ({}, DEEP, STALE, [f"{HOST}/{DEEP}"]),
     ({"schemes": ["http", "https"]}, f"d/{DEEP}", STALE, [f"{each}://{HOST}/d/{DEEP}" for each in ("http", "https")]),
+    ({"index_documents": [""]}, "a/", STALE, [f"{SITE}/a/"]),
     ({"index_documents": [""], "key_prefix": "a"}, "a/", STALE, [f"{SITE}/"]),
     ({"clean_urls": True}, "a/index.html", STALE, [f"{HOST}/a/index.html", f"{SITE}/a/", f"{SITE}/a"]),
     ({"purge_by": "prefix"}, "index.html", CHALLENGE, [f"{SITE}/index.html", f"{SITE}/"]),

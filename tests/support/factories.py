@@ -8,11 +8,6 @@ from urllib.parse import quote_plus
 from tests.support.names import *  # noqa: F403 - users of the factories also use the names
 
 
-def encode_key(key: str) -> str:
-    """Form-encode a key as S3 does in notifications: space is "+", "/" stays."""
-    return quote_plus(key, safe="/*")
-
-
 def s3_record(
     key: str = "index.html",
     *,
@@ -22,10 +17,10 @@ def s3_record(
     version: str = "2.6",
     time: str = TIME,
 ) -> dict[str, Any]:
-    """One record of a notification; `key` is encoded, `raw_key` is not."""
+    """One record of a notification; `key` is form-encoded as S3 does it, `raw_key` is not encoded."""
     there = {"name": bucket, "ownerIdentity": {"principalId": "A3NL1K"}, "arn": f"arn:aws:s3:::{bucket}"}
-    what = {"key": encode_key(key) if raw_key is None else raw_key, "size": 1024, "sequencer": "0055AED6DCD90281E5"}
-    what["eTag"] = "d41d8cd98f00b204e9800998ecf8427e"
+    raw_key = quote_plus(key, safe="/*") if raw_key is None else raw_key
+    what = {"key": raw_key, "size": 1024, "eTag": "d41d8cd98f00b204e9800998ecf8427e", "sequencer": "0055AED6DCD90281E5"}
     return {
         "eventVersion": version,
         "eventSource": "aws:s3",
@@ -39,9 +34,9 @@ def s3_record(
     }
 
 
-def s3_event(*keys: str, key: str | None = None, **record: Any) -> dict[str, Any]:
+def s3_event(*keys: str, **record: Any) -> dict[str, Any]:
     """A notification with one record per key."""
-    return {"Records": [s3_record(each, **record) for each in (*keys, *([] if key is None else [key]))]}
+    return {"Records": [s3_record(key, **record) for key in keys]}
 
 
 def s3_test_event() -> dict[str, Any]:

@@ -282,8 +282,8 @@ def test_a_second_purge_leaves_half_of_the_budget_to_first_ones() -> None:
     world = verifying(STALE, max_concurrency=2)
     world.invoke(sqs_event(*[{"tags": [f"{number}"]} for number in range(5)]))  # one request of ten at once
     world.invoke(sqs_event(s3_event("a")))
-    for number in range(4):
-        world.invoke({"hosts": [HOST]}), world.invoke({"tags": [str(number)]})
+    for event in [{"hosts": [HOST]}, {"tags": ["t"]}] * 4:
+        world.invoke(event)
     after(world)
     due(world)
     assert (after(world), counts(world)) == ([], {})

@@ -19,6 +19,7 @@ from tests.support.servers import LocalServer, write
 
 Capture = pytest.CaptureFixture[str]
 Serve = Callable[..., LocalServer]
+Preview = Callable[..., tuple[int, str, str]]
 
 
 def run(event: object, environ: dict[str, str], *, dash: bool = False) -> subprocess.CompletedProcess[str]:
@@ -106,10 +107,19 @@ def output(config: dict[str, Any]) -> dict[str, Any]:
     return {"outputs": {"anything": {"value": {"config_json": json.dumps(first)}}}}
 
 
-def preview(shown: object, *arguments: str, folder: Path) -> int:
-    path = folder / "plan.json"
-    path.write_bytes(shown if isinstance(shown, bytes) else json.dumps(shown).encode())
-    return main(["preview", "--plan", str(path), *arguments])
+@pytest.fixture
+def preview(tmp_path: Path, capsys: Capture) -> Preview:
+    """Preview keys with a document or no file; return the exit status, the output, and the errors without its name."""
+
+    def preview(shown: object, *arguments: str) -> tuple[int, str, str]:
+        path = tmp_path / "plan.json"
+        if shown is not None:
+            path.write_bytes(shown if isinstance(shown, bytes) else json.dumps(shown).encode())
+        status = main(["preview", "--plan", str(path), *arguments])
+        out, err = capsys.readouterr()
+        return status, out, err.removeprefix(str(path))
+
+    return preview
 
 
 @pytest.mark.parametrize(
@@ -125,19 +135,9 @@ def preview(shown: object, *arguments: str, folder: Path) -> int:
         pytest.param(codecs.BOM_UTF16_LE + json.dumps({"values": configured(WHOLE)}).encode("utf-16-le"), id="UTF-16"),
     ],
 )
-def test_any_plan_or_state_shows_what_keys_would_purge(shown: object, tmp_path: Path, capsys: Capture) -> None:
-    assert preview(shown, "--name", BUCKET, "a b.css", "news/index.html", folder=tmp_path) == 0
-    assert capsys.readouterr() == (
-        f"""\
-a b.css
-  zone {ZONE} url https://{HOST}/a%20b.css
-  zone {ZONE} url https://{HOST}/a+b.css
-news/index.html
-  zone {ZONE} url https://{HOST}/news/
-  zone {ZONE} url https://{HOST}/news/index.html
-""",
-        "",
-    )
+def test_any_plan_or_state_shows_what_a_key_would_purge(shown: object, preview: Preview) -> None:
+    lines = [f"  zone {ZONE} url https://{HOST}/{spelling}" for spelling in ("a%20b.css", "a+b.css")]
+    assert preview(shown, "--name", BUCKET, "a b.css") == (0, "\n".join(["a b.css", *lines, ""]), "")
 
 
 TARGETS = [
@@ -150,11 +150,9 @@ TARGETS = [
 
 
 @pytest.mark.parametrize("targets", [TARGETS, TARGETS[::-1]])
-def test_each_purge_is_a_line_whatever_the_order_of_targets(
-    targets: list[dict[str, Any]], tmp_path: Path, capsys: Capture
-) -> None:
-    assert preview({"values": configured(document(targets=targets))}, "img/1", "css/a.css", folder=tmp_path) == 0
-    assert capsys.readouterr().out == (
+def test_each_purge_is_a_line_whatever_the_order_of_targets(targets: list[dict[str, Any]], preview: Preview) -> None:
+    _, out, _ = preview({"values": configured(document(targets=targets))}, "img/1", "css/a.css")
+    assert out == (
         f"""\
 img/1
   zone {ZONE} url https://{HOST}/1
@@ -184,18 +182,14 @@ NO_TARGET = "skipped: no target serves it"
         ("img/", {}, NO_TARGET),
     ],
 )
-def test_a_key_that_is_skipped_says_why(
-    key: str, config: dict[str, Any], why: str, tmp_path: Path, capsys: Capture
-) -> None:
-    assert preview({"values": configured(document(**config))}, key, folder=tmp_path) == 0
-    assert capsys.readouterr().out == f"{key}\n  {why}\n"
+def test_a_key_that_is_skipped_says_why(key: str, config: dict[str, Any], why: str, preview: Preview) -> None:
+    assert preview({"values": configured(document(**config))}, key) == (0, f"{key}\n  {why}\n", "")
 
 
-def test_an_invalid_key_is_refused(tmp_path: Path, capsys: Capture) -> None:
-    assert preview({"values": configured(document())}, "/a.css", "a.css", folder=tmp_path) == 1
-    refused, *others = capsys.readouterr().out.splitlines()[1:]
-    assert refused.startswith("  refused: ")
-    assert others == ["a.css", f"  zone {ZONE} url https://{HOST}/a.css"]
+def test_an_invalid_key_is_refused(preview: Preview) -> None:
+    status, out, _ = preview({"values": configured(document())}, "/a.css", "a.css")
+    assert (status, out.splitlines()[1][:11]) == (1, "  refused: ")
+    assert out.endswith(f"\na.css\n  zone {ZONE} url https://{HOST}/a.css\n")
 
 
 SEVERAL = configured(document(name="a"), document(name="b", bucket="b.example"))
@@ -207,6 +201,7 @@ UNKNOWN = ": No configuration is known in it: add `output "
 @pytest.mark.parametrize(
     ("shown", "arguments", "sentence"),
     [
+        (None, [], SHOW),
         (b"PK\x03\x04", [], SHOW),
         (b'{"@level": "info"}\n{"@level": "info"}', [], SHOW),
         ([], [], SHOW),
@@ -219,13 +214,11 @@ UNKNOWN = ": No configuration is known in it: add `output "
     ],
 )
 def test_a_plan_that_cannot_be_used_is_one_sentence(
-    shown: object, arguments: list[str], sentence: str, tmp_path: Path, capsys: Capture
+    shown: object, arguments: list[str], sentence: str, preview: Preview
 ) -> None:
-    assert preview(shown, *arguments, "a.css", folder=tmp_path) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"{tmp_path / 'plan.json'}{sentence}")
-    assert err.count("\n") == 1
+    status, out, err = preview(shown, *arguments, "a.css")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(sentence)
 
 
 def test_it_needs_nothing_but_python() -> None:

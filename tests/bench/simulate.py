@@ -137,7 +137,7 @@ def run(scenario: Scenario) -> Result:
         neighbour_refused=refused[0],
         receives=receives[0],
         missing=scenario.objects - len(purged),
-        dead=len(world.dead_letters),
+        dead=len(world.dead_letters.messages),
         visits=len(edge.served),
         seen=max(0.0, edge.visited - START),
     )
@@ -165,7 +165,7 @@ def _neighbour(world: World, scenario: Scenario, refused: list[int]) -> None:
     url = f"https://api.cloudflare.com/client/v4/zones/{OTHER_ZONE}/purge_cache"
     while True:
         least, more = _JITTER
-        world.hub.sleep((least + more * world.random.random()) / scenario.neighbour)
+        world.hub.sleep_until(world.hub.now + (least + more * world.random.random()) / scenario.neighbour)
         if world.hub.now - START >= scenario.outage:
             call = Call(world.hub.now, url, {"Authorization": f"Bearer {token}"}, body, 10.0, "cloudflare", "purge")
             refused[0] += world.cloudflare.answer(call, Fault()).status == 429

@@ -1,12 +1,8 @@
 """The number of inputs."""
 
-from collections.abc import Iterator
-
 import hypothesis
 import pytest
 from hypothesis import HealthCheck
-
-from cf_purge import observe
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,9 +27,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             hypothesis.settings(
                 max_examples=count, database=None, deadline=None, print_blob=True, suppress_health_check=[*HealthCheck]
             )(item.obj)
-
-
-@pytest.fixture(autouse=True)
-def _log_at_info() -> Iterator[None]:
-    yield
-    observe.set_level("INFO")

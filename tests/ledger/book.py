@@ -1,13 +1,13 @@
 """The ledger: requested purges on one side, their outcomes on the other."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.ledger.layouts import Item, Layout, Want, text_of
 from tests.ledger.letters import PROVOKES, REFUSED, Letter
-from tests.support.virtual.queue import Message, Queue
+from tests.support.virtual.queue import Message
 
 PROBE = ".cf-purge-check"  # the end of probes, which test whether a zone works
 _OFTEN = 3  # receives; from then on a partly refused message may be parked although the rest was never tried
@@ -83,14 +83,14 @@ class Book:
         url = f"https://{item}" if kind == "prefixes" else item.partition(" ")[0].replace("http://", "https://")
         return url in self.seen and (kind == "files" or (kind == "prefixes" and not item.endswith("/")))
 
-    def balance(self, queue: Queue, dead_letters: Queue) -> None:
+    def balance(self, waiting: Iterable[Message], dead_letters: Iterable[Message]) -> None:
         """Compare both sides.
 
         Raises:
             Unbalanced: with a line for each thing that is wrong.
         """
         faults = list(self.faults)
-        faults += [f"still in the queue: {message.body[:200]!r}, received {message.receives}x" for message in queue]
+        faults += [f"still in the queue: {message.body[:200]!r}, received {message.receives}x" for message in waiting]
         parked: dict[str, str] = {}
         for message in dead_letters:
             parked[message.body] = _reason(message.attributes, "ReasonCode")

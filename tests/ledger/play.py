@@ -36,8 +36,8 @@ NEW_TOKEN = "Um90YXRlZC1jYW5hcnktdG9rZW4tOTg3NjU0MzIxMDEy"
 PATIENCE = 9 * 3600.0
 
 
-def play(schedule: Schedule) -> World:
-    """Play the schedule and return the world afterwards.
+def play(schedule: Schedule) -> None:
+    """Play the schedule.
 
     Raises:
         Unbalanced: something was lost, or purged without a request.
@@ -52,12 +52,10 @@ def play(schedule: Schedule) -> World:
     with pytest.MonkeyPatch.context() as patch:
         game.watch(patch)
         output = game.world.run(START + schedule.ends + PATIENCE, game.is_over)
-    world = game.world
     game.close_books(output)
     if _tokens_in(output):
         book.faults.append("the token is in the output")
-    book.balance(world.queue, world.dead_letters)
-    return world
+    book.balance(game.world.queue.messages.values(), game.world.dead_letters.messages.values())
 
 
 class _Game:
@@ -167,7 +165,7 @@ class _Game:
         said = sum(line.get(name, 0) for line in counted for name in SEEN_COUNTS if name != "Repurged")
         setting = self._schedule.setting
         can_see = setting.verify and setting.verify.sample and setting.edge not in ("no ETag", "hangs", "challenge")
-        if can_see and not said and not self._schedule.kills and not len(self.world.dead_letters):
+        if can_see and not said and not self._schedule.kills and not self.world.dead_letters.messages:
             self._book.faults += [f"old in silence: {url}" for url in self._edge.old_copies()]
 
     def _store_token(self, _: object) -> None:

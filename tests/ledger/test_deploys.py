@@ -38,7 +38,7 @@ class Deploy:
                 if at == second:
                     self.world.hub.at(START + at, self._upload, (key, version))
             self.world.hub.at(START + second + 0.5, self._visit)
-        self.world.run(START + seconds, lambda: False)
+        self.world.run(START + seconds)
 
     def _upload(self, change: tuple[str, str | None]) -> None:
         key, self._bucket[key] = change

@@ -40,7 +40,7 @@ class Scenario:
             self.world.hub.at(START + at, self.world.queue.send, json.dumps(s3_event(name)))
 
     def run(self, seconds: float) -> None:
-        self._output = self.world.run(START + seconds, lambda: False)
+        self._output = self.world.run(START + seconds)
 
     def waits(self, prefix: str = "k") -> list[float]:
         """Seconds from each change to its purge, in ascending order; infinity if it is not purged."""
@@ -57,7 +57,7 @@ class Scenario:
 
     def reason_codes(self) -> list[str]:
         """ReasonCodes in the dead-letter queue; "" if SQS put the message there."""
-        letters = list(self.world.dead_letters)
+        letters = self.world.dead_letters.messages.values()
         return ["" if m.redriven else m.attributes["ReasonCode"]["StringValue"] for m in letters]
 
     def _accept(self, at: float, _zone: str, _kind: str, items: list[Any]) -> None:

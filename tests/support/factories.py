@@ -42,13 +42,8 @@ def s3_event(*keys: str, **record: Any) -> dict[str, Any]:
 def s3_test_event() -> dict[str, Any]:
     """The test event that S3 sends when a notification is configured."""
     ids = {"RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3e"}
-    return {
-        "Service": "Amazon S3",
-        "Event": "s3:TestEvent",
-        "Time": "2026-11-23T06:00:00.089Z",
-        "Bucket": BUCKET,
-        **ids,
-    }
+    time = "2026-11-23T06:00:00.089Z"
+    return {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": time, "Bucket": BUCKET, **ids}
 
 
 def sns_body(message: object) -> dict[str, Any]:

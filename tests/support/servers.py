@@ -24,7 +24,6 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
-    connection: int  # 1 for the first the server accepted
 
 
 @dataclass
@@ -45,17 +44,15 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # head and body in one packet: two would wait 40 ms for a delayed ACK
     local: LocalServer
     request_seen: Received
-    number = 0
 
     def setup(self) -> None:
         super().setup()
         self.local.accepted += 1
-        self.number = self.local.accepted
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.request_seen = Received(self.command, self.path, headers, body, self.number)
+        self.request_seen = Received(self.command, self.path, headers, body)
         self.local.received.append(self.request_seen)
         self.local.respond(self)
 

@@ -49,18 +49,16 @@ def test_the_environment_configures_it_and_stays_warm(neighbours: FakeTransport)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.6])
-def test_with_no_time_left_nothing_is_begun(neighbours: FakeTransport, seconds: float) -> None:
+def test_with_no_time_left_nothing_is_begun(world: World, seconds: float) -> None:
     with pytest.raises(NotTried):
-        handler.lambda_handler(s3_event("a"), Context(seconds))
-    assert handler.lambda_handler(sqs_event(s3_event("a"), s3_event("b")), Context(seconds)) == {
-        "batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]
-    }
-    assert neighbours.cloudflare.requests == []
+        world.invoke(s3_event("a"), seconds)
+    assert world.returned(sqs_event(s3_event("a"), s3_event("b")), seconds) == ["m0", "m1"]
+    assert world.cloudflare.requests == []
 
 
-def test_lambdas_default_of_three_seconds_is_enough_for_a_purge(neighbours: FakeTransport) -> None:
-    assert handler.lambda_handler(sqs_event(s3_event("a")), Context(3.0)) == {"batchItemFailures": []}
-    assert neighbours.cloudflare.urls == [f"{SITE}/a"]
+def test_lambdas_default_of_three_seconds_is_enough_for_a_purge(world: World) -> None:
+    assert world.returned(sqs_event(s3_event("a")), 3.0) == []
+    assert world.cloudflare.urls == [f"{SITE}/a"]
 
 
 def test_a_wrong_configuration_is_an_exception_a_log_line_and_an_alarm_each_time(

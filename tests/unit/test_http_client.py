@@ -114,27 +114,23 @@ def test_an_idle_connection_is_not_reused_although_others_were_used(serve: Serve
 
 
 def test_requests_at_the_same_time_keep_their_connections_for_a_minute(serve: Serve) -> None:
-    server, clock = serve(), FakeClock()
-    http, meet = HttpClient(clock.clock()), threading.Barrier(CONNECTIONS)
+    meet = threading.Barrier(CONNECTIONS)
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         meet.wait()
         write(handler)
 
-    def burst() -> None:
-        server.respond = respond
-        assert not any(
-            isinstance(each, Exception) for each in http.together([lambda: post(http, server.url)] * CONNECTIONS)
-        )
-        server.respond = write
-
-    burst()
-    burst()
+    server, clock = serve(respond), FakeClock()
+    http = HttpClient(clock.clock())
+    together = [lambda: post(http, server.url)] * CONNECTIONS
+    assert [type(each) for each in http.together(together) + http.together(together)] == [Answer] * 2 * CONNECTIONS
     assert server.accepted == CONNECTIONS
+    server.respond = write
     for _ in range(4):
         clock.pass_(30)
         post(http, server.url)
-    burst()
+    server.respond = respond
+    http.together(together)
     assert server.accepted == CONNECTIONS + CONNECTIONS - 1
 
 
@@ -264,16 +260,12 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> Non
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
 
-def address_of(server: LocalServer) -> tuple[str, int]:
-    return "127.0.0.1", int(server.url.rpartition(":")[2])
-
-
 def test_a_dead_first_address_leaves_time_for_the_second(
     serve: Serve, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve()
     with full() as dead:
-        resolve(monkeypatch, dead, address_of(server))
+        resolve(monkeypatch, dead, ("127.0.0.1", int(server.url.rpartition(":")[2])))
         assert post(http, "http://api.example", 0.6).status == 200
 
 

@@ -55,13 +55,13 @@ class Aws:
             messages = queue.receive(_within(body["MaxNumberOfMessages"], 1, 10))
             return {"Messages": [_received(message) for message in messages]} if messages else {}
         if operation == "DeleteMessageBatch":
-            return _batch(body, fault, lambda entry: queue.delete(entry["ReceiptHandle"]), "ReceiptHandleIsInvalid")
+            return _batch(body, fault, lambda entry: queue.delete(entry["ReceiptHandle"]))
 
         def change(entry: dict[str, Any]) -> bool:
             return queue.change_visibility(entry["ReceiptHandle"], _within(entry["VisibilityTimeout"], 0, 43_200))
 
         assert operation == "ChangeMessageVisibilityBatch", operation
-        return _batch(body, fault, change, "MessageNotInflight")
+        return _batch(body, fault, change)
 
 
 def _sent(queue: Queue, body: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _received(message: Message) -> dict[str, Any]:
     }
 
 
-def _batch(body: Any, fault: Fault, act: Callable[[dict[str, Any]], bool], refusal: str) -> dict[str, Any]:
+def _batch(body: Any, fault: Fault, act: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     entries = body["Entries"]
     if not 1 <= len({entry["Id"] for entry in entries}) == len(entries) <= 10:
         raise Refused("InvalidBatchEntries")
@@ -94,7 +94,7 @@ def _batch(body: Any, fault: Fault, act: Callable[[dict[str, Any]], bool], refus
         elif act(entry):
             successful.append({"Id": entry["Id"]})
         else:
-            failed.append({"Id": entry["Id"], "SenderFault": True, "Code": refusal, "Message": "no"})
+            failed.append({"Id": entry["Id"], "SenderFault": True, "Code": "MessageNotInflight", "Message": "no"})
     return {"Successful": successful, "Failed": failed}
 
 

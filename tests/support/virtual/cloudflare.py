@@ -54,15 +54,12 @@ class Cloudflare:
 
     def _purge(self, call: Call, said: dict[str, str]) -> None:
         path = _PATH.fullmatch(call.url)
-        scheme, _, token = call.headers.get("Authorization", "").partition(" ")
-        if path is None:
-            raise refusal.NO_ROUTE.refusal(404)
+        assert path is not None
+        scheme, _, token = call.headers["Authorization"].partition(" ")
         if scheme != "Bearer" or token not in self.tokens:
             raise refusal.AUTHENTICATION.refusal(401)
         self._count(said, token=token)
-        zone = self._zones.get(path[1])
-        if zone is None:
-            raise refusal.AUTHENTICATION.refusal(403)
+        zone = self._zones[path[1]]
         [kind] = call.body
         items = call.body[kind] if isinstance(call.body[kind], list) else [call.body[kind]]
         if len(items) > self._plan.items:

@@ -68,12 +68,8 @@ class Hub:
         self._sequence += 1
         heapq.heappush(self._events, (max(time, self.now), self._sequence, callback, argument))
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, inside a task; `wake` ends it sooner."""
-        self.sleep_until(self.now + seconds)
-
     def sleep_until(self, time: float) -> None:
-        """Wait, inside a task; infinity means forever."""
+        """Wait, inside a task, until `wake` or a time; infinity means forever."""
         task = self.current
         if time < math.inf:
             self.at(time, task, task._turn)
@@ -94,7 +90,7 @@ class Hub:
             self._tasks.pop(task._greenlet, None)
             task._greenlet.throw()
 
-    def run(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
+    def run(self, until: float, is_over: Callable[[], bool]) -> None:
         """Let time pass until then, until `is_over`, or until nothing is scheduled."""
         events = self._events
         while events and events[0][0] <= until:

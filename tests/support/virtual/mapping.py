@@ -143,7 +143,7 @@ class Mapping:
             if not environment.is_dead and self._hub.now - environment.used_at < _IDLE:
                 return environment
         self.cold_starts += 1
-        self._hub.sleep(_COLD_START)
+        self._hub.sleep_until(self._hub.now + _COLD_START)
         return self._make()
 
     def _time_out(self, invocation: Invocation) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -52,18 +52,10 @@ class Queue:
         self.on_received: Callable[[Message], object] = lambda _: None
         self._sent = 0
         self._hub = hub
-        self._messages: dict[str, Message] = {}
+        self.messages: dict[str, Message] = {}  # by ID: visible, in flight and delayed
         self._heap: list[tuple[float, int, Message]] = []  # by the time from which it is visible
         self._entries = 0
         self._waiting: dict[Task, None] = {}
-
-    def __len__(self) -> int:
-        """Number of messages: visible, in flight and delayed."""
-        return len(self._messages)
-
-    def __iter__(self) -> Iterator[Message]:
-        """Iterate over all messages without receiving them."""
-        return iter(list(self._messages.values()))
 
     def send(self, body: str, delay: float = 0.0, attributes: Mapping[str, Any] | None = None) -> Message:
         self._sent += 1
@@ -86,20 +78,16 @@ class Queue:
                 del self._waiting[task]
 
     def delete(self, receipt: str) -> bool:
-        """Delete a received message; an older receipt is accepted without effect. False: not a receipt."""
-        id_, _, receives = receipt.rpartition("#")
-        if not id_ or not receives.isdigit():
-            return False
-        message = self._messages.get(id_)
-        if message is not None and message.receives == int(receives):
+        """Delete a received message; an older receipt is accepted without effect."""
+        message = self.messages.get(receipt.rpartition("#")[0])
+        if message is not None and message.receipt == receipt:
             self._forget(message)
         return True
 
     def change_visibility(self, receipt: str, seconds: float) -> bool:
         """Set when a message in flight becomes visible; False if SQS refuses: deleted, visible or received again."""
-        id_, _, receives = receipt.rpartition("#")
-        message = self._messages.get(id_)
-        if message is None or str(message.receives) != receives or message.visible_at <= self._hub.now:
+        message = self.messages.get(receipt.rpartition("#")[0])
+        if message is None or message.receipt != receipt or message.visible_at <= self._hub.now:
             return False
         self._put(message, self._hub.now + seconds)
         self._wake()
@@ -148,7 +136,7 @@ class Queue:
         return heap[0][0] if heap else math.inf
 
     def _add(self, message: Message, visible_at: float) -> None:
-        self._messages[message.id] = message
+        self.messages[message.id] = message
         self._put(message, visible_at)
         self._wake()
 
@@ -159,10 +147,7 @@ class Queue:
 
     def _forget(self, message: Message) -> None:
         message.entry = 0
-        self._messages.pop(message.id, None)
-        if len(self._heap) > 2 * len(self._messages) + 1000:  # deleted messages remain behind visible ones
-            self._heap = [each for each in self._heap if each[1] == each[2].entry]
-            heapq.heapify(self._heap)
+        self.messages.pop(message.id, None)
 
     def _wake(self) -> None:
         for task in self._waiting:

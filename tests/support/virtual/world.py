@@ -63,16 +63,16 @@ class World:
             timeout=timeout,
         )
 
-    def run(self, until: float, is_over: Callable[[], bool] | None = None) -> str:
-        """Let time pass until then, or until it is over (nothing is left to do); return what the function printed."""
+    def run(self, until: float, is_over: Callable[[], bool] = lambda: False) -> str:
+        """Let time pass until then, or until it is over; return what the function printed."""
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             try:
-                self.hub.run(until, is_over or self.is_idle)
+                self.hub.run(until, is_over)
             finally:
                 self.hub.close()
         return output.getvalue()
 
     def is_idle(self) -> bool:
         """Whether there is no message and no invocation."""
-        return not len(self.queue) and not self.mapping.running
+        return not self.queue.messages and not self.mapping.running

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cf_purge.budget import Clock
-from cf_purge.config import API_URL
 from cf_purge.errors import Transient
 from cf_purge.handler import Function
 from cf_purge.http_client import Answer
@@ -87,10 +86,6 @@ class Sent:
     body: Any
     timeout: float
     method: str = "POST"
-
-    @property
-    def path(self) -> str:
-        return self.url.removeprefix(API_URL)
 
     @property
     def zone(self) -> str:

@@ -213,7 +213,7 @@ def test_a_token_that_may_be_account_owned_is_not_called_wrong(token: str) -> No
     text = verdict(world)
     assert text.startswith(f"Cloudflare answered 401 for zone {ZONE}")
     assert "is wrong, lacks the permission" in text
-    assert [sent.path for sent in world.cloudflare.reads if "verify" in sent.path]
+    assert [sent.url for sent in world.cloudflare.reads if "verify" in sent.url]
 
 
 def test_a_global_api_key_is_named_with_its_user() -> None:

@@ -24,3 +24,23 @@ Feature: Events invoke the function directly, and only that
     And it must have destination
     And its value must match the "^arn:.+-dlq$" regex
     And it must be in {aws_sqs_queue.values.arn}
+
+  Scenario: Only S3 and EventBridge may invoke the function
+    When its type metadata is aws_lambda_permission
+    Then it must have principal
+    And its value must match the "^(s3|events)[.]amazonaws[.]com$" regex
+
+  Scenario: Permissions on the function only allow to invoke it
+    When its type metadata is aws_lambda_permission
+    Then it must have action
+    And its value must be lambda:InvokeFunction
+
+  Scenario: Only one bucket or one rule invokes the function
+    When its type metadata is aws_lambda_permission
+    Then it must have source_arn
+    And its value must match the "^arn:[\w-]+:(s3:::|events:[\w-]+:\d{12}:rule/)[^*?]+$" regex
+
+  Scenario: Permissions to invoke the function are bound to the account
+    When its type metadata is "aws_lambda_permission$" regex
+    # The ARN of a rule has its account, that of a bucket has none.
+    Then its (source_account|source_arn)$ key must be (\d{12}|arn:[\w-]+:events:[\w-]+:\d{12}:rule/.+)

@@ -54,20 +54,3 @@ Feature: The function runs, logs, and returns failed messages
 
   Scenario: The function has no URL
     Then its type key must not be aws_lambda_function_url
-
-  Scenario: Only S3 and EventBridge may invoke the function
-    When its type metadata is "aws_lambda_(function|permission)$" regex
-    Then its principal$ key must not be (?!(s3|events)[.]amazonaws[.]com$).*
-
-  Scenario: Permissions on the function only allow to invoke it
-    When its type metadata is "aws_lambda_(function|permission)$" regex
-    Then its action$ key must not be (?!lambda:InvokeFunction$).*
-
-  Scenario: Only one bucket or one rule invokes the function
-    When its type metadata is "aws_lambda_(function|permission)$" regex
-    # The function has a runtime, a permission has none.
-    Then its (runtime|source_arn)$ key must be (python.+|arn:[\w-]+:(s3:::|events:[\w-]+:\d{12}:rule/)[^*?]+)
-
-  Scenario: Permissions to invoke the function are bound to the account
-    When its type metadata is "aws_lambda_(function|permission)$" regex
-    Then its (runtime|source_account|source_arn)$ key must be (python.+|\d{12}|arn:[\w-]+:events:[\w-]+:\d{12}:rule/.+)

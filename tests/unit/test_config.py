@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cf_purge.config import Config, Verify, load
+from cf_purge.config import Config, Target, Verify, load
 from cf_purge.errors import Misconfigured
 from tests.support.factories import document, environment, flat_environment, target
 from tests.support.names import HOST, PARAMETER, QUEUE_ARN, TOKEN, ZONE
@@ -37,14 +37,10 @@ def refusal_of(environ: dict[str, str]) -> str:
 
 
 def test_a_null_field_has_the_default() -> None:
-    names = ("include", "exclude", "log_level", "max_concurrency", "cloudflare", "dead_letter_queue_arn", "queue_arn")
-    nulls = dict.fromkeys((*names, "collapse_above", "verify", "batch_size", "drain"))
-    options = ("key_prefix", "path_prefix", "schemes", "index_documents", "purge_by", "clean_urls", "header_variants")
-    config = read(dead_letter_queue_arn=MISSING)
+    nulls = dict.fromkeys({*Config._fields, "cloudflare"} - {"name", "bucket", "api_token_parameter", "targets"})
+    config = read(**nulls, targets=[target(**dict.fromkeys({*Target._fields, "environment_id"} - {"hosts"}))])
+    assert config == read(dead_letter_queue_arn=MISSING, cloudflare={"plan": None, "operation": None})
     assert (config.api_url, config.requests_per_second) == ("https://api.cloudflare.com/client/v4", 4)
-    assert read(**nulls, targets=[target(**dict.fromkeys((*options, "tags", "environment_id")))]) == config
-    cloudflare = dict.fromkeys(("plan", "email", "requests_per_second", "api_url", "edge_url", "operation"))
-    assert read(cloudflare=cloudflare) == read()
     for verify in ({}, {"after_seconds": None}):
         assert read(verify=verify, queue_arn=QUEUE_ARN).verify == Verify(5, 3, 20)
 

@@ -31,12 +31,8 @@ def answer(status: int, document: object = None, **headers: str) -> Answer:
     return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
-def success() -> Answer:
-    return answer(200, {"success": True, "errors": [], "messages": [], "result": {"id": "023e105f4ecef8ad9ca3"}})
-
-
 def result(value: object) -> Answer:
-    """Cloudflare's answer to a GET."""
+    """Cloudflare's answer when all is well."""
     return answer(200, {"success": True, "errors": [], "messages": [], "result": value})
 
 
@@ -177,7 +173,7 @@ class FakeCloudflare:
         if any(self.bad(item) for item in _urls(sent.items)):
             return self.bad_reply
         self.accepted += [(zone, kind, item) for item in sent.items]
-        return success()
+        return result({"id": "023e105f4ecef8ad9ca3"})
 
     def _knows(self, sent: Sent) -> bool:
         token = sent.headers.get("X-Auth-Key") or sent.headers["Authorization"].removeprefix("Bearer ")

@@ -88,26 +88,19 @@ def test_a_token_that_was_removed_or_replaced_by_something_else_is_not_used_any_
 
 
 @pytest.mark.parametrize(
-    ("code", "text", "remedy"),
+    ("code", "remedy"),
     [
-        ("ParameterNotFound", "", "create it as a SecureString"),
-        ("ParameterVersionNotFound", "", "check it and the function's role"),
-        ("AccessDeniedException", "not authorized to perform: ssm:GetParameter", "allow the function's role ssm:Get"),
-        ("AccessDeniedException", "not authorized to perform: kms:Decrypt on key", "(api_token_kms_key_arn)"),
-        ("AccessDeniedException", "The ciphertext refers to a customer master key", "(api_token_kms_key_arn)"),
-        ("InvalidKeyId", "The key is disabled", "enable the KMS key"),
-        ("ValidationException", "", "check it and the function's role"),
-        ("ExpiredTokenException", "", "check it and the function's role"),
+        ("ParameterNotFound", "create it as a SecureString"),
+        ("AccessDeniedException", "allow the function's role ssm:GetParameter on it, and kms:Decrypt"),
+        ("InvalidKeyId", "enable the KMS key"),
+        ("ValidationException", "check it and the function's role"),
     ],
 )
-def test_a_parameter_that_cannot_be_read_is_reported_with_a_remedy(
-    world: World, code: str, text: str, remedy: str
-) -> None:
-    world.aws.script["GetParameter"] = [aws_error(400, code, text)]
+def test_a_parameter_that_cannot_be_read_is_reported_with_a_remedy(world: World, code: str, remedy: str) -> None:
+    world.aws.script["GetParameter"] = [aws_error(400, code)]
     with pytest.raises(Misconfigured) as caught:
         token_of(world).get(inf)
     assert str(caught.value).startswith(f"SSM parameter {PARAMETER} cannot be read ({code} from ssm:GetParameter")
-    assert text in str(caught.value)
     assert remedy in str(caught.value)
 
 

@@ -103,16 +103,6 @@ def test_a_connection_is_reused_unless_it_was_idle_for_a_minute(serve: Serve, id
     assert server.accepted == connections
 
 
-def test_an_idle_connection_is_not_reused_although_others_were_used(serve: Serve) -> None:
-    busy, quiet, clock = serve(), serve(), FakeClock()
-    http = HttpClient(clock.clock())
-    post(http, quiet.url)
-    for _ in range(4):
-        clock.pass_(30)
-        post(http, busy.url)
-    assert (post(http, quiet.url).status, quiet.accepted) == (200, 2)
-
-
 def test_requests_at_the_same_time_keep_their_connections_for_a_minute(serve: Serve) -> None:
     meet = threading.Barrier(CONNECTIONS)
 

@@ -111,7 +111,19 @@ def run(scenario: Scenario) -> Result:
             return Fault(is_lost=True, seconds=math.inf)
         return Fault(answer(scenario.answer, {}))
 
-    world = World(_document(scenario), on_accepted=accept)
+    purges = {"purge_by": scenario.purge_by, "related": [*scenario.related], "delay_seconds": scenario.delay_seconds}
+    configuration = document(
+        targets=[target(**purges)],
+        queue_arn=QUEUE_ARN,
+        drain=1_000,
+        log_level="ERROR",
+        max_concurrency=scenario.max_concurrency,
+        cloudflare={"plan": scenario.plan, "requests_per_second": scenario.requests_per_second},
+        verify={} if scenario.verifies else None,
+        collapse_above=scenario.collapse_above,
+    )
+    world = World(configuration)
+    world.cloudflare.on_accepted = accept
     world.network.fault = fault
     world.network.edge = edge = Edge(world.hub, "none", Version(START + HOUR, "new"))
     world.queue.on_received = lambda message: receives.__setitem__(0, max(receives[0], message.receives))
@@ -140,19 +152,6 @@ def run(scenario: Scenario) -> Result:
         dead=len(world.dead_letters.messages),
         visits=len(edge.served),
         seen=max(0.0, edge.visited - START),
-    )
-
-
-def _document(scenario: Scenario) -> dict[str, Any]:
-    return document(
-        targets=[target(purge_by=scenario.purge_by, related=[*scenario.related], delay_seconds=scenario.delay_seconds)],
-        queue_arn=QUEUE_ARN,
-        drain=1_000,
-        log_level="ERROR",
-        max_concurrency=scenario.max_concurrency,
-        cloudflare={"plan": scenario.plan, "requests_per_second": scenario.requests_per_second},
-        verify={} if scenario.verifies else None,
-        collapse_above=scenario.collapse_above,
     )
 
 

@@ -77,15 +77,10 @@ class _Game:
             collapse_above=setting.collapse_above,
         )
         self.world = world = World(
-            configuration,
-            on_accepted=self._accept,
-            seed=schedule.seed,
-            is_strict=True,
-            cloudflare_latency=setting.cloudflare_latency,
-            aws_latency=setting.aws_latency,
-            window=setting.window,
-            timeout=setting.timeout,
+            configuration, seed=schedule.seed, is_strict=True, window=setting.window, timeout=setting.timeout
         )
+        world.aws.latency, world.cloudflare.latency = setting.aws_latency, setting.cloudflare_latency
+        world.cloudflare.on_accepted = self._accept
         world.cloudflare.refuses = lambda item: refusal.NOTHING if REFUSED in item else None
         world.network.fault = self._fault
         self._edge = world.network.edge = Edge(world.hub, setting.edge)

@@ -24,8 +24,8 @@ class Deploy:
     """A page whose text is its version, that version's asset, and a visitor who loads both every second."""
 
     def __init__(self, targets: Sequence[Any], asset: str, *, is_page_cached: bool) -> None:
-        configuration = document(targets=list(targets), queue_arn=QUEUE_ARN)
-        self.world = World(configuration, on_accepted=self._purge)
+        self.world = World(document(targets=list(targets), queue_arn=QUEUE_ARN))
+        self.world.cloudflare.on_accepted = self._purge
         self.broken: list[int] = []  # seconds at which page and asset did not match
         self.seen: str | None = None
         self._asset, self._uncached = asset, () if is_page_cached else (PAGE,)

@@ -24,7 +24,8 @@ class Scenario:
 
     def __init__(self, trouble: Trouble, environments: int = 2) -> None:
         settings = {"queue_arn": QUEUE_ARN, "drain": 1000, "max_receive_count": 30, "max_concurrency": environments}
-        self.world = world = World(document(**settings), on_accepted=self._accept)
+        self.world = world = World(document(**settings))
+        world.cloudflare.on_accepted = self._accept
         world.network.fault = self._fault
         world.mapping.on_end = lambda invocation: self.ends.append(world.hub.now - START)
         self.requests: list[float] = []  # seconds since the start, as all times here

@@ -25,8 +25,8 @@ class Refused(Exception):
 class Aws:
     """One account in one Region. `parameters` are SSM's values by name."""
 
-    def __init__(self, queues: list[Queue], latency: float, *, is_strict: bool) -> None:
-        self.latency = latency
+    def __init__(self, queues: list[Queue], *, is_strict: bool) -> None:
+        self.latency = 0.01  # seconds from request to answer
         self.parameters: dict[str, str] = {}
         self._queues = {queue.name: queue for queue in queues}
         self._is_strict = is_strict  # validate every call with botocore's model: slower

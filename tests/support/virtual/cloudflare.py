@@ -25,13 +25,11 @@ Accepted = Callable[[float, str, str, list[Any]], None]
 class Cloudflare:
     """One account; `zones` are the domains by zone ID."""
 
-    def __init__(
-        self, hub: Hub, zones: Mapping[str, str], plan: str, latency: float, on_accepted: Accepted, *, is_strict: bool
-    ) -> None:
-        self.latency = latency
+    def __init__(self, hub: Hub, zones: Mapping[str, str], plan: str, *, is_strict: bool) -> None:
+        self.latency = 0.25  # seconds from request to answer
         self.tokens: set[str] = set()
         self.refuses: Callable[[str], Reason | None] = lambda _: None  # called for every item, if set
-        self.on_accepted = on_accepted
+        self.on_accepted: Accepted = lambda *_: None
         self.limited = 0  # requests
         self._hub, self._plan, self._limits = hub, PLANS[plan], Limits(lambda: hub.now)
         self._zones = {id_: Zone(id_, name, (), self._plan) for id_, name in zones.items()}

@@ -9,7 +9,7 @@ from typing import Any
 from tests.support.factories import environment
 from tests.support.names import DLQ_ARN, HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 from tests.support.virtual.aws import Aws
-from tests.support.virtual.cloudflare import Accepted, Cloudflare
+from tests.support.virtual.cloudflare import Cloudflare
 from tests.support.virtual.hub import Hub
 from tests.support.virtual.mapping import Environment, Mapping
 from tests.support.virtual.network import Network
@@ -22,18 +22,15 @@ DOMAINS = {ZONE: HOST.partition(".")[2], OTHER_ZONE: "example.net"}
 class World:
     """The function's real code between models of AWS and Cloudflare; `document` is its configuration.
 
-    Parts are changed before `run`: `network.fault`, `cloudflare.refuses`, `mapping.on_end`, `queue.chance`.
+    Parts are changed before `run`: `network.fault`, `cloudflare.on_accepted`, `mapping.on_end`, `queue.chance`.
     """
 
     def __init__(
         self,
         document: dict[str, Any],
         *,
-        on_accepted: Accepted = lambda *_: None,
         seed: int = 0,
         is_strict: bool = False,
-        cloudflare_latency: float = 0.25,
-        aws_latency: float = 0.01,
         window: float = 0.0,
         timeout: float = 60.0,
     ) -> None:
@@ -47,10 +44,10 @@ class World:
             max_receive_count=document.get("max_receive_count", 30),
             dead_letters=self.dead_letters,
         )
-        self.aws = Aws([self.queue, self.dead_letters], aws_latency, is_strict=is_strict)
+        self.aws = Aws([self.queue, self.dead_letters], is_strict=is_strict)
         self.aws.parameters[PARAMETER] = TOKEN
         plan = document.get("cloudflare", {}).get("plan", "free")
-        self.cloudflare = Cloudflare(hub, DOMAINS, plan, cloudflare_latency, on_accepted, is_strict=is_strict)
+        self.cloudflare = Cloudflare(hub, DOMAINS, plan, is_strict=is_strict)
         self.cloudflare.tokens.add(TOKEN)
         self.network = network = Network(hub, self.aws, self.cloudflare)
         self.mapping = Mapping(

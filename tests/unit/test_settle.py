@@ -127,21 +127,15 @@ def test_what_is_given_up_is_said_with_the_last_answer_and_what_is_not_done() ->
     assert f"{SITE}/fine" not in str(error)
 
 
-def test_a_message_that_was_left_out_of_the_plan_is_returned_and_at_its_last_receive_given_up() -> None:
-    nothing = Outcomes({}, {})
-    assert fate_of(Message("a", "{}", "r", 4), None, nothing, 5, AT, chance(0.0)) == 40
-    last = fate_of(Message("b", "{}", "r", 5), None, nothing, 5, AT, chance(0.0))
-    assert isinstance(last, Rejected)
-    assert last.code == "GaveUp"
-    assert fate_of(Message("b", "{}", "r", 5), None, nothing, None, AT, chance(0.0)) == 40
-
-
-def test_a_message_that_is_left_out_at_its_last_receive_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_that_are_left_out_of_the_plan_are_returned_or_given_up_and_harm_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("cf_purge.plan._MAX_BYTES", 0)
     world = World(document(max_receive_count=30))
-    event = sqs_event(s3_event("a"), s3_event("b"))
+    event = sqs_event(s3_event("a"), s3_event("b"), s3_event("c"))
     event["Records"][1]["attributes"] = {"ApproximateReceiveCount": "30"}
-    assert world.returned(event) == []
+    assert world.returned(event) == ["m2"]
+    assert world.aws.delays == {"receipt-m2": 5}
     assert world.cloudflare.urls == [f"{SITE}/a"]
     assert [code for code, _ in world.parked_reasons] == ["GaveUp"]
 

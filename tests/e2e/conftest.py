@@ -1,9 +1,8 @@
-"""One local world for all end-to-end tests, with two applies: examples/local, and all other roots together."""
+"""One local world for all end-to-end tests, and two applies: examples/local, and all other roots together."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    """All other roots are planned again while tests of examples/local run, and destroyed while more of them run."""
+    """Order tests: those of examples/local run while the other roots are planned and destroyed."""
     match item.path.stem:
         case "test_bulk" | "test_faults":
             return 4
@@ -38,20 +37,12 @@ def _turn(item: pytest.Item) -> int:
 
 
 @dataclass(frozen=True)
-class Applied:
-    """What was applied, before any test has changed it."""
-
-    terraform: Terraform
-    plan: dict[str, Any]  # a second one, if a test of this run looks at it
-
-
-@dataclass(frozen=True)
 class Started:
-    """The world, with both applies under way or done."""
+    """The world, with both applies in progress or done."""
 
     world: World
-    local: Future[Applied]
-    others: Future[Applied] | None  # None when no test of this run needs them
+    local: Future[Terraform]
+    others: Future[Terraform] | None  # None if no test of this run needs them
     threads: ThreadPoolExecutor
 
 
@@ -59,16 +50,19 @@ class Started:
 def started(request: pytest.FixtureRequest) -> Iterator[Started]:
     reporter = request.config.pluginmanager.getplugin("terminalreporter")
     items = request.session.items
-    planned = any(item.path.stem == "test_afterwards" for item in items)
-    composes = planned or any("roots" in getattr(item, "fixturenames", ()) for item in items)
+    plans = any(item.path.stem == "test_afterwards" for item in items)
+    composes = plans or any("roots" in getattr(item, "fixturenames", ()) for item in items)
 
     def say(line: str) -> None:
         reporter.write_line(line)
 
-    def apply(terraform: Terraform) -> Applied:
+    def apply(terraform: Terraform) -> Terraform:
+        """Apply, and plan again before a test changes anything."""
         terraform.apply()
         upgrade(terraform)
-        return Applied(terraform, terraform.plan() if planned else {})
+        if plans:
+            terraform.plan()
+        return terraform
 
     with local_world(FOLDER, say, DOMAINS) as world, ThreadPoolExecutor() as threads:
         local = threads.submit(apply, world.terraform)
@@ -77,38 +71,28 @@ def started(request: pytest.FixtureRequest) -> Iterator[Started]:
 
 
 @pytest.fixture(scope="session")
-def local(started: Started) -> Applied:
-    """examples/local, applied."""
-    return started.local.result()
+def applied(started: Started) -> World:
+    """The world with examples/local applied."""
+    started.local.result()
+    return started.world
 
 
 @pytest.fixture(scope="session")
-def others(started: Started) -> Applied:
+def roots(started: Started) -> Terraform:
     """All other roots, applied."""
     assert started.others is not None
     return started.others.result()
 
 
 @pytest.fixture(scope="session")
-def applied(started: Started, local: Applied) -> World:
-    """The world with examples/local applied."""
-    return started.world
-
-
-@pytest.fixture(scope="session")
-def roots(others: Applied) -> Terraform:
-    return others.terraform
-
-
-@pytest.fixture(scope="session")
 def leaving(started: Started) -> Future[None] | None:
-    """All other roots while they are destroyed: no test needs them any more."""
-    return started.threads.submit(started.others.result().terraform.destroy) if started.others else None
+    """All other roots while they are destroyed, because no test needs them any more."""
+    return started.threads.submit(started.others.result().destroy) if started.others else None
 
 
 @pytest.fixture
 def quiet(started: Started) -> Iterator[World]:
-    """The simulated Cloudflare, healthy and without memory before and after each test."""
+    """The world, whose Cloudflare has no faults and knows nothing of earlier tests."""
     control = started.world.control
     control.clear_faults()
     control.reset_limits()
@@ -147,7 +131,7 @@ def deployed(roots: Terraform, quiet: World) -> Iterator[Callable[[str], Site]]:
 
 @pytest.fixture(scope="session")
 def opened(roots: Terraform, applied: World, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """A shell that has been told the names of examples/basic, as docs/operations.md begins."""
+    """A shell in which the first commands of docs/operations.md have set the names of examples/basic."""
     shell = Shell(applied, tmp_path_factory.mktemp("operations"))
     shell.open()
     return shell
@@ -155,7 +139,7 @@ def opened(roots: Terraform, applied: World, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def basic(deployed: Callable[[str], Site]) -> Iterator[Site]:
-    """The website of examples/basic, with dead letters that whoever reads them may move at once."""
+    """The website of examples/basic, whose dead letters stay visible after they are read."""
     site = deployed("basic")
     kept = site.sqs.get_queue_attributes(QueueUrl=site.dlq_url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     site.sqs.set_queue_attributes(QueueUrl=site.dlq_url, Attributes={"VisibilityTimeout": "0"})

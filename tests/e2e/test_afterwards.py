@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Applied
+from tests.e2e.conftest import Started
 from tests.e2e.roots import DEPLOYMENTS, UPGRADED
 from tests.simulation.terraform import Terraform
 from tests.simulation.world import World
@@ -19,10 +19,10 @@ ALARM_ATTRIBUTES = {
 
 
 @pytest.fixture(params=["others", "local"])
-def after(request: pytest.FixtureRequest) -> Applied:
+def after(request: pytest.FixtureRequest, started: Started) -> Terraform:
     """All other roots together, or examples/local."""
-    applied: Applied = request.getfixturevalue(request.param)
-    return applied
+    applied: Future[Terraform] = getattr(started, request.param)
+    return applied.result()
 
 
 def upgraded(change: dict[str, Any]) -> bool:
@@ -30,8 +30,8 @@ def upgraded(change: dict[str, Any]) -> bool:
     return change["address"].split(".")[1] in UPGRADED
 
 
-def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(after: Applied) -> None:
-    for change in after.plan["resource_changes"]:
+def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(after: Terraform) -> None:
+    for change in after.last_plan["resource_changes"]:
         if upgraded(change) or change["change"]["actions"] in (["no-op"], ["read"]):
             continue
         old, new = change["change"]["before"], change["change"]["after"]
@@ -41,19 +41,19 @@ def test_a_second_plan_is_clean_but_for_what_the_emulator_reads_back_wrong(after
         assert differing <= ALARM_ATTRIBUTES, change["address"]
 
 
-def test_an_upgrade_replaces_and_destroys_nothing(others: Applied) -> None:
-    changes = [change for change in others.plan["resource_changes"] if upgraded(change)]
+def test_an_upgrade_replaces_and_destroys_nothing(roots: Terraform) -> None:
+    changes = [change for change in roots.last_plan["resource_changes"] if upgraded(change)]
     if not changes:
         pytest.skip("there is no history: clone the repository with it")
     assert {change["type"] for change in changes} >= {"aws_lambda_function", "aws_cloudwatch_dashboard"}
     assert [change["address"] for change in changes if "delete" in change["change"]["actions"]] == []
 
 
-def test_no_secret_is_in_a_state_plan_configuration_or_log(after: Applied, applied: World) -> None:
+def test_no_secret_is_in_a_state_plan_configuration_or_log(after: Terraform, applied: World) -> None:
     secrets = [secret for value in (applied.token, applied.global_key) for secret in (value, value[::-1])]
-    texts = {"state": after.terraform.state_file.read_text(), "plan": json.dumps(after.plan)}
+    texts = {"state": after.state_file.read_text(), "plan": json.dumps(after.last_plan)}
     functions, logs = applied.client("lambda"), applied.client("logs")
-    local = after.terraform is applied.terraform
+    local = after is applied.terraform
     for name in ["cf-purge"] if local else [deployment.name for deployment in DEPLOYMENTS.values()]:
         texts[name] = json.dumps(functions.get_function(FunctionName=name), default=str)
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")

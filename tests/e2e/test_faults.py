@@ -23,18 +23,18 @@ BATCH = 10
 LONGER_THAN_ANY_REQUEST = 11  # seconds
 IN_A_ROW = 3  # faults: each is a hold, twice as long as the one before, until something is accepted
 FAULTS: list[dict[str, Any]] = [
-    {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}},
-    {"kind": "status", "status": 429},
-    {"kind": "status", "status": 400, "errors": [{"code": 971, "message": "throttled"}]},
-    {"kind": "success_false", "errors": [{"code": 971, "message": "throttled"}]},
-    {"kind": "status", "status": 500},
-    {"kind": "status", "status": 503},
-    {"kind": "status", "status": 503, "raw": "upstream connect error"},
+    {"kind": "answer", "status": 429, "headers": {"Retry-After": "1"}},
+    {"kind": "answer", "status": 429},
+    {"kind": "answer", "status": 400, "errors": [{"code": 971, "message": "throttled"}]},
+    {"kind": "answer", "errors": [{"code": 971, "message": "throttled"}]},
+    {"kind": "answer", "status": 500},
+    {"kind": "answer", "status": 503},
+    {"kind": "answer", "status": 503, "text": "upstream connect error"},
     {"kind": "reset"},
     {"kind": "reset", "acted": True},
-    {"kind": "garbage"},
-    {"kind": "garbage", "acted": True},
-    {"kind": "success_false", "errors": [{"code": 9999, "message": "try later"}]},
+    {"kind": "answer", "text": "<!DOCTYPE html>"},
+    {"kind": "answer", "text": "<!DOCTYPE html>", "acted": True},
+    {"kind": "answer", "errors": [{"code": 9999, "message": "try later"}]},
 ]
 
 

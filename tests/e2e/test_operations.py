@@ -69,7 +69,7 @@ def test_a_dead_letter_that_is_moved_back_reaches_the_visitor(shell: Shell, site
 
 
 def test_what_waits_during_an_outage_is_counted_explained_and_purged_after_it(shell: Shell, site: Site) -> None:
-    site.world.control.add_fault("status", times=None, status=503)
+    site.world.control.add_fault("answer", times=None, status=503)
     with site.hurried(12):
         before = site.put("outage.html")
         site.log_line(before, "not purged")
@@ -144,7 +144,7 @@ def test_after_a_loss_the_queue_says_who_may_send_and_the_bucket_what_changed(
 
 
 def test_the_metric_lines_say_why_purges_come_late(shell: Shell, site: Site) -> None:
-    site.world.control.add_fault("status", status=429, headers={"Retry-After": "1"})
+    site.world.control.add_fault("answer", status=429, headers={"Retry-After": "1"})
     site.put_and_purge("late.html", "text")
     site.empties()
 
@@ -158,7 +158,7 @@ def test_the_metric_lines_say_why_purges_come_late(shell: Shell, site: Site) -> 
 
 
 def test_what_is_parked_is_listed_with_its_reason_and_deleted(shell: Shell, site: Site) -> None:
-    site.world.control.add_fault("success_false", errors=[{"code": 1012, "message": "no"}])
+    site.world.control.add_fault("answer", errors=[{"code": 1012, "message": "no"}])
     for body, _ in PARKED.values():
         site.send(json.dumps(body))
     wait_for(lambda: site.dead() == len(PARKED), 30, "not all of it is parked")

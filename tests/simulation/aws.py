@@ -19,6 +19,7 @@ from botocore.config import Config
 
 from tests.simulation.certificates import Certificates
 from tools import terraform
+from tools.problems import Problem
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -30,16 +31,12 @@ _START_TIMEOUT = 180.0  # seconds, on a busy machine
 _IMPORT_ROOT = Path(__file__).parents[2]
 
 
-class StartError(Exception):
-    """The local AWS did not come up; the text says where its log is."""
-
-
 @contextmanager
 def running(folder: Path, certificates: Certificates) -> Iterator[str]:
     """Run the local AWS for as long as the block and yield its base URL; its log goes to `folder`.
 
     Raises:
-        StartError: it does not answer.
+        Problem: it does not answer.
     """
     port, log = _free_port(), folder / "aws.log"
     environ = {
@@ -121,7 +118,7 @@ def _await(url: str, process: subprocess.Popen[bytes], certificates: Certificate
                 return
         except OSError:
             time.sleep(0.1)
-    raise StartError(f"The local AWS did not start: see {log}, and try again, which takes another port.")
+    raise Problem(f"The local AWS did not start: see {log}, and try again, which takes another port.")
 
 
 def _free_port() -> int:

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from tests.simulation import aws
 from tests.simulation.cloudflare.journal import ApiRequest
 from tests.simulation.cloudflare.visitor import Visit
 from tests.simulation.site import Site, time_of
 from tests.simulation.terraform import TerraformError
 from tests.simulation.world import HOST, ROOT, local_world, wait_for
+from tools.problems import Problem
 
 _NASTY_KEY = "preise/50% Rabatt (für Käufer)+mehr.html"
 _FILES = 200
@@ -199,7 +199,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running, and the local AWS took what was applied with it.", flush=True)
         return 130
-    except aws.StartError as problem:
+    except Problem as problem:
         print(f"\ncf_purge: {problem}", file=sys.stderr)
         return 1
     except (Surprise, TimeoutError, TerraformError) as surprise:

@@ -45,7 +45,7 @@ def main() -> int:
             signal.pause()
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running.", flush=True)
-    except (aws.StartError, Problem) as problem:
+    except Problem as problem:
         print(f"\ncf_purge: {problem}", file=sys.stderr)
         return 1
     return 0

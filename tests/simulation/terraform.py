@@ -27,6 +27,7 @@ class Terraform:
     def __init__(self, root: Path, folder: Path, environ: Mapping[str, str], say: Say) -> None:
         self.root = root
         self.state_file = folder / "terraform.tfstate"
+        self.last_plan: dict[str, Any] = {}  # as JSON
         self._folder = folder
         self._say = say
         self._state = f"-state={self.state_file}"
@@ -46,12 +47,11 @@ class Terraform:
         shown = json.loads(self._run("output", "-json", self._state))
         return {name: output["value"] for name, output in shown.items()}
 
-    def plan(self) -> dict[str, Any]:
-        """Plan again and return the plan as JSON."""
+    def plan(self) -> None:
+        """Plan again."""
         file = self._folder / "again.tfplan"
         self._run("plan", _AT_ONCE, "-input=false", self._state, f"-out={file}")
-        plan: dict[str, Any] = json.loads(self._run("show", "-json", str(file)))
-        return plan
+        self.last_plan = json.loads(self._run("show", "-json", str(file)))
 
     def _run(self, command: str, *arguments: str) -> str:
         """Run a quick command and return its output.

@@ -6,7 +6,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,8 +16,6 @@ from tests.simulation.cloudflare.journal import ApiRequest
 from tests.simulation.cloudflare.service import ZONES, Service
 
 _PURGE = re.compile(rf"{ZONES}/([^/]*)/(?:environments/([^/]*)/)?(purge_cache|invalidate_cache)")
-_PAGE = "<!DOCTYPE html><html><body>Not Cloudflare</body></html>"
-_ERRORS = [{"code": 10013, "message": "Unknown error"}]
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RST
 
 
@@ -25,31 +23,25 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RS
 class Fault:
     """One order, for `times` purge requests (None: until cleared).
 
-    Kinds: `status` answers `status` with `headers` and `errors` or `raw` (text); `delay` only waits, then answers
-    normally; `reset` aborts the TCP connection; `garbage` answers 200 with a page; `success_false` answers 200 with
-    `errors`. Every kind waits `seconds` first. Except with `delay`, nothing is purged unless `acted`: then the purge is
-    done and only its answer lost.
+    Kinds: `answer` answers `status` with `headers` and either `errors` or `text`; `delay` only waits, then answers
+    normally; `reset` aborts the TCP connection. Every kind waits `seconds` first. Except with `delay`, nothing is
+    purged unless `acted`: then the purge is done and only its answer lost.
     """
 
-    kind: Literal["status", "delay", "reset", "garbage", "success_false"]
+    kind: Literal["answer", "delay", "reset"]
     times: int | None = 1
     acted: bool = False
     seconds: float = 0
-    status: int = 500
+    status: int = 200
     headers: Mapping[str, str] | None = None
-    raw: str | None = None
-    errors: list[dict[str, Any]] | None = None
+    text: str = ""
+    errors: Sequence[Mapping[str, Any]] = ()
 
     @property
     def answer(self) -> tuple[int, dict[str, str], str]:
-        """Status, headers and body of the kinds that answer."""
-        status = self.status if self.kind == "status" else 200
-        if self.kind == "garbage" or self.raw is not None:
-            return status, {"Content-Type": "text/html", **(self.headers or {})}, self.raw or _PAGE
-        headers = {"Content-Type": "application/json", **(self.headers or {})}
-        errors = self.errors or (_ERRORS if self.kind == "success_false" else None)
-        document = {"success": False, "errors": errors, "messages": [], "result": None}
-        return status, headers, json.dumps(document) if errors else ""
+        """Status, headers and body of `answer`."""
+        document = {"success": False, "errors": self.errors, "messages": [], "result": None}
+        return self.status, dict(self.headers or {}), json.dumps(document) if self.errors else self.text
 
 
 class Api:
@@ -86,7 +78,7 @@ class Api:
             return web.Response()  # to nobody
         if fault is not None and is_lost:
             status, headers, text = fault.answer
-            request.status, request.codes = status, [error["code"] for error in fault.errors or ()]
+            request.status, request.codes = status, [error["code"] for error in fault.errors]
         return web.Response(status=status, headers=headers, body=text.encode())
 
     def _fault(self) -> Fault | None:
@@ -102,5 +94,5 @@ class Api:
 def _decoded(text: bytes) -> Any:
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):
-        return text.decode(errors="replace")
+    except ValueError:
+        return text.decode()

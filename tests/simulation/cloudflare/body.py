@@ -1,4 +1,4 @@
-"""The body of a purge request, read: a purge, or the reason why it is none."""
+"""Reads the body of a purge request."""
 
 import re
 from collections.abc import Callable
@@ -48,8 +48,8 @@ def _files(items: list[Any], zone: Zone) -> Purge:
         parts = item if isinstance(item, dict) else {"url": item}
         url, headers = parts.get("url"), parts.get("headers", {})
         if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-            raise refusal.NOTHING.refusal()  # so Cloudflare answers a malformed item
-        # Of the headers that can be part of a key, the edge looks at this one.
+            raise refusal.NOTHING.refusal()  # Cloudflare's answer to a malformed item
+        # Other headers can be part of a cache key too; here only this one is.
         origin = next((value for name, value in headers.items() if name.lower() == "origin"), None)
         key = key_of_url(url, origin) if isinstance(url, str) else None
         if key is None:

@@ -1,4 +1,4 @@
-"""The copies the edge holds."""
+"""The copies at the edge."""
 
 import math
 import re
@@ -22,7 +22,7 @@ _UNCACHEABLE = frozenset({"private", "no-store", "no-cache"})
 
 @dataclass(slots=True)
 class Copy:
-    """One answer of an origin, kept."""
+    """One stored answer of an origin."""
 
     resized: str  # "" for the object as it is; else how /cdn-cgi/image/ changed it
     vary: Mapping[str, str | None]  # what the request had in each header that Vary names
@@ -83,7 +83,7 @@ class Cache:
         return sum(len(copies) for part in parts for copies in part.values())
 
     def _taken(self, purge: Purge, zone_id: str, environment: str | None) -> list[tuple[_Part, CacheKey, Copy]]:
-        """Return the copies that a purge takes: what it matches, without what an order of a test keeps."""
+        """Return the copies that a purge removes: what it matches, except what an order of a test keeps."""
         taken, keeping = [], set[EdgeFault]()
         for part, key, copy in self._matching(purge, zone_id, environment):
             orders = self._faults.fitting("keep", key.path)
@@ -108,7 +108,7 @@ class Cache:
 
 
 def lifetime(status: int, headers: CIMultiDict[str]) -> float | None:
-    """Return for how many seconds an answer may be kept; None when not at all.
+    """Return how many seconds an answer may be stored, or None if it may not.
 
     https://developers.cloudflare.com/cache/concepts/cache-control/: `s-maxage` before `max-age` before the default.
     """

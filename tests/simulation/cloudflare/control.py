@@ -93,7 +93,7 @@ class Control:
         self._call(self._api.requests.clear)
 
     def add_fault(self, kind: Any, **order: Any) -> None:
-        """Order a fault of the API, such as `add_fault("status", status=503)`: see `Fault`."""
+        """Order a fault of the API, such as `add_fault("answer", status=503)`: see `Fault`."""
         self._call(self._api.faults.append, Fault(kind, **order))
 
     def add_edge_fault(self, kind: Any, **order: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who asks: API tokens and Global API keys, known by digest only."""
+"""API tokens and Global API keys, stored as digests."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ from typing import Literal
 from tests.simulation.cloudflare import refusal
 
 # RFC 6750's token syntax: `cfut_…` of a user, `cfat_…` of an account, `cfoat_…` of OAuth, and 40 characters without a
-# prefix, of any of them, from before 2026. What is a Global API key, or does not match, is refused unseen.
+# prefix, of any of them, from before 2026. A Global API key, or anything else, is refused before it is looked up.
 _KEY = re.compile(r"[0-9a-f]{37,45}|cfk_[A-Za-z0-9_-]+")
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -21,7 +21,7 @@ Status = Literal["active", "disabled", "expired"]
 class Identity:
     """A token, or a user with a Global API key, and what it may do.
 
-    An account's own token can do the same as a user's, but what is asked about the user's tokens does not know it.
+    A token of an account can do the same as a user's, but the endpoint that verifies tokens does not know it.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Identity:
 
     @property
     def token_id(self) -> str:
-        """What the API calls a token by: 32 hex digits that tell nothing of its value."""
+        """The ID of a token in answers: 32 hex digits that do not depend on its value."""
         return _digest("id", self.name)[:32]
 
     def has_something_in(self, zone_id: str) -> bool:
@@ -42,7 +42,7 @@ class Identity:
 
 
 class Identities:
-    """Everybody the API knows."""
+    """All tokens and users."""
 
     def __init__(self) -> None:
         self._by_digest: dict[str, Identity] = {}
@@ -78,7 +78,7 @@ class Identities:
         """Return who sent a request.
 
         Raises:
-            Refusal: as `find`, and for a token that is out of use, or nobody known.
+            Refusal: as `find`, and for a token that is unknown, disabled or expired.
         """
         identity = self.find(headers, address)
         if identity is None:
@@ -91,10 +91,10 @@ class Identities:
         return identity
 
     def find(self, headers: Mapping[str, str], address: str | None) -> Identity | None:
-        """Return whose credentials a request shows, in use or not; None for nobody known.
+        """Return whose credentials a request has, also if they are disabled or expired; None if they are unknown.
 
         Raises:
-            Refusal: for headers that are missing or cannot be right, and for a token from outside its IP filter.
+            Refusal: for headers that are missing or invalid, and for a token from outside its IP filter.
         """
         identity = self._by_digest.get(_digest_shown(headers))
         if identity and identity.addresses and address not in identity.addresses:

@@ -16,13 +16,13 @@ _MAX_RETRY_AFTER = 300
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a limit says of one request."""
+    """The answer of a limit to one request."""
 
     wait: float  # seconds until the same request would pass; 0 when it may pass now
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Ratelimit` as it was measured: whatever is left of the budget, it says that hardly any of it is used."""
+        """`Ratelimit` as it was measured: it does not follow the budget."""
         headers = {
             "Ratelimit": f'"default";r={GLOBAL_REQUESTS - 1};t=1',
             "Ratelimit-Policy": f'"default";q={GLOBAL_REQUESTS};w={GLOBAL_SECONDS:.0f}',
@@ -31,7 +31,7 @@ class Allowance:
 
 
 class Bucket:
-    """`capacity` at once, and `rate` a second after that."""
+    """A token bucket: `capacity` at once, then `rate` a second."""
 
     def __init__(self, rate: float, capacity: int, now: Callable[[], float]) -> None:
         self._rate, self._capacity, self._now = rate, capacity, now
@@ -43,7 +43,7 @@ class Bucket:
         self._level = min(self._capacity, self._level + (now - self._at) * self._rate)
         self._at = now
         missing = cost - self._level
-        if missing >= 1e-9:  # whoever waited exactly as long as told must pass despite rounding
+        if missing >= 1e-9:  # despite rounding, a client that waited exactly as long as told passes
             return Allowance(missing / self._rate)
         self._level = max(0.0, self._level - cost)
         return Allowance(0.0)
@@ -68,7 +68,7 @@ class Limits:
         self._usage.clear()
 
     def take_request(self, identity: str) -> Allowance:
-        """Count one API request of a token or user; beyond the limit everything of it is refused for five minutes."""
+        """Count one API request of a token or user; beyond the limit all its requests are refused for five minutes."""
         now, usage = self._now(), self._usage.setdefault(identity, _Usage())
         while usage.times and usage.times[0] <= now - GLOBAL_SECONDS:
             usage.times.popleft()

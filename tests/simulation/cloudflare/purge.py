@@ -1,4 +1,4 @@
-"""What makes two requests the same copy, and which copies a valid purge request takes."""
+"""The key of a copy, and which copies a purge removes."""
 
 import re
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ class Purge:
     urls: int = 0  # how many count towards the limit of single-file URLs; 0 for the other kinds
 
     def matches(self, key: CacheKey, tags: frozenset[str]) -> bool:
-        """Whether a copy under that key, with those (lower-case) tags, is meant.
+        """Tell whether the purge includes a copy with that key and those (lower-case) tags.
 
-        Prefixes match in the middle of a word: `/bar` takes `/barbaz` too. The documentation is ambiguous, and whoever
-        asks for a prefix must expect the larger reading.
+        Prefixes match in the middle of a word: `/bar` includes `/barbaz`. The documentation is ambiguous; this is the
+        larger reading.
         """
         return (
             self.everything
@@ -53,7 +53,7 @@ def key_of(scheme: str, host: str, target: str, origin: str | None) -> CacheKey:
 
 
 def key_of_url(url: str, origin: str | None) -> CacheKey | None:
-    """Return the key of an absolute URL, None when it is no such thing. A fragment never leaves a browser."""
+    """Return the key of an absolute URL, or None if it is none. Its fragment is ignored, as by browsers."""
     parts = _URL.fullmatch(url)
     if not parts:
         return None
@@ -63,7 +63,7 @@ def key_of_url(url: str, origin: str | None) -> CacheKey | None:
 
 
 def normal_path(path: str) -> str:
-    """Unify what RFC 3986 section 6.2.2 calls equivalent, and nothing else.
+    """Return the same path for all that RFC 3986 section 6.2.2 calls equivalent.
 
     `%7E` is `~` and `%c3` is `%C3`, but reserved characters stay as sent: `+` and `%2B` are two copies.
     """

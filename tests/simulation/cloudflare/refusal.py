@@ -1,4 +1,4 @@
-"""How the API says no. Codes come under several statuses, so no class of errors is known by its status."""
+"""The errors of the API. One code can come with several statuses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """An answer that is not a success; whoever raises it has purged nothing."""
+    """An answer that is not a success; nothing is purged."""
 
     def __init__(self, status: int, errors: Sequence[Mapping[str, Any]]) -> None:
         super().__init__(status, [error["code"] for error in errors])
@@ -19,7 +19,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One of Cloudflare's error codes with its sentence."""
+    """One of Cloudflare's error codes with its text."""
 
     code: int
     message: str
@@ -56,13 +56,13 @@ THROTTLED = Reason(
 
 
 def no_zone_list(token_id: str) -> Refusal:
-    """A token asks for zones in none of which it has anything."""
+    """A token has no permission in any of the zones it asks for."""
     actor, permission = f"com.cloudflare.api.token.{token_id}", "com.cloudflare.api.account.zone.list"
     return Reason(0, f"Actor '{actor}' requires permission '{permission}' to list zones").refusal(403)
 
 
 def unroutable(path: str) -> Refusal:
-    """A path below /zones whose identifier is none."""
+    """A path below /zones has an invalid identifier."""
     return Reason(7003, f"Could not route to {path}, perhaps your object identifier is invalid?").refusal(400, NO_ROUTE)
 
 
@@ -72,6 +72,6 @@ def wrong_location(address: str | None) -> Refusal:
 
 
 def malformed_header(code: int, header: str) -> Refusal:
-    """A credential that cannot be one."""
+    """A credential has an invalid format."""
     chain = [{"code": code, "message": f"Invalid format for {header} header"}]
     return Refusal(400, [{"code": 6003, "message": "Invalid request headers", "error_chain": chain}])

@@ -1,4 +1,4 @@
-"""From a request to what it asks for: route, identity, limits, body, and then the edge's cache."""
+"""The API without HTTP: route, identity, limits, body, and the purge of the cache."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _ACTIVE = {"code": 10000, "message": "This API Token is valid and active", "type
 
 
 class Service:
-    """What the API does, apart from HTTP."""
+    """Answers requests."""
 
     def __init__(self, zones: Mapping[str, Zone], identities: Identities, limits: Limits, cache: Cache) -> None:
         self._zones, self._identities, self._limits, self._cache = zones, identities, limits, cache
@@ -32,7 +32,7 @@ class Service:
     def answer(
         self, request: ApiRequest, headers: Mapping[str, str], address: str | None
     ) -> tuple[int, dict[str, str], str]:
-        """Do what is asked or refuse it; return status, headers and body. The request gets the outcome."""
+        """Return status, headers and body, and write the outcome into the request."""
         said = {"Content-Type": "application/json"}
         told: dict[str, Any] = {"result": None}
         request.status, errors = 200, []
@@ -48,7 +48,7 @@ class Service:
         return request.status, said, json.dumps({"success": not errors, "errors": errors, "messages": [], **told})
 
     def _read(self, request: ApiRequest, headers: Mapping[str, str], address: str | None) -> dict[str, Any]:
-        """Return the answer's result and what comes with it, or raise the Refusal. There is no `Ratelimit` here."""
+        """Return the fields of an answer to a GET, which has no `Ratelimit`, or raise a Refusal."""
         if request.path == ZONES:
             identity = self._identities.identify(headers, address)
             self._count(request, identity)
@@ -64,10 +64,10 @@ class Service:
         return {"messages": messages, "result": {"id": shown.token_id, "status": shown.status}}
 
     def _zones_listed(self, identity: Identity, query: str) -> dict[str, Any]:
-        """List the zones of a name (of any, without one) in which somebody may do anything at all, on one page.
+        """List the zones with a name (all, without one) in which the identity has any permission, on one page.
 
-        A token that may do nothing in any of them is denied (https://github.com/cert-manager/cert-manager/issues/2878),
-        a user gets an empty list.
+        If there are none, a token is denied (https://github.com/cert-manager/cert-manager/issues/2878), a user gets an
+        empty list.
         """
         asked = parse_qs(query)
         name, page = asked.get("name", [""])[-1].lower(), int(asked.get("page", ["1"])[-1])
@@ -84,7 +84,7 @@ class Service:
     def _purge(
         self, request: ApiRequest, headers: Mapping[str, str], address: str | None, said: dict[str, str]
     ) -> dict[str, Any]:
-        """Purge and return the answer's result, or raise the Refusal."""
+        """Purge and return the fields of the answer, or raise a Refusal."""
         if request.path in (VERIFY, ZONES):
             raise refusal.METHOD.refusal(405)
         if not request.path.startswith(f"{ZONES}/"):
@@ -116,7 +116,7 @@ class Service:
             raise refusal.NO_ZONE.refusal()
         if identity.is_user and zone_id not in identity.zones:
             raise refusal.NO_ACCESS.refusal(403)
-        # A token is not told whether a zone exists that it may not touch.
+        # A token does not learn whether a zone exists in which it has no permission.
         if zone is None or zone_id not in identity.zones or "cache_purge" not in identity.permissions:
             raise refusal.AUTHENTICATION.refusal(403)
         return zone

@@ -1,6 +1,5 @@
-"""A website's many objects, and whether what its visitors get is what its bucket holds."""
+"""Many objects of a website, and whether visitors get what its bucket has."""
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
@@ -31,13 +30,15 @@ class Release:
         self.site = site
         self.keys = keys
         self.paths = {path: key for key in keys for path in paths_of(key)}
+        self._bodies: dict[str, bytes] = {}  # in the bucket, by key
         self._s3 = site.world.client("s3")
 
     def upload(self, version: str, keys: Sequence[str] | None = None) -> None:
         """Upload a version of all objects, or of some."""
 
         def put(key: str) -> None:
-            self._s3.put_object(Bucket=self.site.bucket, Key=key, Body=f"{version} of {key}".encode())
+            self._bodies[key] = f"{version} of {key}".encode()
+            self._s3.put_object(Bucket=self.site.bucket, Key=key, Body=self._bodies[key])
 
         with ThreadPoolExecutor(_THREADS) as threads:
             list(threads.map(put, self.keys if keys is None else keys))
@@ -48,16 +49,5 @@ class Release:
         return {path: visits[self.site.url(path)] for path in self.paths}
 
     def stale(self) -> list[str]:
-        """Visit everything and return the paths whose visitors do not get what the bucket holds."""
-        held = self._held()
-        return [path for path, visit in self.visit().items() if _digest(visit) != held.get(self.paths[path])]
-
-    def _held(self) -> dict[str, str]:
-        """Return the digest of every object in the bucket, by key: S3's ETag is the MD5 of the body."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.site.bucket)
-        return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", ())}
-
-
-def _digest(visit: Visit) -> str | None:
-    """Return the digest of what a visitor got, None when there is nothing."""
-    return None if visit.status == 404 else hashlib.md5(visit.body, usedforsecurity=False).hexdigest()
+        """Visit everything and return the paths whose visitors do not get what the bucket has."""
+        return [path for path, visit in self.visit().items() if visit.body != self._bodies[self.paths[path]]]

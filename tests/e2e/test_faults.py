@@ -76,7 +76,7 @@ def test_no_mixture_of_faults_loses_a_change(hurried: Release) -> None:
 
     assert hurried.stale() == []
     assert control.pending_faults() == 0
-    [parked] = site.dead_letters()
+    parked = site.dead_letter()
     assert "stray/refused.html" in parked["Body"]
     assert parked["MessageAttributes"]["ReasonCode"]["StringValue"] == "ForeignHost"
     assert site.dead() == 0

@@ -193,7 +193,7 @@ def test_a_saved_query_is_found_run_and_answered(opened: Shell, deployed: Deploy
     assert {field["value"] for row in answer["results"] for field in row if field["field"] == "@log"} == {
         shell["LOG_GROUP"]
     }
-    site.dead_letters()
+    site.dead_letter()
     shell = shell.having(TITLE="Was this key purged?", KEY="news/a%20b.html")
     shell.run(section, "QUERY=")
     assert 'like "news/a%20b.html"' in shell["QUERY"]

@@ -85,21 +85,17 @@ class Site:
 
         return wait_for(probe, timeout, f"no purge of {item}")
 
-    def dead_letters(self, count: int = 1) -> list[Any]:
-        """Wait for dead letters, take them and return them."""
-        found: list[Any] = []
+    def dead_letter(self) -> Any:
+        """Wait for a dead letter, delete it and return it."""
 
-        def probe() -> bool:
-            answer = self.sqs.receive_message(
-                QueueUrl=self.dlq_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-            )
-            for message in answer.get("Messages", []):
-                found.append(message)
-                self.sqs.delete_message(QueueUrl=self.dlq_url, ReceiptHandle=message["ReceiptHandle"])
-            return len(found) >= count
+        def received() -> list[Any] | None:
+            answer = self.sqs.receive_message(QueueUrl=self.dlq_url, MessageAttributeNames=["All"])
+            messages: list[Any] | None = answer.get("Messages")
+            return messages
 
-        wait_for(probe, 60, f"fewer than {count} dead letters")
-        return found
+        [letter] = wait_for(received, 60, "there is no dead letter")
+        self.sqs.delete_message(QueueUrl=self.dlq_url, ReceiptHandle=letter["ReceiptHandle"])
+        return letter
 
     def log_lines(self, since: float) -> list[dict[str, Any]]:
         """Return the function's own lines since a time, without those of the platform."""

@@ -22,12 +22,7 @@ FOUND = {
     "one half of each message was purged again and again": Schedule(
         seed=523,
         setting=Setting("by host", "free", 4.0, 5, 3, 1000, 15.0, Verify(900, 3, 0), 1, 0.25, 0.2),
-        bursts=(
-            Burst(0.0, "change", 12, 3, 0.3),
-            Burst(2.8, "change", 12, 3, 0.3),
-            Burst(0.0, "change", 12, 3, 0.3),
-            Burst(2.8, "change", 12, 3, 0.0),
-        ),
+        bursts=tuple(Burst(at, "change", 12, 3, every) for at, every in ((0, 0.3), (2.8, 0.3), (0, 0.3), (2.8, 0))),
         rotation=Rotation(1.0, 0.5),
     ),
     "the parameter was silent at the end of an invocation": Schedule(

@@ -308,8 +308,10 @@ def keys_at(url: str, config: Config) -> Iterator[tuple[dict[str, str | None], l
             glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
             yield {**where, "key": key, "filter": glob}, [field for field, passes in fields.items() if not passes]
         for template in target.related:
-            parts = map(re.escape, PLACEHOLDER.split(template.removesuffix("*"))[::2])
-            pattern = ".+".join(parts) + (".*" if template.endswith("*") else "")
+            first, *parts = map(re.escape, PLACEHOLDER.split(template.removesuffix("*"))[::2])
+            # Atomic groups, so that no path takes more than linear time: the first place that fits is as good as any.
+            inner = "".join(f"(?>.+?{part})" for part in parts[:-1]) + "".join(f".+{part}" for part in parts[-1:])
+            pattern = first + inner + (".*" if template.endswith("*") else "")
             if any(re.fullmatch(pattern, f"/{path}"[:_MAX_PATH], re.DOTALL) for path in paths):
                 yield {**where, "key": None, "filter": None, "related": template}, []
 

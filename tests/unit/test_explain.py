@@ -1,6 +1,7 @@
 """`explain` and `wait`: the conclusions, what covers a URL, and what is refused. The real edge's part: tests/world."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -97,6 +98,13 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("amp/a.js", {"related": ["/amp/{key}"]}, [None], ""),
         ("feed.xml", {"related": ["/feed.xml"]}, [None], ""),
         ("tags/a/2", {"related": ["/tags/{dir}/*"]}, [None], ""),
+        ("a/a/b/b/c", {"related": ["/{dir}/b{stem}c", "/{dir}{stem}/b/c", "/a/{dir}/{stem}/*"]}, [None] * 3, ""),
+        (
+            "a/b",
+            {"related": ["/{dir}{stem}a/b", "/a{dir}/b", "/a/b{stem}", "/{dir}/{stem}/*"], "keys": ["x"]},
+            [],
+            "key",
+        ),
         ("feed.xml.gz", {"related": ["/feed.xml"]}, [], "for its key feed.xml.gz correct include."),
         ("tmp/a.css", {}, [], "for its key tmp/a.css correct exclude."),
         ("a.js", {}, [], "for its key a.js correct include."),
@@ -119,6 +127,14 @@ def test_the_keys_that_purge_a_url_are_listed_or_the_fields_that_keep_them_from_
         assert (entry["target"], entry["zone_id"]) == ("targets[1]", ZONE)
         assert entry["filter"] in GLOBS["include"]
         assert world.invoke({"keys": [entry["key"]], "dry_run": True})["skipped"] == []
+
+
+def test_no_url_is_slow_to_compare_with_a_template() -> None:
+    world = World(document(targets=[target(related=["/{bucket}/{dir}/{stem}/{ext}/x"])]))
+    world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
+    before = time.thread_time()
+    world.invoke({"explain": f"{SITE}{'a/' * 1000}"})
+    assert time.thread_time() - before < 0.5
 
 
 def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_credentials() -> None:

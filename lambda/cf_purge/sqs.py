@@ -6,6 +6,7 @@ upload. So the function receives the rest of a burst itself.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -98,7 +99,7 @@ class Sqs:
             For each why it is not there, or None.
         """
         payloads = [{"MessageBody": body, "DelaySeconds": delay} for body, delay in messages]
-        calls = [partial(self._call, "SendMessage", self._own, payload, deadline) for payload in payloads]
+        calls = [partial(self._put, self._own, payload, deadline) for payload in payloads]
         return [result if isinstance(result, Exception) else None for result in self._aws.http.together(calls)]
 
     def _receive(self, count: int, deadline: float) -> list[Message]:
@@ -121,28 +122,37 @@ class Sqs:
             observe.warn(failure, messages=len(entries) - len(done))
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> str:
-        """Put a message into the dead-letter queue and return the ID it has there.
-
-        Raises:
-            PurgeError: it is not there.
-        """
+        """Put a message into the dead-letter queue and return the ID it has there; errors are those of `_put`."""
         arn = self._config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
         texts = {"ReasonCode": error.code, "Reason": _attribute(str(error))}
         attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
         bare = {"MessageBody": message.body}
+        whole = {**bare, "MessageAttributes": attributes}
         try:
-            sent = self._call("SendMessage", arn, {**bare, "MessageAttributes": attributes}, deadline)
+            with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
+                return self._put(arn, whole, deadline)
+            return self._put(arn, whole, deadline)
         except Denied as denied:
             if denied.code not in _TOO_LARGE:
                 raise
             # Attributes count towards the size of a message: of one near the limit only the log has the reason.
             try:
-                sent = self._call("SendMessage", arn, bare, deadline)
+                return self._put(arn, bare, deadline)
             except Denied as again:
                 raise Transient(f"The dead-letter queue does not accept this message ({again}).") from None
-        return str(sent.get("MessageId"))
+
+    def _put(self, arn: str, payload: _Json, deadline: float) -> str:
+        """Put a message into a queue and return the ID it has there.
+
+        Raises:
+            PurgeError: it is not known to be there.
+        """
+        message_id = self._call("SendMessage", arn, payload, deadline).get("MessageId")
+        if not isinstance(message_id, str) or not message_id:
+            raise Transient("SQS answered SendMessage without the ID of the message.")
+        return message_id
 
     def _call(self, operation: str, arn: str, payload: _Json, deadline: float) -> _Json:
         _, _, _, region, account, name = arn.split(":")

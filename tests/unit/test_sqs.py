@@ -243,6 +243,20 @@ def test_a_queue_that_refuses_for_another_reason_is_not_asked_without_the_reason
     assert code in world.logged("not parked")[0]["reason"]
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"MessageId": null}', b"<html>"])
+def test_an_answer_without_the_id_of_the_message_does_not_count_as_parked(world: World, body: bytes) -> None:
+    world.aws.script["SendMessage"] = [answer(200, body)] * 2
+    assert world.returned(sqs_event("not JSON")) == ["m0"]
+    assert world.metrics["Parked"] == 0
+
+
+@pytest.mark.parametrize("fault", [outage(), answer(500, b""), aws_error(400, "ThrottlingException")])
+def test_parking_is_tried_twice_because_it_can_be_the_last_receive(world: World, fault: Any) -> None:
+    world.aws.script["SendMessage"] = [fault]
+    assert world.returned(sqs_event("not JSON")) == []
+    assert world.metrics["Parked"] == 1
+
+
 def test_an_unexpected_error_while_parking_returns_that_message_alone(world: World) -> None:
     def explode(sent: Sent) -> None:
         if operation_of(sent) == "SendMessage" and sent.body["MessageBody"] == "poison":

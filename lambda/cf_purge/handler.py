@@ -37,7 +37,8 @@ _RESERVE, _END = 5.0, 0.5
 # A function made by hand may have Lambda's default of 3 seconds in all: then a share.
 _RESERVE_SHARE, _END_SHARE = 0.2, 0.05
 _WITHOUT_CONTEXT = 60.0  # seconds in a shell
-_LARGEST = 30.0  # seconds' worth of requests, beside the full buckets, that one message may take
+# Seconds' worth of requests, beside the full buckets, that one message may take; and their share of the time.
+_LARGEST, _LARGEST_SHARE = 30.0, 0.6
 _MAX_REMEMBERED = 10_000  # messages
 
 gc.freeze()
@@ -151,7 +152,7 @@ class Function:
 
     def _limit(self, deadline: float) -> Cost:
         """Return what one message may take: an invocation must be able to finish it."""
-        return self._budget.capacity(min(_LARGEST, (deadline - self._clock.now()) / 2))
+        return self._budget.capacity(min(_LARGEST, _LARGEST_SHARE * (deadline - self._clock.now())))
 
     def _send(self, plan: Plan, run: _Run) -> Outcomes:
         """Send the requests of a plan; after an unexpected error none of them is done."""

@@ -153,6 +153,7 @@ class Plan(NamedTuple):
 
     tasks: tuple[Task, ...] = ()
     requests: tuple[Request, ...] = ()
+    owners: Mapping[Purge, str] = {}  # by purge: the ID of the first task that asks for it
 
     @property
     def principals(self) -> dict[Purge, dict[str, None]]:
@@ -206,7 +207,7 @@ def plan_event(task: Task, config: Config) -> Plan:
 def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Container[str]) -> Plan:
     covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
     planned: list[Task] = []
-    owners: dict[Purge, str] = {}  # the first task that asks for a purge
+    owners: dict[Purge, str] = {}
     for task in tasks:
         # What a dry run asks for must not widen what the others purge.
         jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
@@ -214,7 +215,7 @@ def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Con
             jobs = [job._replace(purges=tuple(p for p in job.purges if group_of(p) not in before)) for job in jobs]
         planned.append(task._replace(jobs=jobs))
         owners.update(dict.fromkeys(planned[-1].undone(owners), task.id))
-    return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)))
+    return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners)
 
 
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:
@@ -302,14 +303,17 @@ def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
 
 
 def _check_cost(groups: Sequence[Sequence[Job]], config: Config, limit: Cost) -> None:
-    """Raise TooLarge if one message, alone, costs more than `limit`; the error says how many of its items do not."""
-    cost = _cost_of(groups, config)
+    """Raise TooLarge if one message, alone, costs more than `limit`; the error says how many of its items do not.
+
+    A single change or item cannot be split: what does not fit into one invocation is sent at the next receives.
+    """
+    cost = _cost_of(groups, config) if len(groups) > 1 else Cost()
     for needed, allowed, what in zip(cost, limit, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
         if needed > allowed:
             ends = range(1, len(groups))
             fits = bisect_left(ends, True, key=lambda end: not _cost_of(groups[:end], config).fits(limit))
-            into = f" into events of at most {fits:,} items" if fits else ""
-            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {allowed:,.0f}: split it{into}.")
+            remedy = f"split it into events of at most {max(1, fits):,} items"
+            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {allowed:,.0f}: {remedy}.")
 
 
 def _cost_of(groups: Iterable[Sequence[Job]], config: Config) -> Cost:

@@ -60,6 +60,12 @@ def keys(count: int, length: int, characters: str) -> list[str]:
     return [(f"{number}/" + characters * length)[:length] for number in range(count)]
 
 
+def keys_of_many_characters() -> list[str]:
+    """As many keys as a message takes, of 20,000 different characters."""
+    characters = "".join(map(chr, range(0x4E00, 0x9C20))) * 5
+    return [characters[start : start + 330] for start in range(0, 250 * 330, 330)]
+
+
 def text(**fields: Any) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
@@ -96,6 +102,11 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
         [text(hop=2, purged=1.0, sample=0, changes=[{"key": key} for key in keys(190, 1000, "%([+ &")])] * 10 + GOOD,
         [],
         {**WIDE, **FAST, "verify": {}},
+    ),
+    "keys of many characters for many globs": (
+        [text(keys=keys_of_many_characters())] * 3,
+        GOOD,
+        {"targets": [target(keys=["good-*"]), *(target(keys=[f"*.{n}", f"a/**/*{n}?"]) for n in range(40))]},
     ),
     "nesting": (["[" * 200_000, '{"a":' * 100_000, f'{{"Records": [{"[" * 900}{"]" * 900}]}}', "9" * 5000], GOOD, {}),
 }  # fmt: skip
@@ -152,6 +163,14 @@ def test_a_message_that_asks_for_more_than_an_environment_may_send_is_told_how_m
     assert len(queued.cloudflare.requests) == 1
     with pytest.raises(TooLarge):
         World(document(**config)).invoke({**event(1000), "dry_run": True})
+
+
+def test_what_cannot_be_split_is_never_too_large() -> None:
+    zones = [target(zone_id=f"{number:032x}", hosts=[f"h{number}.example.com"]) for number in range(80)]
+    world = World(document(targets=zones, max_concurrency=2))
+    assert world.returned(sqs_event(s3_event("index.html"))) == []
+    assert len(world.cloudflare.accepted) == 160
+    assert World(document(targets=zones, max_concurrency=2)).invoke({"check": True})["success"]
 
 
 @pytest.mark.parametrize(("hosts", "count", "fits"), [(10, 1000, True), (11, 909, True), (11, 910, False)])

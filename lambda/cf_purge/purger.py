@@ -80,7 +80,7 @@ class _Run:
 
     def __init__(self, plan: Plan, now: float, deadline: float, metrics: observe.Metrics) -> None:
         self.pending = list(plan.requests)
-        self.principals = plan.principals  # who made the changes that a purge is for
+        self.owners, self.principals = plan.owners, plan.principals
         self.deadline = deadline
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
         self.metrics = metrics
@@ -99,7 +99,7 @@ class Purger:
         self._clock = clock
         self._zones: defaultdict[Group, _Zone] = defaultdict(_Zone)
         self._latency = 0.0  # seconds that the last accepted request took
-        self._has_condemned = False  # an item by a probe's word alone
+        self._condemned: str | None = None  # the one message that was condemned by a probe's word alone
         self._grace_until = 0.0
 
     def send(self, plan: Plan, deadline: float, metrics: observe.Metrics) -> Outcomes:
@@ -170,7 +170,7 @@ class Purger:
         return bool(run.pending)
 
     def _send(self, request: Request, zone: _Zone, run: _Run) -> None:
-        timeout = self._timeout(request)
+        timeout = self._timeout(request, run)
         error = self._ask(request, timeout, run)
         if error is None:
             zone.accept(is_probe=False)
@@ -194,8 +194,8 @@ class Purger:
             zone.failures, zone.error = zone.failures + 1, error
             self._judge(request, error, timeout, zone, run)
 
-    def _timeout(self, request: Request) -> float:
-        is_short = request.is_suspect or len(request.parts) > 1
+    def _timeout(self, request: Request, run: _Run) -> float:
+        is_short = request.is_suspect or len(request.parts) > 1 or len(run.pending) > 1
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
     def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:
@@ -208,18 +208,19 @@ class Purger:
         works = zone.works and (zone.has_real or zone.has_probe or not is_refused)
         if not works and not self._probe(request, zone, run):
             return
-        if isinstance(error, errors.TimedOut) and timeout < self._timeout(request):
+        if isinstance(error, errors.TimedOut) and timeout < self._timeout(request, run):
             return  # the probe has shown that Cloudflare is slower: it is sent again, with more time
         if not request.is_suspect and not request.repeat_at and not isinstance(error, errors.TimedOut):
             run.pending.remove(request)
             run.pending.append(request._replace(repeat_at=self._clock.now() + _REPEAT_AFTER))
             return
         if isinstance(error, errors.Unexplained) and request.size == 1:
-            # By a probe's word alone once in an environment: a fault of Cloudflare's may spare the probe.
+            # By a probe's word alone one message in an environment: a fault of Cloudflare's may spare the probe.
             if not (zone.has_real or zone.has_probe or self._probe(request, zone, run)):
                 return
-            if zone.has_real or not self._has_condemned:
-                self._has_condemned = self._has_condemned or not zone.has_real
+            message = run.owners[request.purges[0]]
+            if zone.has_real or self._condemned in (None, message):
+                self._condemned = self._condemned if zone.has_real else message
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, run)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent

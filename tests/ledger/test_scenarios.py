@@ -114,6 +114,15 @@ def test_one_hanging_message_of_fifty_delays_few_others() -> None:
 # ---- A zone that fails as a whole ----
 
 
+@pytest.mark.parametrize("names", [["b/x.css", "k1.css"], ["k1.css", "b/x.css"], ["b/x.css", "b/y.css", "k1.css"]])
+def test_a_zone_that_hangs_delays_a_fresh_change_of_another_at_most_twenty_seconds(names: list[str]) -> None:
+    targets = [target(keys=["k*"]), target(zone_id=OTHER_ZONE, hosts=["b.example.net"], keys=["b/**"])]
+    scenario = Scenario(lambda call, _: HANG if OTHER_ZONE in call.url else None, environments=1, targets=targets)
+    scenario.send(*names)
+    scenario.run(2 * MINUTE)
+    assert scenario.waits()[-1] <= 20
+
+
 @pytest.mark.parametrize(
     "fault",
     [

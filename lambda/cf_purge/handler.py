@@ -21,7 +21,7 @@ from cf_purge.errors import Misconfigured, Rejected
 from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
-from cf_purge.plan import Group, Plan, Task, group_of, make_plan, make_task, plan_event
+from cf_purge.plan import Plan, Task, make_plan, make_task, plan_event
 from cf_purge.purger import Failure, Outcomes, Purger
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _RESERVE_SHARE, _END_SHARE = 0.2, 0.05
 _WITHOUT_CONTEXT = 60.0  # seconds in a shell
 # Seconds' worth of requests, beside the full buckets, that one message may take; and their share of the time.
 _LARGEST, _LARGEST_SHARE = 30.0, 0.6
-_MAX_REMEMBERED = 10_000  # messages
+_MAX_REMEMBERED = 100_000  # messages and purges
 
 gc.freeze()
 gc.enable()
@@ -87,8 +87,9 @@ class Function:
         self._cloudflare = Cloudflare(config, http)
         self._token = ApiToken(config, aws, clock)
         self._purger = Purger(config, self._cloudflare, self._token, self._budget, clock)
-        # By message: the zones and kinds that are done, so that they are not purged again at every receive.
-        self._done: dict[str, frozenset[Group]] = {}
+        # By message: what was accepted or rejected, so that each receive leaves less for the next. Hashes are small,
+        # and no two purges of a message have the same 64 bits.
+        self._done: dict[str, dict[int, Rejected | None]] = {}
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], http: HttpClient, clock: Clock) -> Function:
@@ -191,14 +192,13 @@ class Function:
         if not is_done or len(plan.tasks) < len(messages) or messages != list(batch):
             returned = self._settler(run).settle(messages, batch, plan, outcomes)
         for task in plan.tasks:
-            before = self._done.pop(task.id, frozenset())
-            undone = map(group_of, task.undone(outcomes.accepted))
-            done = before.union(map(group_of, task.purges)).difference(undone)
-            # Of what is delayed the same zone and kind may have more to purge at the next receive.
-            if task.id in returned and done and not task.delayed:
-                self._done[task.id] = done
-        while len(self._done) > _MAX_REMEMBERED:
-            del self._done[next(iter(self._done))]
+            done = self._done.pop(task.id, {})
+            # Of what is delayed the same is to be purged again when it is due.
+            if task.id in returned and not task.delayed:
+                self._done[task.id] = done | outcomes.ends_of(task.purges)
+        excess = sum(1 + len(done) for done in self._done.values()) - _MAX_REMEMBERED
+        while excess > 0:
+            excess -= 1 + len(self._done.pop(next(iter(self._done))))
         return returned
 
     def _look(self, event: dict[str, Any], run: _Run, left: float) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from math import ceil
 from typing import NamedTuple
@@ -25,7 +25,8 @@ _MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]
-Done = Mapping[str, Collection[Group]]  # by message: the groups that were accepted at an earlier receive
+# By message, and by the hash of a purge that was accepted (None) or rejected at an earlier receive.
+Done = Mapping[str, Mapping[int, Rejected | None]]
 
 
 class Job(NamedTuple):
@@ -110,6 +111,7 @@ class Request(NamedTuple):
     is_suspect: bool = False  # its messages failed before
     repeat_at: float = 0.0  # a time of `Clock.now`; 0 when it is not a repetition
     error: PurgeError | None = None  # of a larger request that it was part of
+    depth: int = 0  # how often it was halved to bring an item to its end in this invocation
 
     @property
     def group(self) -> Group:
@@ -212,7 +214,8 @@ def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Con
         # What a dry run asks for must not widen what the others purge.
         jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
         if before := done.get(task.id):
-            jobs = [job._replace(purges=tuple(p for p in job.purges if group_of(p) not in before)) for job in jobs]
+            jobs = [job._replace(purges=tuple(p for p in job.purges if hash(p) not in before)) for job in jobs]
+            task = task._replace(error=task.error or next(filter(None, before.values()), None))
         planned.append(task._replace(jobs=jobs))
         owners.update(dict.fromkeys(planned[-1].undone(owners), task.id))
     return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners)
@@ -221,14 +224,16 @@ def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Con
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:
     """Yield the requests for purges, each with its task's ID, of one zone and kind, suspects apart.
 
-    The first ones of all zones go before the second ones, so that a message about many zones is done early.
+    The first ones of all zones go before the second ones, so that a message about many zones is done early. The purges
+    of a host are together, so that a wrong host harms few of the others.
     """
-    groups: dict[tuple[Zone, str, bool], list[Purge]] = {}
+    groups: dict[tuple[Zone, str, bool], dict[str, list[Purge]]] = {}
     for purge, owner in purges.items():
-        groups.setdefault((purge.zone, purge.kind, owner in suspect_ids), []).append(purge)
+        by_host = groups.setdefault((purge.zone, purge.kind, owner in suspect_ids), {})
+        by_host.setdefault(purge.host, []).append(purge)
     found: list[tuple[int, Request]] = []
-    for (zone, kind, is_suspect), items in groups.items():
-        limit = _limit(kind, config)
+    for (zone, kind, is_suspect), by_host in groups.items():
+        limit, items = _limit(kind, config), list(chain(*by_host.values()))
         for start in range(0, len(items), limit):
             by_task: dict[str, list[Purge]] = {}
             for purge in items[start : start + limit]:
@@ -359,7 +364,3 @@ def _may_collapse(target: Target, config: Config) -> bool:
         and (other.path_prefix.startswith(target.path_prefix) or target.path_prefix.startswith(other.path_prefix))
         for other in config.targets
     )
-
-
-def group_of(purge: Purge) -> Group:
-    return purge.zone, purge.kind == FILES

@@ -47,6 +47,15 @@ class Outcomes(NamedTuple):
     accepted: dict[Purge, float]  # with the time, in seconds since the epoch
     failures: dict[Purge, Failure]
 
+    def ends_of(self, purges: Iterable[Purge]) -> dict[int, errors.Rejected | None]:
+        """Return, by the hash of a purge, None if it was accepted, or why it never will be."""
+        ends: dict[int, errors.Rejected | None] = {}
+        for purge in purges:
+            error = self.failures[purge].error if purge in self.failures else None
+            if purge in self.accepted or isinstance(error, errors.Rejected):
+                ends[hash(purge)] = error if isinstance(error, errors.Rejected) else None
+        return ends
+
 
 class _Zone:
     """What an environment knows of one zone; times are those of `Clock.now`."""
@@ -109,10 +118,8 @@ class Purger:
         run = _Run(plan, self._clock.now(), deadline, metrics)
         while self._return_what_must_wait(run):
             now = self._clock.now()
-            # Fresh messages before suspects, and requests of one size before smaller ones.
             ready_at, *_, request = min(
-                (self._ready_at(each, now), each.is_suspect, -len(each.parts), -each.size, place, each)
-                for place, each in enumerate(run.pending)
+                (self._ready_at(each, now), *_rank(each), place, each) for place, each in enumerate(run.pending)
             )
             self._clock.sleep(max(0.0, ready_at - now))
             zone = self._zones[request.group]
@@ -140,6 +147,8 @@ class Purger:
                     observe.info("purged again", **fields, items=part)
             else:
                 observe.warn("not purged again", **fields, count=request.size, reason=str(error))
+                if not isinstance(error, errors.Rejected):  # the next one could take as long
+                    break
         return accepted
 
     def _held_until(self, request: Request) -> float:
@@ -188,6 +197,7 @@ class Purger:
         elif isinstance(error, errors.NotTried):
             self._fail([request], Failure(error), run)
         elif isinstance(error, errors.Rejected):
+            run.has_failed = True
             self._isolate(request, error, run)
         else:
             run.has_failed = True
@@ -235,14 +245,16 @@ class Purger:
             return
         run.pending.remove(request)
         cause, is_suspect = (None, request.is_suspect) if is_rejected else (error, True)
-        whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause)
+        # Where an item alone is remembered, or each failure takes seconds.
+        is_deep = is_rejected or (len(request.parts) == 1 and isinstance(error, errors.Unexplained | errors.TimedOut))
+        whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=request.depth + is_deep)
         run.pending += whole.halves(self._clock.random())
 
     def _probe(self, request: Request, zone: _Zone, run: _Run) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
         from cf_purge.doctor import probe_for
 
-        probe = probe_for(request, self._config)
+        probe, began = probe_for(request, self._config), self._clock.now()
         error = self._ask(probe, LONG_TIMEOUT, run)
         if isinstance(error, errors.Unauthorized) and self._token.expire_refused():
             error = self._ask(probe, LONG_TIMEOUT, run)
@@ -250,13 +262,13 @@ class Purger:
             zone.accept(is_probe=True)
             return True
         run.has_failed = True
-        self._hold(zone, error)
+        self._hold(zone, error, self._clock.now() - began)
         return False
 
-    def _hold(self, zone: _Zone, error: errors.PurgeError) -> None:
-        """Send nothing to a zone for a while, then a probe first."""
+    def _hold(self, zone: _Zone, error: errors.PurgeError, least: float = 0.0) -> None:
+        """Send nothing to a zone for a while, as long as its probe took at least; then a probe first."""
         now = self._clock.now()
-        seconds = max(error.retry_after or 0.0, self._next_hold(zone))
+        seconds = max(error.retry_after or 0.0, self._next_hold(zone), least)
         zone.held_until, zone.needs_probe, zone.error = now + seconds, True, error
         if error.retry_after is not None:
             self._grace_until = max(self._grace_until, zone.held_until + _GRACE)
@@ -297,3 +309,13 @@ class Purger:
             count=sum(request.size for request in requests),
             first=requests[0].purges[0].shown,
         )
+
+
+def _rank(request: Request) -> tuple[bool, bool, int, int, int]:
+    """Return what puts requests in order: fresh messages before suspects, and larger requests before smaller ones.
+
+    Halves of what was rejected, and single suspect messages, come after the others, the deepest first: an invocation
+    that brings some of them to an end leaves less for the next one.
+    """
+    is_last = request.depth > 0 or (request.is_suspect and len(request.parts) == 1)
+    return request.is_suspect, is_last, -request.depth, -len(request.parts), -request.size

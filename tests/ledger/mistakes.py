@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from cf_purge import handler, plan, settle, verify
+from cf_purge import plan, settle, verify
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.errors import PurgeError, Rejected, TimedOut, Transient
 from cf_purge.events import Message
@@ -93,12 +93,9 @@ def a_purge_is_sent_once_in_an_environment(send: Any, cloudflare: Cloudflare, re
     sent.add(purges)
 
 
-@mistake(handler, "make_plan", "lost")
-def one_purged_message_counts_for_all(make: Any, messages: Any, config: Any, done: Any, *rest: Any) -> Plan:
-    groups = frozenset(group for each in done.values() for group in each)
-    done.update({message.id: groups for message in messages})
-    planned: Plan = make(messages, config, done, *rest)
-    return planned
+@mistake(Outcomes, "ends_of", "lost")
+def one_accepted_purge_counts_for_its_message(_: Any, outcomes: Outcomes, purges: Any) -> dict[int, None]:
+    return {hash(each): None for each in purges} if any(each in outcomes.accepted for each in purges) else {}
 
 
 @mistake(Cloudflare, "send", "lost")

@@ -2,19 +2,20 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
 import pytest
 
 from tests.ledger.weather import PROVOKED
-from tests.support.factories import HOST, QUEUE_ARN, document, s3_event
+from tests.support.factories import HOST, OTHER_ZONE, QUEUE_ARN, document, s3_event, target
 from tests.support.fakes import answer, refusal
 from tests.support.virtual.network import Call, Fault
 from tests.support.virtual.world import START, World
 
 MINUTE, HOUR = 60.0, 3600.0
+HANG, REJECTED = Fault(is_lost=True, seconds=inf), Fault(refusal(400, 1016))
 # The fault that a call gets instead of Cloudflare's answer, by the seconds since the start.
 Trouble = Callable[[Call, float], Fault | None]
 
@@ -22,9 +23,9 @@ Trouble = Callable[[Call, float], Fault | None]
 class Scenario:
     """The function with its queue; `trouble` answers its purges, with None Cloudflare does."""
 
-    def __init__(self, trouble: Trouble, environments: int = 2) -> None:
+    def __init__(self, trouble: Trouble, environments: int = 2, **changes: Any) -> None:
         settings = {"queue_arn": QUEUE_ARN, "drain": 1000, "max_receive_count": 30, "max_concurrency": environments}
-        self.world = world = World(document(**settings))
+        self.world = world = World(document(**{**settings, **changes}))
         world.cloudflare.on_accepted = self._accept
         world.network.fault = self._fault
         world.mapping.on_end = lambda invocation: self.ends.append(world.hub.now - START)
@@ -36,9 +37,16 @@ class Scenario:
 
     def send(self, *names: str, at: float = 0.0) -> None:
         """Send changes, each as a message."""
-        self._sent.update((f"https://{HOST}/{name}", at) for name in names)
         for name in names:
-            self.world.hub.at(START + at, self.world.queue.send, json.dumps(s3_event(name)))
+            self._send([name], at, s3_event(name))
+
+    def send_together(self, *names: str) -> None:
+        """Send one message about many keys."""
+        self._send(names, 0.0, {"keys": names})
+
+    def _send(self, names: Sequence[str], at: float, event: object) -> None:
+        self._sent.update((f"https://{HOST}/{name}", at) for name in names)
+        self.world.hub.at(START + at, self.world.queue.send, json.dumps(event))
 
     def run(self, seconds: float) -> None:
         self._output = self.world.run(START + seconds)
@@ -77,7 +85,12 @@ def keys(count: int) -> list[str]:
 
 
 def provoked_by(word: str, name: str) -> Trouble:
-    return lambda call, _: PROVOKED[name](call) if word in str(call.body) else None
+    def trouble(call: Call, _: float) -> Fault | None:
+        if word not in str(call.body):
+            return None
+        return PROVOKED[name](call) if name in PROVOKED else REJECTED
+
+    return trouble
 
 
 def until(seconds: float, fault: Fault) -> Trouble:
@@ -111,6 +124,39 @@ def test_one_hanging_message_of_fifty_delays_few_others() -> None:
     assert scenario.waits()[-1] <= 2 * MINUTE
 
 
+@pytest.mark.parametrize("name", ["page", "broken", "unknown", "rejected", "hang"])
+def test_bad_items_of_a_message_keep_none_of_its_others_from_being_purged(name: str) -> None:
+    scenario = Scenario(provoked_by("poison", name))
+    count = 1 if name == "hang" else 3
+    scenario.send_together(*keys(400), *(f"poison{number}.css" for number in range(count)), *keys(900)[400:])
+    scenario.send(*(f"fresh{at}.css" for at in range(3)), at=30.0)
+    scenario.run(10 * MINUTE)
+    assert scenario.waits()[-1] <= 3 * MINUTE
+    assert scenario.waits("fresh")[-1] <= 20
+    assert scenario.reason_codes() == (["RejectedByCloudflare"] if name in ("unknown", "rejected") else [])
+
+
+def test_a_hundred_rejected_messages_delay_a_fresh_one_at_most_twenty_seconds() -> None:
+    scenario = Scenario(provoked_by("poison", "rejected"))
+    scenario.send(*(f"poison{number}.css" for number in range(100)), *keys(400))
+    for at in (2.0, 20.0, 40.0, 60.0):
+        scenario.send(f"fresh{at}.css", at=at)
+    scenario.run(10 * MINUTE)
+    assert scenario.waits("fresh")[-1] <= 20
+    assert scenario.waits()[-1] <= 3 * MINUTE
+    assert scenario.reason_codes() == ["RejectedByCloudflare"] * 100
+
+
+def test_a_wrong_host_in_the_configuration_delays_the_urls_of_a_good_one_by_minutes_only() -> None:
+    targets = [target(hosts=[HOST, "foreign.example.org"])]
+    scenario = Scenario(lambda call, _: REJECTED if "foreign" in str(call.body) else None, targets=targets)
+    scenario.send(*keys(300))
+    scenario.run(15 * MINUTE)
+    assert scenario.waits()[-1] <= 3 * MINUTE
+    assert scenario.reason_codes() == ["RejectedByCloudflare"] * 300
+    assert len(scenario.requests) <= 1_000
+
+
 # ---- A zone that fails as a whole ----
 
 
@@ -127,7 +173,7 @@ def test_a_zone_that_hangs_delays_a_fresh_change_of_another_at_most_twenty_secon
     "fault",
     [
         *(Fault(answer(503)), Fault(answer(503, retry_after="60")), Fault(answer(429, retry_after="0"))),
-        *(Fault(refusal(400, 4711)), Fault(refusal(400, 9106)), Fault(is_lost=True, seconds=inf)),
+        *(Fault(refusal(400, 4711)), Fault(refusal(400, 9106)), HANG),
     ],
     ids=["503", "wait of 60 s", "wait of 0 s", "400 unknown", "400 authentication", "hang"],
 )

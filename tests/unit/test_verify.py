@@ -308,6 +308,17 @@ def test_a_second_purge_that_fails_has_no_effect_on_first_ones(reply: Reply) -> 
     assert world.metrics["Misconfigured"] == 0
 
 
+@pytest.mark.parametrize(("reply", "requests"), [(outage(), 1), (answer(500, b""), 1), (refusal(400, 1012), 3)])
+def test_second_purges_end_at_the_first_that_fails_because_the_next_could_take_as_long(
+    reply: Reply, requests: int
+) -> None:
+    world = verifying(verify={"sample": 0})
+    world.invoke(sqs_event(s3_event(*(f"k{number}" for number in range(250)))))
+    world.cloudflare.script = [reply]
+    due(world)
+    assert world.metrics["Requests"] == requests
+
+
 # ---- It harms nothing ----
 
 

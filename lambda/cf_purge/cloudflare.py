@@ -112,7 +112,8 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
     errors = _errors_in(document)
     codes = {code for code, _ in errors}
     # Cloudflare may echo parts of the request.
-    said = "; ".join(f"{code} {text}" for code, text in errors).replace(token, "[token]")[:500] or "no explanation"
+    texts = " ".join("; ".join(f"{code} {text}" for code, text in errors).split())  # one line
+    said = texts.replace(token, "[token]")[:500] or "no explanation"
     said = f"Cloudflare answered {answer.status} for zone {zone} ({said})"
     wait = _wait_named(answer)
     if answer.status == 429 or codes & _THROTTLED:

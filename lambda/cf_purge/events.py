@@ -129,7 +129,7 @@ def parse(document: object) -> Event:
             event.dry_run or part.dry_run,
             event.look or part.look,
         )
-        if event.size > MAX_ITEMS:
+        if event.size + event.errors > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
     return event
 

@@ -143,7 +143,7 @@ def _texts(name: str, value: Any) -> list[str]:
 
 def _checked_key(key: str) -> str:
     """Refuse what looks like a path or a URL: it would purge something else without an error."""
-    if match := re.match(r"/+|https?://+(?=.)[^/]*/*", key, re.IGNORECASE):
+    if match := re.match(r"/+|(?:https?|s3)://+(?=.)[^/]*/*", key, re.IGNORECASE):
         right = f", such as {key[match.end() :][:256]!r}" if match.end() < len(key) else ""
         fault = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
         raise Rejected(f"{key[:256]!r} {fault}{right}.", "MalformedKey")

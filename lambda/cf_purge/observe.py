@@ -106,7 +106,7 @@ def parts(items: Sequence[object]) -> list[Sequence[object]]:
 
 def listed(keys: Sequence[str]) -> dict[str, object]:
     """Return the fields of a line about many keys: the first of them, and how many there are in all."""
-    totals = accumulate(map(len, keys))
+    totals = accumulate(len(json.dumps(key)) - 2 for key in keys)  # as the line has it
     shown = [key for key, total in zip(keys, totals, strict=True) if total <= _MAX_LISTED]
     return {"keys": shown, "count": len(keys)}
 

@@ -28,6 +28,7 @@ _FIRST_HOLD, _LAST_HOLD = 1.0, 30.0  # seconds
 _MAX_FAILURES = 3  # of a zone that is believed to work
 _MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
 _NO_TIME = errors.NotTried("No time was left.")
+_MAX_SHOWN = 300  # characters of an item in an error
 _GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
 
 
@@ -241,6 +242,8 @@ class Purger:
         """Halve a request until what failed stands alone."""
         is_rejected = isinstance(error, errors.Rejected)
         if request.size == 1:
+            if isinstance(error, errors.Rejected):
+                error = errors.Rejected(f"{error} Not purged: {str(request.purges[0].shown)[:_MAX_SHOWN]}.", error.code)
             self._fail([request], Failure(error), run)
             return
         run.pending.remove(request)
@@ -255,6 +258,9 @@ class Purger:
         from cf_purge.doctor import probe_for
 
         probe, began = probe_for(request, self._config), self._clock.now()
+        if self._budget.wait(began, probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
+            self._hold(zone, zone.error)
+            return False
         error = self._ask(probe, LONG_TIMEOUT, run)
         if isinstance(error, errors.Unauthorized) and self._token.expire_refused():
             error = self._ask(probe, LONG_TIMEOUT, run)

@@ -27,6 +27,9 @@ FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
 _TOLERANCE = 5  # seconds from the date of an object to the event's time, which is when the upload had finished
 _MULTIPART = re.compile(r".*-[0-9]+")  # an ETag; such an object has the date at which its upload began
+# A Location that names a host, which is group 1: no credentials, no query.
+_LOCATION = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
+_UNICAST = ipaddress.ip_network("2000::/3")
 _DIGITS = re.compile(r"[0-9]{1,12}")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 _MAX_HEADER = 256  # characters that are reported
@@ -115,7 +118,11 @@ class Visitor(NamedTuple):
 def is_public(address: str) -> bool:
     """Tell whether an IP address is one of the public Internet."""
     found = ipaddress.ip_address(address)
-    return (getattr(found, "ipv4_mapped", None) or found).is_global and not found.is_multicast
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None:  # anything else that contains an IPv4 address could contain a private one
+            return found.is_global and found in _UNICAST and found.sixtofour is None
+        found = found.ipv4_mapped
+    return found.is_global and not found.is_multicast
 
 
 def seen_in(answer: Answer) -> Seen:
@@ -123,7 +130,8 @@ def seen_in(answer: Answer) -> Seen:
     headers = answer.headers
     reported = {"status": answer.status, **{name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}}
     if "location" in headers:
-        reported["location_host"] = headers["location"].partition("//")[2].partition("/")[0].partition("?")[0][:253]
+        named = _LOCATION.match(headers["location"])
+        reported["location_host"] = named[1][:253] if named else ""
     etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
     age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
     seconds = int(age) if _DIGITS.fullmatch(age) else None

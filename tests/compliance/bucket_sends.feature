@@ -10,7 +10,7 @@ Feature: Only S3 sends events
     Then its type key must not be aws_cloudwatch_event_.*
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
-    Then its (Service|principal|aws:SourceArn|source_arn)$ key must not be (events[.]amazonaws[.]com|arn:[^:]+:events:.*)
+    Then its (Service|principal|aws:SourceArn|source_arn)$ key must not be (events[.]amazonaws|arn:[^:]+:events:).*
 
   Scenario: No service may send to the dead-letter queue
     When its type metadata is aws_sqs_queue_policy

@@ -215,6 +215,8 @@ def test_an_invalid_record_is_counted_and_its_neighbours_are_read(record: object
         (json.dumps(s3_event("a", bucket="\ud800")), "ForeignBucket"),
         (json.dumps({"tags": ["\ud800"]}), "MalformedTag"),
         (json.dumps({"keys": ["k"] * 1001}), "TooLarge"),
+        (json.dumps({"keys": ["/"] * 1001}), "TooLarge"),
+        (json.dumps({"Records": [1] * 1001}), "TooLarge"),
     ],
 )
 def test_a_bad_message_is_parked_unchanged_at_its_first_receive_and_its_neighbours_are_purged(
@@ -310,6 +312,7 @@ def test_bucket_and_zone_may_be_null() -> None:
         ("https://www.example.com/css/a.css", "css/a.css"),
         ("HTTP://www.example.com", ""),
         ("http:///css/a.css", "a.css"),
+        ("s3://my-assets/css/a.css", "css/a.css"),
     ],
 )
 def test_a_manual_key_that_is_a_path_or_a_url_is_refused_with_the_right_form(key: str, right: str) -> None:

@@ -39,7 +39,7 @@ def detail(*items: dict[str, Any], zones: tuple[str, ...] = (ZONE,)) -> dict[str
     return {"name": "site", "zones": [*zones], "count": len(items), "items": [*items]}
 
 
-REFUSED = f"Cloudflare answered 400 for zone {ZONE} (1016 no)."
+REFUSED = f"Cloudflare answered 400 for zone {ZONE} (1016 no). Not purged: https://{HOST}/bad.css."
 UPLOADED = item("a b.css", 1000, PRINCIPAL)
 
 

@@ -122,6 +122,7 @@ def test_a_purge_names_who_made_the_change(
 def test_a_list_of_skipped_keys_is_cut_at_8_kb_and_counted(count: int, length: int, shown: int) -> None:
     keys = [f"{number:x}".rjust(length, "k") for number in range(count)]
     assert observe.listed(keys) == {"keys": keys[:shown], "count": count}
+    assert len(json.dumps(observe.listed(["\N{SLIGHTLY SMILING FACE}" * 250] * 999))) < 10_000
 
 
 def test_what_a_message_skips_is_one_line(world: World) -> None:

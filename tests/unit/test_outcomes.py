@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.errors import TimedOut
+from cf_purge.errors import Rejected, TimedOut
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import document, s3_event, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
@@ -112,6 +112,15 @@ def test_exactly_the_bad_items_are_found(count: int, bad: set[int], reply: Reply
     assert world.returned(batch(*names(count))) == []
     assert len(world.aws.parked) == sum(number in bad for number in range(count))
     assert named(world) == sorted(f"k{number}" for number in range(count) if number not in bad)
+
+
+@pytest.mark.parametrize("code", [1012, 4711])
+def test_an_item_that_is_refused_is_named(code: int) -> None:
+    world = world_of()
+    refuse(world, refusal(400, code), lambda item: item == f"{SITE}/bad")
+    with pytest.raises(Rejected, match=rf"{code} .*\. Not purged: {SITE}/bad\.$"):
+        world.invoke({"urls": [f"{SITE}/{name}" for name in ("a", "bad", "b")]})
+    assert named(world) == ["a", "b"]
 
 
 # ---- An unknown code, and nobody beside it ----
@@ -253,6 +262,16 @@ KINDS: dict[str, dict[str, Any]] = {
     HOSTS: {"hosts": [HOST]},
     EVERYTHING: {"everything": True, "zone_id": ZONE},
 }
+
+
+def test_a_probe_that_must_wait_for_its_limit_keeps_no_other_zone_waiting() -> None:
+    world = world_of(target(keys=["k"]), {**TWO_ZONES[1], "purge_by": "prefix"}, max_concurrency=2)
+    for number in range(9):  # all but one of the ten requests by prefix at once
+        world.invoke({"prefixes": [f"b.example.net/{number}"]})
+    world.cloudflare.zones[OTHER_ZONE] = answer(500, HTML)
+    assert world.returned(batch("b/x", "k")) == ["b/x"]
+    assert named(world)[-1] == "k"
+    assert sum(world.clock.slept) <= 5
 
 
 @pytest.mark.parametrize(

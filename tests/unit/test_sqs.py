@@ -209,8 +209,7 @@ def test_a_message_is_parked_unchanged_with_its_reason(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
-    [("a\nb\x00c\x1f\u2028", "a\ufffdb\ufffdc\ufffd\ufffd"), ("\ud800", "\ufffd"), ("ünï", "ünï"), ("x" * 9000, "x")],
+    ("text", "words"), [("a\nb\x00c\x07", "a b\ufffdc\ufffd"), ("\ud800", "\ufffd"), ("ünï", "ünï"), ("x" * 9000, "x")]
 )
 def test_a_reason_is_a_text_that_sqs_accepts(world: World, text: str, words: str) -> None:
     world.cloudflare.script = [refusal(400, 1012, message=text)]

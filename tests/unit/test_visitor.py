@@ -100,7 +100,17 @@ def test_what_is_reported_has_no_query_and_no_long_header() -> None:
     headers = {"location": "https://id.example/login?token=secret", "via": "v" * 999, "set-cookie": "s", "etag": '"x"'}
     reported = seen_in(Answer(302, headers, b"")).reported
     assert reported == {"status": 302, "etag": '"x"', "via": "v" * 256, "location_host": "id.example"}
-    assert seen_in(Answer(302, {"location": "/login?token=secret"}, b"")).reported["location_host"] == ""
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("/login?return=https://shop.example/x", ""), ("/a?u=//secret", ""), ("?//secret", ""), ("", ""),
+        ("https://user:pass@id.example/x", "id.example"), ("//id.example:8443#x", "id.example:8443"),
+    ],
+)  # fmt: skip
+def test_of_a_redirect_only_the_host_is_reported(location: str, host: str) -> None:
+    assert seen_in(Answer(302, {"location": location}, b"")).reported["location_host"] == host
 
 
 @pytest.mark.parametrize(
@@ -109,6 +119,8 @@ def test_what_is_reported_has_no_query_and_no_long_header() -> None:
         *((address, True) for address in ("104.16.1.1", "2606:4700::6810:101")),
         *((address, False) for address in ("10.0.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "224.0.0.1")),
         *((address, False) for address in ("::1", "fe80::1%2", "fd00::1", "::ffff:10.0.0.1")),
+        # A private address within another one.
+        *((address, False) for address in ("64:ff9b::10.0.0.1", "2002:a00:1::1", "::10.0.0.1", "::ffff:0:10.0.0.1")),
     ],
 )
 def test_only_public_addresses_are_visited(address: str, is_it: bool) -> None:

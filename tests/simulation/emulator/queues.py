@@ -49,7 +49,7 @@ def start_move(asked: Mapping[str, Any], _url: str) -> dict[str, Any]:
     """Answer StartMessageMoveTask, after moving all visible messages.
 
     The destination must be named, as for messages that a function parked: SQS does not know their source queue.
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
     """
     source, destination = sqs._queue_by_arn(asked["SourceArn"]), sqs._queue_by_arn(asked.get("DestinationArn", ""))
     if source is None or destination is None:

@@ -268,7 +268,7 @@ def test_a_probe_that_must_wait_for_its_limit_keeps_no_other_zone_waiting() -> N
     world = world_of(target(keys=["k"]), {**TWO_ZONES[1], "purge_by": "prefix"}, max_concurrency=2)
     for number in range(9):  # all but one of the ten requests by prefix at once
         world.invoke({"prefixes": [f"b.example.net/{number}"]})
-    world.cloudflare.zones[OTHER_ZONE] = answer(500, HTML)
+    world.cloudflare.zones[OTHER_ZONE] = refusal(403, 10000)
     assert world.returned(batch("b/x", "k")) == ["b/x"]
     assert named(world)[-1] == "k"
     assert sum(world.clock.slept) <= 5

@@ -1,9 +1,9 @@
-"""Calls to SSM, SQS and EventBridge: on the wire, and their answers. Both majors of urllib3 must pass."""
+"""Calls to SSM, SQS and EventBridge: on the wire, against moto, and their answers. Both majors of urllib3 must pass."""
 
 import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,28 @@ from botocore import xform_name
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from moto.server import ThreadedMotoServer
 
+from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws, Denied
+from cf_purge.budget import Clock
+from cf_purge.config import load
 from cf_purge.errors import Misconfigured, PurgeError, Transient
 from cf_purge.http_client import HttpClient
-from tests.support.factories import environment
+from tests.support.factories import document, environment
 from tests.support.fakes import FakeAws, FakeCloudflare, FakeTransport, Reply, answer, aws_error, outage
-from tests.support.names import REGION
+from tests.support.names import REGION, TOKEN
 from tests.support.servers import LocalServer, Received
 
 SECRET = environment()["AWS_SECRET_ACCESS_KEY"]
 CREDENTIALS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": SECRET}
 CREDENTIALS |= {"aws_session_token": "session", "region_name": REGION}
 CHANGE = {"Id": "0", "ReceiptHandle": "r", "VisibilityTimeout": 5}
+
+
+def client_of(service: str, url: str) -> contextlib.closing[Any]:
+    sdk: Any = boto3
+    return contextlib.closing(sdk.client(service, endpoint_url=url, **CREDENTIALS))
 
 
 # ---- On the wire ----
@@ -61,8 +70,7 @@ def test_a_call_is_signed_and_is_what_boto3_sends(
     server = serve()
     aws = Aws(http, environment(AWS_ENDPOINT_URL=f"{server.url}/"))
     assert aws.call(service, operation, payload) == {"success": True}
-    sdk: Any = boto3
-    with contextlib.closing(sdk.client(service, endpoint_url=server.url, **CREDENTIALS)) as client:
+    with client_of(service, server.url) as client:
         getattr(client, xform_name(operation))(**payload)
     ours, theirs = server.received
     assert ours.headers["authorization"].endswith(f"Signature={signature_of(ours, service)}")
@@ -71,6 +79,37 @@ def test_a_call_is_signed_and_is_what_boto3_sends(
     for header in ("content-type", "x-amz-target", "x-amz-security-token", "host"):
         assert ours.headers[header] == theirs.headers[header]
         assert header in signed_headers(ours)
+
+
+# ---- Against moto ----
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with client_of("sqs", f"http://{host}:{port}") as sqs:
+        sqs.list_queues()  # moto imports a service at its first call, which can take longer than the function waits
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.mark.parametrize("is_named_by_arn", [False, True])
+def test_a_secure_string_is_read_by_name_and_by_arn(moto: str, http: HttpClient, is_named_by_arn: bool) -> None:
+    with client_of("ssm", moto) as ssm:
+        ssm.put_parameter(Name="/cf/token", Value=TOKEN, Type="SecureString", Overwrite=True)
+        arn = ssm.get_parameter(Name="/cf/token")["Parameter"]["ARN"]
+    config = load(environment(document(api_token_parameter=arn if is_named_by_arn else "/cf/token")))
+    clock = Clock()
+    token = ApiToken(config, Aws(http, environment(AWS_ENDPOINT_URL=moto)), clock)
+    assert token.get(clock.now() + 5) == TOKEN
+
+
+def test_a_queue_that_does_not_exist_is_misconfigured(moto: str, http: HttpClient) -> None:
+    with pytest.raises(Misconfigured, match=r"^\S*(NonExistentQueue|QueueDoesNotExist) from sqs:SendMessage"):
+        Aws(http, environment(AWS_ENDPOINT_URL=moto)).call("sqs", "SendMessage", {"QueueUrl": f"{moto}/1/none"})
 
 
 # ---- Endpoints and credentials ----

@@ -156,6 +156,7 @@ class Plan(NamedTuple):
     tasks: tuple[Task, ...] = ()
     requests: tuple[Request, ...] = ()
     owners: Mapping[Purge, str] = {}  # by purge: the ID of the first task that asks for it
+    rejected: Mapping[Purge, Rejected] = {}  # at an earlier receive; not sent unless another task asks for it
 
     @property
     def principals(self) -> dict[Purge, dict[str, None]]:
@@ -210,15 +211,20 @@ def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Con
     covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
     planned: list[Task] = []
     owners: dict[Purge, str] = {}
+    rejected: dict[Purge, Rejected] = {}
     for task in tasks:
         # What a dry run asks for must not widen what the others purge.
         jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
+        refused: dict[Purge, Rejected] = {}
         if before := done.get(task.id):
-            jobs = [job._replace(purges=tuple(p for p in job.purges if hash(p) not in before)) for job in jobs]
-            task = task._replace(error=task.error or next(filter(None, before.values()), None))
+            ends = {purge: before[hash(purge)] for job in jobs for purge in job.purges if hash(purge) in before}
+            refused = {purge: error for purge, error in ends.items() if error is not None}
+            accepted = ends.keys() - refused.keys()
+            jobs = [job._replace(purges=tuple(p for p in job.purges if p not in accepted)) for job in jobs]
         planned.append(task._replace(jobs=jobs))
-        owners.update(dict.fromkeys(planned[-1].undone(owners), task.id))
-    return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners)
+        rejected |= refused
+        owners.update({purge: task.id for purge in planned[-1].undone(owners) if purge not in refused})
+    return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners, rejected)
 
 
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:
@@ -318,7 +324,7 @@ def _check_cost(groups: Sequence[Sequence[Job]], config: Config, limit: Cost) ->
             ends = range(1, len(groups))
             fits = bisect_left(ends, True, key=lambda end: not _cost_of(groups[:end], config).fits(limit))
             remedy = f"split it into events of at most {max(1, fits):,} items"
-            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {allowed:,.0f}: {remedy}.")
+            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {int(allowed):,}: {remedy}.")
 
 
 def _cost_of(groups: Iterable[Sequence[Job]], config: Config) -> Cost:

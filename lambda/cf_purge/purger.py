@@ -8,7 +8,7 @@ separately.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from cf_purge import errors, observe
@@ -48,14 +48,11 @@ class Outcomes(NamedTuple):
     accepted: dict[Purge, float]  # with the time, in seconds since the epoch
     failures: dict[Purge, Failure]
 
-    def ends_of(self, purges: Iterable[Purge]) -> dict[int, errors.Rejected | None]:
+    def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.Rejected | None]:
         """Return, by the hash of a purge, None if it was accepted, or why it never will be."""
-        ends: dict[int, errors.Rejected | None] = {}
-        for purge in purges:
-            error = self.failures[purge].error if purge in self.failures else None
-            if purge in self.accepted or isinstance(error, errors.Rejected):
-                ends[hash(purge)] = error if isinstance(error, errors.Rejected) else None
-        return ends
+        failed = ((purge, self.failures[purge].error) for purge in purges if purge in self.failures)
+        rejected = {hash(purge): error for purge, error in failed if isinstance(error, errors.Rejected)}
+        return {hash(purge): None for purge in purges if purge in self.accepted} | rejected
 
 
 class _Zone:
@@ -95,7 +92,8 @@ class _Run:
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
         self.metrics = metrics
         self.has_failed = False
-        self.outcomes = Outcomes({}, {})
+        rejected = {purge: Failure(error) for purge, error in plan.rejected.items() if purge not in plan.owners}
+        self.outcomes = Outcomes({}, rejected)
 
 
 class Purger:
@@ -259,7 +257,7 @@ class Purger:
 
         probe, began = probe_for(request, self._config), self._clock.now()
         if self._budget.wait(began, probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
-            self._hold(zone, zone.error)
+            self._hold(zone, errors.Transient(str(zone.error)))  # nobody is misconfigured without a probe
             return False
         error = self._ask(probe, LONG_TIMEOUT, run)
         if isinstance(error, errors.Unauthorized) and self._token.expire_refused():

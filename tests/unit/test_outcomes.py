@@ -12,7 +12,7 @@ from cf_purge.errors import Rejected, TimedOut
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import document, s3_event, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
-from tests.support.names import HOST, OTHER_ZONE, ZONE
+from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 
 SITE = f"https://{HOST}"
 PROBE = ".cf-purge-check"
@@ -264,6 +264,27 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+def test_what_was_accepted_or_rejected_before_is_not_sent_again_and_the_reason_names_it() -> None:
+    world = world_of(target(keys=["k", "bad"]), TWO_ZONES[1], verify={}, queue_arn=QUEUE_ARN)
+    refuse(world, refusal(400, 1012), lambda item: item == f"{SITE}/bad")
+    world.cloudflare.zones[OTHER_ZONE] = answer(500, HTML)
+    body = s3_event("k", "bad", "b/x")
+    assert world.returned({"Records": [sqs_record(body, "m")]}) == ["m"]
+    del world.cloudflare.zones[OTHER_ZONE]
+    world.cloudflare.requests.clear()
+    world.clock.pass_(60)
+    assert world.returned({"Records": [sqs_record(body, "m", 2)]}) == []
+    assert [sent.urls for sent in world.cloudflare.requests if not is_probe(sent)] == [["https://b.example.net/x"]]
+    [(code, reason)] = world.parked_reasons
+    assert (code, f"{SITE}/bad" in reason) == ("RejectedByCloudflare", True)
+    [look] = [json.loads(message["MessageBody"]) for message in world.aws.delayed]
+    assert [change["key"] for change in look["changes"]] == ["k", "b/x"]
+    # Another message about it is asked for anew.
+    world.cloudflare.bad = lambda item: False
+    assert world.returned(batch("bad")) == []
+    assert world.cloudflare.urls[-1] == f"{SITE}/bad"
+
+
 def test_a_probe_that_must_wait_for_its_limit_keeps_no_other_zone_waiting() -> None:
     world = world_of(target(keys=["k"]), {**TWO_ZONES[1], "purge_by": "prefix"}, max_concurrency=2)
     for number in range(9):  # all but one of the ten requests by prefix at once
@@ -272,6 +293,7 @@ def test_a_probe_that_must_wait_for_its_limit_keeps_no_other_zone_waiting() -> N
     assert world.returned(batch("b/x", "k")) == ["b/x"]
     assert named(world)[-1] == "k"
     assert sum(world.clock.slept) <= 5
+    assert world.metrics["Misconfigured"] == 0
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ class _Run:
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
         self.metrics = metrics
         self.has_failed = False
+        self.is_queued = any(task.id for task in plan.tasks)
         rejected = {purge: Failure(error) for purge, error in plan.rejected.items() if purge not in plan.owners}
         self.outcomes = Outcomes({}, rejected)
 
@@ -196,7 +197,7 @@ class Purger:
         elif isinstance(error, errors.NotTried):
             self._fail([request], Failure(error), run)
         elif isinstance(error, errors.Rejected):
-            run.has_failed = True
+            run.has_failed = run.has_failed or run.is_queued  # a direct invocation does not come back
             self._isolate(request, error, run)
         else:
             run.has_failed = True

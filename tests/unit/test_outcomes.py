@@ -114,6 +114,14 @@ def test_exactly_the_bad_items_are_found(count: int, bad: set[int], reply: Reply
     assert named(world) == sorted(f"k{number}" for number in range(count) if number not in bad)
 
 
+def test_a_direct_invocation_purges_all_but_what_is_refused() -> None:
+    world = world_of()
+    refuse(world, refusal(400, 1012), lambda item: item.endswith("00"))
+    with pytest.raises(Rejected):
+        world.invoke({"urls": [f"{SITE}/{number}" for number in range(1, 901)]})
+    assert len(named(world)) == 891
+
+
 @pytest.mark.parametrize("code", [1012, 4711])
 def test_an_item_that_is_refused_is_named(code: int) -> None:
     world = world_of()

@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.plans import made
+from tests.plans import shared_plans
 from tools.problems import ENVIRONMENTS
 
 # The linter knows the condition keys that the called service lists: not the one that Lambda puts into every request of
@@ -16,7 +16,7 @@ UNKNOWN = r".*-(KeepNetworkInterfacesFromCode|CloudWatchEncryptsLog)\.json"
 def test_the_linter_finds_nothing_but_what_has_a_reason(tmp_path: Path) -> None:
     statements = [
         statement
-        for change in made.known().resource_changes
+        for change in shared_plans.known().resource_changes
         if change["type"] in ("aws_iam_policy", "aws_iam_role_policy", "aws_kms_key", "aws_sqs_queue_policy")
         for statement in json.loads(change["change"]["after"]["policy"])["Statement"]
     ]

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 
 import pytest
 
-from tests.plans import made
+from tests.plans import shared_plans
 from tools.problems import ENVIRONMENTS, ROOT
 
 FIELD = re.compile(r"^ +(\w+): \{\n +value: |\bget\w*Attribute\('(\w+)'\)", re.MULTILINE)
@@ -34,9 +34,9 @@ def used() -> dict[str, set[str]]:
     uses = [
         change
         for use in ("complete", "eventbridge", "external-notification")
-        for change in made.fresh().changes(f"example {use}")
+        for change in shared_plans.fresh().changes(f"example {use}")
     ]
-    for change in (*uses, *made.known().resource_changes):
+    for change in (*uses, *shared_plans.known().resource_changes):
         after = change["change"]["after"]
         collect(change["type"], {name: value for name, value in after.items() if not name.startswith("tags")})
     for file in FILES:

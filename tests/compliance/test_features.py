@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.plans import cases, made
+from tests.plans import cases, shared_plans
 from tools.problems import ENVIRONMENTS
 
 Plan = dict[str, Any]
@@ -57,7 +57,7 @@ def planned_in(mode: str) -> Plan:
     changes: list[Plan] = []
     for name in MODES if mode == TOGETHER else [mode]:
         prefix = f"module.{name.replace(' ', '_')}." if mode == TOGETHER else ""
-        for change in made.known().changes(MODES[name][0]):
+        for change in shared_plans.known().changes(MODES[name][0]):
             kept: Plan = {key: change[key] for key in ("mode", "type", "name", "index") if key in change}
             place = {"address": f"{prefix}{change['address']}", "module_address": f"{prefix}{MODULE}"}
             changes.append({**kept, **place, "change": {"actions": ["no-op"], "after": change["change"]["after"]}})
@@ -397,7 +397,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[Case, set[str]]:
         plan = planned_in(case.mode)
         case.change(plan)
         path.write_text(json.dumps(plan))
-    command = [PROGRAMS / "python", HERE / "many.py", *every.values()]
+    command = [PROGRAMS / "python", HERE / "run_features.py", *every.values()]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return {case: failing(case, path) for case, path in every.items()}

@@ -29,7 +29,7 @@ def _turn(item: pytest.Item) -> int:
     match item.path.stem:
         case "test_bulk" | "test_faults":
             return 4
-        case "test_afterwards":
+        case "test_upgrade_and_secrets":
             return 3 if "others" in item.name else 5
     if "every_command" in item.name:
         return 2
@@ -50,7 +50,7 @@ class Started:
 def started(request: pytest.FixtureRequest) -> Iterator[Started]:
     reporter = request.config.pluginmanager.getplugin("terminalreporter")
     items = request.session.items
-    plans = any(item.path.stem == "test_afterwards" for item in items)
+    plans = any(item.path.stem == "test_upgrade_and_secrets" for item in items)
     composes = plans or any("roots" in getattr(item, "fixturenames", ()) for item in items)
 
     def say(line: str) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.ledger.events import PROVOKES, REFUSED, Event
 from tests.ledger.layouts import Item, Layout, Want, text_of
-from tests.ledger.letters import PROVOKES, REFUSED, Letter
 from tests.support.virtual.queue import Message
 
 PROBE = ".cf-purge-check"  # the end of probes, which test whether a zone works
@@ -23,7 +23,7 @@ class Unbalanced(AssertionError):
 class Entry:
     """One message, sent once or more often."""
 
-    letter: Letter
+    event: Event
     at: float  # when it changed, in seconds since the epoch
     wants: dict[Want, float]  # with the time at which each is due
     receives: int = 0
@@ -51,13 +51,13 @@ class Book:
     faults: list[str] = field(default_factory=list)
     own_parked: str = ""  # bodies of the function's own messages that were parked
 
-    def ask(self, letter: Letter, at: float) -> None:
-        wants = dict.fromkeys((want for kind, item in letter.named for want in self.layout.wants_named(kind, item)), at)
-        is_manual = letter.body.startswith('{"keys"')  # purged at once
-        for key in letter.keys:
+    def ask(self, event: Event, at: float) -> None:
+        wants = dict.fromkeys((want for kind, item in event.named for want in self.layout.wants_named(kind, item)), at)
+        is_manual = event.body.startswith('{"keys"')  # purged at once
+        for key in event.keys:
             wants |= {want: at if is_manual else at + delay for want, delay in self.layout.wants(key).items()}
-        self.seen.update(url for key in letter.keys for url in self.layout.urls(key))
-        self.entries[letter.body] = Entry(letter, at, wants)
+        self.seen.update(url for key in event.keys for url in self.layout.urls(key))
+        self.entries[event.body] = Entry(event, at, wants)
         for want, due in wants.items():
             self.allowed |= {item: min(due, self.allowed.get(item, due)) for item in want}
 
@@ -116,9 +116,9 @@ class Book:
         is_parked = code is not None
         if code == "TooLarge" and len(entry.wants) > _LARGE:
             return []
-        if entry.letter.is_poison and not is_parked:
+        if entry.event.is_poison and not is_parked:
             return ["not parked"]
-        if is_parked and not entry.letter.is_poison and not entry.may_be_refused and not entry.provokes:
+        if is_parked and not entry.event.is_poison and not entry.may_be_refused and not entry.provokes:
             # SQS parks a message after thirty deliveries, even if some of them were repeats.
             is_given_up = entry.is_repeated and code in ("", "GaveUp")
             return [] if is_given_up else ["parked, and nothing was wrong with it"]
@@ -135,7 +135,7 @@ class Book:
         due = entry.wants[want]
         if any(at >= due for item in want for at in self.accepted.get(item, ())):
             return []
-        has_parked = any(json.dumps(key) in self.own_parked for key in entry.letter.keys)
+        has_parked = any(json.dumps(key) in self.own_parked for key in entry.event.keys)
         is_excused = due > entry.at and has_parked and (entry.may_be_refused or not self.isolates)
         return [] if is_excused else [f"lost {sorted(want)}"]
 

@@ -16,8 +16,8 @@ from cf_purge.purger import Purger
 from cf_purge.verify import Verifier
 from cf_purge.visitor import Seen
 from tests.ledger.book import Book
+from tests.ledger.events import DELETES, EVENTS, PROVOKES, REFUSED, Event
 from tests.ledger.layouts import LAYOUTS, Layout
-from tests.ledger.letters import DELETES, LETTERS, PROVOKES, REFUSED, Letter
 from tests.ledger.schedule import Burst, Schedule
 from tests.ledger.weather import PROVOKED, WEATHER
 from tests.simulation.cloudflare import refusal
@@ -101,27 +101,27 @@ class _Game:
         return not self._to_send and self.world.is_idle()
 
     def _prepare(self, burst: Burst) -> None:
-        make = LETTERS[burst.letter]
+        make = EVENTS[burst.event]
         for number in range(burst.count):
-            letter = make(number % burst.spread + self._schedule.seed % 7)
+            event = make(number % burst.spread + self._schedule.seed % 7)
             self._to_send += 1
             at = round(START + burst.at + number * burst.every, 3)
             etag, time = f"{self._to_send:032x}", datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-            body = letter.body.replace(TIME, time)
+            body = event.body.replace(TIME, time)
             for constant, own in ((_ETAG, etag), (_RULE_ETAG, etag), (_SEQUENCER, f"{int(at * 1000):016X}")):
                 body = body.replace(constant, own)
             # White space makes each message's body unique without changing its meaning.
-            letter = replace(letter, body=body + " " * self._to_send)
-            self.world.hub.at(at, self._send, (letter, Version(at, etag, DELETES in body)))
+            event = replace(event, body=body + " " * self._to_send)
+            self.world.hub.at(at, self._send, (event, Version(at, etag, DELETES in body)))
 
-    def _send(self, what: tuple[Letter, Version]) -> None:
-        letter, version = what
+    def _send(self, what: tuple[Event, Version]) -> None:
+        event, version = what
         self._to_send -= 1
-        self._book.ask(letter, self.world.hub.now)
-        if '"keys"' not in letter.body:
-            self._edge.change([url for key in letter.keys for url in self._book.layout.urls(key)], version)
+        self._book.ask(event, self.world.hub.now)
+        if '"keys"' not in event.body:
+            self._edge.change([url for key in event.keys for url in self._book.layout.urls(key)], version)
         for _ in range(2 if self._chance.random() < self._schedule.repeats else 1):
-            self.world.queue.send(letter.body)
+            self.world.queue.send(event.body)
 
     def _accept(self, at: float, zone: str, kind: str, items: list[Any]) -> None:
         self._book.accept(at, zone, kind, items)

@@ -33,7 +33,7 @@ class Burst:
     """`count` messages of one kind at one time, about `spread` keys."""
 
     at: float  # seconds from the start
-    letter: str
+    event: str
     count: int
     spread: int
     every: float  # seconds between two of them

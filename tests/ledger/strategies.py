@@ -3,8 +3,8 @@
 from hypothesis import strategies as st
 
 from cf_purge.config import Verify
+from tests.ledger.events import EVENTS
 from tests.ledger.layouts import LAYOUTS
-from tests.ledger.letters import LETTERS
 from tests.ledger.schedule import Burst, Kill, Rotation, Schedule, Setting, Storm
 from tests.ledger.weather import WEATHER
 from tests.support.virtual.edge import FAULTS
@@ -48,11 +48,11 @@ def _bursts(at: st.SearchStrategy[float], count: list[int]) -> st.SearchStrategy
     return st.builds(
         Burst,
         at=at,
-        letter=st.sampled_from(["change"] * 4 + sorted(LETTERS)),
+        event=st.sampled_from(["change"] * 4 + sorted(EVENTS)),
         count=st.sampled_from(count),
         spread=st.sampled_from([1, 3, 40]),
         every=st.sampled_from([0.0, 0.0, 0.3, 5.0]),
-    ).filter(lambda burst: burst.count <= _MOST.get(burst.letter, burst.count))
+    ).filter(lambda burst: burst.count <= _MOST.get(burst.event, burst.count))
 
 
 def _storms(within: float, longest: float, calls: list[str]) -> st.SearchStrategy[Storm]:

@@ -6,7 +6,7 @@ from string import Template
 from typing import Any
 
 from cf_purge.observe import NAMESPACE, Metrics
-from tests.plans import made
+from tests.plans import shared_plans
 from tests.plans.cases import RULE_DIRECT
 from tools.problems import ROOT
 
@@ -23,7 +23,7 @@ OF_AWS = {
 
 def shown() -> set[tuple[str, ...]]:
     """Namespace, metric, dimension and its value of everything in a graph."""
-    (dashboard,) = made.known().planned(RULE_DIRECT, "aws_cloudwatch_dashboard")
+    (dashboard,) = shared_plans.known().planned(RULE_DIRECT, "aws_cloudwatch_dashboard")
     widgets = json.loads(dashboard["dashboard_body"])["widgets"]
     graphs = [widget["properties"] for widget in widgets if widget["type"] == "metric"]
     assert {graph["region"] for graph in graphs} == {"eu-west-1"}
@@ -31,7 +31,7 @@ def shown() -> set[tuple[str, ...]]:
 
 
 def alarms() -> list[dict[str, Any]]:
-    return made.known().planned(RULE_DIRECT, "aws_cloudwatch_metric_alarm")
+    return shared_plans.known().planned(RULE_DIRECT, "aws_cloudwatch_metric_alarm")
 
 
 def test_the_dashboard_shows_all_that_the_function_emits_and_nothing_that_does_not_exist() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cf_purge.errors import TimedOut
-from tests.plans import made
+from tests.plans import shared_plans
 from tests.plans.cases import RULED
 from tests.support.factories import document, s3_event, sqs_event, target
 from tests.support.fakes import Reply, Sent, World, answer, refusal
@@ -29,7 +29,7 @@ VARIANTS = target(header_variants=[{"Origin": "https://a.example"}, {"Origin": "
 
 def query(title: str) -> str:
     """Return a saved query's text by its name in the module's folder."""
-    queries = made.known().planned(RULED, "aws_cloudwatch_query_definition")
+    queries = shared_plans.known().planned(RULED, "aws_cloudwatch_query_definition")
     [text] = [str(each["query_string"]) for each in queries if each["name"] == f"site-purge/{title}"]
     return text
 

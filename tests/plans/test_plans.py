@@ -5,23 +5,23 @@ from collections import Counter
 
 import pytest
 
-from tests.plans import made
+from tests.plans import shared_plans
 from tests.plans.cases import FOREIGN, MODES, USES
 from tests.plans.planning import label, terraform
 
 
 @pytest.mark.parametrize("use", USES)
 def test_everything_in_a_use_is_created(use: str) -> None:
-    assert {tuple(change["change"]["actions"]) for change in made.fresh().changes(use)} == {("create",)}
+    assert {tuple(change["change"]["actions"]) for change in shared_plans.fresh().changes(use)} == {("create",)}
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_mode_creates_exactly_this(mode: str) -> None:
-    assert Counter(change["type"] for change in made.fresh().changes(mode)) == MODES[mode][1]
+    assert Counter(change["type"] for change in shared_plans.fresh().changes(mode)) == MODES[mode][1]
 
 
 def test_what_is_in_use_does_not_change_with_something_else_it_depends_on() -> None:
-    actions = {change["address"]: change["change"]["actions"] for change in made.again().resource_changes}
+    actions = {change["address"]: change["change"]["actions"] for change in shared_plans.again().resource_changes}
     assert actions["terraform_data.other"] == ["create"]
     ours = {address: done for address, done in actions.items() if ".module.cf_purge." in address}
     assert len(ours) > 100
@@ -34,7 +34,7 @@ def test_what_is_in_use_does_not_change_with_something_else_it_depends_on() -> N
 @pytest.fixture(scope="module")
 def edges() -> dict[str, set[str]]:
     """What each node of the plan's graph waits for, the module's nodes without its name."""
-    graph = terraform(made.ROOT, "graph", "-type=plan").stdout
+    graph = terraform(shared_plans.ROOT, "graph", "-type=plan").stdout
     inside = rf"\[root\] module\.{label(FOREIGN)}\.(?:module\.cf_purge\.)?(\S+) \(expand\)"
     found: dict[str, set[str]] = {}
     for waits, first in re.findall(rf'"{inside}" -> "{inside}"', graph):

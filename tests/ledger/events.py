@@ -25,7 +25,7 @@ _PROVOKED = ("page", "forbidden", "unknown", "broken", "hang", "garbage")
 
 
 @dataclass(frozen=True)
-class Letter:
+class Event:
     """The body of a message, its keys and items, and whether it can only be parked."""
 
     body: str
@@ -43,19 +43,19 @@ def _provoking(number: int) -> str:
     return f"site/{PROVOKES}{_PROVOKED[number % len(_PROVOKED)]}/{number}.css"
 
 
-def _changes(*keys: str, wrap: Callable[[Any], object] = lambda event: event, **record: Any) -> Letter:
+def _changes(*keys: str, wrap: Callable[[Any], object] = lambda event: event, **record: Any) -> Event:
     """Changes in one notification, and that in an envelope."""
-    return Letter(as_text(wrap(s3_event(*keys, **record))), keys)
+    return Event(as_text(wrap(s3_event(*keys, **record))), keys)
 
 
-def _manual(*keys: str) -> Letter:
-    return Letter(json.dumps({"keys": keys}), keys)
+def _manual(*keys: str) -> Event:
+    return Event(json.dumps({"keys": keys}), keys)
 
 
-def _half_bad(number: int) -> Letter:
+def _half_bad(number: int) -> Event:
     [key] = _keys(number)
     records = [s3_record(key), s3_record("old.css", version="3.0"), "no record"]
-    return Letter(json.dumps({"Records": records}), (key,), is_poison=True)
+    return Event(json.dumps({"Records": records}), (key,), is_poison=True)
 
 
 _NAMED: list[tuple[dict[str, Any], str, str]] = [
@@ -67,9 +67,9 @@ _NAMED: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-def _named(number: int) -> Letter:
+def _named(number: int) -> Event:
     document, kind, item = _NAMED[number % len(_NAMED)]
-    return Letter(json.dumps(document), named=((kind, item),))
+    return Event(json.dumps(document), named=((kind, item),))
 
 
 _NESTED: Any = s3_event("site/deep.css")
@@ -88,7 +88,7 @@ _POISON = [
 ]  # fmt: skip
 
 
-LETTERS: dict[str, Callable[[int], Letter]] = {
+EVENTS: dict[str, Callable[[int], Event]] = {
     "change": lambda number: _changes(*_keys(number)),
     "change of SNS": lambda number: _changes(*_keys(number), wrap=sns_body),
     "change taken back": lambda number: _changes(*_keys(number), wrap=failed_invocation),
@@ -102,7 +102,7 @@ LETTERS: dict[str, Callable[[int], Letter]] = {
     "provoker": lambda number: _changes(_provoking(number)),
     "half provoker": lambda number: _changes(*_keys(number), _provoking(number), *_keys(number, 3)[2:]),
     "half bad": _half_bad,
-    "poison": lambda number: Letter(_POISON[number % len(_POISON)], is_poison=True),
-    "skipped": lambda number: Letter(json.dumps([s3_test_event(), s3_event(f"secret/{number}.css")][number % 2])),
-    "dry run": lambda number: Letter(json.dumps({"keys": _keys(number), "bucket": BUCKET, "dry_run": True})),
+    "poison": lambda number: Event(_POISON[number % len(_POISON)], is_poison=True),
+    "skipped": lambda number: Event(json.dumps([s3_test_event(), s3_event(f"secret/{number}.css")][number % 2])),
+    "dry run": lambda number: Event(json.dumps({"keys": _keys(number), "bucket": BUCKET, "dry_run": True})),
 }

@@ -7,7 +7,7 @@ import pytest
 
 from cf_purge.__main__ import config_in
 from cf_purge.config import ENDPOINTS, PLANS, VARIABLE, Config, Target, Verify, Zone, load
-from tests.plans import made
+from tests.plans import shared_plans
 from tests.plans.cases import BUS, EVERYTHING, KINDS, MANY, S3, ZONE_ID
 from tests.plans.planning import label
 
@@ -26,7 +26,7 @@ DEFAULTS = Config(
 
 
 def written(case: str) -> str:
-    (function,) = made.known().planned(case, "aws_lambda_function")
+    (function,) = shared_plans.known().planned(case, "aws_lambda_function")
     document: str = function["environment"][0]["variables"][VARIABLE]
     return document
 
@@ -45,7 +45,9 @@ def test_a_large_document_is_the_same_one_compressed() -> None:
 @pytest.mark.parametrize("case", [S3, MANY])
 def test_a_preview_finds_it_in_the_whole_plan(case: str) -> None:
     modules = [
-        each for each in made.known().planned_values["child_modules"] if each["address"] == f"module.{label(case)}"
+        each
+        for each in shared_plans.known().planned_values["child_modules"]
+        if each["address"] == f"module.{label(case)}"
     ]
     shown = {"planned_values": {"root_module": {"child_modules": modules}}}
     assert config_in(shown).targets == told(case).targets

@@ -1,6 +1,6 @@
 """terraform-compliance on many plans: started once and forked for each, since starting it takes longer than a plan.
 
-`many.py PLAN ...` is run by the tool's own Python, with all features of this folder. It writes the report of
+`run_features.py PLAN ...` is run by the tool's own Python, with all features of this folder. It writes the report of
 `plan.json` to `plan.report`, and what the tool says to `plan.out`.
 """
 

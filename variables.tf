@@ -114,7 +114,7 @@ variable "api_token_parameter" {
     condition = !can(regex("^(cf(k|ut|at|oat)_.+|[0-9a-f]{37,45})$", var.api_token_parameter)) && !alltrue([
       for part in ["^[a-zA-Z0-9_-]{40}$", "[a-z]", "[A-Z]", "[0-9]"] : can(regex(part, var.api_token_parameter))
     ])
-    error_message = "api_token_parameter looks like an API token: store it in SSM and use the parameter's name."
+    error_message = "api_token_parameter looks like an API token: store it in a SecureString and name that."
   }
 }
 
@@ -253,7 +253,7 @@ variable "targets" {
       for target in var.targets : [for name in target.index_documents : try(!strcontains(name, "/"), false)]
       if target != null
     ]))
-    error_message = "targets[*].index_documents are names such as index.html without a slash, for every folder."
+    error_message = "targets[*].index_documents must be names such as index.html, without a slash."
   }
 
   validation {
@@ -389,7 +389,7 @@ variable "targets" {
       for target in var.targets : length(target.header_variants) == 0 || length(target.related) > 0
       || contains(["url", "prefix"], target.purge_by) if target != null
     ])
-    error_message = "targets[*].header_variants are for URLs: omit them, since every other purge_by takes all variants."
+    error_message = "targets[*].header_variants are for URLs: omit them, the other kinds purge all variants."
   }
 
   validation {
@@ -420,7 +420,7 @@ variable "targets" {
         ]
       ] if target != null
     ]))
-    error_message = "Each value in targets[*].header_variants must be printable ASCII without spaces around it."
+    error_message = "Each value in targets[*].header_variants must be printable ASCII, not empty and not padded."
   }
 
   validation {
@@ -613,7 +613,7 @@ variable "event_filters" {
         )
       ]
     ]))
-    error_message = "Two event_filters overlap: S3 refuses two that match the same key, change a prefix or suffix."
+    error_message = "Two event_filters overlap, which S3 refuses: no key may match both of them."
   }
 }
 
@@ -628,7 +628,7 @@ variable "keep_eventbridge" {
 
   validation {
     condition     = !var.keep_eventbridge || var.event_source == "s3"
-    error_message = "keep_eventbridge is for event_source = \"s3\", with which the module owns the notification."
+    error_message = "keep_eventbridge needs event_source = \"s3\": only then the module owns the notification."
   }
 }
 
@@ -756,7 +756,7 @@ variable "cloudflare" {
 
   validation {
     condition     = var.cloudflare.requests_per_second > 0 && var.cloudflare.requests_per_second <= 100
-    error_message = "cloudflare.requests_per_second must be above 0 and at most 100; Cloudflare's global limit is 4."
+    error_message = "cloudflare.requests_per_second must be above 0 and at most 100; Cloudflare allows 4 by default."
   }
 
   validation {
@@ -780,7 +780,7 @@ variable "cloudflare" {
       can(regex("^https?://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[1-9][0-9]{0,4})?/?$", var.cloudflare.edge_url))
       && try(tonumber(regex(":([0-9]+)/?$", var.cloudflare.edge_url)[0]), 443) <= 65535
     )
-    error_message = "cloudflare.edge_url must be a URL on loopback such as https://127.0.0.1:8443; it is for tests."
+    error_message = "cloudflare.edge_url must be a URL on loopback; omit it outside of tests."
   }
 }
 
@@ -968,7 +968,10 @@ variable "lambda" {
     condition = contains([
       1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
     ], var.lambda.log_retention_days)
-    error_message = "lambda.log_retention_days must be a number of days that CloudWatch accepts, such as 30 or 90."
+    error_message = join(" ", [
+      "lambda.log_retention_days must be a value that CloudWatch accepts: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180,",
+      "365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653.",
+    ])
   }
 
   validation {

@@ -34,7 +34,7 @@ def matches(glob: str, key: str) -> bool:
     if steps.is_ending:
         return True
     states = _begun(steps.pieces, 0)
-    for character in steps.others.sub(steps.other, key):
+    for character in steps.others.sub(lambda _: steps.other, key):
         states = steps[states, character]
         if not states:
             return False
@@ -54,8 +54,8 @@ class _Steps(dict[tuple[int, str], int]):
         # Of each piece: after which characters it may go on, and after which it may be over.
         self.pieces = [_STARS.get(text) or (_NEVER, _one(text, glob)) for text in texts]
         self._tests = [[re.compile(each, re.DOTALL).match for each in piece] for piece in self.pieces]
-        named = ["/", *(_one(text.replace("[!", "[", 1), glob) for text in texts if text != "?" and text not in _STARS)]
-        self.others = re.compile(f"(?!{'|'.join(named)}).", re.DOTALL)
+        named = [_one(re.sub(r"^\[!", "[", text), glob) for text in texts if text != "?" and text not in _STARS]
+        self.others = re.compile(f"(?!{'|'.join(['/', *named])}).", re.DOTALL)
         self.other = next((each for each in map(chr, range(0x110000)) if self.others.match(each)), "")
 
     def __missing__(self, step: tuple[int, str]) -> int:

@@ -39,7 +39,7 @@ _RESERVE_SHARE, _END_SHARE = 0.2, 0.05
 _WITHOUT_CONTEXT = 60.0  # seconds in a shell
 # Seconds' worth of requests, beside the full buckets, that one message may take; and their share of the time.
 _LARGEST, _LARGEST_SHARE = 30.0, 0.6
-_MAX_REMEMBERED = 100_000  # messages and purges
+_MAX_REMEMBERED = 50_000  # messages and purges
 
 gc.freeze()
 gc.enable()

@@ -51,7 +51,8 @@ class Outcomes(NamedTuple):
     def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.Rejected | None]:
         """Return, by the hash of a purge, None if it was accepted, or why it never will be."""
         failed = ((purge, self.failures[purge].error) for purge in purges if purge in self.failures)
-        rejected = {hash(purge): error for purge, error in failed if isinstance(error, errors.Rejected)}
+        # Without the traceback, which would keep the whole invocation in memory.
+        rejected = {hash(p): error.with_traceback(None) for p, error in failed if isinstance(error, errors.Rejected)}
         return {hash(purge): None for purge in purges if purge in self.accepted} | rejected
 
 
@@ -147,7 +148,7 @@ class Purger:
                     observe.info("purged again", **fields, items=part)
             else:
                 observe.warn("not purged again", **fields, count=request.size, reason=str(error))
-                if not isinstance(error, errors.Rejected):  # the next one could take as long
+                if isinstance(error, errors.Transient):  # the next one could take as long
                     break
         return accepted
 

@@ -110,7 +110,7 @@ REFUSED: dict[str, list[Inputs]] = {
     "targets[*].hosts must not be empty": [target(hosts=[])],
     "targets[*].purge_by must be": [target(purge_by="magic"), target(purge_by="URL")],
     "targets[*].schemes must contain": [target(schemes=["ftp"]), target(schemes=[])],
-    "targets[*].index_documents are names": [target(index_documents=["a/index.html"]), target(index_documents=[None])],
+    "index_documents must be names": [target(index_documents=["a/index.html"]), target(index_documents=[None])],
     "targets[*].key_prefix and path_prefix are folders": [
         *(target(path_prefix=path) for path in ("assets/*", "https://www.example.com/blog", "../private")),
         target(key_prefix="assets/*"),
@@ -165,7 +165,7 @@ REFUSED: dict[str, list[Inputs]] = {
         filters(*({"prefix": f"folder-{number + 1000}/"} for number in range(101))),
     ],
     "event_filters[*].prefix must not begin with a slash": [filters({"prefix": "/css"})],
-    "keep_eventbridge is for": [{"keep_eventbridge": True, "event_source": "none"}],
+    "keep_eventbridge needs event_source": [{"keep_eventbridge": True, "event_source": "none"}],
     "event_filters are compared literally": [filters(None), filters({"suffix": "*.css"})],
     "Two event_filters overlap": [
         filters({"prefix": "img/"}, {"prefix": "img/big/"}),

@@ -26,6 +26,8 @@ from cf_purge.globs import matches
         ("[]a].txt", ["].txt", "a.txt"], ["b.txt", "[.txt"]),
         ("[!]a].txt", ["b.txt"], ["].txt", "a.txt"]),
         ("[^a].txt", ["^.txt", "a.txt"], ["b.txt"]),
+        ("*[[!a]", ["b.é!", "é[", "a"], ["é", "!é"]),
+        ("[!!\\].txt", ["é.txt"], ["!.txt", "\\.txt"]),
         ("[a", ["[a", "x/[a"], ["a"]),
         ("(1)+.css", ["(1)+.css"], ["1.css", "11.css"]),
     ],
@@ -43,7 +45,7 @@ def test_an_invalid_glob_is_refused_by_name(glob: str) -> None:
 
 # ---- The language, by a matcher that tries everything ----
 
-_PIECES = re.compile(r"\*\*/|\*\*|\[.\w\w\]|.", re.DOTALL)
+_PIECES = re.compile(r"\*\*/|\*\*|\[.[!\w]\w\]|.", re.DOTALL)
 
 
 def is_matched(glob: str, key: str) -> bool:
@@ -76,8 +78,12 @@ def is_matched(glob: str, key: str) -> bool:
 
 @settings(max_examples=600)
 @given(
-    st.lists(st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "[!ab]", "[cab]"]), min_size=1, max_size=12),
-    st.lists(st.sampled_from(["a", "b", "c", "\n", "/", "ab", "a/", "/b"]), max_size=12),
+    st.lists(
+        st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "[!ab]", "[cab]", "[[!a]", "[!!b]"]),
+        min_size=1,
+        max_size=12,
+    ),
+    st.lists(st.sampled_from(["a", "b", "c", "!", "é", "\n", "/", "ab", "a/", "/b"]), max_size=12),
 )
 @example(["**/", "b*", "/", "**/", "a"], ["xb/b/a/a"])
 @example(["a**", "/b**", "/a"], ["aab/bb/a/a"])

@@ -50,6 +50,17 @@ run "the_function_is_the_committed_zip" {
   }
 
   assert {
+    condition = (aws_lambda_function.this.runtime == "python3.13"
+      && aws_lambda_function.this.architectures == tolist(["arm64"])
+      && aws_lambda_function.this.memory_size == 512
+      && aws_lambda_function.this.timeout == 60
+      && aws_cloudwatch_log_group.this.retention_in_days == 30
+      && aws_sqs_queue.this.message_retention_seconds == 345600
+    )
+    error_message = "A default differs from what the documents say."
+  }
+
+  assert {
     condition = jsondecode(aws_sqs_queue_redrive_policy.this.redrive_policy) == {
       deadLetterTargetArn = "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
       maxReceiveCount     = 30

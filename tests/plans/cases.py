@@ -154,9 +154,28 @@ lambda = { vpc = { subnet_ids = [aws_subnet.mine.id], security_group_ids = [aws_
 """
 FOREIGN = "somebody else's notification and role"
 
-# ---- As others call the module: with count and another provider, with sensitive and with many inputs ----
+# ---- As others call the module: with count, for_each and another provider, with sensitive and with many inputs ----
 
+_INPUTS = f"""
+  source              = "../.."
+  bucket              = "www.example.com"
+  api_token_parameter = "/token"
+  targets             = [{{ zone_id = "{ZONE_ID}" }}]
+"""
 _CALLS = f"""
+module "counted" {{
+  count = 1
+  name  = "counted-${{count.index}}"
+  {_INPUTS}
+}}
+
+module "each" {{
+  for_each = toset(["a.example", "b.example"])
+  name     = replace(each.key, ".", "-")
+  {_INPUTS}
+}}
+"""
+_OTHER_PROVIDER = f"""
 provider "aws" {{
   alias                       = "other"
   region                      = "us-east-1"
@@ -167,15 +186,10 @@ provider "aws" {{
   skip_requesting_account_id  = true
 }}
 
-module "counted" {{
-  count  = 1
-  source = "../.."
-
-  name                = "counted"
-  bucket              = "www.example.com"
-  api_token_parameter = "/token"
-  targets             = [{{ zone_id = "{ZONE_ID}" }}]
-  providers           = {{ aws = aws.other }}
+module "elsewhere" {{
+  name      = "elsewhere"
+  providers = {{ aws = aws.other }}
+  {_INPUTS}
 }}
 """
 _SENSITIVE = f"""
@@ -197,7 +211,7 @@ def rules_of(number: int) -> dict[str, Any]:
     return {"keys": [f"section-{number}/**"], "related": [f"/section-{number}/feed.xml", f"/tags/{number}/*"]}
 
 
-COMPLETE, MANY = "example complete", "many hosts: 150 in a zone"
+COMPLETE, CALLED, MANY = "example complete", "called with count and for_each", "many hosts: 150 in a zone"
 USES: dict[str, Case] = {
     **{mode: case for mode, (case, _) in MODES.items()},
     # The example `local` is applied by the end-to-end tests.
@@ -208,7 +222,8 @@ USES: dict[str, Case] = {
     },
     FOREIGN: Case("role = { create = false, arn = aws_iam_role.mine.arn }", _ROLE, "external-notification"),
     "a bucket and a network made in the same apply": Case(_IN_THEM, _BUCKET_AND_NETWORK),
-    "counted, with another provider": Case(others=_CALLS),
+    CALLED: Case(others=_CALLS),
+    "called with another provider": Case(others=_OTHER_PROVIDER),
     "told sensitive values": Case(_SENSITIVE),
     MANY: given(
         targets=[{"zone_id": ZONE_ID, "hosts": [f"host-{number}.customers.example.com" for number in range(150)]}]
@@ -220,5 +235,6 @@ USES: dict[str, Case] = {
 }
 # Those that are planned once more where everything is there.
 IN_USE = {
-    name: USES[name] for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING, COMPLETE, MANY)
+    name: USES[name]
+    for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING, COMPLETE, CALLED, MANY)
 }

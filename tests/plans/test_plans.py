@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.plans import shared_plans
-from tests.plans.cases import FOREIGN, MODES, USES
+from tests.plans.cases import CALLED, FOREIGN, MODES, USES
 from tests.plans.planning import label, terraform
 
 
@@ -23,8 +23,10 @@ def test_a_mode_creates_exactly_this(mode: str) -> None:
 def test_what_is_in_use_does_not_change_with_something_else_it_depends_on() -> None:
     actions = {change["address"]: change["change"]["actions"] for change in shared_plans.again().resource_changes}
     assert actions["terraform_data.other"] == ["create"]
-    ours = {address: done for address, done in actions.items() if ".module.cf_purge." in address}
+    ours = {address: done for address, done in actions.items() if ".module." in address}
     assert len(ours) > 100
+    instances = ("counted[0]", 'each["a.example"]', 'each["b.example"]')
+    assert {f"module.{label(CALLED)}.module.{instance}.aws_sqs_queue.this" for instance in instances} < ours.keys()
     assert {address: done for address, done in ours.items() if done != ["no-op"]} == {}
 
 

@@ -11,14 +11,23 @@ from hypothesis import strategies as st
 
 from cf_purge.targets import spellings_of
 
-# What browsers, templates and libraries were seen to send, as Cloudflare normalizes it. JavaScript's escape(), Perl's
-# path_segments and one Markdown tool are left out.
+# What browsers, templates and libraries were seen to send, as Cloudflare normalizes it.
 MEASURED = {
-    "a&amp;b.css": "a&amp;b.css a%26amp%3Bb.css",
+    " a.css": "%20a.css +a.css",
+    "...": "...",
+    "a%20b.css": "a%2520b.css",
+    "a&amp;b.css": "a&amp;b.css a%26amp%3Bb.css a&amp%3Bb.css",
+    "a)b.css": "a)b.css a%29b.css",
+    "a*b.css": "a*b.css a%2Ab.css",
     "a+b c%2B.css": "a+b%20c%252B.css a%2Bb%20c%252B.css a%2Bb+c%252B.css",
+    "a,b.css": "a,b.css a%2Cb.css",
+    "a//b.css": "a//b.css",
+    "a:b.css": "a:b.css a%3Ab.css",
+    "a<b.css": "a%3Cb.css",
+    "a[b.css": "a%5Bb.css a[b.css",
     "dir/f,x&a)c&y@a(x.css": (
         "dir/f,x&a)c&y@a(x.css dir/f%2Cx%26a%29c%26y%40a%28x.css dir/f%2Cx%26a)c%26y%40a(x.css"
-        " dir/f,x&a%29c&y@a%28x.css"
+        " dir/f,x&a%29c&y@a%28x.css dir/f%2Cx%26a%29c%26y@a%28x.css"
     ),
     "f b^c>x*a🎈x.css": (
         "f%20b%5Ec%3Ex*a%F0%9F%8E%88x.css f%20b%5Ec%3Ex%2Aa%F0%9F%8E%88x.css"
@@ -26,11 +35,13 @@ MEASURED = {
     ),
     "f'b(yäa*b&y_a[a.css": (
         "f'b(y%C3%A4a*b&y_a[a.css f'b(y%C3%A4a*b&y_a%5Ba.css f%27b%28y%C3%A4a%2Ab%26y_a%5Ba.css"
-        " f'b(y%C3%A4a*b%26y_a%5Ba.css f%27b%28y%C3%A4a*b&y_a[a.css f%27b%28y%C3%A4a*b%26y_a%5Ba.css"
+        " f'b(y%C3%A4a*b%26y_a%5Ba.css f%27b%28y%C3%A4a*b&y_a[a.css f%27b(y%C3%A4a*b&y_a%5Ba.css"
+        " f%27b%28y%C3%A4a*b%26y_a%5Ba.css"
     ),
     "f+c-b*y|y:a=c)y'y.css": (
         "f+c-b*y%7Cy:a=c)y'y.css f%2Bc-b%2Ay%7Cy%3Aa%3Dc%29y%27y.css f%2Bc-b*y%7Cy%3Aa%3Dc)y'y.css"
-        " f+c-b*y%7Cy:a=c%29y%27y.css f%2Bc-b*y%7Cy%3Aa%3Dc%29y%27y.css"
+        " f+c-b*y%7Cy:a=c%29y%27y.css f+c-b*y%7Cy%3Aa%3Dc%29y%27y.css f+c-b*y%7Cy:a=c)y%27y.css"
+        " f%2Bc-b*y%7Cy%3Aa%3Dc%29y%27y.css"
     ),
     'it\'s "q" <x>.css': ("it's%20%22q%22%20%3Cx%3E.css it%27s%20%22q%22%20%3Cx%3E.css it%27s+%22q%22+%3Cx%3E.css"),
     "preise/50% Rabatt (für Käufer)+mehr [1].html": (
@@ -42,11 +53,20 @@ MEASURED = {
         " preise/50%25%20Rabatt%20%28f%C3%BCr%20K%C3%A4ufer%29+mehr%20[1].html"
     ),
 }
+# JavaScript's escape(), Perl's path_segments and one Markdown tool are left out.
+LEFT_OUT = {
+    "a&amp%3Bb.css",
+    "dir/f%2Cx%26a%29c%26y@a%28x.css",
+    "f%27b(y%C3%A4a*b&y_a%5Ba.css",
+    "f+c-b*y%7Cy%3Aa%3Dc%29y%27y.css",
+    "f+c-b*y%7Cy:a=c)y%27y.css",
+}
 KEYS = st.text(min_size=1, max_size=40) | st.text(" %+/?#[]@!$&'()*,;=:.~-_|^`\"<>{}\\aZ9é🎈", min_size=1, max_size=30)
 
 
 def test_each_measured_spelling_is_purged() -> None:
-    assert {sent for key, line in MEASURED.items() for sent in line.split() if sent not in spellings_of(key)} == set()
+    missed = {sent for key, line in MEASURED.items() for sent in line.split() if sent not in spellings_of(key)}
+    assert missed == LEFT_OUT
 
 
 def escaped(key: str) -> str:

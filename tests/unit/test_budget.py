@@ -4,6 +4,8 @@ import math
 from bisect import bisect_left
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cf_purge.budget import Budget, Clock, Cost
 from cf_purge.config import PLANS, SHARE, Config
@@ -89,6 +91,19 @@ def test_what_a_message_may_take_can_be_spent_in_that_time(seconds: float, cost:
     count = min(math.floor(limit / own) for own, limit in zip(cost, affordable, strict=True) if own)
     sent = times(Budget(config), cost, count + 1)
     assert sent[count - 1] - 1000.0 <= seconds + 1e-6 < sent[count] - 1000.0 + 2e-6
+
+
+@given(st.sampled_from([0.05, 0.5, 4.0, 50.0]), st.lists(st.floats(0, 5), min_size=1, max_size=60))
+def test_no_span_of_time_sees_more_than_the_rate_and_the_burst(rate: float, gaps: list[float]) -> None:
+    budget, now, sent = Budget(config_of("enterprise", rate)), 0.0, []
+    for gap in gaps:
+        now += gap
+        now += budget.wait(now, URL)
+        budget.take(URL)
+        sent.append(now)
+    for first in range(len(sent)):
+        for last in range(first, len(sent)):
+            assert last - first + 1 <= max(1.0, 5 * rate) + (sent[last] - sent[first]) * rate + 1e-6
 
 
 # ---- Time ----

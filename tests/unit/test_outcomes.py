@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import Rejected, TimedOut
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
-from tests.support.factories import document, s3_event, sqs_event, sqs_record, target
+from tests.support.factories import document, s3_event, s3_record, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
 from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 
@@ -348,3 +348,15 @@ def test_when_there_are_requests_for_one_message_it_is_a_fresh_one() -> None:
     records = [sqs_record(bodies["old"], "old", 2), sqs_record(bodies["fresh"], "fresh", 1)]
     assert world.returned({"Records": records}, seconds=3) == ["old"]
     assert {url.split("/")[3] for url in world.cloudflare.urls} == {"fresh"}
+
+
+def test_a_good_record_waits_for_an_outage_before_its_message_is_parked_for_the_bad_one(world: World) -> None:
+    event = sqs_event({"Records": [s3_record("a"), {"bad": True}]})
+    world.cloudflare.script = [outage()] * 9
+    assert world.returned(event) == ["m0"]
+    assert world.aws.parked == []
+    world.cloudflare.script.clear()
+    world.clock.pass_(60)
+    assert world.returned(event) == []
+    assert world.cloudflare.urls[-1] == f"{SITE}/a"
+    assert [code for code, _ in world.parked_reasons] == ["UnknownEvent"]

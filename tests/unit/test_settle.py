@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cf_purge.budget import Cost
 from cf_purge.config import Zone, load
@@ -12,7 +14,7 @@ from cf_purge.errors import NotTried, Rejected, Transient
 from cf_purge.events import Message
 from cf_purge.plan import make_task
 from cf_purge.purger import Failure, Outcomes
-from cf_purge.settle import delay_after, fate_of
+from cf_purge.settle import MAX_DELAY, delay_after, fate_of
 from cf_purge.targets import FILES, Purge
 from tests.support.factories import document, environment, s3_event, s3_test_event, sqs_event, target
 from tests.support.fakes import World, answer
@@ -68,6 +70,14 @@ def test_what_waits_for_a_hold_comes_back_together_at_a_whole_minute(
     assert least <= delay < least + 61
     assert (now + delay) % 60 < 1
     assert delay == math.floor(delay)
+
+
+@given(
+    st.lists(st.sampled_from([OWN, TIME, ITEM, hold(3), hold(1e6)]), min_size=1), st.integers(1, 60), st.floats(0, 1)
+)
+def test_every_delay_is_one_that_sqs_takes(failures: list[Failure], receives: int, value: float) -> None:
+    delay = delay_after(failures, receives, AT + 7.5, chance(value * 0.999))
+    assert 1 <= delay <= MAX_DELAY + 60
 
 
 # ---- What is decided ----

@@ -1,5 +1,6 @@
 """Asking the edge as a visitor, and the verdict on what it answered."""
 
+import itertools
 import socket
 import time
 from collections.abc import Callable
@@ -94,6 +95,26 @@ def test_the_verdict_follows_from_the_answer(
 ) -> None:
     seen = seen_in(Answer(status, headers, b""))
     assert judge(change, seen, NOW, PURGED) == verdict
+
+
+def test_nothing_is_fresh_without_evidence() -> None:
+    """Of all answers, to all changes."""
+    dates, ages = (None, *(int(AT) + late for late in range(-6, 2))), (None, 29, 30)
+    statuses, caches = (0, 200, 301, 403, 404, 410, 500), ("", "HIT", "MISS")
+    answers = itertools.product(statuses, (None, MD5, OTHER, MULTIPART), dates, ages, caches, (False, True))
+    for seen, change in itertools.product(
+        itertools.starmap(Seen, answers), (put, multipart, nameless, delete, undated)
+    ):
+        if judge(change, seen, NOW, PURGED) != "fresh":
+            continue
+        assert not seen.is_challenge
+        if change.kind == "delete":
+            assert seen.status in (404, 410) or (seen.status == 403 and seen.cache_status)
+            continue
+        has_etag = change.etag is not None and seen.etag == change.etag
+        has_date = seen.last_modified is not None and seen.last_modified >= AT - (5 if seen.etag is None else 0)
+        assert seen.status == 200
+        assert has_etag or (has_date and change is not undated)
 
 
 def test_what_is_reported_has_no_query_and_no_long_header() -> None:

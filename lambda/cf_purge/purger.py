@@ -51,8 +51,7 @@ class Outcomes(NamedTuple):
     def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.Rejected | None]:
         """Return, by the hash of a purge, None if it was accepted, or why it never will be."""
         failed = ((purge, self.failures[purge].error) for purge in purges if purge in self.failures)
-        # Without the traceback, which would keep the whole invocation in memory.
-        rejected = {hash(p): error.with_traceback(None) for p, error in failed if isinstance(error, errors.Rejected)}
+        rejected = {hash(purge): error for purge, error in failed if isinstance(error, errors.Rejected)}
         return {hash(purge): None for purge in purges if purge in self.accepted} | rejected
 
 
@@ -298,7 +297,7 @@ class Purger:
             self._cloudflare.send(request, token, min(timeout, run.deadline - began))
         except errors.PurgeError as error:
             run.metrics.counts["RateLimited"] += isinstance(error, errors.RateLimited)
-            return error
+            return error.with_traceback(None)  # which would keep the invocation in memory
         self._latency = self._clock.now() - began
         self._token.note_accepted()
         return None

@@ -1,5 +1,6 @@
 """Is it the zone, or is it what was sent? What each answer leads to, played through the whole function."""
 
+import gc
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_purge.errors import Rejected, TimedOut
+from cf_purge.plan import Plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import document, s3_event, s3_record, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
@@ -278,6 +280,9 @@ def test_what_was_accepted_or_rejected_before_is_not_sent_again_and_the_reason_n
     world.cloudflare.zones[OTHER_ZONE] = answer(500, HTML)
     body = s3_event("k", "bad", "b/x")
     assert world.returned({"Records": [sqs_record(body, "m")]}) == ["m"]
+    gc.collect()
+    plans = [each for each in gc.get_objects() if isinstance(each, Plan)]
+    assert "m" not in [task.id for plan in plans for task in plan.tasks]  # what is remembered keeps no invocation
     del world.cloudflare.zones[OTHER_ZONE]
     world.cloudflare.requests.clear()
     world.clock.pass_(60)

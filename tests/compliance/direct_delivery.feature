@@ -25,6 +25,16 @@ Feature: Events invoke the function directly, and only that
     And its value must match the "^arn:.+-dlq$" regex
     And it must be in {aws_sqs_queue.values.arn}
 
+  Scenario: A change is tried three times
+    When its type metadata is aws_lambda_function_event_invoke_config
+    Then it must have maximum_retry_attempts
+    And its value must be 2
+
+  Scenario: A change may wait for six hours
+    When its type metadata is aws_lambda_function_event_invoke_config
+    Then it must have maximum_event_age_in_seconds
+    And its value must be 21600
+
   Scenario: Only S3 and EventBridge may invoke the function
     When its type metadata is aws_lambda_permission
     Then it must have principal

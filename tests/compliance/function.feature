@@ -47,6 +47,12 @@ Feature: The function runs, logs, and returns failed messages
     Then it must have function_response_types
     And its value must be ReportBatchItemFailures
 
+  Scenario: The queue calls two functions at once or more
+    When its type metadata is aws_lambda_event_source_mapping
+    Then it must have scaling_config
+    And it must have maximum_concurrency
+    And its value must match the "^([2-9]|[1-9][0-9]+)$" regex
+
   Scenario: A purge does not wait for a batch to fill
     When its type metadata is aws_lambda_event_source_mapping
     Then it must have maximum_batching_window_in_seconds

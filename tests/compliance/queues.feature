@@ -84,6 +84,12 @@ Feature: The queues lose nothing and admit nobody else
     And it must not have .*IfExists
     And it must not have ForA
 
+  Scenario: A message is received five times at least before it is parked
+    When its type metadata is aws_sqs_queue_redrive_policy
+    Then it must have redrive_policy
+    And it must have maxReceiveCount
+    And its value must match the "^([5-9]|[1-9][0-9]+)$" regex
+
   Scenario: Messages are parked in a queue of this plan
     When its type metadata is aws_sqs_queue_redrive_policy
     Then it must have redrive_policy

@@ -29,7 +29,7 @@ MODES = {
     "vpc": (cases.EVERYTHING, ALWAYS + "bucket_sends notification queue_delivery iam vpc"),
     "rule": (cases.RULED, ALWAYS + "rule_sends others_notification queue_delivery iam"),
     "another owner": (cases.NONE, ALWAYS + "bucket_sends others_notification queue_delivery iam"),
-    "direct": (cases.S3_DIRECT, ALWAYS + "bucket_sends notification direct_delivery"),
+    "direct": (cases.S3_DIRECT, ALWAYS + "bucket_sends notification direct_delivery own_role"),
     "direct rule": (cases.RULE_DIRECT, ALWAYS + "rule_sends others_notification direct_delivery iam"),
 }
 TOGETHER = "together"  # all of them in one plan, in which no other instance breaks these rules
@@ -202,6 +202,8 @@ BREAKING = [
         "The module creates nothing in IAM but a role and its policy",
         new("aws_iam_role_policy_attachment", role="site-purge"),
     ),
+    # ---- own_role.feature ----
+    Case("The module creates nothing in IAM", new("aws_iam_role_policy", role="mine", policy="{}"), "direct"),
     # ---- vpc.feature ----
     Case(
         "The code is denied to make, delete or change a network interface",
@@ -255,6 +257,10 @@ BREAKING = [
         "direct rule",
     ),
     Case(
+        "A message is received five times at least before it is parked",
+        put(REDRIVE, "redrive_policy", maxReceiveCount=4),
+    ),
+    Case(
         "Messages are parked in a queue of this plan",
         put(REDRIVE, "redrive_policy", deadLetterTargetArn=f"{QUEUE_ARN}-of-others-dlq"),
     ),
@@ -278,6 +284,7 @@ BREAKING = [
     Case("The function has one environment variable", variables(AWS_LAMBDA_EXEC_WRAPPER="/opt/wrapper")),
     Case("No environment variable and no setting is named like a secret", config(cloudflare={"Api_Key": "a"})),
     Case("Failed messages return to the queue individually", put(MAPPING, function_response_types=[])),
+    Case("The queue calls two functions at once or more", put(MAPPING, "scaling_config", 0, maximum_concurrency=1)),
     Case("A purge does not wait for a batch to fill", put(MAPPING, maximum_batching_window_in_seconds=5)),
     Case("The function has no URL", new("aws_lambda_function_url", authorization_type="NONE")),
     Case("Only S3 and EventBridge may invoke the function", put(PERMISSION, principal="*"), "direct"),
@@ -321,6 +328,8 @@ BREAKING = [
         put(INVOKE_CONFIG, "destination_config", 0, on_failure=[{"destination": f"{QUEUE_ARN}-of-others-dlq"}]),
         "direct",
     ),
+    Case("A change is tried three times", put(INVOKE_CONFIG, maximum_retry_attempts=0), "direct"),
+    Case("A change may wait for six hours", put(INVOKE_CONFIG, maximum_event_age_in_seconds=60), "direct rule"),
     # ---- bucket_sends.feature ----
     Case(
         "EventBridge has no part in it",

@@ -1,9 +1,12 @@
 """A target with `delay_seconds`: its changes go through the queue again and are purged in their own time."""
 
 import json
+from collections import defaultdict
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cf_purge.errors import PurgeError, Transient
 from tests.support.factories import document, eventbridge_event, s3_event, s3_record, sqs_event, target
@@ -160,3 +163,40 @@ def test_after_an_apply_in_between_a_change_is_purged_in_each_target_that_serves
     assert deliver(after) == ["/late/a.html", "/early/a.html", "/a.html"]
     assert after.clock.time == AT + 90
     assert after.aws.delayed == []
+
+
+DELAYS = st.lists(st.sampled_from([0, 1, 30, 31, 900]), min_size=1, max_size=4)
+EVENTS = [s3_event("a.html"), eventbridge_event("a.html"), s3_event("a.html", time="")]
+
+
+@given(DELAYS, DELAYS, st.integers(0, 3), st.floats(-1e6, 1200), st.sampled_from(EVENTS))
+def test_each_target_is_purged_in_its_own_time_whatever_is_applied_in_between(
+    before: list[int], after: list[int], applied: int, age: float, event: dict[str, Any]
+) -> None:
+    """From hop `applied` on the function has the second configuration; the last one finds every target purged."""
+    old, new = (
+        world_of(*(target(path_prefix=str(number), delay_seconds=delay) for number, delay in enumerate(delays)))
+        for delays in (before, after)
+    )
+    start = AT + age
+    at = min(AT, start) if event is not EVENTS[2] else start  # no time, or one in the future, means now
+    world = old if applied else new
+    world.clock.time = start
+    assert world.returned(sqs_event(event)) == []
+    times: dict[str, list[float]] = defaultdict(list)
+    found, hop = purged(world), 0
+    while True:
+        for path in found:
+            times[path].append(world.clock.time)
+        assert len(world.aws.delayed) <= 1
+        if not world.aws.delayed:
+            break
+        hop += 1
+        assert hop <= len({*before, *after})
+        following = new if hop >= applied else old
+        found, world = deliver(world, following), following
+    for number, delay in enumerate(before if world is old else after):
+        found_at = times[f"/{number}/a.html"]
+        assert found_at[-1] >= at + delay
+        if hop < applied or not applied:
+            assert at + delay <= found_at[0] < max(start, at + delay) + 2

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.factories import document, environment, s3_event, sqs_event, sqs_record
+from tests.support.factories import document, environment, s3_event, sqs_event, sqs_record, target
 from tests.support.fakes import Sent, World, answer, aws_error, outage, refusal
 from tests.support.names import DLQ_ARN, HOST, QUEUE_ARN, REGION
 
@@ -105,6 +105,33 @@ def test_draining_takes_a_fifth_of_the_time() -> None:
     assert world.returned(batch(), seconds=60) == []
     assert world.clock.time - start <= 12 + 8
     assert 11 <= len(calls(world, "ReceiveMessage")) <= 20
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"targets": [target(purge_by="prefix")], "max_concurrency": 20},
+        {"targets": [target(hosts=[f"h{n}.example.com" for n in range(30)])]},
+    ],
+    ids=["prefixes of the free plan", "thirty hosts"],
+)
+def test_messages_beyond_the_rate_limits_are_returned_and_not_parked(changes: dict[str, Any]) -> None:
+    world = world_of(800, drain=400, **changes)
+    receipts = {f"receipt-{name}": (name, body) for name, body in world.aws.waiting}
+    done: list[int] = []
+    while world.aws.waiting and len(done) < 20:
+        waiting = len(world.aws.waiting)
+        returned = world.returned(batch(), seconds=60)
+        received = world.aws.deleted + list(world.aws.delays)
+        assert len(received) == len(set(received)) == min(400 - 10, waiting) + len(returned)
+        done.append(len(world.aws.deleted))
+        world.aws.waiting += [receipts[each] for each in world.aws.delays if each in receipts]
+        world.aws.deleted.clear()
+        world.aws.delays.clear()
+        world.clock.pass_(300)
+    assert 0 < done[0] < 390
+    assert sum(done) == 800, done
+    assert world.aws.parked == []
 
 
 # ---- Draining: messages ----

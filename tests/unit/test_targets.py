@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cf_purge.config import Target, Zone, load
@@ -386,24 +386,62 @@ def test_every_purge_is_on_a_host_of_the_target_below_its_path_and_about_the_key
     assert bool(found) == (is_served and (not is_marker or "" in each.index_documents))
 
 
-ORDERED = [
-    place(keys=["*.html"], related=["/feed", "/{dir}/*"], delay_seconds=30),
-    place(keys=["a/**"], purge_by="host", delay_seconds=60),
-    place(path_prefix="blog", purge_by="prefix", related=["/blog/{name}"]),
-    place(environment_id="staging"),
+@given(KEY.map("/".join).filter(bool), FOLDER, FOLDER, FOLDER)
+@example("//a", "", "", "")
+def test_every_related_page_is_below_the_path_of_the_target_and_as_narrow_as_its_template(
+    name: str, folder: str, key_prefix: str, path_prefix: str
+) -> None:
+    key = folder + name
+    rest = key.removeprefix(key_prefix)
+    values = {"{key}": rest, "{dir}": rest.rpartition("/")[0], "{name}": rest.rpartition("/")[2]}
+    without = Target(Zone(ZONE), (HOST,), key_prefix, path_prefix)
+    own = len(list(purges_at(without, key, BUCKET)))
+    for start, (placeholder, value), end in itertools.product(("/", "/t/", "/site/"), values.items(), ("*", "/*", "")):
+        each = without._replace(related=(f"{start}{placeholder}{end}",))
+        for purge in itertools.islice(purges_at(each, key, BUCKET), own, None):
+            path = "/" + purge.item.removeprefix("https://").partition("/")[2]
+            assert (purge.kind == PREFIXES) == end.endswith("*")
+            assert value.strip("/")
+            filled = f"{start}{value}{end.removesuffix('*')}"
+            texts = {decode(path, errors="strict") for decode in (unquote, unquote_plus)}
+            assert texts & {filled, re.sub("/+", "/", filled)} or path.count("/") >= 30
+            assert any(text.startswith(f"/{path_prefix}") for text in texts)
+
+
+ORDERED: list[dict[str, Any]] = [
+    {"keys": ["*.html"], "related": ["/feed", "/{dir}/*"], "delay_seconds": 30},
+    {"keys": ["a/**"], "purge_by": "host", "delay_seconds": 60},
+    {"path_prefix": "blog", "purge_by": "prefix", "related": ["/blog/{name}"]},
+    {"environment_id": "staging"},
 ]
 
 
-@pytest.mark.parametrize("collapse_above", [None, 1])
-def test_the_order_of_targets_is_irrelevant(collapse_above: int | None) -> None:
+RULED = st.fixed_dictionaries(
+    {},
+    optional={
+        "keys": st.sampled_from([["*.html"], ["a/**", "index.html"]]),
+        "related": st.sampled_from([["/blog/feed"], ["/blog/{dir}/*", "/blog/{name}"]]),
+        "delay_seconds": st.sampled_from([0, 30, 60]),
+        "path_prefix": st.sampled_from(["", "blog"]),
+        "purge_by": st.sampled_from(["url", "prefix", "host"]),
+        "environment_id": st.sampled_from(["staging"]),
+    },
+)
+
+
+@given(st.lists(RULED, min_size=2, max_size=3), st.lists(KEY.map("/".join).filter(bool)), st.sampled_from([None, 1, 3]))
+@example(ORDERED, ["a/b.html", "c.html", "a/d.css", "e.css"], None)
+@example(ORDERED, ["a/b.html", "c.html", "a/d.css", "e.css"], 1)
+def test_the_order_of_targets_is_irrelevant(rules: list[dict[str, Any]], keys: list[str], most: int | None) -> None:
+    keys = [key for key in keys if key.isprintable()] or ["a/b.html"]
     found = set()
-    for targets in itertools.permutations(ORDERED):
-        world = World(document(targets=targets, collapse_above=collapse_above, queue_arn=QUEUE_ARN))
-        assert world.returned(sqs_event(s3_event("a/b.html", "c.html", "a/d.css", "e.css"))) == []
+    for targets in itertools.permutations(place(**each) for each in rules):
+        world = World(document(targets=targets, collapse_above=most, queue_arn=QUEUE_ARN))
+        assert world.returned(sqs_event(*map(s3_event, keys))) == []
         later = sorted((sent["DelaySeconds"], *_keys_in(sent["MessageBody"])) for sent in world.aws.delayed)
         found.add((frozenset(world.cloudflare.accepted), tuple(later)))
     assert len(found) == 1
-    assert later
+    assert later or rules is not ORDERED
 
 
 def _keys_in(body: str) -> list[str]:

@@ -230,8 +230,8 @@ def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Con
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:
     """Yield the requests for purges, each with its task's ID, of one zone and kind, suspects apart.
 
-    The first ones of all zones go before the second ones, so that a message about many zones is done early. The purges
-    of a host are together, so that a wrong host harms few of the others.
+    The first ones of all zones go before the second ones, so that a message about many zones is done early. Of as
+    many messages as fill a request, the purges of each host are together, so that a wrong host harms few of the others.
     """
     groups: dict[tuple[Zone, str, bool], dict[str, list[Purge]]] = {}
     for purge, owner in purges.items():
@@ -239,7 +239,9 @@ def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Conta
         by_host.setdefault(purge.host, []).append(purge)
     found: list[tuple[int, Request]] = []
     for (zone, kind, is_suspect), by_host in groups.items():
-        limit, items = _limit(kind, config), list(chain(*by_host.values()))
+        limit, longest = _limit(kind, config), max(map(len, by_host.values()))
+        starts = range(0, longest, limit)
+        items = [purge for start in starts for each in by_host.values() for purge in each[start : start + limit]]
         for start in range(0, len(items), limit):
             by_task: dict[str, list[Purge]] = {}
             for purge in items[start : start + limit]:

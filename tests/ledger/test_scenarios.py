@@ -147,12 +147,13 @@ def test_a_hundred_rejected_messages_delay_a_fresh_one_at_most_twenty_seconds() 
     assert scenario.reason_codes() == ["RejectedByCloudflare"] * 100
 
 
-def test_a_wrong_host_in_the_configuration_delays_the_urls_of_a_good_one_by_minutes_only() -> None:
+def test_a_wrong_host_in_the_configuration_delays_few_urls_of_a_good_one() -> None:
     targets = [target(hosts=[HOST, "foreign.example.org"])]
     scenario = Scenario(lambda call, _: REJECTED if "foreign" in str(call.body) else None, targets=targets)
     scenario.send(*keys(300))
     scenario.run(15 * MINUTE)
-    assert scenario.waits()[-1] <= 3 * MINUTE
+    assert scenario.waits()[270] <= MINUTE
+    assert scenario.waits()[-1] <= 12 * MINUTE
     assert scenario.reason_codes() == ["RejectedByCloudflare"] * 300
     assert len(scenario.requests) <= 1_000
 

@@ -129,7 +129,8 @@ def test_messages_beyond_the_rate_limits_are_returned_and_not_parked(changes: di
         world.aws.deleted.clear()
         world.aws.delays.clear()
         world.clock.pass_(300)
-    assert 0 < done[0] < 390
+    assert done[0] < 390
+    assert min(done) > 0, done  # each invocation finishes some, whatever the others remember
     assert sum(done) == 800, done
     assert world.aws.parked == []
 

@@ -13,7 +13,9 @@ variables {
   api_token_parameter = "/token"
   targets             = [{ zone_id = "0123456789abcdef0123456789abcdef" }]
   dashboard           = true
-  queue               = { kms_key_arn = "arn:aws-iso:kms:us-iso-east-1:123456789012:key/11111111-2222-3333-4444-555555555555" }
+  queue = {
+    kms_key_arn = "arn:aws-iso:kms:us-iso-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  }
 }
 
 run "a_key_is_for_sqs_by_its_suffix_there_and_there_are_no_links" {

@@ -16,7 +16,7 @@ _MAX_STEPS = 1_000  # remembered for one glob
 _PIECES = re.compile(r"\*\*/|\*\*|\*|\[!?\]?[^\]]*\]|.", re.DOTALL)
 # Of a piece of any length: after which characters it may go on, and after which it may be over.
 _STARS = {"*": ("[^/]", "[^/]"), "**": (".", "."), "**/": (".", "/")}
-_NEVER = "(?!)"
+_NEVER, _ANY = "(?!)", "[^/]"
 
 
 def matches(glob: str, key: str) -> bool:
@@ -54,7 +54,8 @@ class _Steps(dict[tuple[int, str], int]):
         # Of each piece: after which characters it may go on, and after which it may be over.
         self.pieces = [_STARS.get(text) or (_NEVER, _one(text, glob)) for text in texts]
         self._tests = [[re.compile(each, re.DOTALL).match for each in piece] for piece in self.pieces]
-        named = [_one(re.sub(r"^\[!", "[", text), glob) for text in texts if text != "?" and text not in _STARS]
+        ones = [over for goes_on, over in self.pieces if goes_on == _NEVER and over != _ANY]
+        named = [one.replace("(?!/)[^", "[", 1) for one in ones]  # what a set excludes is named in it, too
         self.others = re.compile(f"(?!{'|'.join(['/', *named])}).", re.DOTALL)
         self.other = next((each for each in map(chr, range(0x110000)) if self.others.match(each)), "")
 
@@ -91,7 +92,7 @@ def _begun(pieces: list[tuple[str, str]], place: int) -> int:
 def _one(piece: str, glob: str) -> str:
     """Return the regular expression of a piece that stands for one character."""
     if piece == "?":
-        return "[^/]"
+        return _ANY
     if _is_literal(piece):
         return re.escape(piece)
     negation, members = ("^", piece[2:-1]) if piece[1] == "!" else ("", piece[1:-1])

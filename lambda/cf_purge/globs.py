@@ -14,9 +14,9 @@ from itertools import takewhile
 
 _MAX_STEPS = 1_000  # remembered for one glob
 _PIECES = re.compile(r"\*\*/|\*\*|\*|\[!?\]?[^\]]*\]|.", re.DOTALL)
-# Of a piece of any length: after which characters it may go on, and after which it may be over.
-_STARS = {"*": ("[^/]", "[^/]"), "**": (".", "."), "**/": (".", "/")}
 _NEVER, _ANY = "(?!)", "[^/]"
+# Of a piece of any length: after which characters it may go on, and after which it may be over.
+_STARS = {"*": (_ANY, _ANY), "**": (".", "."), "**/": (".", "/")}
 
 
 def matches(glob: str, key: str) -> bool:

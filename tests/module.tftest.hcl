@@ -139,11 +139,11 @@ run "cache_response_rules_set_the_tags_that_s3_does_not_send" {
         tags        = ["{bucket}:{key}.{key}"]
       },
       {
-        zone_id    = "2a000000000000000000000000000001"
-        hosts      = ["d.example.com"]
-        key_prefix = "für Käufer"
-        purge_by   = "tag"
-        tags       = ["{key}"]
+        zone_id     = "2a000000000000000000000000000001"
+        hosts       = ["d.example.com"]
+        path_prefix = "für \"Käufer\""
+        purge_by    = "tag"
+        tags        = ["{key}"]
       },
     ]
   }

@@ -20,7 +20,7 @@ from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, Zone, takes
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Unauthorized, UnknownEvent
 from cf_purge.plan import Request, Task
-from cf_purge.purger import Outcomes
+from cf_purge.purger import Failure, Outcomes
 from cf_purge.targets import FILES, PLACEHOLDER, PREFIXES, TAGS, Purge, hosts_of, pages_of, path_of, spellings_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _PERMISSION = "Zone → Cache Purge → Purge"
 _TIMEOUT = 5.0  # seconds of one question to Cloudflare
 _VISIT = 10.0  # seconds of all questions to the edge together
 _MAX_NAMES = 20  # looked up to find out which zone is meant
-_MAX_PATH = 2_000  # characters that are compared with a template
 _GONE = (403, 404, 410)  # S3 answers 403 for a missing object to those who may not list the bucket
 _FAULTS = {  # by the status of a token
     "disabled": "is disabled: enable it, or store a new one.",
@@ -83,13 +82,15 @@ def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
 def summary_of(purges: Collection[Purge], config: Config, visitor: Visitor) -> list[str]:
     """Return what a check has shown: what was accepted, the rules of its targets, and what a visitor reaches."""
     belongs = {purge: f", and {purge.host} belongs to it" if purge.host else "" for purge in purges}
-    accepted = dict.fromkeys(f"The token may purge zone {purge.zone}{text}." for purge, text in belongs.items())
-    zones = {purge.zone for purge in purges}
-    targets = [target for target in config.targets if target.zone in zones]
-    rules = [text for target in targets if (text := _rules_of(target, config))]
+    said = [f"The token may purge zone {purge.zone}{text}." for purge, text in belongs.items()]
+    targets = [target for target in config.targets if target.zone in {purge.zone for purge in purges}]
+    said += [text for target in targets if (text := _rules_of(target, config))]
     bucket = next((purge.host for purge in purges if purge.host), None)
-    pages = {host: nothing_at(target, host, FILES).item for target in targets for host in hosts_of(target, bucket)}
-    return [*accepted, *rules, *_reached(pages.values(), visitor)]
+    pages = {host: nothing_at(target, host, FILES) for target in targets for host in hosts_of(target, bucket)}
+    for page, seen in visitor.ask(pages.values(), _VISIT).items():
+        _, obstacle = _obstacle_at(page.host, seen)
+        said.append(obstacle or f"Visitors of {page.host} reach Cloudflare.")
+    return list(dict.fromkeys(said))
 
 
 def _rules_of(target: Target, config: Config) -> str:
@@ -99,18 +100,6 @@ def _rules_of(target: Target, config: Config) -> str:
     if any(path.endswith("*") for path in target.related):
         said.append(f"{60 * config.plan.requests_per_second:g} requests by prefix a minute, up to 100 prefixes in each")
     return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(said)}." if said else ""
-
-
-def _reached(urls: Iterable[str], visitor: Visitor) -> Iterator[str]:
-    """Ask for URLs of different hosts, and say of each host whether a visitor reaches Cloudflare."""
-    from cf_purge.visitor import Question
-
-    for question, seen in visitor.ask(map(Question, urls), _VISIT).items():
-        # A redirect says as much as a page.
-        page = seen._replace(status=200) if 300 <= seen.status < 400 else seen
-        code, sentence = conclude(question.host, {"plain": page})
-        is_reached = code not in ("CHALLENGE", "NO_CLOUDFLARE")
-        yield f"Visitors of {question.host} reach Cloudflare." if is_reached else sentence
 
 
 class Doctor(NamedTuple):
@@ -135,10 +124,10 @@ class Doctor(NamedTuple):
         said = " ".join(dict.fromkeys(map(str, found.values())))
         observe.error("check", reason=said)
         failures = dict(outcomes.failures)
-        for purge, failure in failed.items():
+        for purge, (error, hold) in failed.items():
             # What was rejected stays so: as a message it is parked, and not tried again.
-            code = failure.error.code if isinstance(failure.error, Rejected) else None
-            failures[purge] = failure._replace(error=Rejected(said, code) if code else Misconfigured(said))
+            whole = Rejected(said, error.code) if isinstance(error, Rejected) else Misconfigured(said)
+            failures[purge] = Failure(whole, hold)
         return outcomes._replace(failures=failures)
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
@@ -172,8 +161,8 @@ class Doctor(NamedTuple):
 
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
-        hosts = [host for target in self.config.targets if target.zone.id == purge.zone.id for host in target.hosts]
-        domains = (host.split(".") for host in hosts or [purge.host])
+        targets = [target for target in self.config.targets if target.zone.id == purge.zone.id]
+        domains = [host.split(".") for target in targets for host in hosts_of(target, purge.host)]
         names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
         return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
 
@@ -188,7 +177,6 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
         Rejected: it is no URL, or its host is in no target.
     """
     from cf_purge.manual import url_parts
-    from cf_purge.visitor import Question
 
     if len(event) > 1 or not isinstance(event["explain"], str):
         raise UnknownEvent('"explain" must be a URL such as "https://www.example.com/a.css", and nothing beside it.')
@@ -198,23 +186,24 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     targets = [target for target in config.targets if host in hosts_of(target, config.bucket)]
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
-    found = sorted(keys_at(bare, config), key=lambda each: len(each[1]))
+    found = list(keys_at(bare, config))
     covered = [entry for entry, fields in found if not fields]
-    variants = (header for target in targets for variant in target.header_variants for header in variant)
-    origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
-    questions = {
-        "plain": Question(url),
-        "with_origin": Question(url, (("Origin", origin),)),
-        "with_query": Question(f"{url}{'&' if mark else '?'}cf-purge-explain={now:.6f}"),
-    }
-    if mark and any(each["purge_by"] == "url" for each in covered):
-        questions["without_query"] = Question(bare)
-    answers = visitor.ask(questions.values(), _VISIT)
-    seen = {name: answers[question] for name, question in questions.items()}
     missing = "" if covered else "correct path_prefix, index_documents or clean_urls, so that some key is served there"
     if found and not covered:
-        entry, fields = found[0]
+        entry, fields = min(found, key=lambda each: len(each[1]))
         missing = f"for its key {entry['key']} correct {' and '.join(fields)}"
+    variants = (header for target in targets for variant in target.header_variants for header in variant)
+    origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
+    plain = Purge(targets[0].zone, FILES, url)
+    pages = {
+        "plain": plain,
+        "with_origin": plain._replace(headers=(("Origin", origin),)),
+        "with_query": plain._replace(item=f"{url}{'&' if mark else '?'}cf-purge-explain={now:.6f}"),
+    }
+    if mark and any(each["purge_by"] == "url" for each in covered):
+        pages["without_query"] = plain._replace(item=bare)
+    answers = visitor.ask(pages.values(), _VISIT)
+    seen = {name: answers[page] for name, page in pages.items()}
     code, conclusion = conclude(host, seen, missing)
     evidence = {name: each.reported for name, each in seen.items()}
     return {"url": url, "conclusion": conclusion, "code": code, "evidence": evidence, "covered_by": covered}
@@ -228,16 +217,12 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     plain, said = seen["plain"], seen["plain"].reported
     status, cache_status, age = plain.status, plain.cache_status, "" if plain.age is None else f" ({plain.age} s old)"
     if "location_host" in said and 300 <= status < 400:
-        place = said["location_host"] or "another path"
-        remedy = "explain the URL that it leads to, because a purge removes only the redirect"
-        return "REDIRECT", f"It redirects ({status}) to {place}: {remedy}."
+        return "REDIRECT", f"It redirects ({status}) to {said['location_host'] or 'another path'}: explain that URL."
     if missing:
         return "NOT_COVERED", f"No change in the bucket purges this URL: {missing}."
-    if plain.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not cache_status):
-        return "CHALLENGE", f"Cloudflare stops this visitor of {host} ({status}): exempt the User-Agent cf_purge."
-    if not cache_status:
-        why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
-        return "NO_CLOUDFLARE", f"{host} does not answer from Cloudflare's cache: {why}"
+    code, obstacle = _obstacle_at(host, plain)
+    if obstacle:
+        return code, obstacle
 
     is_copy = not plain.is_fetched and cache_status not in _NOT_KEPT
     caches = [f"{name}: {said[name]}" for name in ("via", "x-cache") if name in said]
@@ -246,15 +231,15 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     if caches and (not is_copy or "hit" in str(said.get("x-cache")).lower()):
         return "BEHIND_ANOTHER_CACHE", in_front
     if status in _GONE and is_copy:
-        remedy = "purge it; if it returns, the object does not exist or is not public"
-        return "CACHED_404", f"Cloudflare keeps a {status}{age}: {remedy}."
+        return (
+            "CACHED_404",
+            f"Cloudflare keeps a {status}{age}: purge it; if it stays, the object is missing or private.",
+        )
     if cache_status in _NOT_KEPT or status >= 500:
         why = f"{status}, {cache_status}, Cache-Control: {said.get('cache-control', 'none')}"
         return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."
 
-    compared = {name: _is_same(plain, each) for name, each in seen.items()}
-    is_proven = plain.is_fetched or any(same and seen[name].is_fetched for name, same in compared.items())
-    others = {name: seen[name] for name, same in compared.items() if same is False}
+    others = {name: each for name, each in seen.items() if _is_same(plain, each) is False}
     if plain.is_fetched:  # of two that were just fetched the origin has an answer for each
         others = {name: each for name, each in others.items() if not each.is_fetched}
     # What was just fetched is what the origin has, even if an older object was restored.
@@ -269,17 +254,28 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
         return "OTHER_COPY", f"The copy {names} is another version: set {remedy}."
     if caches:
         return "BEHIND_ANOTHER_CACHE", in_front
+    is_proven = plain.is_fetched or any(each.is_fetched and _is_same(plain, each) for each in seen.values())
     version = "the origin's version" if is_proven else "one version, though the origin may have a newer one"
     return "FRESH", f"Cloudflare serves {version} ({status}): an older one is the browser's, or at another edge."
+
+
+def _obstacle_at(host: str, seen: Seen) -> tuple[str, str]:
+    """Return code and sentence of what keeps a visitor from Cloudflare's cache; empty: nothing does. Pure."""
+    status, said = seen.status, seen.reported
+    if seen.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not seen.cache_status):
+        return "CHALLENGE", f"Cloudflare stops this visitor of {host} ({status}): exempt the User-Agent cf_purge."
+    if not seen.cache_status:
+        why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
+        return "NO_CLOUDFLARE", f"{host} does not answer from Cloudflare's cache: {why}"
+    return "", ""
 
 
 def _is_same(one: Seen, other: Seen) -> bool | None:
     """Tell whether two answers are one version; None: nothing tells it. Pure."""
     if any(seen.is_challenge or not seen.cache_status or seen.status not in (200, *_GONE) for seen in (one, other)):
         return None
-    gone = [seen.status in _GONE for seen in (one, other)]
-    if any(gone):
-        return all(gone)
+    if one.status in _GONE or other.status in _GONE:
+        return one.status in _GONE and other.status in _GONE
     if one.etag and other.etag:
         return one.etag == other.etag
     return one.last_modified == other.last_modified if one.last_modified and other.last_modified else None
@@ -308,11 +304,10 @@ def keys_at(url: str, config: Config) -> Iterator[tuple[dict[str, str | None], l
             glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
             yield {**where, "key": key, "filter": glob}, [field for field, passes in fields.items() if not passes]
         for template in target.related:
-            first, *parts = map(re.escape, PLACEHOLDER.split(template.removesuffix("*"))[::2])
-            # Atomic groups, so that no path takes more than linear time: the first place that fits is as good as any.
-            inner = "".join(f"(?>.+?{part})" for part in parts[:-1]) + "".join(f".+{part}" for part in parts[-1:])
-            pattern = first + inner + (".*" if template.endswith("*") else "")
-            if any(re.fullmatch(pattern, f"/{path}"[:_MAX_PATH], re.DOTALL) for path in paths):
+            # As a glob, which is not slow for any path: a placeholder is filled with one character or more.
+            text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))
+            glob = f".{PLACEHOLDER.sub('**?', text)}{'**' if template.endswith('*') else ''}"
+            if any(takes(f"./{path}", [glob]) for path in paths):
                 yield {**where, "key": None, "filter": None, "related": template}, []
 
 

@@ -49,8 +49,8 @@ class Look(NamedTuple):
 
     hop: int  # the first is 1
     purged: float  # seconds since the epoch
-    sample: int | None = None  # so many of the changes are asked about, the first ones
-    left: Mapping[str, Any] | None = None  # of their copies only these, by number; each with its second purge
+    sample: int | None = None  # so many of the changes are asked about, the first ones; None: all
+    left: Mapping[str, Any] | None = None  # of their copies only these, by ID; each with the kind of its second purge
 
 
 class Event(NamedTuple):

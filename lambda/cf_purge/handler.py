@@ -207,14 +207,14 @@ class Function:
             from cf_purge.doctor import explain
 
             return explain(event, self._config, self._visitor, self._clock.wall())
-        from cf_purge.visitor import questions_for, wait, wait_in
+        from cf_purge.visitor import pages_for, wait, wait_in
 
         event, seconds, since = wait_in(event, left)
         task = self._task(event, run)
-        questions = [] if task.error else questions_for(task.jobs, self._config)
+        pages = [] if task.error else pages_for(task.jobs, self._config)
         self._answer(task, run)
         until = min(self._clock.now() + seconds, run.purge_until)
-        return wait(questions, until, since, self._visitor)
+        return wait(pages, until, since, self._visitor)
 
     def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, run: _Run) -> None:
         """Look at what was purged before, and ask for a look at what is purged now."""

@@ -19,7 +19,7 @@ from cf_purge.plan import Plan, Result
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
-    from cf_purge.verify import Finding
+    from cf_purge.verify import Copy
 
 MAX_ITEMS = 100  # of one event
 MAX_BYTES = 200_000  # of all events of an invocation: they share a call, which holds 256 KB
@@ -71,19 +71,19 @@ def _news(kind: str, result: Result, reason: str | None = None) -> News:
     return News(kind, zones, change.key, lag_ms, None, change.principal, reason)
 
 
-def verified(findings: Iterable[Finding]) -> list[News]:
+def verified(copies: Iterable[Copy]) -> list[News]:
     """Return the last word on each change, fresh ones first: the latest proof of its copies, or what is worst. Pure."""
     from cf_purge.visitor import FRESH, STALE
 
-    by_change: dict[Change, list[Finding]] = {}
-    for finding in findings:
-        by_change.setdefault(finding.change, []).append(finding)
+    by_change: dict[Change, list[Copy]] = {}
+    for copy in copies:
+        by_change.setdefault(copy.change, []).append(copy)
     news = []
     for change, group in by_change.items():
-        worst = max(group, key=lambda finding: (finding.verdict == STALE, finding.verdict != FRESH))
-        reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.question.url}"
-        times = [finding.fresh_ms for finding in group if finding.fresh_ms is not None and not reason]
-        zones = frozenset(finding.zone_id for finding in group)
+        worst = max(group, key=lambda copy: (copy.verdict == STALE, copy.verdict != FRESH))
+        reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
+        times = [copy.fresh_ms for copy in group if copy.fresh_ms is not None and not reason]
+        zones = frozenset(copy.target.zone.id for copy in group)
         fresh = max(times, default=None)
         news.append(News("Verified", zones, change.key, None, fresh, change.principal, reason))
     return sorted(news, key=lambda each: each.reason is not None)

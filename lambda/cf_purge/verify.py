@@ -5,9 +5,10 @@ Nothing here delays, repeats or parks a first purge: what cannot be done is left
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
+from zlib import crc32
 
 from cf_purge import observe
 from cf_purge.budget import Clock
@@ -19,8 +20,18 @@ from cf_purge.observe import Metrics
 from cf_purge.plan import MAX_PURGES, Job, Task, due_of, jobs_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
-from cf_purge.targets import PREFIXES, Purge, checked_bucket, hosts_of, pages_of, path_of, spellings_of, urls_of
-from cf_purge.visitor import FRESH, STALE, UNVERIFIABLE, Question, Seen, Visitor, judge
+from cf_purge.targets import (
+    FILES,
+    Purge,
+    checked_bucket,
+    hosts_of,
+    pages_of,
+    path_of,
+    prefixes_of,
+    spellings_of,
+    urls_of,
+)
+from cf_purge.visitor import FRESH, RENEWED, STALE, SUPERSEDED, UNVERIFIABLE, Seen, Visitor, judge
 
 _SECONDS = 3.0  # for all questions of an invocation
 _MAX_DELAY = 900  # seconds
@@ -29,35 +40,30 @@ _MOST = 500  # changes in one message, so that they fit
 
 
 class Copy(NamedTuple):
-    """One copy that a visitor can ask for."""
+    """One copy that a visitor can ask for, and what became of it."""
 
     change: Change
     target: Target
-    host: str
     path: str  # decoded
-    is_page: bool  # a folder or a clean URL, not the object's own path
-    question: Question
+    page: Purge  # by URL: what is asked
+    verdict: str = ""
+    fresh_ms: int | None = None  # from the change to the proof
 
-    def purges(self, verdict: str) -> list[Purge]:
+    @property
+    def id(self) -> str:
+        """Short, and the same in every environment."""
+        return f"{crc32(repr((self.change.key, self.page)).encode()):x}"
+
+    def purges(self) -> list[Purge]:
         """Return what purges it again: a stale one by the prefix of its path, which takes copies that its URL misses.
 
         A page or a folder as a prefix would take what lies below it, and its neighbours.
         """
-        addresses = [f"{self.host}/{spelling}" for spelling in spellings_of(self.path)]
-        is_wide = self.is_page or not self.path or self.path.endswith("/") or addresses[0].count("/") > MAX_SLASHES
-        if verdict != STALE or is_wide:
-            return list(urls_of(self.target, (self.host,), [self.path]))
-        return [Purge(self.target.zone, PREFIXES, address) for address in addresses]
-
-
-class Finding(NamedTuple):
-    """The last word on one copy."""
-
-    change: Change
-    zone_id: str
-    question: Question
-    verdict: str
-    fresh_ms: int | None  # from the change to the proof
+        hosts, path = (self.page.host,), self.path
+        is_object = path_of(self.change.key, self.target) == path and path[-1:] not in ("", "/")
+        if self.verdict == STALE and is_object and path.count("/") < MAX_SLASHES:  # one more is behind the host
+            return list(prefixes_of(self.target, hosts, path))
+        return list(urls_of(self.target, hosts, [path]))
 
 
 class Verifier(NamedTuple):
@@ -82,7 +88,7 @@ class Verifier(NamedTuple):
             look = Look(1, min(changes.values()), len(range(share, sample, shares)))
             self._send(look, known[share::shares])
 
-    def look(self, events: Sequence[Event]) -> list[Finding]:
+    def look(self, events: Sequence[Event]) -> list[Copy]:
         """Look at what was purged before, and purge again what visitors do not see.
 
         Returns:
@@ -91,81 +97,66 @@ class Verifier(NamedTuple):
         if self.clock.now() + _SECONDS > self.purge_until:
             self._leave_out([change for event in events for change in event.changes], "No time was left.")
             return []
-        asked = [(event, event.look, _asked(event.changes, event.look, self.config)) for event in events if event.look]
-        questions = list(dict.fromkeys(copy.question for *_, copies in asked for copy in copies))
-        seen = self.visitor.ask(questions, _SECONDS)
+        asked = [(event, event.look, _asked(event, event.look, self.config)) for event in events if event.look]
+        seen = self.visitor.ask((copy.page for *_, copies in asked for copy in copies), _SECONDS)
         return [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
 
-    def _follow(
-        self, event: Event, look: Look, copies: Mapping[Copy, str | None], seen: Mapping[Question, Seen]
-    ) -> list[Finding]:
-        now, is_last, is_blind = self.clock.wall(), not 1 <= look.hop < self.verify.attempts, not self.verify.sample
-        settled: list[Finding] = []
-        again: dict[Copy, list[Purge]] = {}
-        has_stale = False
-        for copy, helped in copies.items():
-            answer, at = seen[copy.question], copy.change.at
-            verdict = judge(copy.change, answer, now, look.purged)
-            fresh_ms = None if verdict != FRESH or at is None else max(0, round((now - at) * 1000))
-            finding = Finding(copy.change, copy.target.zone.id, copy.question, verdict, fresh_ms)
-            is_open = verdict in (STALE, UNVERIFIABLE) and not is_last
-            self._report(finding, answer, look, helped, is_open=is_open)
-            if is_open:
-                again[copy] = copy.purges(verdict) if verdict == STALE or look.hop == 1 else []
-                has_stale = has_stale or verdict == STALE
-            else:
-                settled.append(finding)
-        asked = {copy.change for copy in copies}
-        unasked = [change for change in event.changes if change not in asked]
+    def _follow(self, event: Event, look: Look, asked: Sequence[Copy], seen: Mapping[Purge, Seen]) -> list[Copy]:
+        is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
+        copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
+        left = [copy for copy in copies if copy.verdict in (STALE, UNVERIFIABLE) and not is_last]
+        changes = dict.fromkeys(copy.change for copy in left)
+        sampled = {copy.change for copy in copies}
+        others = [change for change in event.changes if change not in sampled]
         if look.hop == 1 and not is_blind:
-            self.metrics.counts["NotSampled"] += len(unasked)
-        is_owed = is_blind or (not is_last and (has_stale or look.hop > 1))
-        rest: dict[Change, list[Purge]] = {}
+            self.metrics.counts["NotSampled"] += len(others)
+        if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
+            others = []  # they are purged once more only where a sampled one was stale
+        again: dict[Copy | Change, list[Purge]] = {
+            copy: copy.purges() for copy in left if copy.verdict == STALE or look.hop == 1
+        }
         room = MAX_PURGES
-        for change in unasked if is_owed else ():
+        for change in others:
             purges = [purge for job in _jobs_of(change, look, self.config) for purge in job.purges]
             room -= len(purges)
-            rest[change] = purges if room >= 0 else []
-        wanted = {purge: "" for purges in (*again.values(), *rest.values()) for purge in purges}
+            again[change] = purges if room >= 0 else []
+        wanted = {purge: "" for purges in again.values() for purge in purges}
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.purge_until, self.metrics)
         self.metrics.counts["Repurged"] += len(accepted)
-        left = {
-            copy: purges[0].kind if purges and accepted.issuperset(purges) else copies[copy]
-            for copy, purges in again.items()
-        }
-        pending = [change for change, purges in rest.items() if not (purges and accepted.issuperset(purges))]
+        done = {each: purges[0].kind for each, purges in again.items() if purges and accepted.issuperset(purges)}
+        others = [change for change in others if change not in done]
         if is_last:
-            self._leave_out(pending, "Not purged again.")
-        elif left or pending:
-            changes = list(dict.fromkeys(copy.change for copy in left))
-            self._send(look._replace(hop=look.hop + 1, sample=len(changes)), [*changes, *pending], left)
-        reopened = {copy.change for copy in again}
-        return [finding for finding in settled if finding.change not in reopened]
+            self._leave_out(others, "Not purged again.")
+        elif left or others:
+            helped = {copy.id: done.get(copy, (look.left or {}).get(copy.id)) for copy in left}
+            self._send(Look(look.hop + 1, look.purged, len(changes), helped), [*changes, *others])
+        return [copy for copy in copies if copy.change not in changes]
 
-    def _report(self, finding: Finding, answer: Seen, look: Look, helped: str | None, *, is_open: bool) -> None:
-        change, _, question, verdict, fresh_ms = finding
-        fields: dict[str, object] = {"key": change.key, "url": question.url, "verdict": verdict, "look": look.hop}
-        if question.headers:
-            fields["headers"] = dict(question.headers)
+    def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
+        """Return the copy with its verdict, which is logged, and counted if it is the last one."""
+        change, page, now = copy.change, copy.page, self.clock.wall()
+        verdict = judge(change, answer, now, look.purged)
+        fields: dict[str, object] = {"key": change.key, "url": page.item, "verdict": verdict, "look": look.hop}
+        if page.headers:
+            fields["headers"] = dict(page.headers)
         if change.principal:
             fields["principal"] = change.principal
+        write, fresh_ms = observe.info, None
         if verdict == FRESH:
-            fields["helped"] = f"second purge ({helped})" if helped else "first purge"
-        if fresh_ms is not None:
-            fields["fresh_ms"] = fresh_ms
-            self.metrics.fresh.append(fresh_ms)
-        elif not is_open and verdict.capitalize() in self.metrics.counts:
+            kind = (look.left or {}).get(copy.id)
+            fields["helped"] = f"second purge ({kind})" if kind else "first purge"
+            if change.at is not None:
+                fresh_ms = fields["fresh_ms"] = max(0, round((now - change.at) * 1000))
+                self.metrics.fresh.append(fresh_ms)
+        elif (is_last or verdict == SUPERSEDED) and verdict != RENEWED:
             self.metrics.counts[verdict.capitalize()] += 1
-        write = observe.warn if verdict == STALE and not is_open else observe.info
+            write = observe.warn if verdict == STALE else write
         write("seen", **fields, **answer.reported)
+        return copy._replace(verdict=verdict, fresh_ms=fresh_ms)
 
-    def _send(self, look: Look, changes: Sequence[Change], left: Mapping[Copy, str | None] | None = None) -> None:
-        head: dict[str, object] = {"hop": look.hop, "purged": look.purged, "sample": look.sample}
-        if left is not None:
-            copies = _asked(changes, look._replace(left=None), self.config)
-            head["left"] = {str(place): left[copy] for place, copy in enumerate(copies) if copy in left}
+    def _send(self, look: Look, changes: Sequence[Change]) -> None:
         delay = min(_MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
-        outgoing = list(messages(changes, head=head))
+        outgoing = list(messages(changes, head=look._asdict()))
         results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.send_until)
         for (_, part), error in zip(outgoing, results, strict=True):
             if error is not None:
@@ -203,35 +194,30 @@ def newest(changes: Iterable[Change]) -> list[Change]:
     return sorted(found.values(), key=lambda change: change.at or 0.0, reverse=True)
 
 
-def _asked(changes: Sequence[Change], look: Look, config: Config) -> dict[Copy, str | None]:
-    """Return the copies to ask for, each with the kind of its second purge, if there was one."""
+def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
+    """Return the copies to ask for: of the sampled changes those that are left, as many as a look may have."""
     found: list[Copy] = []
-    for change in changes[: config.verify.sample if look.sample is None and config.verify else look.sample]:
-        copies = [copy for job in _jobs_of(change, look, config) for copy in copies_of(change, job, config)]
-        if len(found) + len(copies) > _MAX_URLS:
-            found += [] if found else copies[:_MAX_URLS]
+    for change in event.changes[: look.sample]:
+        copies = [copy for job in _jobs_of(change, look, config) for copy in copies_of(job, config)]
+        copies = [copy for copy in copies if look.left is None or copy.id in look.left]
+        if found and len(found) + len(copies) > _MAX_URLS:
             break
-        found += copies
-    left = look.left
-    return {
-        copy: left.get(str(place)) if left else None
-        for place, copy in enumerate(found)
-        if left is None or str(place) in left
-    }
+        found += copies[:_MAX_URLS]
+    return found
 
 
-def copies_of(change: Change, job: Job, config: Config) -> Iterable[Copy]:
+def copies_of(job: Job, config: Config) -> Iterator[Copy]:
     """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant."""
-    target = job.target
-    path = path_of(change.key, target) if target else None
-    if target is None or path is None:
+    change, target = job.change, job.target
+    path = path_of(change.key, target) if change and target else None
+    if change is None or target is None or path is None:
         return
     scheme = "https" if "https" in target.schemes else "http"
     for host in hosts_of(target, checked_bucket(change.bucket, config)):
         for each in [path, *pages_of(path, target)]:
+            url = f"{scheme}://{host}/{spellings_of(each)[0]}"
             for headers in ((), *target.header_variants):
-                question = Question(f"{scheme}://{host}/{spellings_of(each)[0]}", headers)
-                yield Copy(change, target, host, each, each != path, question)
+                yield Copy(change, target, each, Purge(target.zone, FILES, url, headers))
 
 
 def _jobs_of(change: Change, look: Look, config: Config) -> list[Job]:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge.budget import Clock
 from cf_purge.config import Config
-from cf_purge.errors import NotFresh, NotTried, PurgeError, TooLarge, UnknownEvent
+from cf_purge.errors import NotFresh, PurgeError, TooLarge, UnknownEvent
 from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
+from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
     from cf_purge.plan import Job
@@ -33,25 +34,10 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 _DIGITS = re.compile(r"[0-9]{1,12}")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 _MAX_HEADER = 256  # characters that are reported
-_MIN_TIMEOUT = 0.05  # seconds; with less left nothing is asked
+_MIN_TIMEOUT = 0.05  # seconds that a question has, even if no time is left
 _MAX_URLS = 100  # of one wait
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
 _INTERVAL, _TIMEOUT = 1.0, 5.0  # seconds from look to look, and of one look
-
-
-class Question(NamedTuple):
-    """What a visitor asks for: an absolute URL, with these headers."""
-
-    url: str
-    headers: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def host(self) -> str:
-        return self.url.partition("://")[2].partition("/")[0]
-
-    @property
-    def shown(self) -> object:
-        return {"url": self.url, "headers": dict(self.headers)} if self.headers else self.url
 
 
 class Seen(NamedTuple):
@@ -84,33 +70,34 @@ class Visitor(NamedTuple):
     http: HttpClient
     clock: Clock
 
-    def ask(self, questions: Iterable[Question], seconds: float) -> dict[Question, Seen]:
-        """Ask all questions within so many seconds together; a host that hangs delays only its own."""
+    def ask(self, pages: Iterable[Purge], seconds: float) -> dict[Purge, Seen]:
+        """Ask for the copies that purges by URL are about, within so many seconds together.
+
+        A host that hangs delays only its own.
+        """
         until = self.clock.now() + seconds
-        seen = dict.fromkeys(questions, Seen(0))
-        by_host: dict[str, list[Question]] = {}
-        for question in seen:
-            by_host.setdefault(question.host, []).append(question)
+        seen = dict.fromkeys(pages, Seen(0))
+        by_host: dict[str, list[Purge]] = {}
+        for page in seen:
+            by_host.setdefault(page.host, []).append(page)
         lanes = max(1, CONNECTIONS // max(1, len(by_host)))
         shares = [asked[lane::lanes] for asked in by_host.values() for lane in range(min(lanes, len(asked)))]
 
-        def visit(share: Sequence[Question]) -> None:
-            for question in share:
-                seen[question] = self._visit(question, until)
+        def visit(share: Sequence[Purge]) -> None:
+            for page in share:
+                seen[page] = self._visit(page, until)
 
         self.http.together([partial(visit, share) for share in shares])
         return seen
 
-    def _visit(self, question: Question, until: float) -> Seen:
-        url, headers, edge = question.url, dict(question.headers), self.config.edge_url
+    def _visit(self, page: Purge, until: float) -> Seen:
+        url, headers, edge = page.item, dict(page.headers), self.config.edge_url
         if edge:
-            url = edge.rstrip("/") + url[url.index(question.host) + len(question.host) :]
-            headers["Host"] = question.host
-        left = until - self.clock.now()
+            url = edge.rstrip("/") + url[url.index(page.host) + len(page.host) :]
+            headers["Host"] = page.host
+        timeout = max(_MIN_TIMEOUT, until - self.clock.now())
         try:
-            if left < _MIN_TIMEOUT:
-                raise NotTried("No time was left.")
-            return seen_in(self.http.visit(url, headers, left, bool if edge else is_public))
+            return seen_in(self.http.visit(url, headers, timeout, bool if edge else is_public))
         except PurgeError as error:
             return Seen(0, reported={"error": str(error)})
 
@@ -139,16 +126,20 @@ def seen_in(answer: Answer) -> Seen:
 
 
 def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
-    """Return the verdict on what a visitor got at the time `now` of a change that was purged at `purged`. Pure."""
+    """Return the verdict on what a visitor got at the time `now` of a change that was purged at `purged`. Pure.
+
+    Of a change without a kind at most the time is known, as in a `wait`: there the age of the copy decides the rest.
+    """
     by_age, etag, is_gone = seen.by_age(now - purged), _etag(change.etag), seen.status in (404, 410)
-    if seen.is_challenge:
+    unknown = UNVERIFIABLE if change.kind else by_age
+    if seen.is_challenge or seen.status == 401 or not 200 <= seen.status < 500:
         return UNVERIFIABLE
     if change.kind == DELETE and (is_gone or (seen.status == 403 and seen.cache_status)):
         return FRESH
-    if is_gone or (change.kind == DELETE and seen.status == 200):
+    if change.kind and (is_gone or (change.kind == DELETE and seen.status == 200)):
         return STALE if by_age == STALE else SUPERSEDED
     if seen.status != 200:
-        return UNVERIFIABLE
+        return unknown
     if etag is not None and seen.etag == etag:
         return FRESH
     if change.at is not None and seen.last_modified is not None:
@@ -156,11 +147,11 @@ def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
         if behind <= 0 or (behind <= _TOLERANCE and seen.etag is None):
             return FRESH
         if behind <= _TOLERANCE:
-            return UNVERIFIABLE
+            return unknown
         if etag is None or not _MULTIPART.fullmatch(etag):
             return STALE
     elif etag is None or seen.etag is None:  # nothing can be compared
-        return RENEWED if by_age == RENEWED else UNVERIFIABLE
+        return RENEWED if by_age == RENEWED else unknown
     return STALE if by_age == STALE and seen.etag is not None else UNVERIFIABLE
 
 
@@ -197,7 +188,7 @@ def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], int,
     return rest, seconds, at
 
 
-def questions_for(jobs: Iterable[Job], config: Config) -> list[Question]:
+def pages_for(jobs: Iterable[Job], config: Config) -> list[Purge]:
     """Return what a visitor asks for to see what was purged: of a key, each page in one spelling. Pure.
 
     Raises:
@@ -205,11 +196,9 @@ def questions_for(jobs: Iterable[Job], config: Config) -> list[Question]:
     """
     from cf_purge.verify import copies_of
 
-    found: dict[Question, None] = {}
+    found: dict[Purge, None] = {}
     for job in jobs:
-        copies = copies_of(job.change, job, config) if job.change else ()
-        questions = [copy.question for copy in copies] or [Question(purge.item) for purge in job.purges]
-        found |= dict.fromkeys(questions)
+        found |= dict.fromkeys([copy.page for copy in copies_of(job, config)] or job.purges)
     if not found:
         raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')
     if len(found) > _MAX_URLS:
@@ -217,7 +206,7 @@ def questions_for(jobs: Iterable[Job], config: Config) -> list[Question]:
     return list(found)
 
 
-def wait(questions: Sequence[Question], until: float, since: float | None, visitor: Visitor) -> dict[str, Any]:
+def wait(pages: Sequence[Purge], until: float, since: float | None, visitor: Visitor) -> dict[str, Any]:
     """Look every second until all that was purged is fresh or renewed, and answer what is.
 
     `until` is a time of `Clock.now`, `since` in seconds since the epoch.
@@ -225,28 +214,19 @@ def wait(questions: Sequence[Question], until: float, since: float | None, visit
     Raises:
         NotFresh: something is still stale; the text is the answer as JSON.
     """
-    clock, verdicts, pending = visitor.clock, dict[Question, str](), questions
+    clock, verdicts, pending = visitor.clock, dict[Purge, str](), pages
     purged = clock.wall()
     while True:
-        next_look = clock.now() + _INTERVAL
-        for question, seen in visitor.ask(pending, _TIMEOUT).items():
-            verdicts[question] = _verdict_of(seen, since, clock.wall(), purged)
-        pending = [question for question in pending if verdicts[question] not in (FRESH, RENEWED)]
+        for page, seen in visitor.ask(pending, _TIMEOUT).items():
+            verdicts[page] = judge(Change("", at=since), seen, clock.wall(), purged)
+        pending = [page for page in pending if verdicts[page] not in (FRESH, RENEWED)]
         if not pending or clock.now() >= until:
             break
-        clock.sleep(max(0.0, min(next_look, until) - clock.now()))
+        clock.sleep(min(_INTERVAL, until - clock.now()))
     kinds = (FRESH, RENEWED, UNVERIFIABLE, STALE)
-    answer: dict[str, Any] = {kind: [each.shown for each in questions if verdicts[each] == kind] for kind in kinds}
+    answer: dict[str, Any] = {kind: [each.shown for each in pages if verdicts[each] == kind] for kind in kinds}
     stale = answer.pop(STALE)
     answer["verified"] = not stale and not answer[UNVERIFIABLE]
     if stale:
         raise NotFresh(json.dumps({**answer, STALE: stale}))
     return answer
-
-
-def _verdict_of(seen: Seen, since: float | None, now: float, purged: float) -> str:
-    """Return whether a URL that was purged is fresh, renewed, stale or unverifiable; a redirect can be renewed too."""
-    verdict = judge(Change("", at=since), seen, now, purged)
-    if verdict in (FRESH, STALE) or seen.is_challenge or not 200 <= seen.status < 500 or seen.status == 401:
-        return verdict
-    return seen.by_age(now - purged)

@@ -13,7 +13,8 @@ from cf_purge.budget import Clock
 from cf_purge.config import Config, Target, Zone
 from cf_purge.events import Change
 from cf_purge.http_client import Answer, HttpClient
-from cf_purge.visitor import Question, Seen, Visitor, is_public, judge, seen_in
+from cf_purge.targets import FILES, Purge
+from cf_purge.visitor import Seen, Visitor, is_public, judge, seen_in
 from tests.support.names import AT, HOST, ZONE
 from tests.support.servers import LocalServer, drip, write
 
@@ -161,7 +162,7 @@ def visitor(edge_url: str | None) -> Visitor:
 def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) -> None:
     server = serve()
     server.respond = lambda handler: write(handler, 200, b"x" * 9_000_000, {"ETag": f'W/"{MD5}"', "Age": "7"})
-    question = Question(f"https://{HOST}/a%20b/(1).css", (("Origin", "https://x.example"),))
+    question = Purge(Zone(ZONE), FILES, f"https://{HOST}/a%20b/(1).css", (("Origin", "https://x.example"),))
     [seen] = visitor(f"{server.url}/").ask([question], 3.0).values()
     assert (seen.status, seen.etag, seen.age) == (200, MD5, 7)
     [sent] = server.received
@@ -183,7 +184,7 @@ def test_a_host_that_hangs_ends_in_time_and_delays_no_other(serve: Serve) -> Non
     server.respond = respond
     hosts = [*["slow.example"] * 9, *[HOST] * 9]
     began = time.monotonic()
-    questions = [Question(f"https://{host}/{n}") for n, host in enumerate(hosts)]
+    questions = [Purge(Zone(ZONE), FILES, f"https://{host}/{n}") for n, host in enumerate(hosts)]
     seen = list(visitor(server.url).ask(questions, 4.0).values())
     assert time.monotonic() - began < 15
     assert [each.status for each in seen] == [*[0] * 9, *[404] * 9]
@@ -200,6 +201,6 @@ def test_the_address_that_was_checked_is_connected_to(serve: Serve, monkeypatch:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    [seen] = visitor(None).ask([Question(f"http://{HOST}:{port}/a")], 1.0).values()
+    [seen] = visitor(None).ask([Purge(Zone(ZONE), FILES, f"http://{HOST}:{port}/a")], 1.0).values()
     assert seen == Seen(0, reported={"error": "The host has a private address."})
     assert (asked, server.accepted) == ([HOST], 0)

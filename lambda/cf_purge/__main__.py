@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from cf_purge.errors import Misconfigured, PurgeError
 from cf_purge.plan import Job, make_task, plan_event
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 
-USAGE = """usage: python -m cf_purge EVENT.json (or - for standard input)
-       python -m cf_purge preview --plan PLAN.json [--name NAME] KEY..."""
 _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
 _REQUIRED = {"name", "bucket", "api_token_parameter", "targets"}  # of a configuration
 _NO_QUEUE = "arn:aws:sqs:us-east-1:000000000000:preview"  # a first plan does not know the queue, and nothing is sent
@@ -32,14 +29,13 @@ def main(arguments: list[str]) -> int:
     """Print the summary on standard output and the log on standard error; return the exit status."""
     if arguments[:1] == ["preview"]:
         return preview(arguments[1:])
-    is_help = arguments in (["-h"], ["--help"])
-    if is_help or len(arguments) != 1:
-        print(USAGE, file=sys.stderr)
-        return 0 if is_help else 2
+    parser = argparse.ArgumentParser("python -m cf_purge", epilog="preview -h: print what uploads would purge")
+    parser.add_argument("event", help="a file with an event in JSON, or - for standard input")
+    place = parser.parse_args(arguments).event
     try:
-        event = _read(arguments[0])
+        event = _read(place)
     except (OSError, ValueError, RecursionError) as error:
-        print(f"{arguments[0]} cannot be read as JSON: {error}", file=sys.stderr)
+        print(f"{place} cannot be read as JSON: {error}", file=sys.stderr)
         return 2
 
     from cf_purge.handler import lambda_handler
@@ -83,12 +79,15 @@ def config_in(shown: Any, name: str | None = None) -> Config:
         Misconfigured: there is none or more than one, or it is that of another version.
         KeyError, TypeError: it is another document.
     """
-    found = {}
-    for text in _texts(shown["planned_values" if "planned_values" in shown else "values"]):
-        with contextlib.suppress(ValueError, RecursionError, Misconfigured):
-            document = json.loads(unpacked(text))
-            if isinstance(document, dict) and document.keys() >= _REQUIRED:
-                found[document["name"], document["bucket"]] = document
+    found, pending = {}, [shown["planned_values" if "planned_values" in shown else "values"]]
+    for value in pending:  # which grows meanwhile
+        if isinstance(value, dict | list):
+            pending += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, str) and value.startswith(("{", "H4sI")):  # JSON, or that compressed
+            with contextlib.suppress(ValueError, RecursionError, Misconfigured):
+                document = json.loads(unpacked(value))
+                if isinstance(document, dict) and document.keys() >= _REQUIRED:
+                    found[document["name"], document["bucket"]] = document
     if not found:
         output = 'output "config_json" { value = module.cf_purge.config_json }'
         raise Misconfigured(f"No configuration is known in it: add `{output}` to the root module, and plan again.")
@@ -99,15 +98,6 @@ def config_in(shown: Any, name: str | None = None) -> Config:
     return load({VARIABLE: json.dumps({"queue_arn": _NO_QUEUE, **chosen[0]})})
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Yield the strings that can be a configuration, as JSON or compressed, wherever they are."""
-    if isinstance(value, str) and value.startswith(("{", "H4sI")):
-        yield value
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
-
-
 def lines_of(key: str, config: Config) -> list[str]:
     """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
     [task] = plan_event(make_task("", {"keys": [key]}, config, Cost(inf, inf, inf), 0.0), config).tasks
@@ -116,9 +106,8 @@ def lines_of(key: str, config: Config) -> list[str]:
     if task.jobs:
         return sorted({_line_of(purge, job) for job in task.jobs for purge in job.purges})
     reasons = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
-    reasons += [] if config.takes(key) else ["include has no glob for it"]
-    reasons += ["keys has no glob for it"] if not any(takes(key, target.keys) for target in config.targets) else []
-    return [f"skipped: {[*reasons, 'no target serves it'][0]}"]
+    reasons.append("no target serves it" if config.takes(key) else "include has no glob for it")
+    return [f"skipped: {reasons[0]}"]
 
 
 def _line_of(purge: Purge, job: Job) -> str:

@@ -20,17 +20,7 @@ from cf_purge.observe import Metrics
 from cf_purge.plan import MAX_PURGES, Job, Task, due_of, jobs_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
-from cf_purge.targets import (
-    FILES,
-    Purge,
-    checked_bucket,
-    hosts_of,
-    pages_of,
-    path_of,
-    prefixes_of,
-    spellings_of,
-    urls_of,
-)
+from cf_purge.targets import FILES, Purge, hosts_of, pages_of, path_of, prefixes_of, spellings_of, urls_of
 from cf_purge.visitor import FRESH, RENEWED, STALE, SUPERSEDED, UNVERIFIABLE, Seen, Visitor, judge
 
 _SECONDS = 3.0  # for all questions of an invocation
@@ -115,11 +105,9 @@ class Verifier(NamedTuple):
         again: dict[Copy | Change, list[Purge]] = {
             copy: copy.purges() for copy in left if copy.verdict == STALE or look.hop == 1
         }
-        room = MAX_PURGES
         for change in others:
-            purges = [purge for job in _jobs_of(change, look, self.config) for purge in job.purges]
-            room -= len(purges)
-            again[change] = purges if room >= 0 else []
+            if sum(map(len, again.values())) < MAX_PURGES:  # what does not fit waits for the next look
+                again[change] = [purge for job in _jobs_of(change, look, self.config) for purge in job.purges]
         wanted = {purge: "" for purges in again.values() for purge in purges}
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.purge_until, self.metrics)
         self.metrics.counts["Repurged"] += len(accepted)
@@ -135,23 +123,19 @@ class Verifier(NamedTuple):
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
         """Return the copy with its verdict, which is logged, and counted if it is the last one."""
         change, page, now = copy.change, copy.page, self.clock.wall()
-        verdict = judge(change, answer, now, look.purged)
-        fields: dict[str, object] = {"key": change.key, "url": page.item, "verdict": verdict, "look": look.hop}
-        if page.headers:
-            fields["headers"] = dict(page.headers)
-        if change.principal:
-            fields["principal"] = change.principal
-        write, fresh_ms = observe.info, None
+        verdict, kind = judge(change, answer, now, look.purged), (look.left or {}).get(copy.id)
+        fields = {"key": change.key, "url": page.item, "verdict": verdict, "look": look.hop}
+        fields |= {"headers": dict(page.headers) or None, "principal": change.principal}
+        fresh_ms = None
         if verdict == FRESH:
-            kind = (look.left or {}).get(copy.id)
             fields["helped"] = f"second purge ({kind})" if kind else "first purge"
             if change.at is not None:
                 fresh_ms = fields["fresh_ms"] = max(0, round((now - change.at) * 1000))
                 self.metrics.fresh.append(fresh_ms)
         elif (is_last or verdict == SUPERSEDED) and verdict != RENEWED:
             self.metrics.counts[verdict.capitalize()] += 1
-            write = observe.warn if verdict == STALE else write
-        write("seen", **fields, **answer.reported)
+        write = observe.warn if is_last and verdict == STALE else observe.info
+        write("seen", **{name: value for name, value in fields.items() if value is not None}, **answer.reported)
         return copy._replace(verdict=verdict, fresh_ms=fresh_ms)
 
     def _send(self, look: Look, changes: Sequence[Change]) -> None:
@@ -170,12 +154,9 @@ class Verifier(NamedTuple):
 
 def accepted_changes(tasks: Iterable[Task], outcomes: Outcomes) -> dict[Change, float]:
     """Return the changes of which all purges were accepted, with the time (seconds since the epoch)."""
-    found: dict[Change, float] = {}
-    for task in tasks:
-        for result in task.results(outcomes.accepted):
-            if result.is_done and (change := result.change):
-                found[change] = result.at or change.at or 0.0  # without the first it was done at an earlier receive
-    return found
+    results = [result for task in tasks for result in task.results(outcomes.accepted) if result.is_done]
+    # Without a time of its own it was done at an earlier receive.
+    return {change: result.at or change.at or 0.0 for result in results if (change := result.change)}
 
 
 def newest(changes: Iterable[Change]) -> list[Change]:
@@ -213,7 +194,7 @@ def copies_of(job: Job, config: Config) -> Iterator[Copy]:
     if change is None or target is None or path is None:
         return
     scheme = "https" if "https" in target.schemes else "http"
-    for host in hosts_of(target, checked_bucket(change.bucket, config)):
+    for host in hosts_of(target, change.bucket or config.bucket):
         for each in [path, *pages_of(path, target)]:
             url = f"{scheme}://{host}/{spellings_of(each)[0]}"
             for headers in ((), *target.header_variants):

@@ -105,10 +105,8 @@ class Visitor(NamedTuple):
 def is_public(address: str) -> bool:
     """Tell whether an IP address is one of the public Internet."""
     found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is None:  # anything else that contains an IPv4 address could contain a private one
-            return found.is_global and found in _UNICAST and found.sixtofour is None
-        found = found.ipv4_mapped
+    if isinstance(found, ipaddress.IPv6Address) and (found not in _UNICAST or found.sixtofour is not None):
+        return False  # one that contains an IPv4 address could contain a private one
     return found.is_global and not found.is_multicast
 
 
@@ -175,13 +173,12 @@ def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], int,
     Raises:
         UnknownEvent: they are invalid, or beside something that cannot be looked at.
     """
-    rest = {name: value for name, value in event.items() if name not in ("wait", "since")}
+    rest = dict(event)
+    seconds, since, limit = rest.pop("wait", None), rest.pop("since", None), math.ceil(left) - _MARGIN
     if not rest.keys() & {"keys", "urls"} or not rest.keys() <= {"keys", "urls", "bucket", "zone_id"}:
         raise UnknownEvent('"wait" belongs to "keys" or "urls", with nothing but "since", "bucket" and "zone_id".')
-    seconds, since, limit = event.get("wait"), event.get("since"), math.ceil(left) - _MARGIN
     if type(seconds) is not int or not 1 <= seconds <= limit:
-        most = f"{limit}, {_MARGIN} less than the time-out"
-        raise UnknownEvent(f'"wait" must be a whole number of seconds from 1 to {most}.')
+        raise UnknownEvent(f'"wait" must be seconds, a whole number from 1 to {limit} (the time-out less {_MARGIN}).')
     at = epoch(since)
     if since is not None and at is None:
         raise UnknownEvent('"since" must be a time such as "2026-11-28T23:00:00Z".')
@@ -223,8 +220,9 @@ def wait(pages: Sequence[Purge], until: float, since: float | None, visitor: Vis
         if not pending or clock.now() >= until:
             break
         clock.sleep(min(_INTERVAL, until - clock.now()))
-    kinds = (FRESH, RENEWED, UNVERIFIABLE, STALE)
-    answer: dict[str, Any] = {kind: [each.shown for each in pages if verdicts[each] == kind] for kind in kinds}
+    answer: dict[str, Any] = {kind: [] for kind in (FRESH, RENEWED, UNVERIFIABLE, STALE)}
+    for page in pages:
+        answer[verdicts[page]].append(page.shown)
     stale = answer.pop(STALE)
     answer["verified"] = not stale and not answer[UNVERIFIABLE]
     if stale:

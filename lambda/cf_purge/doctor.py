@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
@@ -18,9 +19,9 @@ from cf_purge.api_token import ApiToken
 from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, Zone, takes
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Unauthorized, UnknownEvent
+from cf_purge.errors import PurgeError, Rejected, Unauthorized, UnknownEvent
 from cf_purge.plan import Request, Task
-from cf_purge.purger import Failure, Outcomes
+from cf_purge.purger import Outcomes
 from cf_purge.targets import FILES, PLACEHOLDER, PREFIXES, TAGS, Purge, hosts_of, pages_of, path_of, spellings_of
 
 if TYPE_CHECKING:
@@ -111,34 +112,31 @@ class Doctor(NamedTuple):
     clock: Clock
 
     def diagnosed(self, tasks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
-        """Return the outcomes; if a check has found what a person must correct, each of its failures says all of it."""
-        purges = [purge for task in tasks if task.is_check for purge in task.purges]
-        failed = {purge: outcomes.failures[purge] for purge in purges if purge in outcomes.failures}
-        found: dict[tuple[Zone, str, str], PurgeError] = {}
-        for purge, failure in failed.items():
-            about = purge.zone, purge.host if isinstance(failure.error, Rejected) else "", str(failure.error)
-            if about not in found:
-                found[about] = self._explained(purge, failure.error, deadline)
-        if not any(isinstance(error, Misconfigured) for error in found.values()):
-            return outcomes
-        said = " ".join(dict.fromkeys(map(str, found.values())))
-        observe.error("check", reason=said)
-        failures = dict(outcomes.failures)
-        for purge, (error, hold) in failed.items():
-            # What was rejected stays so: as a message it is parked, and not tried again.
-            whole = Rejected(said, error.code) if isinstance(error, Rejected) else Misconfigured(said)
-            failures[purge] = Failure(whole, hold)
+        """Return the outcomes; each failure of a check says all that was found."""
+        checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
+        failures, found = dict(outcomes.failures), dict[tuple[Zone, str, str], str]()
+        for purge in checked:
+            error = failures[purge].error
+            about = purge.zone, purge.host if isinstance(error, Rejected) else "", str(error)
+            found[about] = found.get(about) or self._explained(purge, error, deadline)
+        said = " ".join(dict.fromkeys(found.values()))
+        if said:
+            observe.error("check", reason=said)
+        for purge in checked:
+            error = copy(failures[purge].error)  # what was rejected stays so: its message is parked
+            error.args = (said,)
+            failures[purge] = failures[purge]._replace(error=error)
         return outcomes._replace(failures=failures)
 
-    def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> PurgeError:
+    def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> str:
         """Return what is wrong and what to do about it."""
         if isinstance(error, Rejected) and error.code == "ForeignHost":
             remedy = "correct targets[*].hosts, or add it to a target with its own zone"
-            return Misconfigured(f"{purge.host} is not a host of zone {purge.zone}: {remedy}.")
+            return f"{purge.host} is not a host of zone {purge.zone}: {remedy}."
         if isinstance(error, Unauthorized):
             with contextlib.suppress(PurgeError):
-                return Misconfigured(self._cause(purge, deadline) or str(error))
-        return error
+                return self._cause(purge, deadline) or str(error)
+        return str(error)
 
     def _cause(self, purge: Purge, deadline: float) -> str | None:
         """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
@@ -183,18 +181,19 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     scheme, host, path = url_parts(event["explain"])
     url = f"{scheme}://{host}{path}"
     bare, mark, _ = url.partition("?")
-    targets = [target for target in config.targets if host in hosts_of(target, config.bucket)]
+    targets = {f"targets[{place}]": target for place, target in enumerate(config.targets)}
+    targets = {name: target for name, target in targets.items() if host in hosts_of(target, config.bucket)}
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
-    found = list(keys_at(bare, config))
+    found = [way for name in targets for way in ways_to(bare, name, targets[name], config)]
     covered = [entry for entry, fields in found if not fields]
     missing = "" if covered else "correct path_prefix, index_documents or clean_urls, so that some key is served there"
     if found and not covered:
-        entry, fields = min(found, key=lambda each: len(each[1]))
+        entry, fields = min(found, key=lambda way: len(way[1]))
         missing = f"for its key {entry['key']} correct {' and '.join(fields)}"
-    variants = (header for target in targets for variant in target.header_variants for header in variant)
+    variants = (header for target in targets.values() for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
-    plain = Purge(targets[0].zone, FILES, url)
+    plain = Purge(next(iter(targets.values())).zone, FILES, url)
     pages = {
         "plain": plain,
         "with_origin": plain._replace(headers=(("Origin", origin),)),
@@ -240,8 +239,6 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
         return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."
 
     others = {name: each for name, each in seen.items() if _is_same(plain, each) is False}
-    if plain.is_fetched:  # of two that were just fetched the origin has an answer for each
-        others = {name: each for name, each in others.items() if not each.is_fetched}
     # What was just fetched is what the origin has, even if an older object was restored.
     dates = [each.last_modified or 0 for each in (plain, *others.values())]
     is_old = is_copy and (any(each.is_fetched for each in others.values()) or max(dates) > dates[0])
@@ -272,6 +269,8 @@ def _obstacle_at(host: str, seen: Seen) -> tuple[str, str]:
 
 def _is_same(one: Seen, other: Seen) -> bool | None:
     """Tell whether two answers are one version; None: nothing tells it. Pure."""
+    if one.is_fetched and other.is_fetched:  # the origin has an answer for each
+        return None
     if any(seen.is_challenge or not seen.cache_status or seen.status not in (200, *_GONE) for seen in (one, other)):
         return None
     if one.status in _GONE or other.status in _GONE:
@@ -281,34 +280,29 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
     return one.last_modified == other.last_modified if one.last_modified and other.last_modified else None
 
 
-def keys_at(url: str, config: Config) -> Iterator[tuple[dict[str, str | None], list[str]]]:
-    """Yield what can purge a URL without query, and the fields that keep it from that. Pure.
+def ways_to(url: str, name: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], list[str]]]:
+    """Yield how a target can purge a URL without query on one of its hosts, and the fields that prevent it. Pure.
 
-    That is a target, and a key with the glob that lets it pass, or the template of a related page.
+    That is by a key, with the glob that lets it pass, or by the template of a related page.
     """
-    scheme, _, address = url.partition("://")
-    host, _, encoded = address.partition("/")
+    scheme, _, _, encoded = url.split("/", 3)
     paths = dict.fromkeys((unquote(encoded), unquote_plus(encoded)))  # S3 reads a plus as a space
-    for place, target in enumerate(config.targets):
-        if host not in hosts_of(target, config.bucket):
-            continue
-        name = f"targets[{place}]"
-        where = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by}
-        for key in (key for path in paths for key in _keys_of(path, target)):
-            fields = {
-                "exclude": not config.exclude or not takes(key, config.exclude),
-                "include": takes(key, config.include),
-                f"{name}.keys": takes(key, target.keys),
-                f"{name}.schemes": scheme in target.schemes or target.purge_by != "url",
-            }
-            glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
-            yield {**where, "key": key, "filter": glob}, [field for field, passes in fields.items() if not passes]
-        for template in target.related:
-            # As a glob, which is not slow for any path: a placeholder is filled with one character or more.
-            text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))
-            glob = f".{PLACEHOLDER.sub('**?', text)}{'**' if template.endswith('*') else ''}"
-            if any(takes(f"./{path}", [glob]) for path in paths):
-                yield {**where, "key": None, "filter": None, "related": template}, []
+    where = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by}
+    for key in (key for path in paths for key in _keys_of(path, target)):
+        fields = {
+            "exclude": not config.exclude or not takes(key, config.exclude),
+            "include": takes(key, config.include),
+            f"{name}.keys": takes(key, target.keys),
+            f"{name}.schemes": scheme.removesuffix(":") in target.schemes or target.purge_by != "url",
+        }
+        glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
+        yield {**where, "key": key, "filter": glob}, [field for field, passes in fields.items() if not passes]
+    for template in target.related:
+        # As a glob, which is not slow for any path: a placeholder is filled with one character or more.
+        text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))
+        glob = f".{PLACEHOLDER.sub('**?', text)}{'**' if template.endswith('*') else ''}"
+        if any(takes(f"./{path}", [glob]) for path in paths):
+            yield {**where, "key": None, "filter": None, "related": template}, []
 
 
 def _keys_of(path: str, target: Target) -> Iterator[str]:

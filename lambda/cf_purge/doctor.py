@@ -181,19 +181,18 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     scheme, host, path = url_parts(event["explain"])
     url = f"{scheme}://{host}{path}"
     bare, mark, _ = url.partition("?")
-    targets = {f"targets[{place}]": target for place, target in enumerate(config.targets)}
-    targets = {name: target for name, target in targets.items() if host in hosts_of(target, config.bucket)}
+    targets = [target for target in config.targets if host in hosts_of(target, config.bucket)]
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
-    found = [way for name in targets for way in ways_to(bare, name, targets[name], config)]
+    found = [way for target in targets for way in ways_to(bare, target, config)]
     covered = [entry for entry, fields in found if not fields]
     missing = "" if covered else "correct path_prefix, index_documents or clean_urls, so that some key is served there"
     if found and not covered:
         entry, fields = min(found, key=lambda way: len(way[1]))
         missing = f"for its key {entry['key']} correct {' and '.join(fields)}"
-    variants = (header for target in targets.values() for variant in target.header_variants for header in variant)
+    variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
-    plain = Purge(next(iter(targets.values())).zone, FILES, url)
+    plain = Purge(targets[0].zone, FILES, url)
     pages = {
         "plain": plain,
         "with_origin": plain._replace(headers=(("Origin", origin),)),
@@ -280,12 +279,13 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
     return one.last_modified == other.last_modified if one.last_modified and other.last_modified else None
 
 
-def ways_to(url: str, name: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], list[str]]]:
+def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], list[str]]]:
     """Yield how a target can purge a URL without query on one of its hosts, and the fields that prevent it. Pure.
 
     That is by a key, with the glob that lets it pass, or by the template of a related page.
     """
     scheme, _, _, encoded = url.split("/", 3)
+    name = f"targets[{config.targets.index(target)}]"
     paths = dict.fromkeys((unquote(encoded), unquote_plus(encoded)))  # S3 reads a plus as a space
     where = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by}
     for key in (key for path in paths for key in _keys_of(path, target)):

@@ -221,12 +221,11 @@ class Function:
         if self._config.verify is None:
             return
         try:
-            from cf_purge.verify import Verifier, accepted_changes
+            from cf_purge.verify import Verifier
 
             parts = self._config, self._config.verify, self._visitor, self._purger, self._sqs, self._clock, run.metrics
             verifier = Verifier(*parts, run.purge_until, run.settle_until)
-            if changes := accepted_changes(tasks, outcomes):
-                verifier.announce(changes)
+            verifier.announce(tasks, outcomes)
             if looks := [task.look for task in tasks if task.look]:
                 found = verifier.look(looks)
                 if self._config.event_bus_arn:

@@ -19,7 +19,7 @@ from cf_purge.plan import Plan, Result
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
-    from cf_purge.verify import Copy
+    from cf_purge.visitor import Copy
 
 MAX_ITEMS = 100  # of one event
 MAX_BYTES = 200_000  # of all events of an invocation: they share a call, which holds 256 KB

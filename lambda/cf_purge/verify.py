@@ -5,14 +5,13 @@ Nothing here delays, repeats or parks a first purge: what cannot be done is left
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
-from zlib import crc32
 
 from cf_purge import observe
 from cf_purge.budget import Clock
-from cf_purge.config import MAX_SLASHES, Config, Target, Verify
+from cf_purge.config import Config, Verify
 from cf_purge.deferred import messages
 from cf_purge.errors import Rejected, describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look
@@ -20,40 +19,13 @@ from cf_purge.observe import Metrics
 from cf_purge.plan import MAX_PURGES, Job, Task, due_of, jobs_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
-from cf_purge.targets import FILES, Purge, hosts_of, pages_of, path_of, prefixes_of, spellings_of, urls_of
-from cf_purge.visitor import FRESH, RENEWED, STALE, SUPERSEDED, UNVERIFIABLE, Seen, Visitor, judge
+from cf_purge.targets import Purge
+from cf_purge.visitor import FRESH, RENEWED, STALE, SUPERSEDED, UNVERIFIABLE, Copy, Seen, Visitor, copies_of, judge
 
 _SECONDS = 3.0  # for all questions of an invocation
 _MAX_DELAY = 900  # seconds
 _MAX_URLS = 100  # of a look
 _MOST = 500  # changes in one message, so that they fit
-
-
-class Copy(NamedTuple):
-    """One copy that a visitor can ask for, and what became of it."""
-
-    change: Change
-    target: Target
-    path: str  # decoded
-    page: Purge  # by URL: what is asked
-    verdict: str = ""
-    fresh_ms: int | None = None  # from the change to the proof
-
-    @property
-    def id(self) -> str:
-        """Short, and the same in every environment."""
-        return f"{crc32(repr((self.change.key, self.page)).encode()):x}"
-
-    def purges(self) -> list[Purge]:
-        """Return what purges it again: a stale one by the prefix of its path, which takes copies that its URL misses.
-
-        A page or a folder as a prefix would take what lies below it, and its neighbours.
-        """
-        hosts, path = (self.page.host,), self.path
-        is_object = path_of(self.change.key, self.target) == path and path[-1:] not in ("", "/")
-        if self.verdict == STALE and is_object and path.count("/") < MAX_SLASHES:  # one more is behind the host
-            return list(prefixes_of(self.target, hosts, path))
-        return list(urls_of(self.target, hosts, [path]))
 
 
 class Verifier(NamedTuple):
@@ -69,8 +41,11 @@ class Verifier(NamedTuple):
     purge_until: float
     send_until: float
 
-    def announce(self, changes: Mapping[Change, float]) -> None:
-        """Ask the queue for the first look at changes; with each, when it was purged (seconds since the epoch)."""
+    def announce(self, tasks: Iterable[Task], outcomes: Outcomes) -> None:
+        """Ask the queue for the first look at the changes of which all purges were accepted."""
+        results = [result for task in tasks for result in task.results(outcomes.accepted) if result.is_done]
+        # Without a time of its own it was done at an earlier receive.
+        changes = {change: result.at or change.at or 0.0 for result in results if (change := result.change)}
         sample = self.verify.sample
         known = newest(change for change in changes if not sample or change.kind in (PUT, DELETE))
         shares = ceil(len(known) / _MOST)
@@ -152,13 +127,6 @@ class Verifier(NamedTuple):
             observe.warn("not verified", count=len(changes), first=changes[0].key, reason=reason)
 
 
-def accepted_changes(tasks: Iterable[Task], outcomes: Outcomes) -> dict[Change, float]:
-    """Return the changes of which all purges were accepted, with the time (seconds since the epoch)."""
-    results = [result for task in tasks for result in task.results(outcomes.accepted) if result.is_done]
-    # Without a time of its own it was done at an earlier receive.
-    return {change: result.at or change.at or 0.0 for result in results if (change := result.change)}
-
-
 def newest(changes: Iterable[Change]) -> list[Change]:
     """Return the last change of each key, the newest first.
 
@@ -185,20 +153,6 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
             break
         found += copies[:_MAX_URLS]
     return found
-
-
-def copies_of(job: Job, config: Config) -> Iterator[Copy]:
-    """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant."""
-    change, target = job.change, job.target
-    path = path_of(change.key, target) if change and target else None
-    if change is None or target is None or path is None:
-        return
-    scheme = "https" if "https" in target.schemes else "http"
-    for host in hosts_of(target, change.bucket or config.bucket):
-        for each in [path, *pages_of(path, target)]:
-            url = f"{scheme}://{host}/{spellings_of(each)[0]}"
-            for headers in ((), *target.header_variants):
-                yield Copy(change, target, each, Purge(target.zone, FILES, url, headers))
 
 
 def _jobs_of(change: Change, look: Look, config: Config) -> list[Job]:

@@ -9,20 +9,19 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+from zlib import crc32
 
 from cf_purge.budget import Clock
-from cf_purge.config import Config
+from cf_purge.config import MAX_SLASHES, Config, Target
 from cf_purge.errors import NotFresh, PurgeError, TooLarge, UnknownEvent
 from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
-from cf_purge.targets import Purge
-
-if TYPE_CHECKING:
-    from cf_purge.plan import Job
+from cf_purge.plan import Job
+from cf_purge.targets import FILES, Purge, hosts_of, pages_of, path_of, prefixes_of, spellings_of, urls_of
 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
@@ -38,6 +37,33 @@ _MIN_TIMEOUT = 0.05  # seconds that a question has, even if no time is left
 _MAX_URLS = 100  # of one wait
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
 _INTERVAL, _TIMEOUT = 1.0, 5.0  # seconds from look to look, and of one look
+
+
+class Copy(NamedTuple):
+    """One copy that a visitor can ask for, and what became of it."""
+
+    change: Change
+    target: Target
+    path: str  # decoded
+    page: Purge  # by URL: what is asked
+    verdict: str = ""
+    fresh_ms: int | None = None  # from the change to the proof
+
+    @property
+    def id(self) -> str:
+        """Short, and the same in every environment."""
+        return f"{crc32(repr((self.change.key, self.page)).encode()):x}"
+
+    def purges(self) -> list[Purge]:
+        """Return what purges it again: a stale one by the prefix of its path, which takes copies that its URL misses.
+
+        A page or a folder as a prefix would take what lies below it, and its neighbours.
+        """
+        hosts, path = (self.page.host,), self.path
+        is_object = path_of(self.change.key, self.target) == path and path[-1:] not in ("", "/")
+        if self.verdict == STALE and is_object and path.count("/") < MAX_SLASHES:  # one more is behind the host
+            return list(prefixes_of(self.target, hosts, path))
+        return list(urls_of(self.target, hosts, [path]))
 
 
 class Seen(NamedTuple):
@@ -100,6 +126,20 @@ class Visitor(NamedTuple):
             return seen_in(self.http.visit(url, headers, timeout, bool if edge else is_public))
         except PurgeError as error:
             return Seen(0, reported={"error": str(error)})
+
+
+def copies_of(job: Job, config: Config) -> Iterator[Copy]:
+    """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant."""
+    change, target = job.change, job.target
+    path = path_of(change.key, target) if change and target else None
+    if change is None or target is None or path is None:
+        return
+    scheme = "https" if "https" in target.schemes else "http"
+    for host in hosts_of(target, change.bucket or config.bucket):
+        for each in [path, *pages_of(path, target)]:
+            url = f"{scheme}://{host}/{spellings_of(each)[0]}"
+            for headers in ((), *target.header_variants):
+                yield Copy(change, target, each, Purge(target.zone, FILES, url, headers))
 
 
 def is_public(address: str) -> bool:
@@ -191,8 +231,6 @@ def pages_for(jobs: Iterable[Job], config: Config) -> list[Purge]:
     Raises:
         Rejected: nothing, or too much.
     """
-    from cf_purge.verify import copies_of
-
     found: dict[Purge, None] = {}
     for job in jobs:
         found |= dict.fromkeys([copy.page for copy in copies_of(job, config)] or job.purges)

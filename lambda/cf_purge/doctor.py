@@ -185,11 +185,9 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
     found = [way for target in targets for way in ways_to(bare, target, config)]
-    covered = [entry for entry, fields in found if not fields]
-    missing = "" if covered else "correct path_prefix, index_documents or clean_urls, so that some key is served there"
-    if found and not covered:
-        entry, fields = min(found, key=lambda way: len(way[1]))
-        missing = f"for its key {entry['key']} correct {' and '.join(fields)}"
+    covered = [entry for entry, missing in found if not missing]
+    unserved = "correct path_prefix, index_documents or clean_urls, so that some key is served there"
+    missing = "" if covered else min((missing for _, missing in found), key=len, default=unserved)
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url)
@@ -279,8 +277,8 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
     return one.last_modified == other.last_modified if one.last_modified and other.last_modified else None
 
 
-def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], list[str]]]:
-    """Yield how a target can purge a URL without query on one of its hosts, and the fields that prevent it. Pure.
+def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], str]]:
+    """Yield how a target can purge a URL without query on one of its hosts, and what to correct so that it does. Pure.
 
     That is by a key, with the glob that lets it pass, or by the template of a related page.
     """
@@ -296,13 +294,14 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
             f"{name}.schemes": scheme.removesuffix(":") in target.schemes or target.purge_by != "url",
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
-        yield {**where, "key": key, "filter": glob}, [field for field, passes in fields.items() if not passes]
+        missing = " and ".join(field for field, passes in fields.items() if not passes)
+        yield {**where, "key": key, "filter": glob}, missing and f"for its key {key} correct {missing}"
     for template in target.related:
         # As a glob, which is not slow for any path: a placeholder is filled with one character or more.
         text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))
         glob = f".{PLACEHOLDER.sub('**?', text)}{'**' if template.endswith('*') else ''}"
         if any(takes(f"./{path}", [glob]) for path in paths):
-            yield {**where, "key": None, "filter": None, "related": template}, []
+            yield {**where, "key": None, "filter": None, "related": template}, ""
 
 
 def _keys_of(path: str, target: Target) -> Iterator[str]:

@@ -20,11 +20,11 @@ from cf_purge.plan import MAX_PURGES, Job, Task, due_of, jobs_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
-from cf_purge.visitor import FRESH, RENEWED, STALE, SUPERSEDED, UNVERIFIABLE, Copy, Seen, Visitor, copies_of, judge
+from cf_purge.visitor import FRESH, MAX_URLS, STALE, UNVERIFIABLE, Copy, Seen, Visitor, copies_of, judge
 
+_OPEN = (STALE, UNVERIFIABLE)  # looked at again
 _SECONDS = 3.0  # for all questions of an invocation
 _MAX_DELAY = 900  # seconds
-_MAX_URLS = 100  # of a look
 _MOST = 500  # changes in one message, so that they fit
 
 
@@ -69,7 +69,7 @@ class Verifier(NamedTuple):
     def _follow(self, event: Event, look: Look, asked: Sequence[Copy], seen: Mapping[Purge, Seen]) -> list[Copy]:
         is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
         copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
-        left = [copy for copy in copies if copy.verdict in (STALE, UNVERIFIABLE) and not is_last]
+        left = [copy for copy in copies if copy.verdict in _OPEN and not is_last]
         changes = dict.fromkeys(copy.change for copy in left)
         sampled = {copy.change for copy in copies}
         others = [change for change in event.changes if change not in sampled]
@@ -107,7 +107,7 @@ class Verifier(NamedTuple):
             if change.at is not None:
                 fresh_ms = fields["fresh_ms"] = max(0, round((now - change.at) * 1000))
                 self.metrics.fresh.append(fresh_ms)
-        elif (is_last or verdict == SUPERSEDED) and verdict != RENEWED:
+        elif (is_last or verdict not in _OPEN) and verdict.capitalize() in self.metrics.counts:
             self.metrics.counts[verdict.capitalize()] += 1
         write = observe.warn if is_last and verdict == STALE else observe.info
         write("seen", **{name: value for name, value in fields.items() if value is not None}, **answer.reported)
@@ -149,9 +149,9 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     for change in event.changes[: look.sample]:
         copies = [copy for job in _jobs_of(change, look, config) for copy in copies_of(job, config)]
         copies = [copy for copy in copies if look.left is None or copy.id in look.left]
-        if found and len(found) + len(copies) > _MAX_URLS:
+        if found and len(found) + len(copies) > MAX_URLS:
             break
-        found += copies[:_MAX_URLS]
+        found += copies[:MAX_URLS]
     return found
 
 

@@ -30,11 +30,10 @@ _MULTIPART = re.compile(r".*-[0-9]+")  # an ETag; such an object has the date at
 # A Location that names a host, which is group 1: no credentials, no query.
 _LOCATION = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
 _UNICAST = ipaddress.ip_network("2000::/3")
-_DIGITS = re.compile(r"[0-9]{1,12}")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 _MAX_HEADER = 256  # characters that are reported
 _MIN_TIMEOUT = 0.05  # seconds that a question has, even if no time is left
-_MAX_URLS = 100  # of one wait
+MAX_URLS = 100  # of a look, and of a wait
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
 _INTERVAL, _TIMEOUT = 1.0, 5.0  # seconds from look to look, and of one look
 
@@ -159,7 +158,7 @@ def seen_in(answer: Answer) -> Seen:
         reported["location_host"] = named[1][:253] if named else ""
     etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
     age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
-    seconds = int(age) if _DIGITS.fullmatch(age) else None
+    seconds = int(age[:12]) if age.isascii() and age.isdigit() else None
     return Seen(answer.status, etag, modified, seconds, cache_status, "cf-mitigated" in headers, reported)
 
 
@@ -236,8 +235,8 @@ def pages_for(jobs: Iterable[Job], config: Config) -> list[Purge]:
         found |= dict.fromkeys([copy.page for copy in copies_of(job, config)] or job.purges)
     if not found:
         raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')
-    if len(found) > _MAX_URLS:
-        raise TooLarge(f'"wait" looks at {_MAX_URLS} URLs at most, and these are {len(found):,}: split the event.')
+    if len(found) > MAX_URLS:
+        raise TooLarge(f'"wait" looks at {MAX_URLS} URLs at most, and these are {len(found):,}: split the event.')
     return list(found)
 
 

@@ -257,9 +257,14 @@ def _obstacle_at(host: str, seen: Seen) -> tuple[str, str]:
     """Return code and sentence of what keeps a visitor from Cloudflare's cache; empty: nothing does. Pure."""
     status, said = seen.status, seen.reported
     if seen.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not seen.cache_status):
-        return "CHALLENGE", f"Cloudflare stops this visitor of {host} ({status}): exempt the User-Agent cf_purge."
+        return (
+            "CHALLENGE",
+            f"{host} stops this visitor ({status}): exempt the User-Agent cf_purge at Cloudflare or there.",
+        )
     if not seen.cache_status:
         why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
+        if "cf-ray" in said and status >= 500:
+            why = f"its origin fails ({status}), correct that first."
         return "NO_CLOUDFLARE", f"{host} does not answer from Cloudflare's cache: {why}"
     return "", ""
 
@@ -296,6 +301,8 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
         missing = " and ".join(field for field, passes in fields.items() if not passes)
         yield {**where, "key": key, "filter": glob}, missing and f"for its key {key} correct {missing}"
+    if target.purge_by in ("host", "everything"):
+        yield {**where, "key": None, "filter": next(iter((*target.keys, *config.include)), None)}, ""
     for template in target.related:
         # As a glob, which is not slow for any path: a placeholder is filled with one character or more.
         text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))

@@ -20,9 +20,9 @@ from cf_purge.plan import MAX_PURGES, Job, Task, due_of, jobs_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
-from cf_purge.visitor import FRESH, MAX_URLS, STALE, UNVERIFIABLE, Copy, Seen, Visitor, copies_of, judge
+from cf_purge.visitor import FRESH, MAX_URLS, STALE, SUPERSEDED, UNVERIFIABLE, Copy, Seen, Visitor, copies_of, judge
 
-_OPEN = (STALE, UNVERIFIABLE)  # looked at again
+_OPEN = (STALE, UNVERIFIABLE, SUPERSEDED)  # looked at again: a slow fill may have stored a copy that superseded none
 _SECONDS = 3.0  # for all questions of an invocation
 _MAX_DELAY = 900  # seconds
 _MOST = 500  # changes in one message, so that they fit
@@ -45,9 +45,9 @@ class Verifier(NamedTuple):
         """Ask the queue for the first look at the changes of which all purges were accepted."""
         results = [result for task in tasks for result in task.results(outcomes.accepted) if result.is_done]
         # Without a time of its own it was done at an earlier receive.
-        changes = {change: result.at or change.at or 0.0 for result in results if (change := result.change)}
+        changes = {change: result.at or self.clock.wall() for result in results if (change := result.change)}
         sample = self.verify.sample
-        known = newest(change for change in changes if not sample or change.kind in (PUT, DELETE))
+        known = [change for change in newest(changes) if not sample or change.kind in (PUT, DELETE)]
         shares = ceil(len(known) / _MOST)
         for share in range(shares):  # each message has its part of the newest
             look = Look(1, min(changes.values()), len(range(share, sample, shares)))
@@ -69,8 +69,10 @@ class Verifier(NamedTuple):
     def _follow(self, event: Event, look: Look, asked: Sequence[Copy], seen: Mapping[Purge, Seen]) -> list[Copy]:
         is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
         copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
-        left = [copy for copy in copies if copy.verdict in _OPEN and not is_last]
-        changes = dict.fromkeys(copy.change for copy in left)
+        changes = dict.fromkeys(copy.change for copy in copies if copy.verdict in _OPEN and not is_last)
+        # The last word on a change is about all copies that were not fresh.
+        left = [copy for copy in copies if copy.change in changes and copy.verdict != FRESH]
+        helped = look.left or {}
         sampled = {copy.change for copy in copies}
         others = [change for change in event.changes if change not in sampled]
         if look.hop == 1 and not is_blind:
@@ -78,7 +80,9 @@ class Verifier(NamedTuple):
         if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
             others = []  # they are purged once more only where a sampled one was stale
         again: dict[Copy | Change, list[Purge]] = {
-            copy: copy.purges() for copy in left if copy.verdict == STALE or look.hop == 1
+            copy: copy.purges()
+            for copy in left
+            if copy.verdict == STALE or (copy.verdict in _OPEN and not helped.get(copy.id))
         }
         for change in others:
             if sum(map(len, again.values())) < MAX_PURGES:  # what does not fit waits for the next look
@@ -91,7 +95,7 @@ class Verifier(NamedTuple):
         if is_last:
             self._leave_out(others, "Not purged again.")
         elif left or others:
-            helped = {copy.id: done.get(copy, (look.left or {}).get(copy.id)) for copy in left}
+            helped = {copy.id: done.get(copy, helped.get(copy.id)) for copy in left}
             self._send(Look(look.hop + 1, look.purged, len(changes), helped), [*changes, *others])
         return [copy for copy in copies if copy.change not in changes]
 
@@ -147,8 +151,9 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     """Return the copies to ask for: of the sampled changes those that are left, as many as a look may have."""
     found: list[Copy] = []
     for change in event.changes[: look.sample]:
-        copies = [copy for job in _jobs_of(change, look, config) for copy in copies_of(job, config)]
-        copies = [copy for copy in copies if look.left is None or copy.id in look.left]
+        # Two targets may have the same page.
+        pages = {copy.page: copy for job in _jobs_of(change, look, config) for copy in copies_of(job, config)}
+        copies = [copy for copy in pages.values() if look.left is None or copy.id in look.left]
         if found and len(found) + len(copies) > MAX_URLS:
             break
         found += copies[:MAX_URLS]

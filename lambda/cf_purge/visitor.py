@@ -35,7 +35,7 @@ _MAX_HEADER = 256  # characters that are reported
 _MIN_TIMEOUT = 0.05  # seconds that a question has, even if no time is left
 MAX_URLS = 100  # of a look, and of a wait
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
-_INTERVAL, _TIMEOUT = 1.0, 5.0  # seconds from look to look, and of one look
+_INTERVAL, _TIMEOUT = 1.0, 4.0  # seconds from look to look, and of one look; the last one ends within the margin
 
 
 class Copy(NamedTuple):
@@ -78,7 +78,8 @@ class Seen(NamedTuple):
 
     def by_age(self, seconds: float) -> str:
         """Return what the age of the copy says so many seconds after a purge."""
-        if self.is_fetched or (self.age is not None and self.age < seconds):
+        # With an age it was fetched from another cache.
+        if (self.is_fetched and not self.age) or (self.age is not None and self.age < seconds):
             return RENEWED
         return STALE if self.cache_status == "HIT" and self.age is not None else UNVERIFIABLE
 
@@ -169,6 +170,9 @@ def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
     """
     by_age, etag, is_gone = seen.by_age(now - purged), _etag(change.etag), seen.status in (404, 410)
     unknown = UNVERIFIABLE if change.kind else by_age
+    # What the cache has kept since before the change is not its version, though it may have its ETag (another header
+    # was corrected), or its second. An age has whole seconds.
+    is_older = change.at is not None and seen.by_age(now - change.at + 1) == STALE
     if seen.is_challenge or seen.status == 401 or not 200 <= seen.status < 500:
         return UNVERIFIABLE
     if change.kind == DELETE and (is_gone or (seen.status == 403 and seen.cache_status)):
@@ -178,11 +182,11 @@ def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
     if seen.status != 200:
         return unknown
     if etag is not None and seen.etag == etag:
-        return FRESH
+        return STALE if is_older else FRESH
     if change.at is not None and seen.last_modified is not None:
         behind = math.floor(change.at) - seen.last_modified  # a date has whole seconds
         if behind <= 0 or (behind <= _TOLERANCE and seen.etag is None):
-            return FRESH
+            return STALE if is_older else FRESH
         if behind <= _TOLERANCE:
             return unknown
         if etag is None or not _MULTIPART.fullmatch(etag):

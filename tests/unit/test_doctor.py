@@ -122,7 +122,7 @@ def test_a_check_that_succeeds_says_what_it_has_shown() -> None:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (answer(403, cf_mitigated="challenge"), "Cloudflare stops this visitor"),
+        (answer(403, cf_mitigated="challenge"), f"{HOST} stops this visitor"),
         (Transient("The host has a private address."), "The host has a private address"),
         (answer(301, location=f"https://{B}/"), "proxy its DNS record"),
     ],

@@ -92,6 +92,7 @@ def test_a_change_is_told_when_both_its_zones_are_purged() -> None:
 # ---- What visitors see ----
 
 OLD = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="HIT", age="9")
+RENEWED = answer(200, b"", cf_cache_status="MISS")
 NEW = answer(200, b"", last_modified=formatdate(AT, usegmt=True))
 SITE, CDN = f"https://{HOST}/a.css", "https://cdn.example.org/a.css"
 SEEN = item("a.css", None, PRINCIPAL)
@@ -104,6 +105,9 @@ SEEN = item("a.css", None, PRINCIPAL)
         ([{CDN: OLD}, {}], SEEN | {"fresh_ms": 16_000}),  # live when the last copy is
         ([{CDN: OLD}, {CDN: outage()}, {CDN: OLD}], SEEN | {"reason": f"stale: {CDN}"}),
         ([{SITE: outage()}, {SITE: outage()}, {SITE: outage()}], SEEN | {"reason": f"unverifiable: {SITE}"}),
+        # Not fresh at the first look, and looked at again for the other copy's sake.
+        ([{SITE: RENEWED, CDN: OLD}, {SITE: RENEWED}], SEEN | {"reason": f"renewed: {SITE}"}),
+        ([{SITE: RENEWED, CDN: OLD}, {}], SEEN | {"fresh_ms": 16_000}),
     ],
 )
 def test_a_change_is_told_after_the_last_look_at_its_copies(

@@ -174,9 +174,51 @@ def test_a_change_is_looked_at_once_all_of_it_is_purged() -> None:
     world.aws.delayed.clear()
     assert world.returned(sqs_event(s3_event("b/x", "d"), receives=2)) == []
     assert {each["key"] for look in sent(world) for each in look["changes"]} == {"b/x", "d"}
+    # The time of the purge is known of what was accepted now; the rest was accepted before.
+    assert [look["purged"] for look in sent(world)] == [world.clock.time]
+
+
+def test_a_late_second_purge_is_sent_at_the_next_look() -> None:
+    world = verifying(CHALLENGE, cloudflare={"requests_per_second": 0.2})
+    world.invoke(sqs_event(s3_event("a.css")))
+    after(world)
+    due(world)
+    assert after(world) == []  # the budget is low
+    world.clock.pass_(300)
+    due(world)
+    assert after(world) == [f"{SITE}/a.css"]
+    due(world)
+    assert (after(world), counts(world)) == ([], {"Unverifiable": 1})
+
+
+def test_a_deleted_page_that_a_slow_fill_stored_again_is_purged_once_more() -> None:
+    kept = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="MISS")
+    world = verifying(kept)
+    world.invoke(sqs_event(s3_event("secret.pdf", event="ObjectRemoved:Delete")))
+    after(world)
+    due(world)
+    assert (after(world), counts(world)) == ([f"{SITE}/secret.pdf"], {"Repurged": 1})
+    world.transport.edge = lambda _: answer(404, b"")
+    due(world)
+    assert (after(world), sent(world), len(world.metrics["Fresh"])) == ([], [], 1)
+
+
+def test_two_targets_of_a_host_are_one_copy() -> None:
+    world = verifying(targets=[target(), target(keys=["*.css"], related=["/"])])
+    world.invoke(sqs_event(s3_event("a.css")))
+    due(world)
+    assert (len(world.transport.visits), len(world.metrics["Fresh"])) == (1, 1)
 
 
 # ---- Which of many changes ----
+
+
+def test_a_put_whose_version_was_deleted_since_is_not_looked_at() -> None:
+    first, last = s3_event("a")["Records"][0], json.loads(json.dumps(RELEASED["Records"][0]))
+    last["s3"]["object"]["sequencer"] = first["s3"]["object"]["sequencer"] + "F"
+    world = verifying()
+    world.invoke(sqs_event({"Records": [last, first]}))
+    assert world.aws.delayed == []
 
 
 def test_the_last_change_of_a_key_counts_in_any_order_of_arrival() -> None:
@@ -252,7 +294,7 @@ AGAIN: list[tuple[dict[str, Any], str, Answer, list[Any]]] = [
     ({"index_documents": [""], "key_prefix": "a"}, "a/", STALE, [f"{SITE}/"]),
     ({"clean_urls": True}, "a/index.html", STALE, [f"{HOST}/a/index.html", f"{SITE}/a/", f"{SITE}/a"]),
     ({"purge_by": "prefix"}, "index.html", CHALLENGE, [f"{SITE}/index.html", f"{SITE}/"]),
-    ({}, "b.css", answer(404, b""), []),
+    ({}, "b.css", answer(404, b""), [f"{SITE}/b.css"]),
     ({}, "b.css", answer(200, b"", cf_cache_status="MISS"), []),
 ]  # fmt: skip
 

@@ -59,6 +59,9 @@ CASES: list[tuple[str, Change, int, dict[str, str]]] = [
     *(("fresh", change, 200, date(-late)) for late in (1, 5) for change in (put, multipart, nameless)),
     *(("unverifiable", put, 200, etag(f'"{OTHER}"') | date(-late) | OLD) for late in (1, 5)),
     *(("unverifiable", change, 200, etag(f'"{OTHER}"') | date(-3)) for change in (multipart, nameless)),
+    # ... but what the cache has kept since before the change is not its version, whatever its headers say.
+    *(("stale", put, 200, more | cached("HIT", 32)) for more in (etag(MD5), date(0), date(-5))),
+    *(("fresh", put, 200, more | etag(MD5)) for more in (cached("HIT", 31), cached("REVALIDATED", 32))),
     # Older by more than that is stale, whatever Age says: a slow fill stores the old body after the purge.
     *(("stale", put, 200, date(-6) | more) for more in ({}, OLD, YOUNG, cached("MISS"), etag(f'"{OTHER}"'))),
     ("stale", nameless, 200, date(-3600) | YOUNG),
@@ -80,6 +83,8 @@ CASES: list[tuple[str, Change, int, dict[str, str]]] = [
     *(("renewed", put, 200, more) for more in (cached("MISS"), cached("EXPIRED"), cached("REVALIDATED"), YOUNG)),
     *(("renewed", undated, 200, etag(f'"{MD5}"') | date(-9) | more) for more in (cached("MISS"), YOUNG)),
     *(("unverifiable", put, 200, more) for more in ({}, OLD, cached("HIT"), cached("DYNAMIC"))),
+    # Fetched from another cache, which had it before the purge.
+    *(("unverifiable", put, 200, cached(status, 30)) for status in ("MISS", "EXPIRED", "REVALIDATED")),
     ("unverifiable", undated, 200, etag(f'"{MD5}"') | date(9) | OLD),
     # No evidence.
     *(("unverifiable", change, status, OLD) for change in (put, delete) for status in (0, 301, 401, 429, 503, 530)),
@@ -100,7 +105,7 @@ def test_the_verdict_follows_from_the_answer(
 
 def test_nothing_is_fresh_without_evidence() -> None:
     """Of all answers, to all changes."""
-    dates, ages = (None, *(int(AT) + late for late in range(-6, 2))), (None, 29, 30)
+    dates, ages = (None, *(int(AT) + late for late in range(-6, 2))), (None, 29, 30, 33)
     statuses, caches = (0, 200, 301, 403, 404, 410, 500), ("", "HIT", "MISS")
     answers = itertools.product(statuses, (None, MD5, OTHER, MULTIPART), dates, ages, caches, (False, True))
     for seen, change in itertools.product(
@@ -115,6 +120,7 @@ def test_nothing_is_fresh_without_evidence() -> None:
         has_etag = change.etag is not None and seen.etag == change.etag
         has_date = seen.last_modified is not None and seen.last_modified >= AT - (5 if seen.etag is None else 0)
         assert seen.status == 200
+        assert seen.cache_status != "HIT" or seen.age != 33 or change is undated
         assert has_etag or (has_date and change is not undated)
 
 

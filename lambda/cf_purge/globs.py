@@ -1,22 +1,19 @@
 """Which keys a glob matches, in time linear in the length of the key, whatever the glob and the key are.
 
-Everybody who may write to the bucket chooses keys, so no key may slow the function down (ReDoS). A glob is a
-nondeterministic automaton whose states are the bits of a number: bit 2 is set when the key so far is what the first two
-pieces match. The steps from one such number to the next are remembered. All characters that the glob does not tell
-apart are replaced by one of them, so that keys in Chinese need no more steps than others.
+Everybody who may write to the bucket chooses keys, so no key may slow the function down (ReDoS). The pieces of a glob
+are taken one after the other, and with each all places of the key that the pieces so far can reach. The places are the
+bits of one number, so a piece takes a few operations on it and nothing is tried twice.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from itertools import takewhile
+from functools import cache, lru_cache
 
-_MAX_STEPS = 1_000  # remembered for one glob
-_PIECES = re.compile(r"\*\*/|\*\*|\*|\[!?\]?[^\]]*\]|.", re.DOTALL)
-_NEVER, _ANY = "(?!)", "[^/]"
-# Of a piece of any length: after which characters it may go on, and after which it may be over.
-_STARS = {"*": (_ANY, _ANY), "**": (".", "."), "**/": (".", "/")}
+# What comes before the first special character, and after the last one: a slash can belong to a "**/".
+_ENDS = re.compile(r"([^*?\[]*)(.*?)([^*?\]/]*)", re.DOTALL)
+_PIECES = re.compile(r"\*\*/\*(?!\*)|\*\*/|\*\*|\*|\[!?\]?[^\]]*\]|.", re.DOTALL)
+_STARS = ("*", "**", "**/", "**/*")
 
 
 def matches(glob: str, key: str) -> bool:
@@ -28,76 +25,54 @@ def matches(glob: str, key: str) -> bool:
     Raises:
         ValueError: an invalid set such as `[z-a]`, or a leading slash, which no key has.
     """
-    steps = _steps_of(glob)
-    if not (key.startswith(steps.head) and key.endswith(steps.tail)):  # the end of most comparisons
+    head, pieces, tail = _parsed(glob)
+    if not (key.startswith(head) and key.endswith(tail) and len(head) + len(tail) <= len(key)):
         return False
-    if steps.is_ending:
-        return True
-    states = _begun(steps.pieces, 0)
-    for character in steps.others.sub(lambda _: steps.other, key):
-        states = steps[states, character]
-        if not states:
-            return False
-    return bool(states >> len(steps.pieces))
+    text = key[len(head) : len(key) - len(tail)]
+    places = 1  # bit n: the pieces so far match the first n characters
+    for piece in pieces:
+        onward = -(places & -places)  # all places from the first one on
+        if piece in ("**", "**/*"):  # the second reaches all of them, too
+            places = onward
+        elif piece == "**/":
+            places |= onward & (_places("/", text) << 1)
+        elif piece == "*":
+            inside = _places("[^/]", text)
+            places |= ((places & inside) + inside) ^ inside  # the sum carries each place to the end of its segment
+        else:
+            places = (places & _places(piece, text)) << 1
+    return bool(places >> len(text) & 1)
 
 
-class _Steps(dict[tuple[int, str], int]):
-    """By states and a character of the key: the states after it. A step is worked out when it is first taken."""
+@cache
+def _parsed(glob: str) -> tuple[str, list[str], str]:
+    """Return the text at the start of a glob, stars and regular expressions of one character, and the text at its end.
 
-    def __init__(self, glob: str) -> None:
-        if not glob or glob.startswith("/"):
-            raise ValueError(f"{glob!r} matches no key")
-        texts = _PIECES.findall(glob if "/" in glob or glob == "**" else f"**/{glob}")
-        self.head = "".join(takewhile(_is_literal, texts))
-        self.tail = "".join(takewhile(_is_literal, reversed(texts)))[::-1]
-        self.is_ending = texts == ["**/", "*", *self.tail]  # such as *.css
-        # Of each piece: after which characters it may go on, and after which it may be over.
-        self.pieces = [_STARS.get(text) or (_NEVER, _one(text, glob)) for text in texts]
-        self._tests = [[re.compile(each, re.DOTALL).match for each in piece] for piece in self.pieces]
-        ones = [over for goes_on, over in self.pieces if goes_on == _NEVER and over != _ANY]
-        named = [one.replace("(?!/)[^", "[", 1) for one in ones]  # what a set excludes is named in it, too
-        self.others = re.compile(f"(?!{'|'.join(['/', *named])}).", re.DOTALL)
-        self.other = next((each for each in map(chr, range(0x110000)) if self.others.match(each)), "")
-
-    def __missing__(self, step: tuple[int, str]) -> int:
-        (states, character), following = step, 0
-        for place, (goes_on, is_over) in enumerate(self._tests):
-            if states >> place & 1:
-                if goes_on(character):
-                    following |= 1 << place
-                if is_over(character):
-                    following |= _begun(self.pieces, place + 1)
-        if len(self) >= _MAX_STEPS:
-            self.clear()
-        self[step] = following
-        return following
-
-
-_steps_of = cache(_Steps)
-
-
-def _is_literal(piece: str) -> bool:
-    return piece == "[" or (piece[0] not in "[?" and piece not in _STARS)
-
-
-def _begun(pieces: list[tuple[str, str]], place: int) -> int:
-    """Return the states when the pieces before a place are over: stars that follow can be empty."""
-    states = 1 << place
-    while place < len(pieces) and pieces[place] in _STARS.values():
-        place += 1
-        states |= 1 << place
-    return states
-
-
-def _one(piece: str, glob: str) -> str:
-    """Return the regular expression of a piece that stands for one character."""
-    if piece == "?":
-        return _ANY
-    if _is_literal(piece):
-        return re.escape(piece)
-    negation, members = ("^", piece[2:-1]) if piece[1] == "!" else ("", piece[1:-1])
-    members = re.escape(members).replace(r"\-", "-")
+    Most keys are told apart by these texts.
+    """
+    whole = _ENDS.fullmatch(glob if "/" in glob or glob == "**" else f"**/{glob}")
+    if not glob or glob.startswith("/") or not whole:
+        raise ValueError(f"{glob!r} matches no key")
+    head, middle, tail = whole.groups()
     try:
-        return re.compile(f"(?!/)[{negation}{members}]").pattern
+        return head, [each if each in _STARS else _one(each) for each in _PIECES.findall(middle)], tail
     except re.error as error:
         raise ValueError(f"{glob!r} is not a glob: {error}") from None
+
+
+def _one(piece: str) -> str:
+    """Return the regular expression of a piece that stands for one character."""
+    if piece == "?":
+        return "[^/]"
+    if len(piece) == 1:
+        return re.escape(piece)
+    negation, members = ("^", piece[2:-1]) if piece[1] == "!" else ("", piece[1:-1])
+    escaped = re.escape(members).replace(r"\-", "-")
+    return re.compile(f"(?!/)[{negation}{escaped}]").pattern
+
+
+@lru_cache(maxsize=64)  # one key is compared with many globs
+def _places(one: str, text: str) -> int:
+    """Return a number whose bit n is set if character n is one that the regular expression matches."""
+    found = set(re.findall(one, text, re.DOTALL))
+    return int("".join("1" if character in found else "0" for character in reversed(text)) or "0", 2)

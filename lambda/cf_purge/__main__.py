@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import sys
+import zlib
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 
 _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
 _REQUIRED = {"name", "bucket", "api_token_parameter", "targets"}  # of a configuration
-_NO_QUEUE = "arn:aws:sqs:us-east-1:000000000000:preview"  # a first plan does not know the queue, and nothing is sent
 
 
 def main(arguments: list[str]) -> int:
@@ -84,7 +84,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
         if isinstance(value, dict | list):
             pending += value.values() if isinstance(value, dict) else value
         elif isinstance(value, str) and value.startswith(("{", "H4sI")):  # JSON, or that compressed
-            with contextlib.suppress(ValueError, RecursionError, Misconfigured):
+            with contextlib.suppress(ValueError, RecursionError, zlib.error):
                 document = json.loads(unpacked(value))
                 if isinstance(document, dict) and document.keys() >= _REQUIRED:
                     found[document["name"], document["bucket"]] = document
@@ -95,7 +95,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
     if len(chosen) != 1:
         names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found)
         raise Misconfigured(f"Choose one with --name: {names}.")
-    return load({VARIABLE: json.dumps({"queue_arn": _NO_QUEUE, **chosen[0]})})
+    return load({VARIABLE: json.dumps(chosen[0])})
 
 
 def lines_of(key: str, config: Config) -> list[str]:

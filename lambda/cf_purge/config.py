@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,6 @@ MAX_SLASHES = 31  # in a prefix purge
 SHARE = 0.8  # of the plan's limits; the rest is left to others who purge in the account
 # A hostname in lower case; underscores are allowed because they occur.
 HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-EVENT_BUS_ARN = re.compile(r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]{1,256}")
 QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 
@@ -136,7 +136,13 @@ def load(environ: Mapping[str, str]) -> Config:
         Misconfigured: one sentence that names the field.
     """
     document = environ.get(VARIABLE)
-    config = _from_document(unpacked(document)) if document else _from_variables(environ)
+    try:
+        config = _from_document(json.loads(unpacked(document))) if document else _from_variables(environ)
+    except (AttributeError, TypeError, ValueError, RecursionError, zlib.error) as error:
+        raise Misconfigured(f"{VARIABLE}: {error}: let the module write it, and update the zip with it.") from None
+    if not re.fullmatch(_API_URL, config.api_url):
+        rule = f"must be an https URL such as {API_URL} (http on loopback only)"
+        raise Misconfigured(f"{VARIABLE}: api_url, or else CLOUDFLARE_API_URL {rule}.")
     name = config.api_token_parameter
     if name and "/" in name and not name.startswith(("/", "arn:")):
         name = f"/{name}"  # a name with folders must begin with a slash
@@ -144,39 +150,35 @@ def load(environ: Mapping[str, str]) -> Config:
 
 
 def unpacked(document: str) -> str:
-    """Return the JSON of a document, which the module compresses when it is larger than an environment may be."""
+    """Return the JSON of a document, which the module compresses when it is larger than an environment may be.
+
+    Raises:
+        ValueError, zlib.error: it is something else.
+    """
     if document.startswith("{"):
         return document
     import base64
-    import zlib
 
-    try:
-        return zlib.decompress(base64.b64decode(document), wbits=31).decode()  # 31: as gzip writes it
-    except (ValueError, zlib.error):
-        raise Misconfigured(f"{VARIABLE} is not JSON: let the module write it.") from None
+    return zlib.decompress(base64.b64decode(document), wbits=31).decode()  # 31: as gzip writes it
 
 
-def _from_document(text: str) -> Config:
+def _from_document(document: dict[str, Any]) -> Config:
     """Read what the module writes.
 
     Terraform has validated it, ranges and templates too, so this finds what was changed manually, the document of
-    another version, and what would be unsafe in a request.
+    another version, and what would be unsafe in a request. All of that has one remedy.
+
+    Raises:
+        AttributeError, TypeError, ValueError: it is something else.
     """
-    try:
-        document = dict(json.loads(text))
-        document |= dict(document.pop("cloudflare", None) or {})
-        fields = _checked(document, ("name", "bucket", "api_token_parameter", "targets"))
-        fields["targets"] = tuple(_target(each, f"targets[{place}].") for place, each in enumerate(fields["targets"]))
-        is_delayed = any(target.delay_seconds for target in fields["targets"])
-        if (is_delayed or "verify" in fields or fields.get("drain")) and "queue_arn" not in fields:
-            raise ValueError("queue_arn must be set for delay_seconds, verify and drain")
-        if "verify" in fields:
-            fields["verify"] = Verify(**_checked(fields["verify"], (), "verify."))
-        fields["endpoint"] = ENDPOINTS[fields.pop("operation", "purge")]
-        fields["plan"] = PLANS[fields.get("plan", "free")]
-        return Config(**fields)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Misconfigured(f"{VARIABLE}: {error}: let the module write it, and update the zip with it.") from None
+    document |= document.pop("cloudflare", None) or {}
+    fields = _checked(document, ("name", "bucket", "api_token_parameter", "targets"))
+    targets = [_target(each, f"targets[{place}].") for place, each in enumerate(fields.pop("targets"))]
+    if "verify" in fields:
+        fields["verify"] = Verify(**_checked(fields["verify"], (), "verify."))
+    fields["endpoint"] = ENDPOINTS[fields.pop("operation", "purge")]
+    fields["plan"] = PLANS[fields.get("plan", "free")]
+    return Config(targets=tuple(targets), **fields)
 
 
 def _target(document: dict[str, Any], place: str) -> Target:
@@ -191,23 +193,23 @@ def _target(document: dict[str, Any], place: str) -> Target:
 
 def _from_variables(environ: Mapping[str, str]) -> Config:
     """Read the variables of a function made without Terraform: one zone, and the bucket's name is the host."""
-    if not environ.get("CLOUDFLARE_ZONE_ID"):
-        raise Misconfigured(f"Neither {VARIABLE} nor CLOUDFLARE_ZONE_ID is set: set one of them.")
+    zone_id, email = environ.get("CLOUDFLARE_ZONE_ID", ""), environ.get("CLOUDFLARE_API_EMAIL")
     parameter, token = environ.get("CLOUDFLARE_API_KEY_SSMPATH"), environ.get("CLOUDFLARE_API_KEY")
+    if not re.fullmatch(_ZONE_ID, zone_id):
+        rule = "must be the zone's 32-digit hex ID (dashboard, Overview, API), not its name"
+        raise Misconfigured(f"Without {VARIABLE}, CLOUDFLARE_ZONE_ID {rule}.")
     if not parameter and not token:
         raise Misconfigured("There is no API token: set CLOUDFLARE_API_KEY_SSMPATH or CLOUDFLARE_API_KEY.")
-    for name, field in (("ZONE_ID", "zone_id"), ("API_EMAIL", "email"), ("API_URL", "api_url")):
-        accepted, rule = _RULES[field]
-        if (value := environ.get(f"CLOUDFLARE_{name}")) and not _fits(value, accepted):
-            raise Misconfigured(f"CLOUDFLARE_{name} must be {rule}.")
+    if email and not re.fullmatch(_EMAIL, email):
+        raise Misconfigured("CLOUDFLARE_API_EMAIL must be an e-mail address.")
     return Config(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
-        targets=(Target(Zone(environ["CLOUDFLARE_ZONE_ID"].lower())),),
+        targets=(Target(Zone(zone_id.lower())),),
         include=_extensions(environ, "INCLUDED_EXTS"),
         exclude=_extensions(environ, "EXCLUDED_EXTS"),
         api_token_parameter=parameter or None,
         api_token=None if parameter else token,
-        email=environ.get("CLOUDFLARE_API_EMAIL") or None,
+        email=email or None,
         api_url=environ.get("CLOUDFLARE_API_URL") or API_URL,
     )
 
@@ -215,10 +217,9 @@ def _from_variables(environ: Mapping[str, str]) -> Config:
 def _extensions(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
     """`css, .js` → the globs `*.css` and `*.js`; `*` takes every key."""
     names = [name.strip() for name in environ.get(variable, "").split(",") if name.strip()]
-    globs = tuple(name if name == "*" else f"*.{name.removeprefix('*').removeprefix('.')}" for name in names)
-    if not all(_is_glob(glob) and "/" not in glob for glob in globs):
+    if any("/" in name or "[" in name for name in names):
         raise Misconfigured(f"{variable} must be extensions such as css,js, or *.")
-    return globs
+    return tuple(name if name == "*" else f"*.{name.removeprefix('*').removeprefix('.')}" for name in names)
 
 
 def _checked(document: dict[str, Any], required: Sequence[str], place: str = "") -> dict[str, Any]:
@@ -228,15 +229,10 @@ def _checked(document: dict[str, Any], required: Sequence[str], place: str = "")
         ValueError: a field is missing, unknown or wrong; the sentence names it.
     """
     given = {name: value for name, value in document.items() if value is not None}
-    for name in required:
-        if not given.get(name):
-            raise ValueError(f"{place}{name} is missing")
-    for name, value in given.items():
-        if name not in _RULES:
-            raise ValueError(f"{place}{name} is not a known field")
-        accepted, rule = _RULES[name]
-        if not _fits(value, accepted):
-            raise ValueError(f"{place}{name} must be {rule}")
+    wrong = [name for name in required if not given.get(name)]
+    wrong += [name for name, value in given.items() if name not in _FIELDS or not _fits(value, _FIELDS[name])]
+    if wrong:
+        raise ValueError(f"{place}{wrong[0]} is missing, unknown or invalid")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
@@ -249,14 +245,6 @@ def _fits(value: Any, accepted: Any) -> bool:
     return bool(accepted(value))
 
 
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= 1_000_000
-
-
-def _is_rate(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value <= 1_000_000
-
-
 def _is_headers(value: Any) -> bool:
     """Tell whether it is an object of names and values that a request can have (RFC 9110 section 5.6.2)."""
     name, text = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", r"[!-~]([ -~]*[!-~])?"
@@ -264,13 +252,18 @@ def _is_headers(value: Any) -> bool:
 
 
 def _is_glob(value: Any) -> bool:
-    from cf_purge.globs import matches
-
     try:
-        matches(str(value), "")
-    except ValueError:
+        return takes("", [value]) or True
+    except (TypeError, ValueError):
         return False
-    return isinstance(value, str)
+
+
+def _is_rate(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value <= 1_000_000
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= 1_000_000
 
 
 # The token is sent by https, or by http on loopback. Parsers disagree about unusual URLs, so they are refused.
@@ -278,33 +271,33 @@ _PORT = r":(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0
 _LOOPBACK = r"(?:localhost|127\.0\.0\.1|\[::1\])"
 _EDGE_URL = rf"(?i:https?://{_LOOPBACK})(?:{_PORT})?/?"
 _API_URL = rf"(?i:https://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])|http://{_LOOPBACK})(?:{_PORT})?(?:/[!-\"$->@-~]*)?"
-_ANY, _FOLDER = "(?s:.*)", r"(?!(?s:.*/)?\.\.?(?:/|\Z))(?s:.*)"
+_EMAIL = "[!-?A-~]+@[!-?A-~]+"  # what can be sent as a header
+_ZONE_ID = "[0-9a-fA-F]{32}"
+_TEXT, _FOLDER = "(?s:.*)", r"(?!(?s:.*/)?\.\.?(?:/|\Z))(?s:.*)"  # no folder is . or ..
 
-# By field: what it accepts, and the rule as a sentence, "it must be …". Ranges and templates are left to Terraform.
-_RULES: dict[str, tuple[Any, str]] = {
-    **dict.fromkeys(("name", "bucket", "api_token_parameter"), (_ANY, "a string")),
-    **dict.fromkeys(("key_prefix", "path_prefix"), (_FOLDER, "a folder without . and .. in it")),
-    **dict.fromkeys(("index_documents", "related"), ([_ANY], "a list of strings")),
-    **dict.fromkeys(("include", "exclude", "keys"), ([_is_glob], "a list of globs")),
-    **dict.fromkeys(("clean_urls", "log_principals"), (lambda value: isinstance(value, bool), "true or false")),
-    **dict.fromkeys(("requests_per_second", "max_concurrency"), (_is_rate, "a number above 0")),
-    **dict.fromkeys(("batch_size", "drain", "max_receive_count", "collapse_above"), (_is_whole, "a whole number")),
-    **dict.fromkeys(("delay_seconds", *Verify._fields), (_is_whole, "a whole number")),
-    **dict.fromkeys(("queue_arn", "dead_letter_queue_arn"), (QUEUE_ARN, "the ARN of a queue")),
-    "event_bus_arn": (EVENT_BUS_ARN, "the ARN of an event bus"),
-    "targets": ([lambda value: isinstance(value, dict)], "a list of targets"),
-    "verify": (lambda value: isinstance(value, dict), "an object"),
-    "zone_id": ("[0-9a-fA-F]{32}", "the zone's 32-digit hex ID (dashboard, Overview, API), not its name"),
-    "environment_id": ("[0-9a-zA-Z_-]{1,64}", "the ID of a zone environment"),
-    "hosts": ([HOST], "lower-case hostnames such as www.example.com, without scheme, port or path"),
-    "schemes": (["https?"], 'a list of "https", "http" or both'),
-    "purge_by": ("url|prefix|tag|host|everything", "url, prefix, tag, host or everything"),
-    "header_variants": ([_is_headers], "names and values that a header can have"),
-    "tags": ([r"[!-+\--~]{1,1024}"], 'templates such as "{dir}", without spaces and commas'),
-    "email": ("[!-?A-~]+@[!-?A-~]+", "an e-mail address"),  # what can be sent as a header
-    "api_url": (_API_URL, f"an https URL such as {API_URL} (http on loopback only)"),
-    "edge_url": (_EDGE_URL, "a URL on loopback such as https://127.0.0.1:8443"),
-    "operation": ("|".join(ENDPOINTS), f"one of {', '.join(ENDPOINTS)}"),
-    "plan": ("|".join(PLANS), f"one of {', '.join(PLANS)}"),
-    "log_level": ("|".join(LEVELS), f"one of {', '.join(LEVELS)}"),
+# What a field of the document accepts.
+_FIELDS: dict[str, Any] = {
+    **dict.fromkeys(("name", "bucket", "api_token_parameter", "api_url", "event_bus_arn"), _TEXT),
+    **{name: [_TEXT] for name in ("index_documents", "related")},
+    **{name: [_is_glob] for name in ("include", "exclude", "keys")},
+    **dict.fromkeys(("key_prefix", "path_prefix"), _FOLDER),
+    **dict.fromkeys(("queue_arn", "dead_letter_queue_arn"), QUEUE_ARN),
+    **dict.fromkeys(("clean_urls", "log_principals"), lambda value: isinstance(value, bool)),
+    **dict.fromkeys(("requests_per_second", "max_concurrency"), _is_rate),
+    **dict.fromkeys(("batch_size", "drain", "max_receive_count", "collapse_above"), _is_whole),
+    **dict.fromkeys(("delay_seconds", *Verify._fields), _is_whole),
+    "targets": [lambda value: isinstance(value, dict)],
+    "verify": lambda value: isinstance(value, dict),
+    "zone_id": _ZONE_ID,
+    "environment_id": "[0-9a-zA-Z_-]{1,64}",
+    "hosts": [HOST],
+    "schemes": ["https?"],
+    "purge_by": "url|prefix|tag|host|everything",
+    "header_variants": [_is_headers],
+    "tags": [r"[!-+\--~]{1,1024}"],
+    "email": _EMAIL,
+    "edge_url": _EDGE_URL,
+    "operation": "|".join(ENDPOINTS),
+    "plan": "|".join(PLANS),
+    "log_level": "|".join(LEVELS),
 }

@@ -74,7 +74,7 @@ BAD_FIELDS: dict[str, list[Any]] = {
     "log_level": ["info", 7],
     "dead_letter_queue_arn": ["", 7, "https://sqs.eu-west-1.amazonaws.com/1/q"],
     "queue_arn": [QUEUE_ARN + "\n", "arn:aws:sns:eu-west-1:123456789012:t"],
-    "event_bus_arn": ["default", QUEUE_ARN],
+    "event_bus_arn": [7],
     "verify": [True, []],
     "api_token": [TOKEN],
 }
@@ -86,13 +86,11 @@ BAD_CLOUDFLARE: dict[str, list[Any]] = {
     "edge_url": ["https://www.example.com", "http://127.0.0.1.example.com", "http://[::2]", "https://localhost:65536"],
 }
 BAD_VERIFY: dict[str, list[Any]] = {"after_seconds": [-1], "samples": [20]}
-QUEUE_NEEDED: list[dict[str, Any]] = [{"verify": {}}, {"drain": 60}, {"targets": [target(delay_seconds=1)]}]
 WRONG = [
     *((name, {"targets": [present(target(**{name: value}))]}) for name, bad in BAD_TARGETS.items() for value in bad),
     *((name, {name: value}) for name, bad in BAD_FIELDS.items() for value in bad),
     *((name, {"cloudflare": {name: value}}) for name, bad in BAD_CLOUDFLARE.items() for value in bad),
     *((name, {"verify": {name: value}, "queue_arn": QUEUE_ARN}) for name, bad in BAD_VERIFY.items() for value in bad),
-    *(("queue_arn", each) for each in QUEUE_NEEDED),
 ]
 
 

@@ -18,24 +18,19 @@ def messages(
 ) -> Iterator[tuple[str, list[Change]]]:
     """Yield the bodies of messages with at most so many changes each, and the changes of each.
 
-    A message is about one bucket and zone; `head` stands before them in each: the fields of a look.
+    `head` stands before them in each: the fields of a look.
     """
-    groups: dict[tuple[str | None, str | None], list[Change]] = {}
+    parts: list[list[Change]] = []
+    room = 0
     for change in changes:
-        groups.setdefault((change.bucket, change.zone_id), []).append(change)
-    for (bucket, zone_id), members in groups.items():
-        parts: list[list[Change]] = []
-        size = _MAX_BYTES
-        for change in members:
-            length = len(json.dumps(_written(change))) + 2
-            if size + length > _MAX_BYTES or len(parts[-1]) >= most:
-                parts.append([])
-                size = 0
-            parts[-1].append(change)
-            size += length
-        for part in parts:
-            entries = [_written(change) for change in part]
-            yield json.dumps(_given({**head, "bucket": bucket, "zone_id": zone_id, "changes": entries})), part
+        length = len(json.dumps(_given(change))) + 2
+        if length > room or len(parts[-1]) == most:
+            parts.append([])
+            room = _MAX_BYTES
+        parts[-1].append(change)
+        room -= length
+    for part in parts:
+        yield json.dumps({**head, "changes": list(map(_given, part))}), part
 
 
 def event_of(document: dict[str, Any]) -> Event:
@@ -45,9 +40,10 @@ def event_of(document: dict[str, Any]) -> Event:
         UnknownEvent: the function did not write it.
     """
     fields = dict(document)
-    entries, bucket, zone_id = fields.pop("changes"), fields.pop("bucket", None), fields.pop("zone_id", None)
+    # Versions before this one wrote these two once for all changes.
+    common = {name: fields.pop(name, None) for name in ("bucket", "zone_id")}
     try:
-        changes = tuple(Change(bucket=bucket, zone_id=zone_id, **entry) for entry in entries)
+        changes = tuple(Change(**{**common, **entry}) for entry in fields.pop("changes"))
         look = Look(**fields) if fields else None
     except TypeError:  # a field is missing or unknown, or no object is there
         changes, look = (), None
@@ -60,12 +56,8 @@ def event_of(document: dict[str, Any]) -> Event:
     return Event(changes, look=look)
 
 
-def _written(change: Change) -> dict[str, object]:
-    return _given(change._replace(bucket=None, zone_id=None)._asdict())
-
-
-def _given(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _given(change: Change) -> dict[str, object]:
+    return {name: value for name, value in change._asdict().items() if value is not None}
 
 
 def _is_sound(change: Change) -> bool:

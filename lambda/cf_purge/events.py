@@ -13,7 +13,9 @@ from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 # What only people and the function itself write is read by `manual` and `deferred`, imported when it comes.
 
 MAX_ITEMS = 1_000  # changes and manual items of one event or message
-_MAX_DEPTH = 5  # S3 in SNS in SQS in a dead letter has less
+_MAX_DEPTH = 6  # of envelopes and records; S3 in SNS to a function in a dead letter has less
+# SNS to a function, SNS elsewhere, and the destination of a failed asynchronous invocation.
+_ENVELOPES = ("Sns", "Message", "requestPayload")
 _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 # Manual events: lists of strings, and switches that are `true`.
 LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
@@ -86,20 +88,15 @@ def messages_in(event: object) -> list[Message] | None:
     """Return the messages of an SQS event, or None for any other event.
 
     Raises:
-        UnknownEvent: a record without ID or body, or two messages with one ID, which SQS never sends; nothing of the
-            batch is acknowledged.
+        UnknownEvent: a record without ID or body, which SQS never sends; nothing of the batch is acknowledged.
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records:
         return None
     if not all(isinstance(record, dict) and record.get("eventSource") == "aws:sqs" for record in records):
         return None
-    messages: dict[str, Message] = {}
-    for message in map(_message, records):
-        if messages.setdefault(message.id, message).body != message.body:
-            raise UnknownEvent("Two SQS records have the same messageId and different bodies.")
-        messages[message.id] = message  # delivered twice: the last receipt is the valid one
-    return list(messages.values())
+    # Of one that is delivered twice the last receipt is the valid one.
+    return list({message.id: message for message in map(_message, records)}.values())
 
 
 def receives_in(attributes: object) -> int:
@@ -120,7 +117,7 @@ def parse(document: object) -> Event:
         TooLarge: more than MAX_ITEMS items.
     """
     event = Event()
-    for part in _parts_of(document, 0):
+    for part in _parts_of(document):
         event = Event(
             event.changes + part.changes,
             event.items + part.items,
@@ -142,8 +139,8 @@ def _message(record: dict[str, Any]) -> Message:
     return Message(message_id, body, receipt, receives_in(record.get("attributes")), queue_arn)
 
 
-def _parts_of(document: object, depth: int) -> Iterator[Event]:
-    """Yield what a document asks for, envelope by envelope and record by record."""
+def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
+    """Yield what a document asks for: what is in its envelope, each of its records, or the event that it is."""
     if isinstance(document, str):
         try:
             document = json.loads(document)
@@ -153,21 +150,21 @@ def _parts_of(document: object, depth: int) -> Iterator[Event]:
         raise UnknownEvent("The event is not a JSON object.")
     if depth > _MAX_DEPTH:
         raise UnknownEvent("The event is wrapped in too many envelopes.")
-    if document.get("Event") == "s3:TestEvent":
-        return
-    # First of all: a dry run must not purge, whatever else is in the event.
+    # Beside anything: a dry run must not purge, whatever else is in the event.
     if "dry_run" in document:
         if not isinstance(document["dry_run"], bool):
             raise UnknownEvent('"dry_run" must be true or false.')
         yield Event(dry_run=document["dry_run"])
-    records = document.get("Records")
-    if isinstance(records, list):
-        for record in records:
-            yield from _parts_of_record(record, depth)
-    elif document.get("Type") == "Notification" and "Message" in document:
-        yield from _parts_of(document["Message"], depth + 1)
-    elif "requestPayload" in document:  # the destination of a failed asynchronous invocation
-        yield from _parts_of(document["requestPayload"], depth + 1)
+    if isinstance(document.get("Records"), list):
+        for record in document["Records"]:
+            try:
+                yield from _parts_of(record, depth + 1)
+            except Rejected as error:
+                yield Event(error=error.with_traceback(None), errors=1)
+    elif envelope := next((name for name in _ENVELOPES if name in document), None):
+        yield from _parts_of(document[envelope], depth + 1)
+    elif "s3" in document:
+        yield Event((_s3_change(document),))
     elif document.get("source") == "aws.s3":
         yield Event((_eventbridge_change(document),))
     elif any(name in document for name in (*LISTS, *SWITCHES, *DIRECT)):
@@ -178,23 +175,9 @@ def _parts_of(document: object, depth: int) -> Iterator[Event]:
         from cf_purge.deferred import event_of
 
         yield event_of(document)
-    else:
+    elif document.get("Event") != "s3:TestEvent":
         known = ", ".join((*LISTS, *SWITCHES, "explain"))
         raise UnknownEvent(f"The event is none of: S3 notification, SNS, SQS, EventBridge from S3, {known}.")
-
-
-def _parts_of_record(record: object, depth: int) -> Iterator[Event]:
-    try:
-        if not isinstance(record, dict):
-            raise UnknownEvent("A record is not a JSON object.")
-        if isinstance(record.get("Sns"), dict):
-            yield from _parts_of(record["Sns"].get("Message"), depth + 1)
-        elif "s3" in record:
-            yield Event((_s3_change(record),))
-        else:
-            raise UnknownEvent("A record is neither from S3 nor from SNS.")
-    except Rejected as error:
-        yield Event(error=error.with_traceback(None), errors=1)
 
 
 def _s3_change(record: dict[str, Any]) -> Change:

@@ -59,9 +59,16 @@ def test_what_was_purged_is_looked_at_until_it_is_fresh(event: dict[str, Any]) -
     world = verifying(STALE)
     world.invoke(event)
     [look] = sent(world)
-    change = {"key": "a.css", "at": AT, "etag": ETAG, "sequencer": "0055AED6DCD90281E5", "kind": "put"}
+    change = {
+        "key": "a.css",
+        "bucket": BUCKET,
+        "at": AT,
+        "etag": ETAG,
+        "sequencer": "0055AED6DCD90281E5",
+        "kind": "put",
+    }
     change["principal"] = "AWS:AROAEXAMPLE:deploy"
-    assert look == {"hop": 1, "purged": AT + 1.0, "sample": 20, "bucket": BUCKET, "changes": [change]}
+    assert look == {"hop": 1, "purged": AT + 1.0, "sample": 20, "changes": [change]}
     assert world.aws.delayed[0]["DelaySeconds"] == 5
     assert after(world) == [f"{SITE}/a.css"]
     due(world)

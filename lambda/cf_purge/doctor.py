@@ -22,7 +22,7 @@ from cf_purge.config import Config, Target, Zone, takes
 from cf_purge.errors import PurgeError, Rejected, Unauthorized, UnknownEvent
 from cf_purge.plan import Request, Task
 from cf_purge.purger import Outcomes
-from cf_purge.targets import FILES, PLACEHOLDER, PREFIXES, TAGS, Purge, hosts_of, pages_of, path_of, spellings_of
+from cf_purge.targets import FILES, PLACEHOLDER, PREFIXES, TAGS, Purge, hosts_of, paths_of, spellings_of
 
 if TYPE_CHECKING:
     from cf_purge.visitor import Seen, Visitor
@@ -316,6 +316,5 @@ def _keys_of(path: str, target: Target) -> Iterator[str]:
     rest = target.key_prefix + path.removeprefix(target.path_prefix)
     folder = rest if rest.endswith("/") or not rest else f"{rest}/"
     for key in dict.fromkeys((rest, *(folder + name for name in target.index_documents), f"{rest}.html")):
-        served = path_of(key, target._replace(keys=()))
-        if served is not None and path in (served, *pages_of(served, target)):
+        if path in paths_of(key, target._replace(keys=())):
             yield key

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -67,28 +68,27 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     Raises:
         Rejected: a tag is longer than Cloudflare accepts.
     """
-    path = path_of(key, target)
-    if path is None:
+    paths = paths_of(key, target)
+    if not paths:
         return
-    zone, hosts, pages = target.zone, hosts_of(target, bucket), pages_of(path, target)
+    hosts = hosts_of(target, bucket)
     if target.purge_by == "everything":
-        yield Purge(zone, EVERYTHING, "")
+        yield Purge(target.zone, EVERYTHING, "")
     elif target.purge_by == "host":
-        for host in hosts:
-            yield Purge(zone, HOSTS, host)
+        yield from (Purge(target.zone, HOSTS, host) for host in hosts)
     elif target.purge_by == "tag":
-        yield from _tags(target, hosts, key, bucket, [path, *pages])
+        yield from _tags(target, hosts, key, bucket, paths)
     # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
-    elif target.purge_by == "url" or not path or path.endswith("/"):
-        yield from urls_of(target, hosts, [path, *pages])
+    elif target.purge_by == "url" or not paths[0] or paths[0].endswith("/"):
+        yield from urls_of(target, hosts, paths)
     else:
-        yield from prefixes_of(target, hosts, path)
-        yield from urls_of(target, hosts, pages)
+        yield from prefixes_of(target, hosts, paths[0])
+        yield from urls_of(target, hosts, paths[1:])
     if target.related:
         yield from _related(target, hosts, _values_of(key.removeprefix(target.key_prefix), bucket))
 
 
-def _related(target: Target, hosts: tuple[str, ...], values: dict[str, str]) -> Iterator[Purge]:
+def _related(target: Target, hosts: Sequence[str], values: dict[str, str]) -> Iterator[Purge]:
     """Yield the purges of related pages; `values` are those of the placeholders.
 
     A template is left out for a key that leaves a placeholder empty, makes a dot segment or leads out of the target.
@@ -152,63 +152,54 @@ def spellings_of(path: str) -> list[str]:
     return list(dict.fromkeys(spelled))
 
 
-def path_of(key: str, target: Target) -> str | None:
-    """Return the decoded path, without the leading slash, at which a target serves a decoded key; None: it does not.
+def paths_of(key: str, target: Target) -> list[str]:
+    """Return the decoded paths, without the leading slash, at which a target serves a decoded key; none: it does not.
 
-    Folder markers ("a/") are not pages unless "" is an index document. Keys with a dot segment cannot be requested:
-    browsers and Cloudflare remove it (RFC 3986 section 5.2.4).
+    The first is the object's own, the others are its folder and its clean URLs. Folder markers ("a/") are not pages
+    unless "" is an index document. Keys with a dot segment cannot be requested: browsers and Cloudflare remove it (RFC
+    3986 section 5.2.4).
     """
     if not key.startswith(target.key_prefix) or not takes(key, target.keys):
-        return None
+        return []
     path = target.path_prefix + key[len(target.key_prefix) :]
-    is_marker = path.endswith("/") or not path
-    if (is_marker and "" not in target.index_documents) or has_dots(path):
-        return None
-    return path
+    folder, slash, name = path.rpartition("/")
+    if has_dots(path) or (not name and "" not in target.index_documents):
+        return []
+    pages = [path]
+    if name in target.index_documents:
+        pages += [f"{folder}{slash}"] if name else []
+        pages += [folder] if target.clean_urls and folder else []
+    elif target.clean_urls and name != ".html":
+        pages += [path.removesuffix(".html")]
+    # The clean URL of the target's own root lies outside of the target.
+    inside = [page for page in pages if page.startswith(target.path_prefix) and not has_dots(page)]
+    return list(dict.fromkeys(inside))
 
 
 def has_dots(path: str) -> bool:
     return not _DOT_SEGMENTS.isdisjoint(path.split("/"))
 
 
-def urls_of(target: Target, hosts: tuple[str, ...], paths: list[str]) -> Iterator[Purge]:
+def urls_of(target: Target, hosts: Sequence[str], paths: Sequence[str]) -> Iterator[Purge]:
     """Yield the purges of decoded paths by URL: each spelling, scheme and header variant."""
-    zone, schemes, variants = target.zone, target.schemes, ((), *target.header_variants)
+    variants = ((), *target.header_variants)
     for path in paths:
-        for spelling in spellings_of(path):
-            for host in hosts:
-                for scheme in schemes:
-                    for headers in variants:
-                        yield Purge(zone, FILES, f"{scheme}://{host}/{spelling}", headers)
+        for spelling, host, scheme, headers in product(spellings_of(path), hosts, target.schemes, variants):
+            yield Purge(target.zone, FILES, f"{scheme}://{host}/{spelling}", headers)
 
 
-def prefixes_of(target: Target, hosts: tuple[str, ...], path: str) -> Iterator[Purge]:
+def prefixes_of(target: Target, hosts: Sequence[str], path: str) -> Iterator[Purge]:
     """Yield `host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
-    for spelling in spellings_of(path):
-        for host in hosts:
-            parts = f"{host}/{spelling}".split("/")
-            if len(parts) > MAX_SLASHES + 1:
-                parts = [*parts[:MAX_SLASHES], ""]
-                if "" in parts[:-1]:  # merged, it could be the host; the spelling with single slashes is enough
-                    continue
-            yield Purge(target.zone, PREFIXES, "/".join(parts))
+    for spelling, host in product(spellings_of(path), hosts):
+        parts = f"{host}/{spelling}".split("/")
+        if len(parts) > MAX_SLASHES + 1:
+            parts = [*parts[:MAX_SLASHES], ""]
+            if "" in parts[:-1]:  # merged, it could be the host; the spelling with single slashes is enough
+                continue
+        yield Purge(target.zone, PREFIXES, "/".join(parts))
 
 
-def pages_of(path: str, target: Target) -> list[str]:
-    """Return the other paths at which a target serves the same object: its folder, its clean URLs."""
-    folder, slash, name = path.rpartition("/")
-    if name in target.index_documents:
-        pages = [f"{folder}{slash}"] if name else []
-        pages += [folder] if target.clean_urls and folder else []
-    elif target.clean_urls and name.endswith(".html") and name != ".html":
-        pages = [path.removesuffix(".html")]
-    else:
-        return []
-    # The clean URL of the target's own root lies outside of the target.
-    return [page for page in pages if page.startswith(target.path_prefix) and not has_dots(page)]
-
-
-def _tags(target: Target, hosts: tuple[str, ...], key: str, bucket: str, pages: list[str]) -> Iterator[Purge]:
+def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Sequence[str]) -> Iterator[Purge]:
     """Fill the tag templates as the module's output `cache_response_rules` does, which has the same condition.
 
     From the path, whose spellings have a tag each, if the templates need no more; else from the decoded key, as its
@@ -218,7 +209,7 @@ def _tags(target: Target, hosts: tuple[str, ...], key: str, bucket: str, pages: 
     folders = (target.key_prefix, target.path_prefix)
     by_path = used <= {"bucket", "key"} and all(map(_PLAIN.fullmatch, folders))
     if by_path:
-        spelled = [spelling.removeprefix(target.path_prefix) for page in pages for spelling in spellings_of(page)]
+        spelled = [spelling.removeprefix(target.path_prefix) for path in paths for spelling in spellings_of(path)]
         fillings = [{"bucket": bucket, "key": target.key_prefix + rest} for rest in spelled]
     else:
         fillings = [{name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key, bucket).items()}]

@@ -21,7 +21,7 @@ from cf_purge.errors import NotFresh, PurgeError, TooLarge, UnknownEvent
 from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
 from cf_purge.plan import Job
-from cf_purge.targets import FILES, Purge, hosts_of, pages_of, path_of, prefixes_of, spellings_of, urls_of
+from cf_purge.targets import FILES, Purge, hosts_of, paths_of, prefixes_of, spellings_of, urls_of
 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
@@ -59,7 +59,7 @@ class Copy(NamedTuple):
         A page or a folder as a prefix would take what lies below it, and its neighbours.
         """
         hosts, path = (self.page.host,), self.path
-        is_object = path_of(self.change.key, self.target) == path and path[-1:] not in ("", "/")
+        is_object = paths_of(self.change.key, self.target)[:1] == [path] and path[-1:] not in ("", "/")
         if self.verdict == STALE and is_object and path.count("/") < MAX_SLASHES:  # one more is behind the host
             return list(prefixes_of(self.target, hosts, path))
         return list(urls_of(self.target, hosts, [path]))
@@ -131,12 +131,11 @@ class Visitor(NamedTuple):
 def copies_of(job: Job, config: Config) -> Iterator[Copy]:
     """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant."""
     change, target = job.change, job.target
-    path = path_of(change.key, target) if change and target else None
-    if change is None or target is None or path is None:
+    if change is None or target is None:
         return
     scheme = "https" if "https" in target.schemes else "http"
     for host in hosts_of(target, change.bucket or config.bucket):
-        for each in [path, *pages_of(path, target)]:
+        for each in paths_of(change.key, target):
             url = f"{scheme}://{host}/{spellings_of(each)[0]}"
             for headers in ((), *target.header_variants):
                 yield Copy(change, target, each, Purge(target.zone, FILES, url, headers))

@@ -170,6 +170,7 @@ NO_OBJECTS: list[Any] = ["null", '"{}"', "NaN", None, [], sns_body("[1]")]
 UNKNOWN: list[Any] = [{}, {"Records": {}}, {"Type": "Notification"}, {"Event": "s3:Other"}, {"files": ["a"]}]
 UNKNOWN += [{"zone_id": ZONE}, {"hop": 1, "purged": 1}]
 NO_RECORDS: list[Any] = [None, [], {"Sns": []}]
+NOTHING: list[Any] = [{}, {"Sns": {}}, sqs_record("a")]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_a_document_that_is_not_an_event_is_refused_in_a_sentence(document: obje
     ("record", "words"),
     [
         *((record, "not a JSON object") for record in NO_RECORDS),
-        *((record, "none of: S3 notification, SNS") for record in ({}, {"Sns": {}}, sqs_record("a"))),
+        *((record, "none of: S3 notification, SNS") for record in NOTHING),
         ({"Sns": {"Message": "hello"}}, "not JSON"),
         *(({"s3": s3}, "no bucket or no object key") for s3 in (None, {"bucket": {"name": BUCKET}, "object": {}})),
         *(({"s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}, "not a string") for key in (7, True, ["a"])),

@@ -174,11 +174,11 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     Raises:
         Rejected: it is no URL, or its host is in no target.
     """
-    from cf_purge.manual import url_parts
+    from cf_purge.manual import address_of
 
     if len(event) > 1 or not isinstance(event["explain"], str):
         raise UnknownEvent('"explain" must be a URL such as "https://www.example.com/a.css", and nothing beside it.')
-    scheme, host, path = url_parts(event["explain"])
+    scheme, host, path = address_of("urls", event["explain"])
     url = f"{scheme}://{host}{path}"
     bare, mark, _ = url.partition("?")
     targets = [target for target in config.targets if host in hosts_of(target, config.bucket)]

@@ -13,11 +13,14 @@ from cf_purge.events import DIRECT, LISTS, SWITCHES, Change, Event, Item, checke
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, has_dots, hosts_of, within
 
 _FIELDS = {*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"}
-# Scheme, host, path, query and fragment, which no client sends. No credentials, and no port: omit it.
-_ADDRESS = re.compile(
-    r"(?:(https?)://)?([^/?#@:\s]+)(/[^?#\x00-\x1f\x7f\ud800-\udfff]*)?(\?[^#\x00-\x1f\x7f\ud800-\udfff]*)?(#.*)?",
-    re.IGNORECASE | re.DOTALL,
-)
+# By field, with the groups scheme, host, and what follows. No credentials, and no port: omit it. No client sends a
+# fragment.
+_HOST, _STEP = r"([^/?#@:\s]+)", r"(?:/[^/?#\x00-\x1f\x7f\ud800-\udfff]*)"
+_ADDRESSES = {
+    "urls": rf"(https?)://{_HOST}({_STEP}*(?:\?[^#\x00-\x1f\x7f\ud800-\udfff]*)?)(?:#.*)?",
+    "prefixes": rf"(){_HOST}({_STEP}{{1,{MAX_SLASHES}}})",
+    "hosts": rf"(){_HOST}()",
+}
 _KEPT = "%/:=&;@!$'()*+,~[]?"  # what else a URL may contain is percent-encoded
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/4xx-client-error/error-414/
 _MAX_URL = 32_768  # characters
@@ -72,35 +75,25 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
     kind, text = _FORMS[item.kind][0], item.text
     if item.kind == "tags" and not re.fullmatch("[!-~]{1,1024}", text):
         raise _malformed(item.kind, text)
-    if kind in (FILES, PREFIXES, HOSTS):
-        scheme, host, rest = _address(item.kind, text)
+    if item.kind in _ADDRESSES:
+        scheme, host, rest = address_of(item.kind, text)
         targets = _serving(targets, bucket, host, rest.partition("?")[0])
         text = f"{scheme}://{host}{rest}" if scheme else f"{host}{rest}"
     return list(dict.fromkeys(Purge(target.zone, kind, text) for target in targets))
 
 
-def url_parts(text: str) -> tuple[str, str, str]:
-    """Return scheme, host, and path with query of a URL, percent-encoded.
+def address_of(field: str, text: str) -> tuple[str, str, str]:
+    """Return the scheme of a URL ("" of a prefix or host), the host, and what follows it, percent-encoded.
 
     Raises:
-        Rejected: it is no URL that a purge can have.
+        Rejected: a purge of that kind cannot have it.
     """
-    return _address("urls", text)
-
-
-def _address(field: str, text: str) -> tuple[str, str, str]:
-    """Return the scheme of a URL ("" of a prefix or host), the host, and what follows it, percent-encoded."""
-    match = _ADDRESS.fullmatch(text.strip())
-    scheme, host, path, query, fragment = match.groups("") if match else [""] * 5
-    is_one = {
-        "urls": scheme,
-        "prefixes": path and path.count("/") <= MAX_SLASHES and not (scheme or query or fragment),
-        "hosts": not (scheme or path or query or fragment),
-    }
-    if scheme and not path:
-        path = "/"
-    rest = quote(path + query, safe=_KEPT)
-    if not is_one[field] or not HOST.fullmatch(host.lower()) or len(rest) > _MAX_URL:
+    match = re.fullmatch(_ADDRESSES[field], text.strip(), re.IGNORECASE | re.DOTALL | re.ASCII)
+    scheme, host, rest = match.groups() if match else ("", "", "")
+    if scheme and not rest.startswith("/"):
+        rest = f"/{rest}"
+    rest = quote(rest, safe=_KEPT)
+    if not HOST.fullmatch(host.lower()) or len(rest) > _MAX_URL:
         raise _malformed(field, text)
     return scheme.lower(), host.lower(), rest
 
@@ -123,10 +116,8 @@ def _serving(targets: Sequence[Target], bucket: str | None, host: str, path: str
     is_safe = not has_dots(unquote(path))
     inside = [each for each in serving if not each.path_prefix or (is_safe and folder[1:].startswith(each.path_prefix))]
     if not inside:
-        below = f"{host}/{serving[0].path_prefix}"
-        raise Rejected(
-            f"{(host + path)[:256]!r} is outside of the targets: purge what is below {below}.", "OutsideTargets"
-        )
+        fault = f"is outside of the targets: purge what is below {host}/{serving[0].path_prefix}"
+        raise Rejected(f"{(host + path)[:256]!r} {fault}.", "OutsideTargets")
     return inside
 
 

@@ -49,9 +49,8 @@ class Purge(NamedTuple):
     @property
     def host(self) -> str:
         """The host it is about; "" for a tag and for everything."""
-        if self.kind == FILES:
-            return self.item.partition("://")[2].partition("/")[0]
-        return self.item.partition("/")[0] if self.kind in (PREFIXES, HOSTS) else ""
+        address = self.item.partition("://")[2] if self.kind == FILES else self.item
+        return "" if self.kind == TAGS else address.partition("/")[0]
 
     @property
     def shown(self) -> object:
@@ -206,23 +205,21 @@ def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Se
     object's metadata has it: there, characters that a tag cannot have are percent-encoded.
     """
     used = {name for template in target.tags for name in PLACEHOLDER.findall(template)}
-    folders = (target.key_prefix, target.path_prefix)
-    by_path = used <= {"bucket", "key"} and all(map(_PLAIN.fullmatch, folders))
+    by_path = used <= {"bucket", "key"} and all(map(_PLAIN.fullmatch, (target.key_prefix, target.path_prefix)))
     if by_path:
         spelled = [spelling.removeprefix(target.path_prefix) for path in paths for spelling in spellings_of(path)]
         fillings = [{"bucket": bucket, "key": target.key_prefix + rest} for rest in spelled]
     else:
         fillings = [{name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key, bucket).items()}]
-    for template in target.tags:
-        for values in fillings:
-            tag = _filled(template, values)
-            if len(tag) > MAX_TAG:
-                fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template"
-                raise Rejected(f"The tag {template!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
-            if tag:
-                yield Purge(target.zone, TAGS, tag)
-            elif by_path:  # the root page, of which "{key}" makes no tag
-                yield from urls_of(target, hosts, [target.path_prefix])
+    for template, values in product(target.tags, fillings):
+        tag = _filled(template, values)
+        if len(tag) > MAX_TAG:
+            fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template"
+            raise Rejected(f"The tag {template!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
+        if tag:
+            yield Purge(target.zone, TAGS, tag)
+        elif by_path:  # the root page, of which "{key}" makes no tag
+            yield from urls_of(target, hosts, [target.path_prefix])
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

@@ -38,7 +38,7 @@ class Change(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One manual item: of "urls", "prefixes", "tags" or "hosts", or "everything" or "check" with an empty text."""
+    """One manual item, by its field: one of LISTS, or one of SWITCHES with an empty text."""
 
     kind: str
     text: str

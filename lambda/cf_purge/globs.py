@@ -13,7 +13,6 @@ from functools import cache, lru_cache
 # What comes before the first special character, and after the last one: a slash can belong to a "**/".
 _ENDS = re.compile(r"([^*?\[]*)(.*?)([^*?\]/]*)", re.DOTALL)
 _PIECES = re.compile(r"\*\*/\*(?!\*)|\*\*/|\*\*|\*|\[!?\]?[^\]]*\]|.", re.DOTALL)
-_STARS = ("*", "**", "**/", "**/*")
 
 
 def matches(glob: str, key: str) -> bool:
@@ -55,7 +54,7 @@ def _parsed(glob: str) -> tuple[str, list[str], str]:
         raise ValueError(f"{glob!r} matches no key")
     head, middle, tail = whole.groups()
     try:
-        return head, [each if each in _STARS else _one(each) for each in _PIECES.findall(middle)], tail
+        return head, [each if each[0] == "*" else _one(each) for each in _PIECES.findall(middle)], tail
     except re.error as error:
         raise ValueError(f"{glob!r} is not a glob: {error}") from None
 

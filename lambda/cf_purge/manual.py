@@ -36,7 +36,7 @@ _FORMS = {
 
 
 def parts_of(document: dict[str, Any]) -> Iterator[Event]:
-    """Yield what a manual event asks for; of keys, each invalid one is an error beside the others.
+    """Yield the items of a manual event; whether each is valid is seen when it is planned.
 
     Raises:
         UnknownEvent: anything else is wrong with the event; then none of it counts.
@@ -54,13 +54,7 @@ def parts_of(document: dict[str, Any]) -> Iterator[Event]:
     found = {name: _texts(name, document[name]) for name in (*LISTS, *SWITCHES) if name in document}
     for name, texts in found.items():
         for text in texts:
-            if name != "keys":
-                yield Event(items=(Item(name, text, bucket, zone_id),))
-                continue
-            try:
-                yield Event((Change(_checked_key(text), bucket, None, zone_id),))
-            except Rejected as error:
-                yield Event(error=error.with_traceback(None), errors=1)
+            yield Event(items=(Item(name, text, bucket, zone_id),))
 
 
 def purges_for_item(item: Item, config: Config) -> list[Purge]:
@@ -132,10 +126,15 @@ def _texts(name: str, value: Any) -> list[str]:
     return value
 
 
-def _checked_key(key: str) -> str:
-    """Refuse what looks like a path or a URL: it would purge something else without an error."""
+def change_of(item: Item) -> Change:
+    """Return the change that a key stands for.
+
+    Raises:
+        Rejected: it looks like a path or a URL: it would purge something else without an error.
+    """
+    key = item.text
     if match := re.match(r"/+|(?:https?|s3)://+(?=.)[^/]*/*", key, re.IGNORECASE):
         right = f", such as {key[match.end() :][:256]!r}" if match.end() < len(key) else ""
         fault = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
         raise Rejected(f"{key[:256]!r} {fault}{right}.", "MalformedKey")
-    return checked_key(key, encoded=False)
+    return Change(checked_key(key, encoded=False), item.bucket, None, item.zone_id)

@@ -285,6 +285,10 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
 
 def jobs_of(entry: Change | Item, config: Config) -> Iterator[Job]:
     """Yield the jobs of a change or item, each with just more than MAX_PURGES purges at most."""
+    if isinstance(entry, Item) and entry.kind == "keys":
+        from cf_purge.manual import change_of
+
+        entry = change_of(entry)
     if isinstance(entry, Change):
         bucket, targets = checked_bucket(entry.bucket, config), within(config, entry.zone_id)
         for target in targets if config.takes(entry.key) else ():

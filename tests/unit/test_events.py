@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 from cf_purge.events import Change, Event, Item, messages_in, parse
+from cf_purge.manual import change_of
 from tests.support.factories import (
     eventbridge_event,
     failed_invocation,
@@ -265,7 +266,7 @@ def test_an_event_has_at_most_1000_items(events: Callable[[int], dict[str, Any]]
 @pytest.mark.parametrize("name", [*LISTS, *SWITCHES])
 def test_a_manual_event_is_read_in_every_envelope(name: str, wrap: Wrap) -> None:
     event = parse(wrap({**manual(name), "bucket": "b", "zone_id": ZONE}))
-    wish = Change("x", "b", None, ZONE) if name == "keys" else Item(name, "x" if name in LISTS else "", "b", ZONE)
+    wish = Item(name, "x" if name in LISTS else "", "b", ZONE)
     assert [*event.changes, *event.items] == [wish]
     assert (event.dry_run, event.look, event.error) == (False, None, None)
 
@@ -303,7 +304,7 @@ def test_a_manual_event_with_one_wrong_field_is_refused_whole_in_a_sentence_that
 
 
 def test_bucket_and_zone_may_be_null() -> None:
-    assert parse({"keys": ["a"], "bucket": None, "zone_id": None}).changes == (Change("a"),)
+    assert parse({"keys": ["a"], "bucket": None, "zone_id": None}).items == (Item("keys", "a"),)
 
 
 @pytest.mark.parametrize(
@@ -319,19 +320,18 @@ def test_bucket_and_zone_may_be_null() -> None:
     ],
 )
 def test_a_manual_key_that_is_a_path_or_a_url_is_refused_with_the_right_form(key: str, right: str) -> None:
-    event = parse({"keys": ["a", key, "b"]})
-    assert [change.key for change in event.changes] == ["a", "b"]
-    assert isinstance(event.error, Rejected)
-    assert (event.error.code, event.errors) == ("MalformedKey", 1)
+    with pytest.raises(Rejected) as caught:
+        change_of(Item("keys", key))
+    assert caught.value.code == "MalformedKey"
     rule = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
-    assert str(event.error) == f"{key[:256]!r} {rule}{f', such as {right!r}' if right else ''}."
+    assert str(caught.value) == f"{key[:256]!r} {rule}{f', such as {right!r}' if right else ''}."
     # S3 keys may look like that, and the function's own messages are about S3 keys.
     assert keys_of({"changes": [{"key": key}]}) == keys_of(s3_event(key)) == [key]
 
 
 @pytest.mark.parametrize("key", ["http://", "https:/a", "ftp://host/a", "a/https://b", "../a"])
 def test_a_manual_key_that_only_looks_odd_is_a_key(key: str) -> None:
-    assert keys_of({"keys": [key]}) == [key]
+    assert change_of(Item("keys", key, BUCKET, ZONE)) == Change(key, BUCKET, None, ZONE)
 
 
 def test_a_message_that_is_delivered_twice_is_one_with_the_last_receipt() -> None:

@@ -253,9 +253,10 @@ def _is_headers(value: Any) -> bool:
 
 def _is_glob(value: Any) -> bool:
     try:
-        return takes("", [value]) or True
+        takes("", [value])
     except (TypeError, ValueError):
         return False
+    return True
 
 
 def _is_rate(value: Any) -> bool:

@@ -60,7 +60,7 @@ class Event(NamedTuple):
 
     changes: tuple[Change, ...] = ()
     items: tuple[Item, ...] = ()
-    error: Rejected | None = None  # the first record or key that is invalid
+    error: Rejected | None = None  # the first record that is invalid
     errors: int = 0  # how many are
     dry_run: bool = False
     look: Look | None = None
@@ -112,8 +112,8 @@ def parse(document: object) -> Event:
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
 
     Raises:
-        UnknownEvent: the document as a whole has none of the documented shapes. An invalid record or key is counted
-            instead, so that its neighbours are still purged.
+        UnknownEvent: the document as a whole has none of the documented shapes. An invalid record is counted instead,
+            so that its neighbours are still purged.
         TooLarge: more than MAX_ITEMS items.
     """
     event = Event()
@@ -168,9 +168,9 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     elif document.get("source") == "aws.s3":
         yield Event((_eventbridge_change(document),))
     elif any(name in document for name in (*LISTS, *SWITCHES, *DIRECT)):
-        from cf_purge import manual
+        from cf_purge.manual import items_of
 
-        yield from manual.parts_of(document)
+        yield Event(items=tuple(items_of(document)))
     elif "changes" in document:
         from cf_purge.deferred import event_of
 
@@ -209,8 +209,7 @@ def _eventbridge_change(document: dict[str, Any]) -> Change:
 def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[str, Any]]:
     """Return what both have in common, and the description of the object."""
     try:
-        thing, bucket = detail["object"], detail["bucket"]["name"]
-        key = thing["key"]
+        thing, bucket, key = detail["object"], detail["bucket"]["name"], detail["object"]["key"]
     except (KeyError, TypeError, IndexError):
         raise UnknownEvent("The record has no bucket or no object key.") from None
     if not isinstance(bucket, str) or not bucket:

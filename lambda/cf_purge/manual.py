@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
 from cf_purge.config import HOST, MAX_SLASHES, Config, Target
 from cf_purge.errors import Rejected, UnknownEvent
-from cf_purge.events import DIRECT, LISTS, SWITCHES, Change, Event, Item, checked_key, is_text
+from cf_purge.events import DIRECT, LISTS, SWITCHES, Change, Item, checked_key, is_text
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, has_dots, hosts_of, within
 
 _FIELDS = {*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"}
@@ -35,11 +35,11 @@ _FORMS = {
 }
 
 
-def parts_of(document: dict[str, Any]) -> Iterator[Event]:
-    """Yield the items of a manual event; whether each is valid is seen when it is planned.
+def items_of(document: dict[str, Any]) -> list[Item]:
+    """Return the items of a manual event; whether each is valid is seen when it is planned.
 
     Raises:
-        UnknownEvent: anything else is wrong with the event; then none of it counts.
+        UnknownEvent: anything else is wrong with the event.
     """
     if direct := [name for name in DIRECT if name in document]:
         raise UnknownEvent(f'"{direct[0]}" works by direct invocation only: invoke the function with the event itself.')
@@ -51,10 +51,8 @@ def parts_of(document: dict[str, Any]) -> Iterator[Event]:
             raise UnknownEvent(f'"{name}" must be a non-empty string.')
     if "everything" in document and zone_id is None:
         raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
-    found = {name: _texts(name, document[name]) for name in (*LISTS, *SWITCHES) if name in document}
-    for name, texts in found.items():
-        for text in texts:
-            yield Event(items=(Item(name, text, bucket, zone_id),))
+    names = [name for name in (*LISTS, *SWITCHES) if name in document]
+    return [Item(name, text, bucket, zone_id) for name in names for text in _texts(name, document[name])]
 
 
 def purges_for_item(item: Item, config: Config) -> list[Purge]:

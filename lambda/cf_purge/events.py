@@ -13,7 +13,7 @@ from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 # What only people and the function itself write is read by `manual` and `deferred`, imported when it comes.
 
 MAX_ITEMS = 1_000  # changes and manual items of one event or message
-_MAX_DEPTH = 6  # of envelopes and records; S3 in SNS to a function in a dead letter has less
+_MAX_DEPTH = 8  # of envelopes and records: S3 in SNS to a function, failed and sent by SNS to a function again
 # SNS to a function, SNS elsewhere, and the destination of a failed asynchronous invocation.
 _ENVELOPES = ("Sns", "Message", "requestPayload")
 _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html

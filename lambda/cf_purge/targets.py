@@ -15,7 +15,6 @@ from cf_purge.errors import Rejected
 FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts", "purge_everything"
 MAX_TAG = 1024  # characters
 
-_DOT_SEGMENTS = frozenset((".", ".."))
 _PLAIN = re.compile(r"([A-Za-z0-9_.\-~]+(/[A-Za-z0-9_.\-~]+)*/?)?")  # a path with one spelling
 # How clients write a path in a URL, since Cloudflare keeps one copy for each spelling: the characters that stay raw
 # beside letters, digits and -._~/, and a space, which is %20 or +: S3 reads a + in a path as a space.
@@ -176,7 +175,7 @@ def paths_of(key: str, target: Target) -> list[str]:
 
 
 def has_dots(path: str) -> bool:
-    return not _DOT_SEGMENTS.isdisjoint(path.split("/"))
+    return not {".", ".."}.isdisjoint(path.split("/"))
 
 
 def urls_of(target: Target, hosts: Sequence[str], paths: Sequence[str]) -> Iterator[Purge]:

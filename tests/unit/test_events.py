@@ -36,6 +36,7 @@ ENVELOPES: dict[str, Wrap] = {
     "in SNS in SNS": lambda event: sns_body(sns_body(event)),
     "failed and taken back": failed_invocation,
     "from SNS, failed and taken back": lambda event: failed_invocation(sns_event(event)),
+    "from SNS, failed and sent by SNS": lambda event: sns_event(failed_invocation(sns_event(event))),
 }
 in_every_envelope = pytest.mark.parametrize("wrap", ENVELOPES.values(), ids=ENVELOPES)
 LISTS = ("keys", "urls", "prefixes", "tags", "hosts")

@@ -270,7 +270,6 @@ def _is_whole(value: Any) -> bool:
 # The token is sent by https, or by http on loopback. Parsers disagree about unusual URLs, so they are refused.
 _PORT = r":(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _LOOPBACK = r"(?:localhost|127\.0\.0\.1|\[::1\])"
-_EDGE_URL = rf"(?i:https?://{_LOOPBACK})(?:{_PORT})?/?"
 _API_URL = rf"(?i:https://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])|http://{_LOOPBACK})(?:{_PORT})?(?:/[!-\"$->@-~]*)?"
 _EMAIL = "[!-?A-~]+@[!-?A-~]+"  # what can be sent as a header
 _ZONE_ID = "[0-9a-fA-F]{32}"
@@ -297,7 +296,7 @@ _FIELDS: dict[str, Any] = {
     "header_variants": [_is_headers],
     "tags": [r"[!-+\--~]{1,1024}"],
     "email": _EMAIL,
-    "edge_url": _EDGE_URL,
+    "edge_url": rf"(?i:https?://{_LOOPBACK})(?:{_PORT})?/?",
     "operation": "|".join(ENDPOINTS),
     "plan": "|".join(PLANS),
     "log_level": "|".join(LEVELS),

@@ -34,7 +34,7 @@ class Sqs:
 
     def __init__(self, config: Config, aws: Aws, clock: Clock) -> None:
         self._config = config
-        self._own = config.queue_arn or ""  # the configuration requires it where messages are drained or sent
+        self._own = config.queue_arn or ""  # the module sets it
         self._aws = aws
         self._clock = clock
 

@@ -30,15 +30,11 @@ class ApiToken:
         self._config = config
         self._aws = aws
         self._clock = clock
+        name = config.api_token_parameter
+        self.place = f"SSM parameter {name}" if name else "CLOUDFLARE_API_KEY"  # where it is stored, for people
         self._value: str | None = None
         self._expires_at = 0.0
         self._refused_at = -_MIN_INTERVAL
-
-    @property
-    def place(self) -> str:
-        """Where it is stored, for people."""
-        parameter = self._config.api_token_parameter
-        return f"SSM parameter {parameter}" if parameter else "CLOUDFLARE_API_KEY"
 
     def get(self, deadline: float) -> str:
         """Return the token, at most TTL old; older while SSM does not answer.

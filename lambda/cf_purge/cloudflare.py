@@ -24,19 +24,13 @@ _BAD_ACCESS = (
     "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or has no access to the zone: correct the"
     " token's parameter, its zone resources or targets[*].zone_id"
 )
-_REMEDIES = {
-    **dict.fromkeys(
-        (6003, 6102, 6103, 6111),
-        "the token or cloudflare.email is malformed: store the bare token again, and omit cloudflare.email unless it is"
-        " a Global API key",
-    ),
-    **dict.fromkeys(
-        (7000, 7003, 1001), "targets[*].zone_id is not the ID of a zone: use its 32-digit ID, not its name"
-    ),
-    1136: "this environment accepts no URLs: set another purge_by for it, index_documents = [] and clean_urls = false",
-    9109: "the API token is invalid, or its client IP filter refuses the function: allow the function's egress address",
-    **dict.fromkeys((10000, 10001, 1000, 1095, 9103, 9106, 9107), _BAD_ACCESS),
-}
+_REMEDIES = (
+    ({6003, 6102, 6103, 6111}, "store the bare token again, and omit cloudflare.email unless it is a Global API key"),
+    ({7000, 7003, 1001}, "targets[*].zone_id is not the ID of a zone: use its 32-digit ID, not its name"),
+    ({1136}, "the environment accepts no URLs: set another purge_by, index_documents = [] and clean_urls = false"),
+    ({9109}, "the token is invalid, or refused by its client IP filter: allow the function's egress address"),
+    ({10000, 10001, 1000, 1095, 9103, 9106, 9107}, _BAD_ACCESS),
+)
 _FOREIGN_HOST = 1082
 _ITEM = frozenset({1012, 1013, 1014, 1016, _FOREIGN_HOST, 1092, 1094, 1100})
 
@@ -120,7 +114,7 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
         return RateLimited(f"{said}.", wait)
     if wait is not None or answer.status == 408 or answer.status >= 500:  # the server's fault, whatever the codes say
         return Transient(f"{said}.", wait)
-    remedy = next((remedy for code, remedy in _REMEDIES.items() if code in codes), None)
+    remedy = next((remedy for meant, remedy in _REMEDIES if codes & meant), None)
     if remedy is not None or answer.status == 401 or (answer.status == 403 and is_cloudflares):
         return Unauthorized(f"{said}: {remedy or _BAD_ACCESS}.")
     if _FOREIGN_HOST in codes:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection, port_by_scheme
 from urllib3.util.connection import create_connection
 
 from cf_purge.budget import Clock
@@ -58,7 +59,7 @@ class HttpClient:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._context = ssl.create_default_context()
-        self._context.sslsocket_class = _SecureSocket
+        self._context.set_alpn_protocols(["http/1.1"])
         self._idle: defaultdict[str, list[_Lane]] = defaultdict(list)  # by scheme and host; the last one used last
 
     def visit(self, url: str, headers: Mapping[str, str], timeout: float, accepts: Callable[[str], bool]) -> Answer:
@@ -66,7 +67,8 @@ class HttpClient:
 
         Nothing is asked unless `accepts` takes every address of the host.
         """
-        return _Lane(self._context, accepts).exchange("GET", url, timeout, None, headers={**headers, **_HEADERS})
+        with contextlib.closing(_Lane(url, self._context, accepts)) as lane:
+            return lane.exchange("GET", url, timeout, None, headers={**headers, **_HEADERS})
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
@@ -83,9 +85,9 @@ class HttpClient:
         try:
             lane = idle.pop()
         except IndexError:
-            lane = _Lane(self._context)
+            lane = _Lane(url, self._context)
         if now - lane.used_at > MAX_IDLE:
-            lane.pools.clear()
+            lane.cut()
         lane.used_at = now
         try:
             return lane.exchange(method, url, timeout, max_bytes, headers={**headers, **_HEADERS}, body=body)
@@ -101,89 +103,68 @@ class HttpClient:
         return [future.exception() or future.result() for future in futures]
 
 
-class _Lane:
-    """One connection, for one exchange at a time."""
+class _Lane(HTTPConnection):
+    """One connection to one host, for one exchange at a time."""
 
-    def __init__(self, context: ssl.SSLContext, accepts: Callable[[str], bool] = bool) -> None:
-        self.pools = urllib3.PoolManager(maxsize=1, ssl_context=context, cert_reqs="CERT_REQUIRED")
-        self.used_at = 0.0
-        self.accepts = accepts
-        self._until = 0.0  # by the monotonic clock
+    def __init__(self, url: str, context: ssl.SSLContext, accepts: Callable[[str], bool] = bool) -> None:
+        scheme, _, host, port, *_ = urllib3.util.parse_url(url)
+        self.default_port = port_by_scheme[str(scheme)]  # type: ignore[misc]
+        super().__init__(str(host).strip("[]"), port or self.default_port)
+        pool: Any = urllib3.HTTPConnectionPool(self.host, self.port, maxsize=1)
+        pool.ConnectionCls = lambda **_: self  # its only one
+        self._pool = pool
+        self._context = context if scheme == "https" else None
+        self._accepts = accepts
+        self._socket: Any = None
+        self._until = self.used_at = 0.0  # the first by the monotonic clock
 
     def exchange(self, method: str, url: str, timeout: float, max_bytes: int | None, **sent: Any) -> Answer:
         """Send a request and read the answer, up to `max_bytes` of its body; None: only its headers."""
         self._until = time.monotonic() + timeout
-        pool: Any = self.pools.connection_from_url(url)
-        pool.ConnectionCls = partial(_SecureConnection if pool.scheme == "https" else _Connection, self)
-        path = urllib3.util.parse_url(url).request_uri
+        # A time-out of a socket starts anew with each byte, so a timer ends the whole exchange.
+        timer = threading.Timer(timeout, self.cut)
+        timer.start()
+        path, problem = urllib3.util.parse_url(url).request_uri, ""
         try:
-            # The connection goes back to the pool at the end of the answer, and is closed before it.
-            with pool.urlopen(method, path, timeout=timeout, **sent, **_OPTIONS) as response:
-                return _answer(response, max_bytes)
+            # The connection stays open at the end of the answer, and is closed before it.
+            with self._pool.urlopen(method, path, timeout=urllib3.Timeout(timeout), **sent, **_OPTIONS) as response:
+                answer = _answer(response, max_bytes)
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
-            cause = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
-            if isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)):
-                raise TimedOut(f"No answer within {timeout:.3g} s.") from None
-            raise Transient(f"No answer ({type(cause).__name__}): check the network.") from None
+            problem = type(error).__name__
+        finally:
+            timer.cancel()
+        if time.monotonic() >= self._until:  # what was cut can look complete
+            raise TimedOut(f"No answer within {timeout:.3g} s.")
+        if problem:
+            raise Transient(f"No answer ({problem}): check the network.")
+        return answer
 
-    def left(self) -> float:
-        """Return the seconds until the deadline."""
-        seconds = self._until - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError
-        return seconds
+    def cut(self) -> None:
+        """End what is going on; the next exchange connects anew."""
+        with contextlib.suppress(TypeError, OSError):  # there is no connection, or no longer
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-
-class _Socket(socket.socket):
-    """Gives each part of an exchange what is left of its time; a time-out of a socket starts anew with each byte."""
-
-    lane: _Lane
-
-    def recv_into(self, *arguments: Any) -> int:
-        self.settimeout(self.lane.left())
-        return super().recv_into(*arguments)
-
-    def sendall(self, *arguments: Any) -> None:
-        self.settimeout(self.lane.left())
-        super().sendall(*arguments)
-
-
-class _SecureSocket(_Socket, ssl.SSLSocket):
-    pass
-
-
-class _Connection(HTTPConnection):
-    sock: Any
-
-    def __init__(self, lane: _Lane, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._lane = lane
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.lane = self._lane
-
-    def _new_conn(self) -> socket.socket:
+    def _new_conn(self) -> Any:
         """Connect to the first address of the host that answers; a dead one leaves time for the next."""
         found: list[Any] = [place for *_, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
-        if not all(self._lane.accepts(address) for address, *_ in found):
+        if not all(self._accepts(address) for address, *_ in found):
             raise Transient("The host has a private address.")
         error = OSError()
         for place in found:
             try:
-                seconds = min(_MAX_CONNECT, self._lane.left() / 3)
-                plain = create_connection(place[:2], seconds, socket_options=self.socket_options)
-                connected = _Socket(fileno=plain.detach())
-                connected.settimeout(self._lane.left())  # of the TLS handshake
+                seconds = min(_MAX_CONNECT, self._left() / 3)
+                self._socket = create_connection(place[:2], seconds, socket_options=self.socket_options)
+                self._socket.settimeout(self._left())
+                if self._context:
+                    self._socket = self._context.wrap_socket(self._socket, server_hostname=self.host)
             except OSError as problem:
                 error = problem
             else:
-                return connected
+                return self._socket
         raise error
 
-
-class _SecureConnection(_Connection, HTTPSConnection):
-    pass
+    def _left(self) -> float:
+        return max(0.001, self._until - time.monotonic())
 
 
 def _answer(response: Any, max_bytes: int | None) -> Answer:

@@ -327,6 +327,16 @@ def test_a_certificate_that_does_not_prove_the_host_is_refused_before_anything_i
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_host_is_verified_and_sent_by_its_name_without_the_usual_port(
+    serve: Serve, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    server = serve(context=tls(authority, "api.example") if scheme == "https" else None)
+    resolve(monkeypatch, ("127.0.0.1", int(server.url.rpartition(":")[2])))
+    assert post(HttpClient(Clock()), f"{scheme}://api.example/a").status == 200
+    assert server.received[0].headers["host"] == "api.example"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_no_proxy_of_the_environment_is_used(
     serve: Serve, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from cf_purge import observe
-from cf_purge.aws import Aws, Denied
+from cf_purge.aws import Aws
 from cf_purge.budget import Clock
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Rejected, Transient, describe
@@ -26,7 +26,8 @@ _MAX_CHARACTERS = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
 _MAX_SHORT = 3  # short answers in a row: SQS asks a sample of its servers, so one does not mean an empty queue
 _Json = dict[str, Any]
-_TOO_LARGE = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
+_MAX_REASON = 1_000  # characters
+_MAX_BODY = 262_144 - 5_000  # bytes of a message with room for its attributes; the queues take 262,144
 
 
 class Sqs:
@@ -126,22 +127,16 @@ class Sqs:
         arn = self._config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
-        texts = {"ReasonCode": error.code, "Reason": _attribute(str(error))}
-        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
-        bare = {"MessageBody": message.body}
-        whole = {**bare, "MessageAttributes": attributes}
-        try:
-            with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
-                return self._put(arn, whole, deadline)
-            return self._put(arn, whole, deadline)
-        except Denied as denied:
-            if denied.code not in _TOO_LARGE:
-                raise
-            # Attributes count towards the size of a message: of one near the limit only the log has the reason.
-            try:
-                return self._put(arn, bare, deadline)
-            except Denied as again:
-                raise Transient(f"The dead-letter queue does not accept this message ({again}).") from None
+        payload: _Json = {"MessageBody": message.body}
+        # Attributes count towards the size of a message: of one near the limit only the log has the reason.
+        if len(message.body.encode(errors="surrogatepass")) <= _MAX_BODY:
+            reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
+            texts = {"ReasonCode": error.code, "Reason": reason}
+            attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
+            payload["MessageAttributes"] = attributes
+        with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
+            return self._put(arn, payload, deadline)
+        return self._put(arn, payload, deadline)
 
     def _put(self, arn: str, payload: _Json, deadline: float) -> str:
         """Put a message into a queue and return the ID it has there.
@@ -169,8 +164,3 @@ class Sqs:
             observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
         answers = [result for result in results if not isinstance(result, Exception)]
         return [each for answer in answers for each in objects_in(answer.get(field))]
-
-
-def _attribute(text: str) -> str:
-    """Replace the control characters, which SQS does not accept, and bound the length."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:1000]

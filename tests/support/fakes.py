@@ -367,10 +367,11 @@ class World:
 
     @property
     def parked_reasons(self) -> list[tuple[str, str]]:
-        """Code and reason of each message in the dead-letter queue."""
+        """Code and reason of each message in the dead-letter queue that has room for them."""
         return [
             (m["MessageAttributes"]["ReasonCode"]["StringValue"], m["MessageAttributes"]["Reason"]["StringValue"])
             for m in self.aws.parked
+            if len(m["MessageBody"].encode(errors="surrogatepass")) <= 257_144
         ]
 
 

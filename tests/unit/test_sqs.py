@@ -247,22 +247,26 @@ def test_a_reason_is_a_text_that_sqs_accepts(world: World, text: str, words: str
     assert 0 < len(reason.encode()) <= 4000
 
 
-@pytest.mark.parametrize("code", ["InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"])
-def test_a_message_without_room_for_its_reason_is_parked_without_it_or_returned(world: World, code: str) -> None:
-    world.aws.script["SendMessage"] = [aws_error(400, code)] * 3
-    assert world.returned(sqs_event("poison")) == ["m0"]
-    assert code in world.logged("not parked")[0]["reason"]
-    assert world.returned(sqs_event("poison")) == []
-    assert ["MessageAttributes" in parked for parked in world.aws.parked] == [False]
-    assert world.logged("parked")[0]["code"] == "UnknownEvent"
+@pytest.mark.parametrize(("size", "has_room"), [(200_000, True), (257_144, True), (257_145, False), (262_144, False)])
+def test_a_message_without_room_for_its_reason_is_parked_without_it(world: World, size: int, has_room: bool) -> None:
+    """Attributes count towards the size of a message, of which the queue takes 262,144 bytes."""
+    world.cloudflare.script = [refusal(400, 1012, message="\U0001f4a9" * 9000)]
+    body = json.dumps(s3_event("ü", raw_key="ü"), ensure_ascii=False)
+    assert world.returned(sqs_event(body + " " * (size - len(body.encode())))) == []
+    [parked] = world.aws.parked
+    attributes = parked.get("MessageAttributes", {})
+    assert bool(attributes) is has_room
+    names = ["String".join((name, value["StringValue"])) for name, value in attributes.items()]
+    assert len("".join([parked["MessageBody"], *names]).encode()) <= 262_144
+    assert world.logged("parked")[0]["code"] == "RejectedByCloudflare"
 
 
 @pytest.mark.parametrize(
     "code",
     ["InvalidClientTokenId", "InvalidAddress", "InvalidSecurity", "InvalidSignatureException", "AccessDenied",
-     "QueueDoesNotExist", "KMS.DisabledException"],
+     "QueueDoesNotExist", "KMS.DisabledException", "InvalidParameterValue"],
 )  # fmt: skip
-def test_a_queue_that_refuses_for_another_reason_is_not_asked_without_the_reason(world: World, code: str) -> None:
+def test_a_queue_that_refuses_is_misconfigured_and_the_message_returned(world: World, code: str) -> None:
     world.aws.script["SendMessage"] = [aws_error(403, code)]
     assert world.returned(sqs_event("poison")) == ["m0"]
     assert world.aws.parked == []

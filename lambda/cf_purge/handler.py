@@ -179,7 +179,7 @@ class Function:
         if self._config.event_bus_arn:
             from cf_purge import notify
 
-            run.metrics.news.append(notify.purged(plan, outcomes.accepted))
+            run.metrics.news["Purged"] = notify.purged(plan, outcomes.accepted)
         return outcomes
 
     def _settle(
@@ -231,7 +231,7 @@ class Function:
                 if self._config.event_bus_arn:
                     from cf_purge import notify
 
-                    run.metrics.news.append(notify.verified(found))
+                    run.metrics.news["Verified"] = notify.verified(found)
         except Exception as error:  # it must not repeat what was purged
             observe.unexpected(error)
 
@@ -244,15 +244,15 @@ class Function:
         plan = plan_event(task, self._config)
         outcomes = self._send(plan, run)
         [task] = plan.tasks
-        unsent = self._settler(run).send_delayed([task]) if task.delayed else {}
+        unsent = self._settler(run).send_delayed([task]) if task.delayed else None
         if task.error is not None or task.undone(outcomes.accepted):
             from cf_purge.settle import failures_of
 
             errors = [failure.error for failure in failures_of(task, outcomes)]
             error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
             raise error.with_traceback(None)  # some are raised more than once
-        for problem in unsent.values():
-            raise problem
+        if unsent is not None:
+            raise unsent
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
             "success": True,

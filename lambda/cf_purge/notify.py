@@ -6,9 +6,8 @@ Sent last, in one call of a second at most that is not repeated: a bus that refu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from cf_purge import observe
 from cf_purge.aws import Aws
@@ -22,16 +21,14 @@ if TYPE_CHECKING:
     from cf_purge.visitor import Copy
 
 MAX_ITEMS = 100  # of one event
-MAX_BYTES = 200_000  # of all events of an invocation: they share a call, which holds 256 KB
+MAX_CHARACTERS = 60_000  # of its items; three events share a call, which holds 256 KB
 _MAX_TEXT = 1_024  # characters: a key has no more
 _TIMEOUT = 1.0  # seconds
 
 
-class News(NamedTuple):
+class Item(NamedTuple):
     """One object that an event tells of."""
 
-    kind: str  # the event's detail type
-    zones: frozenset[str] = frozenset()
     key: str | None = None
     lag_ms: int | None = None  # from the change to the accepted purge
     fresh_ms: int | None = None  # from the change to the proof that a visitor sees it
@@ -39,9 +36,12 @@ class News(NamedTuple):
     reason: str | None = None
 
     @property
-    def item(self) -> dict[str, Any]:
-        fields = {name: value for name, value in self._asdict().items() if name not in ("kind", "zones")}
-        return {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in fields.items()}
+    def shown(self) -> dict[str, object]:
+        fields = self._asdict().items()
+        return {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in fields}
+
+
+News = tuple[frozenset[str], Item]  # with the IDs of its zones
 
 
 def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
@@ -49,26 +49,25 @@ def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
     for task in plan.tasks:
         for result in () if task.is_check else task.results(accepted):
             if result.is_done and result.at is not None:
-                yield _news("Purged", result)
+                yield _news(result)
 
 
 def parked(plan: Plan, accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in plan.tasks:
         if reason := reasons.get(task.id):
-            left = [_news("Parked", result, reason) for result in task.results(accepted) if not result.is_done]
-            yield from left or [News("Parked", reason=reason)]
+            left = [_news(result, reason) for result in task.results(accepted) if not result.is_done]
+            yield from left or [(frozenset(), Item(reason=reason))]
 
 
-def _news(kind: str, result: Result, reason: str | None = None) -> News:
+def _news(result: Result, reason: str | None = None) -> News:
     change, lag = result.change, result.lag
     purges = [purge for job in result.jobs for purge in job.purges]
     # Of what was done at an earlier receive only the target is left.
     zones = frozenset([purge.zone.id for purge in purges] + [job.target.zone.id for job in result.jobs if job.target])
     if change is None:
-        return News(kind, zones, purges[0].item or purges[0].kind, reason=reason)
-    lag_ms = None if lag is None else round(lag * 1000)
-    return News(kind, zones, change.key, lag_ms, None, change.principal, reason)
+        return zones, Item(purges[0].item or purges[0].kind, reason=reason)
+    return zones, Item(change.key, None if lag is None else round(lag * 1000), None, change.principal, reason)
 
 
 def verified(copies: Iterable[Copy]) -> list[News]:
@@ -80,40 +79,28 @@ def verified(copies: Iterable[Copy]) -> list[News]:
         by_change.setdefault(copy.change, []).append(copy)
     news = []
     for change, group in by_change.items():
-        worst = max(group, key=lambda copy: (copy.verdict == STALE, copy.verdict != FRESH))
+        worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH, each.fresh_ms or 0))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
-        times = [copy.fresh_ms for copy in group if copy.fresh_ms is not None and not reason]
         zones = frozenset(copy.target.zone.id for copy in group)
-        fresh = max(times, default=None)
-        news.append(News("Verified", zones, change.key, None, fresh, change.principal, reason))
-    return sorted(news, key=lambda each: each.reason is not None)
+        news.append((zones, Item(change.key, None, worst.fresh_ms, change.principal, reason)))
+    return sorted(news, key=lambda each: each[1].reason is not None)
 
 
-def details(news: Iterable[News], name: str) -> dict[str, str]:
-    """Return the detail of each event by its type. Pure.
-
-    It has MAX_ITEMS items at most, and half as many until all events together fit.
-    """
-    by_kind: dict[str, list[News]] = {}
-    for each in news:
-        by_kind.setdefault(each.kind, []).append(each)
-    found = {}
-    for kind, members in by_kind.items():
-        zones = sorted(frozenset().union(*(each.zones for each in members)))
-        items = [each.item for each in members[:MAX_ITEMS]]
-        detail = {"name": name, "zones": zones, "count": len(members), "items": items}
-        while items and len(json.dumps(detail)) > MAX_BYTES // len(by_kind):
-            del items[len(items) // 2 :]
-        found[kind] = json.dumps(detail)
-    return found
+def detail(news: Sequence[News], name: str) -> str:
+    """Return the detail of the event about some news, with as many of the first ones as fit. Pure."""
+    zones = sorted(frozenset().union(*(zones for zones, _ in news)))
+    items = observe.fitting([item.shown for _, item in news[:MAX_ITEMS]], MAX_CHARACTERS)
+    return json.dumps({"name": name, "zones": zones, "count": len(news), "items": items})
 
 
-def send(news: Iterable[Iterable[News]], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
-    """Tell the bus, if there is any news; it takes `timeout` seconds, or one, at most, and raises nothing."""
+def send(news: Mapping[str, Iterable[News]], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
+    """Tell the bus the news of each detail type; it takes `timeout` seconds, or one, at most, and raises nothing."""
+    entries = []
     try:
-        found = details(chain.from_iterable(news), name)
-        always = {"EventBusName": event_bus_arn, "Source": "cf_purge"}
-        entries = [{**always, "DetailType": kind, "Detail": text} for kind, text in found.items()]
+        for kind, members in news.items():
+            if told := list(members):
+                entry = {"EventBusName": event_bus_arn, "Source": "cf_purge", "DetailType": kind}
+                entries.append({**entry, "Detail": detail(told, name)})
         if not entries:
             return
         region = event_bus_arn.split(":")[3]

@@ -14,18 +14,20 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cf_purge.errors import Transient
 
 if TYPE_CHECKING:
     from cf_purge.notify import News
 
+T = TypeVar("T")
+
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 NAMESPACE = "CfPurge"
 
 _MAX_ITEMS = 25  # of a list in one line: a log event holds 1 MB, a URL has 32 KB at most
-_MAX_LISTED = 8_192  # characters of keys in a line about keys that nothing was done for
+_MAX_LISTED = 8_300  # characters of keys, with quotes, in a line about keys that nothing was done for
 _MAX_VALUES = 100  # of one metric in one line of EMF
 
 _threshold = LEVELS.index("INFO")
@@ -60,7 +62,7 @@ class Metrics:
         self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
         self.fresh: list[float] = []  # milliseconds from the change to the proof that visitors see it
         self.lags: list[float] = []  # seconds from the change to the accepted purge
-        self.news: list[Iterable[News]] = []  # only with `notify`, which reads it at the end
+        self.news: dict[str, Iterable[News]] = {}  # by detail type, only with `notify`, which reads it at the end
 
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch, Lag in ms.
@@ -104,11 +106,15 @@ def parts(items: Sequence[object]) -> list[Sequence[object]]:
     return [items[start : start + _MAX_ITEMS] for start in range(0, len(items) or 1, _MAX_ITEMS)]
 
 
+def fitting(items: Sequence[T], most: int) -> list[T]:
+    """Return the first items that have, as JSON, at most so many characters together."""
+    totals = accumulate(len(json.dumps(item)) for item in items)
+    return [item for item, total in zip(items, totals, strict=True) if total <= most]
+
+
 def listed(keys: Sequence[str]) -> dict[str, object]:
     """Return the fields of a line about many keys: the first of them, and how many there are in all."""
-    totals = accumulate(len(json.dumps(key)) - 2 for key in keys)  # as the line has it
-    shown = [key for key, total in zip(keys, totals, strict=True) if total <= _MAX_LISTED]
-    return {"keys": shown, "count": len(keys)}
+    return {"keys": fitting(keys, _MAX_LISTED), "count": len(keys)}
 
 
 def unexpected(problem: Exception) -> Transient:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -15,7 +16,6 @@ from cf_purge.observe import Metrics
 from cf_purge.plan import Plan, Task
 from cf_purge.purger import Failure, Outcomes
 from cf_purge.sqs import Sqs
-from cf_purge.targets import Purge
 
 Chance = Callable[[], float]
 
@@ -52,9 +52,10 @@ class Settler(NamedTuple):
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
         fates = {each: fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
         # What is parked has targets that can work, too.
-        going = [tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)]
-        unsent = self.send_delayed(going) if any(task.delayed for task in going) else {}
-        fates |= {message: self._delay(message) for message in messages if message.id in unsent}
+        going = {each: tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)}
+        delayed = {message: task for message, task in going.items() if task.delayed}
+        if delayed and self.send_delayed(delayed.values()):
+            fates |= {message: self._delay(message) for message in delayed}
         self.sqs.delete([each for each, fate in fates.items() if fate is None and each not in in_batch], self.deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
@@ -77,33 +78,32 @@ class Settler(NamedTuple):
             from cf_purge import notify
 
             reasons = {message.id: str(error) for message, error in parked.items()}
-            self.metrics.news.append(notify.parked(plan, outcomes.accepted, reasons))
+            self.metrics.news["Parked"] = notify.parked(plan, outcomes.accepted, reasons)
         self.metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 
-    def send_delayed(self, tasks: Sequence[Task]) -> dict[str, Exception]:
-        """Ask the queue for the changes that are not due everywhere; return the tasks for which it failed, and why.
+    def send_delayed(self, tasks: Iterable[Task]) -> Exception | None:
+        """Ask the queue for the changes of tasks that are not due everywhere; return why some could not be sent.
 
         Those that are due in the same second share messages, each of about one request.
         """
         from cf_purge.deferred import messages
 
-        owners: dict[int, dict[Change, set[str]]] = {}
+        by_second: dict[int, dict[Change, None]] = {}
         largest = 1
-        for id_, (change, seconds, purges) in [(task.id, each) for task in tasks for each in task.delayed]:
-            owners.setdefault(seconds, {}).setdefault(change, set()).add(id_)
+        for change, seconds, purges in chain.from_iterable(task.delayed for task in tasks):
+            by_second.setdefault(seconds, {})[change] = None
             largest = max(largest, purges)
         count = max(1, self.config.urls_per_request // largest)
-        outgoing = [(seconds, *each) for seconds, members in owners.items() for each in messages(members, count)]
+        outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in messages(changes, count)]
         results = self.sqs.send_all([(body, seconds) for seconds, body, _ in outgoing], self.deadline)
-        unsent: dict[str, Exception] = {}
         for (seconds, _, changes), error in zip(outgoing, results, strict=True):
             if error is None:
                 observe.info("delayed", seconds=seconds, **observe.listed([change.key for change in changes]))
-            else:
-                observe.error("delayed changes not sent", seconds=seconds, reason=describe(error))
-                unsent |= {id_: error for change in changes for id_ in owners[seconds][change]}
-        return unsent
+        failure = next(filter(None, results), None)
+        if failure:
+            observe.error("delayed changes not sent", reason=describe(failure))
+        return failure
 
     def _delay(self, message: Message) -> int:
         return delay_after([_LEFT_OUT], message.receives, self.clock.wall(), self.clock.random)
@@ -120,13 +120,15 @@ def fate_of(
         None: it is done. Rejected: it is parked for that reason. A number: it is seen again after so many seconds.
     """
     failures = [_LEFT_OUT] if task is None else failures_of(task, outcomes)
-    if not failures:
-        return None
     rejections = [failure.error for failure in failures if isinstance(failure.error, Rejected)]
     if len(rejections) == len(failures):
-        return _rejection(rejections)
+        return rejections[0] if rejections else None
     if max_receive_count is not None and message.receives >= max_receive_count:
-        return _given_up(message.receives, failures, [] if task is None else task.undone(outcomes.accepted))
+        last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
+        undone = [] if task is None else task.undone(outcomes.accepted)
+        items = ", ".join(str(purge.shown) for purge in undone[:_MAX_SHOWN])
+        more = f" Not purged: {items}{' and more' if len(undone) > _MAX_SHOWN else ''}." if undone else ""
+        return Rejected(f"Given up after {message.receives} receives: {last}{more}", "GaveUp")
     return delay_after(failures, message.receives, now, chance)
 
 
@@ -152,16 +154,3 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
         return min(_MAX_TIME_DELAY, backoff)
     # What failed together does not come back together, so that the next time other messages share its request.
     return max(1, math.ceil(backoff * (1 - _JITTER * chance())))
-
-
-def _rejection(rejections: Sequence[Rejected]) -> Rejected:
-    more = f" The message has {len(rejections) - 1} more errors." if len(rejections) > 1 else ""
-    return Rejected(f"{rejections[0]}{more}", rejections[0].code)
-
-
-def _given_up(receives: int, failures: Sequence[Failure], undone: Sequence[Purge]) -> Rejected:
-    last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
-    items = ", ".join(str(purge.shown) for purge in undone[:_MAX_SHOWN])
-    rest = f" and {len(undone) - _MAX_SHOWN} more" if len(undone) > _MAX_SHOWN else ""
-    what = f" Not purged: {items}{rest}." if undone else ""
-    return Rejected(f"Given up after {receives} receives: {last}{what}", "GaveUp")

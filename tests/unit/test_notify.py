@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cf_purge import notify
 from cf_purge.errors import PurgeError, TimedOut
-from cf_purge.notify import News, details
 from tests.support.factories import document, eventbridge_event, s3_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage
 from tests.support.names import ACCOUNT, AT, BUS_ARN, HOST, OTHER_ZONE, PRINCIPAL, QUEUE_ARN, ZONE
@@ -181,11 +181,10 @@ def test_a_bus_in_another_region_is_called_there() -> None:
 
 def test_the_events_of_an_invocation_fit_into_one_call_with_the_first_items_of_each_type() -> None:
     """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
-    for reason, most in (("no", 100), ("\U0001f4a9" * 150_000, 3)):
-        kinds = ("Purged", "Verified", "Parked")
-        found = details([News(kind, key=str(number), reason=reason) for number in range(150) for kind in kinds], "site")
-        assert sum(len(text.encode()) for text in found.values()) <= 200_000
-        assert set(found) == set(kinds)
-        for said in map(json.loads, found.values()):
-            assert said["count"] == 150
-            assert [each["key"] for each in said["items"]] == [str(number) for number in range(most)]
+    for reason, most in (("no", 100), ("\U0001f4a9" * 150_000, 4)):
+        news = [(frozenset({ZONE}), notify.Item(str(number), reason=reason)) for number in range(150)]
+        text = notify.detail(news, "site")
+        assert 3 * len(text.encode()) <= 200_000  # one event for each type
+        said = json.loads(text)
+        assert said["count"] == 150
+        assert [each["key"] for each in said["items"]] == [str(number) for number in range(most)]

@@ -31,10 +31,6 @@ _MAX_BYTES = 4 << 20  # of an answer
 class Denied(Misconfigured):
     """AWS did not do it; `code` is its own error code."""
 
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
-
 
 class Aws:
     """Calls AWS with the credentials and endpoints of the environment, which are read at each call."""

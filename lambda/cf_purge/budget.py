@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from math import inf
 from typing import NamedTuple
 
 from cf_purge.config import SHARE, Config
@@ -20,21 +21,14 @@ _BURST = 5.0  # seconds' worth of requests that may be sent at once
 
 
 class Clock:
-    """Time and chance, passed in so that tests can set them."""
+    """Time and chance; tests replace the four functions."""
 
-    def __init__(
-        self,
-        wall: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        random: Callable[[], float] = random.random,
-    ) -> None:
-        self.wall = wall  # seconds since the epoch
-        self.sleep = sleep
-        self.random = random  # in [0, 1)
-        self._monotonic = monotonic
-        self._last = wall(), monotonic()
-        self._passed = 0.0
+    wall: Callable[[], float] = time.time  # seconds since the epoch
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = random.random  # in [0, 1)
+    _last = inf, inf
+    _passed = 0.0
 
     def now(self) -> float:
         """Return the seconds that have passed in this environment.
@@ -42,7 +36,7 @@ class Clock:
         It is the larger of what both clocks say: one stands still while Lambda freezes the environment, the other can
         be set back.
         """
-        wall, monotonic = self.wall(), self._monotonic()
+        wall, monotonic = self.wall(), self.monotonic()
         self._passed += max(0.0, wall - self._last[0], monotonic - self._last[1])
         self._last = wall, monotonic
         return self._passed
@@ -76,7 +70,8 @@ class Budget:
 
     def wait(self, now: float, cost: Cost) -> float:
         """Return the seconds after which a request of that cost may be sent."""
-        self._refill(now)
+        gained = (level + rate * (now - self._at) for level, rate in zip(self._levels, self._rates, strict=True))
+        self._levels, self._at = Cost(*map(min, self._full, gained)), now
         each = zip(cost, self._levels, self._rates, strict=True)
         return max(max(0.0, needed - level) / rate for needed, level, rate in each if needed)
 
@@ -89,11 +84,6 @@ class Budget:
 
     def is_ample(self, now: float, cost: Cost) -> bool:
         """Tell whether a request may be sent at once from buckets that are more than half full."""
-        self._refill(now)
+        is_free = self.wait(now, cost) == 0
         each = zip(cost, self._levels, self._full, strict=True)
-        return all(level > max(full / 2, needed - 0.001) for needed, level, full in each if needed)
-
-    def _refill(self, now: float) -> None:
-        each = zip(self._levels, self._rates, self._full, strict=True)
-        self._levels = Cost(*(min(full, level + rate * (now - self._at)) for level, rate, full in each))
-        self._at = now
+        return is_free and all(level > full / 2 for needed, level, full in each if needed)

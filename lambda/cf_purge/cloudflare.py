@@ -111,9 +111,9 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
     said = f"Cloudflare answered {answer.status} for zone {zone} ({said})"
     wait = _wait_named(answer)
     if answer.status == 429 or codes & _THROTTLED:
-        return RateLimited(f"{said}.", wait)
+        return RateLimited(f"{said}.", retry_after=wait)
     if wait is not None or answer.status == 408 or answer.status >= 500:  # the server's fault, whatever the codes say
-        return Transient(f"{said}.", wait)
+        return Transient(f"{said}.", retry_after=wait)
     remedy = next((remedy for meant, remedy in _REMEDIES if codes & meant), None)
     if remedy is not None or answer.status == 401 or (answer.status == 403 and is_cloudflares):
         return Unauthorized(f"{said}: {remedy or _BAD_ACCESS}.")

@@ -6,8 +6,9 @@ from __future__ import annotations
 class PurgeError(Exception):
     """Root of every error this package raises on purpose; the text is one sentence for a person."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, code: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
+        self.code = code or type(self).__name__
         self.retry_after = retry_after  # the wait in seconds that the other side named, if it named one
 
 
@@ -45,10 +46,6 @@ class NotFresh(PurgeError):
 
 class Rejected(PurgeError):
     """This item can never be purged; its message is parked under `code`, which is the class's name by default."""
-
-    def __init__(self, message: str, code: str = "") -> None:
-        super().__init__(message)
-        self.code = code or type(self).__name__
 
 
 class UnknownEvent(Rejected):

@@ -14,14 +14,12 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
 from math import ceil
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from cf_purge.errors import Transient
 
 if TYPE_CHECKING:
     from cf_purge.notify import News
-
-T = TypeVar("T")
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 NAMESPACE = "CfPurge"
@@ -106,7 +104,7 @@ def parts(items: Sequence[object]) -> list[Sequence[object]]:
     return [items[start : start + _MAX_ITEMS] for start in range(0, len(items) or 1, _MAX_ITEMS)]
 
 
-def fitting(items: Sequence[T], most: int) -> list[T]:
+def fitting(items: Sequence[Any], most: int) -> list[Any]:
     """Return the first items that have, as JSON, at most so many characters together."""
     totals = accumulate(len(json.dumps(item)) for item in items)
     return [item for item, total in zip(items, totals, strict=True) if total <= most]

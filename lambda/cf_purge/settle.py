@@ -60,7 +60,6 @@ class Settler(NamedTuple):
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (self.deadline - self.clock.now()) / 2
         to_park = [(message, fate) for message, fate in fates.items() if isinstance(fate, Rejected)]
-        parked: dict[Message, Rejected] = {}
         for (message, error), result in zip(to_park, self.sqs.park(to_park, park_until), strict=True):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, Exception):
@@ -69,7 +68,7 @@ class Settler(NamedTuple):
                 fates[message] = self._delay(message)
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
-                parked[message] = error
+        parked = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
         self.sqs.delete([message for message in parked if message not in in_batch], self.deadline)
         returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.sqs.give_back(returned, self.deadline)
@@ -97,10 +96,10 @@ class Settler(NamedTuple):
         count = max(1, self.config.urls_per_request // largest)
         outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in messages(changes, count)]
         results = self.sqs.send_all([(body, seconds) for seconds, body, _ in outgoing], self.deadline)
-        for (seconds, _, changes), error in zip(outgoing, results, strict=True):
-            if error is None:
+        for (seconds, _, changes), result in zip(outgoing, results, strict=True):
+            if isinstance(result, str):
                 observe.info("delayed", seconds=seconds, **observe.listed([change.key for change in changes]))
-        failure = next(filter(None, results), None)
+        failure = next((result for result in results if isinstance(result, Exception)), None)
         if failure:
             observe.error("delayed changes not sent", reason=describe(failure))
         return failure

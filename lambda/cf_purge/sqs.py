@@ -93,15 +93,14 @@ class Sqs:
         ]
         self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline, "visibility not changed")
 
-    def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[Exception | None]:
+    def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[str | Exception]:
         """Put messages into the own queue, each to be seen after so many seconds (at most 900).
 
         Returns:
-            For each why it is not there, or None.
+            For each the ID that it has there, or why it is not there.
         """
         payloads = [{"MessageBody": body, "DelaySeconds": delay} for body, delay in messages]
-        calls = [partial(self._put, self._own, payload, deadline) for payload in payloads]
-        return [result if isinstance(result, Exception) else None for result in self._aws.http.together(calls)]
+        return self._aws.http.together([partial(self._put, self._own, each, deadline) for each in payloads])
 
     def _receive(self, count: int, deadline: float) -> list[Message]:
         """Receive up to so many messages that are there; none when SQS fails."""

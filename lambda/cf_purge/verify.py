@@ -121,9 +121,9 @@ class Verifier(NamedTuple):
         delay = min(_MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
         outgoing = list(messages(changes, head=look._asdict()))
         results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.send_until)
-        for (_, part), error in zip(outgoing, results, strict=True):
-            if error is not None:
-                self._leave_out(part, describe(error))
+        for (_, part), result in zip(outgoing, results, strict=True):
+            if isinstance(result, Exception):
+                self._leave_out(part, describe(result))
 
     def _leave_out(self, changes: Sequence[Change], reason: str) -> None:
         if changes:

@@ -3,7 +3,9 @@
 import contextlib
 import io
 import json
+import random
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +48,18 @@ def aws_error(status: int, code: str, message: str = "no") -> Answer:
     return answer(status, {"__type": f"com.amazonaws#{code}", "message": message})
 
 
+def clock_of(
+    wall: Callable[[], float],
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], None] = time.sleep,
+    chance: Callable[[], float] = random.random,
+) -> Clock:
+    """The function's clock, which asks these functions."""
+    clock = Clock()
+    clock.wall, clock.monotonic, clock.sleep, clock.random = wall, monotonic, sleep, chance
+    return clock
+
+
 @dataclass
 class FakeClock:
     """Time passes only in sleep; `chance` is what `random` returns."""
@@ -70,7 +84,7 @@ class FakeClock:
         return self.chance
 
     def clock(self) -> Clock:
-        return Clock(self.now, self.now, self.sleep, self.random)
+        return clock_of(self.now, self.now, self.sleep, self.random)
 
 
 @dataclass(frozen=True)
@@ -377,4 +391,4 @@ class World:
 
 def outage(seconds: float | None = None) -> Transient:
     """The error that the real transport raises without an answer."""
-    return Transient("No answer (TimeoutError).", seconds)
+    return Transient("No answer (TimeoutError).", retry_after=seconds)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.budget import Budget, Clock, Cost
+from cf_purge.budget import Budget, Cost
 from cf_purge.config import PLANS, SHARE, Config
+from tests.support.fakes import clock_of
 
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
 OTHERS = {"free": (5 / 60, 25), "pro": (5, 25), "business": (10, 50), "enterprise": (50, 500)}
@@ -121,7 +122,7 @@ def test_no_span_of_time_sees_more_than_the_rate_and_the_burst(rate: float, gaps
 )
 def test_the_time_passed_is_the_larger_of_what_both_clocks_say(steps: list[tuple[float, float]], passed: float) -> None:
     wall, monotonic = 1e9, 50.0
-    clock = Clock(lambda: wall, lambda: monotonic)
+    clock = clock_of(lambda: wall, lambda: monotonic)
     start = clock.now()
     for more_wall, more_monotonic in steps:
         wall, monotonic = wall + more_wall, monotonic + more_monotonic

@@ -44,9 +44,9 @@ def test_a_copy_that_survives_its_purge_becomes_fresh_only_with_verify(
 ) -> None:
     queue: list[str] = []
 
-    def sent(_: Sqs, messages: list[tuple[str, int]], __: float) -> list[None]:
+    def sent(_: Sqs, messages: list[tuple[str, int]], __: float) -> list[str]:
         queue.extend(body for body, _delay in messages)
-        return [None] * len(messages)
+        return ["id"] * len(messages)
 
     monkeypatch.setattr(Sqs, "send_all", sent)
     monkeypatch.setattr("cf_purge.verify._SECONDS", 40.0)  # the simulation may share a busy processor

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cf_purge.budget import Clock
 from cf_purge.handler import Function
 from tests.support.factories import sqs_record
+from tests.support.fakes import clock_of
 from tests.support.virtual.hub import Hub, Killed, Task
 from tests.support.virtual.network import Network, Wire
 from tests.support.virtual.queue import Message, Queue
@@ -31,7 +31,7 @@ class Environment:
         self.kill_in = math.inf
         self.used_at = 0.0
         self._hub = hub
-        clock = Clock(lambda: hub.now, lambda: hub.now, self._sleep, random)
+        clock = clock_of(lambda: hub.now, lambda: hub.now, self._sleep, random)
         wire: Any = Wire(hub, network, self._wait_until)
         self.function = Function.from_environment(environ, wire, clock)
 

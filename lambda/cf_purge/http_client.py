@@ -124,19 +124,20 @@ class _Lane(HTTPConnection):
         # A time-out of a socket starts anew with each byte, so a timer ends the whole exchange.
         timer = threading.Timer(timeout, self.cut)
         timer.start()
-        path, problem = urllib3.util.parse_url(url).request_uri, ""
+        path, problem = urllib3.util.parse_url(url).request_uri, None
         try:
             # The connection stays open at the end of the answer, and is closed before it.
             with self._pool.urlopen(method, path, timeout=urllib3.Timeout(timeout), **sent, **_OPTIONS) as response:
                 answer = _answer(response, max_bytes)
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
-            problem = type(error).__name__
+            problem = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
         finally:
             timer.cancel()
-        if time.monotonic() >= self._until:  # what was cut can look complete
+        # What was cut can look complete.
+        if isinstance(problem, (urllib3.exceptions.TimeoutError, TimeoutError)) or time.monotonic() >= self._until:
             raise TimedOut(f"No answer within {timeout:.3g} s.")
         if problem:
-            raise Transient(f"No answer ({problem}): check the network.")
+            raise Transient(f"No answer ({type(problem).__name__}): check the network.")
         return answer
 
     def cut(self) -> None:

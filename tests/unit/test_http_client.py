@@ -241,6 +241,16 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> Non
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
 
+def test_a_name_that_does_not_resolve_is_said_as_the_runbook_has_it(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(*_: object, **__: object) -> object:
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert str(failure(http, "https://api.example")) == "No answer (gaierror): check the network."
+
+
 def test_a_dead_first_address_leaves_time_for_the_second(
     serve: Serve, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

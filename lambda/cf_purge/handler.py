@@ -26,7 +26,6 @@ from cf_purge.purger import Failure, Outcomes, Purger
 
 if TYPE_CHECKING:
     from cf_purge.doctor import Doctor
-    from cf_purge.settle import Settler
     from cf_purge.sqs import Sqs
     from cf_purge.visitor import Visitor
 
@@ -190,7 +189,7 @@ class Function:
         returned: set[str] = set()
         # Of a batch that is done there is nothing to settle: the event source mapping deletes it.
         if not is_done or len(plan.tasks) < len(messages) or messages != list(batch):
-            returned = self._settler(run).settle(messages, batch, plan, outcomes)
+            returned = self._sqs.settle(messages, batch, plan, outcomes, run.settle_until, run.metrics)
         for task in plan.tasks:
             done = self._done.pop(task.id, {})
             # Of what is delayed the same is to be purged again when it is due.
@@ -244,7 +243,7 @@ class Function:
         plan = plan_event(task, self._config)
         outcomes = self._send(plan, run)
         [task] = plan.tasks
-        unsent = self._settler(run).send_delayed([task]) if task.delayed else None
+        unsent = self._sqs.send_delayed([task], run.settle_until) if task.delayed else None
         if task.error is not None or task.undone(outcomes.accepted):
             from cf_purge.settle import failures_of
 
@@ -289,8 +288,3 @@ class Function:
         from cf_purge.doctor import Doctor
 
         return Doctor(self._config, self._cloudflare, self._token, self._clock)
-
-    def _settler(self, run: _Run) -> Settler:
-        from cf_purge.settle import Settler
-
-        return Settler(self._config, self._sqs, self._clock, run.settle_until, run.metrics)

@@ -1,4 +1,4 @@
-"""The queue the messages came from, and the dead-letter queue behind it: receive, delete, return, park, send.
+"""The queue the messages came from, and the dead-letter queue behind it: receive, settle, send.
 
 The event source mapping hands over ten messages at most without a batching window, and a window would delay a quiet
 upload. So the function receives the rest of a burst itself.
@@ -7,17 +7,21 @@ upload. So the function receives the rest of a burst itself.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
-from cf_purge import observe
+from cf_purge import observe, settle
 from cf_purge.aws import Aws
 from cf_purge.budget import Clock
 from cf_purge.config import QUEUE_ARN, Config
-from cf_purge.errors import Rejected, Transient, describe
-from cf_purge.events import Message, receives_in
+from cf_purge.errors import Misconfigured, Rejected, Transient, describe
+from cf_purge.events import Change, Message, receives_in
 from cf_purge.http_client import CONNECTIONS, objects_in
+from cf_purge.observe import Metrics
+from cf_purge.plan import Plan, Task
+from cf_purge.purger import Outcomes
 
 _BATCH = 10  # entries in one call
 # Messages of one receive: seven of 256 KB, each character escaped, fit into the largest answer that is read.
@@ -65,17 +69,87 @@ class Sqs:
         observe.info("drained", messages=len(found))
         return list(found.values())
 
+    def settle(
+        self,
+        messages: Sequence[Message],
+        batch: Sequence[Message],
+        plan: Plan,
+        outcomes: Outcomes,
+        deadline: float,
+        metrics: Metrics,
+    ) -> set[str]:
+        """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
+
+        What is done is deleted first: if the time ran out before, it would be purged again.
+        The event source mapping deletes its own `batch`, so only the other messages are deleted, and those of the batch
+        that were received again: an older receipt deletes nothing.
+        """
+        in_batch = set(batch)
+        tasks = {task.id: task for task in plan.tasks}
+        last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
+
+        def later(message: Message) -> int:
+            return settle.delay_after([settle.LEFT_OUT], message.receives, now, chance)
+
+        fates = {each: settle.fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
+        # What is parked has targets that can work, too.
+        going = {each: tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)}
+        delayed = {message: task for message, task in going.items() if task.delayed}
+        if delayed and self.send_delayed(delayed.values(), deadline):
+            fates |= {message: later(message) for message in delayed}
+        self.delete([each for each, fate in fates.items() if fate is None and each not in in_batch], deadline)
+        # Half of the time is for returning the others.
+        park_until = self._clock.now() + (deadline - self._clock.now()) / 2
+        to_park = [(message, fate) for message, fate in fates.items() if isinstance(fate, Rejected)]
+        results = self._aws.http.together([partial(self._park, *each, park_until) for each in to_park])
+        for (message, error), result in zip(to_park, results, strict=True):
+            fields = {"message_id": message.id, "code": error.code}
+            if isinstance(result, Exception):
+                observe.error("not parked", **fields, reason=describe(result))
+                metrics.counts["Misconfigured"] += isinstance(result, Misconfigured)
+                fates[message] = later(message)
+            else:
+                observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
+        parked = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
+        self.delete([message for message in parked if message not in in_batch], deadline)
+        returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
+        self.give_back(returned, deadline)
+        metrics.counts["Parked"] += len(parked)
+        if parked and self._config.event_bus_arn:
+            from cf_purge import notify
+
+            reasons = {message.id: str(error) for message, error in parked.items()}
+            metrics.news["Parked"] = notify.parked(plan, outcomes.accepted, reasons)
+        metrics.counts["Retried"] += len(returned)
+        return {message.id for message, _ in returned}
+
+    def send_delayed(self, tasks: Iterable[Task], deadline: float) -> Exception | None:
+        """Ask the queue for the changes of tasks that are not due everywhere; return why some could not be sent.
+
+        Those that are due in the same second share messages, each of about one request.
+        """
+        from cf_purge.deferred import messages
+
+        by_second: dict[int, dict[Change, None]] = {}
+        largest = 1
+        for change, seconds, purges in chain.from_iterable(task.delayed for task in tasks):
+            by_second.setdefault(seconds, {})[change] = None
+            largest = max(largest, purges)
+        count = max(1, self._config.urls_per_request // largest)
+        outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in messages(changes, count)]
+        results = self.send_all([(body, seconds) for seconds, body, _ in outgoing], deadline)
+        for (seconds, _, changes), result in zip(outgoing, results, strict=True):
+            if isinstance(result, str):
+                observe.info("delayed", seconds=seconds, **observe.listed([change.key for change in changes]))
+        failure = next((result for result in results if isinstance(result, Exception)), None)
+        if failure:
+            observe.error("delayed changes not sent", reason=describe(failure))
+        return failure
+
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
         """Delete messages that are done. One that cannot be deleted comes back and is purged once more."""
         entries = [{"ReceiptHandle": message.receipt} for message in messages]
         self._batch("DeleteMessageBatch", self._own, entries, deadline, "not deleted")
-
-    def park(self, messages: Sequence[tuple[Message, Rejected]], deadline: float) -> list[str | Exception]:
-        """Put messages into the dead-letter queue; return for each the ID that it has there, or why it is not there.
-
-        The body is unchanged; beside it are `ReasonCode` and `Reason`, if there is room.
-        """
-        return self._aws.http.together([partial(self._park, message, error, deadline) for message, error in messages])
 
     def give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
         """Choose in how many seconds returned messages are seen again.
@@ -122,7 +196,10 @@ class Sqs:
             observe.warn(failure, messages=len(entries) - len(done))
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> str:
-        """Put a message into the dead-letter queue and return the ID it has there; errors are those of `_put`."""
+        """Put a message into the dead-letter queue and return the ID it has there; errors are those of `_put`.
+
+        The body is unchanged; beside it are `ReasonCode` and `Reason`, if there is room.
+        """
         arn = self._config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")

@@ -132,7 +132,7 @@ class Function:
         messages = self._read(batch, run.purge_until)
         plan = self._plan(messages, run.purge_until)
         outcomes = self._send(plan, run)
-        returned = self._settle(batch, messages, plan, outcomes, run)
+        returned = self._settle(messages, plan, outcomes, run)
         self._verify([task for task in plan.tasks if task.id not in returned], outcomes, run)
         # The event source mapping deletes the rest of its batch; it does not know of what was drained.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
@@ -181,15 +181,13 @@ class Function:
             run.metrics.news["Purged"] = notify.purged(plan, outcomes.accepted)
         return outcomes
 
-    def _settle(
-        self, batch: Sequence[Message], messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: _Run
-    ) -> set[str]:
+    def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: _Run) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
         is_done = not any(task.error or task.delayed or task.undone(outcomes.accepted) for task in plan.tasks)
         returned: set[str] = set()
         # Of a batch that is done there is nothing to settle: the event source mapping deletes it.
-        if not is_done or len(plan.tasks) < len(messages) or messages != list(batch):
-            returned = self._sqs.settle(messages, batch, plan, outcomes, run.settle_until, run.metrics)
+        if not is_done or len(plan.tasks) < len(messages) or any(each.is_drained for each in messages):
+            returned = self._sqs.settle(messages, plan, outcomes, run.settle_until, run.metrics)
         for task in plan.tasks:
             done = self._done.pop(task.id, {})
             # Of what is delayed the same is to be purged again when it is due.

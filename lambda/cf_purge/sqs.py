@@ -70,21 +70,14 @@ class Sqs:
         return list(found.values())
 
     def settle(
-        self,
-        messages: Sequence[Message],
-        batch: Sequence[Message],
-        plan: Plan,
-        outcomes: Outcomes,
-        deadline: float,
-        metrics: Metrics,
+        self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, deadline: float, metrics: Metrics
     ) -> set[str]:
         """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
 
         What is done is deleted first: if the time ran out before, it would be purged again.
-        The event source mapping deletes its own `batch`, so only the other messages are deleted, and those of the batch
-        that were received again: an older receipt deletes nothing.
+        The event source mapping deletes its own batch, so only drained messages are deleted. Those of the batch that
+        were received again are among them: an older receipt deletes nothing.
         """
-        in_batch = set(batch)
         tasks = {task.id: task for task in plan.tasks}
         last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
 
@@ -97,7 +90,7 @@ class Sqs:
         delayed = {message: task for message, task in going.items() if task.delayed}
         if delayed and self.send_delayed(delayed.values(), deadline):
             fates |= {message: later(message) for message in delayed}
-        self.delete([each for each, fate in fates.items() if fate is None and each not in in_batch], deadline)
+        self.delete([each for each, fate in fates.items() if fate is None and each.is_drained], deadline)
         # Half of the time is for returning the others.
         park_until = self._clock.now() + (deadline - self._clock.now()) / 2
         to_park = [(message, fate) for message, fate in fates.items() if isinstance(fate, Rejected)]
@@ -111,7 +104,7 @@ class Sqs:
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
         parked = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
-        self.delete([message for message in parked if message not in in_batch], deadline)
+        self.delete([message for message in parked if message.is_drained], deadline)
         returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.give_back(returned, deadline)
         metrics.counts["Parked"] += len(parked)
@@ -184,7 +177,9 @@ class Sqs:
         for each in self._call_all("ReceiveMessage", "Messages", self._own, payloads, deadline):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
-                messages.append(Message(message_id, body, receipt, receives_in(each.get("Attributes")), self._own))
+                messages.append(
+                    Message(message_id, body, receipt, receives_in(each.get("Attributes")), self._own, True)
+                )
         return messages
 
     def _batch(self, operation: str, arn: str, entries: Sequence[_Json], deadline: float, failure: str) -> None:

@@ -175,10 +175,7 @@ class Function:
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
         run.metrics.lags += {result.change: result.lag for result in results if result.lag is not None}.values()
-        if self._config.event_bus_arn:
-            from cf_purge import notify
-
-            run.metrics.news["Purged"] = notify.purged(plan, outcomes.accepted)
+        run.metrics.news["Purged"] = plan, outcomes.accepted
         return outcomes
 
     def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: _Run) -> set[str]:
@@ -224,11 +221,7 @@ class Function:
             verifier = Verifier(*parts, run.purge_until, run.settle_until)
             verifier.announce(tasks, outcomes)
             if looks := [task.look for task in tasks if task.look]:
-                found = verifier.look(looks)
-                if self._config.event_bus_arn:
-                    from cf_purge import notify
-
-                    run.metrics.news["Verified"] = notify.verified(found)
+                run.metrics.news["Verified"] = (verifier.look(looks),)
         except Exception as error:  # it must not repeat what was purged
             observe.unexpected(error)
 

@@ -6,8 +6,8 @@ Sent last, in one call of a second at most that is not repeated: a bus that refu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cf_purge import observe
 from cf_purge.aws import Aws
@@ -93,12 +93,13 @@ def detail(news: Sequence[News], name: str) -> str:
     return json.dumps({"name": name, "zones": zones, "count": len(news), "items": items})
 
 
-def send(news: Mapping[str, Iterable[News]], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
-    """Tell the bus the news of each detail type; it takes `timeout` seconds, or one, at most, and raises nothing."""
+def send(news: Mapping[str, tuple[Any, ...]], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
+    """Tell the bus what `Metrics.news` has; it takes `timeout` seconds, or one, at most, and raises nothing."""
+    makers: dict[str, Callable[..., Iterable[News]]] = {"Purged": purged, "Verified": verified, "Parked": parked}
     entries = []
     try:
-        for kind, members in news.items():
-            if told := list(members):
+        for kind, parts in news.items():
+            if told := list(makers[kind](*parts)):
                 entry = {"EventBusName": event_bus_arn, "Source": "cf_purge", "DetailType": kind}
                 entries.append({**entry, "Detail": detail(told, name)})
         if not entries:

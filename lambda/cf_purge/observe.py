@@ -9,17 +9,14 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cf_purge.errors import Transient
-
-if TYPE_CHECKING:
-    from cf_purge.notify import News
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 NAMESPACE = "CfPurge"
@@ -60,7 +57,7 @@ class Metrics:
         self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
         self.fresh: list[float] = []  # milliseconds from the change to the proof that visitors see it
         self.lags: list[float] = []  # seconds from the change to the accepted purge
-        self.news: dict[str, Iterable[News]] = {}  # by detail type, only with `notify`, which reads it at the end
+        self.news: dict[str, tuple[Any, ...]] = {}  # by detail type: what `notify` makes its items of at the end
 
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch, Lag in ms.

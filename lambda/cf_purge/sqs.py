@@ -108,11 +108,7 @@ class Sqs:
         returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.give_back(returned, deadline)
         metrics.counts["Parked"] += len(parked)
-        if parked and self._config.event_bus_arn:
-            from cf_purge import notify
-
-            reasons = {message.id: str(error) for message, error in parked.items()}
-            metrics.news["Parked"] = notify.parked(plan, outcomes.accepted, reasons)
+        metrics.news["Parked"] = plan, outcomes.accepted, {message.id: str(error) for message, error in parked.items()}
         metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 

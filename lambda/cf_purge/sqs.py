@@ -173,9 +173,8 @@ class Sqs:
         for each in self._call_all("ReceiveMessage", "Messages", self._own, payloads, deadline):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
-                messages.append(
-                    Message(message_id, body, receipt, receives_in(each.get("Attributes")), self._own, True)
-                )
+                receives = receives_in(each.get("Attributes"))
+                messages.append(Message(message_id, body, receipt, receives, self._own, is_drained=True))
         return messages
 
     def _batch(self, operation: str, arn: str, entries: Sequence[_Json], deadline: float, failure: str) -> None:

@@ -139,13 +139,11 @@ class Function:
 
     def _read(self, batch: Sequence[Message], deadline: float) -> list[Message]:
         """Add what else waits in the queue, if a full batch shows a burst."""
-        limit, arn = self._config.drain - len(batch), self._config.queue_arn
+        limit, arn = self._config.drain, self._config.queue_arn
         is_full = 1 < self._config.batch_size <= sum(not message.is_look for message in batch)  # a look is no burst
-        if limit <= 0 or not is_full or any(message.queue_arn != arn for message in batch):
+        if limit <= len(batch) or not is_full or any(message.queue_arn != arn for message in batch):
             return list(batch)
-        known = {message.id: message for message in batch}
-        drained = self._sqs.drain(known, limit, deadline)
-        return list({**known, **{message.id: message for message in drained}}.values())
+        return self._sqs.drain(batch, limit, deadline)
 
     def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:
         return make_plan(messages, self._config, self._done, self._limit(deadline), self._clock.wall())

@@ -7,7 +7,7 @@ upload. So the function receives the rest of a burst itself.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -43,13 +43,13 @@ class Sqs:
         self._aws = aws
         self._clock = clock
 
-    def drain(self, known: Mapping[str, Message], limit: int, deadline: float) -> list[Message]:
-        """Receive up to `limit` messages, 8 MB of bodies at most.
+    def drain(self, batch: Sequence[Message], limit: int, deadline: float) -> list[Message]:
+        """Return a batch and what else can be received, `limit` messages in all, and 8 MB of bodies at most.
 
-        A message that is `known`, or received twice, is returned once, with its last receipt; another message with the
-        same ID is not returned.
+        A message that is received again is returned once, with its last receipt; another message with the same ID is
+        not returned.
         """
-        found: dict[str, Message] = {}
+        found = {message.id: message for message in batch}
         began = self._clock.now()
         until = began + _TIME_SHARE * (deadline - began)
         calls, short, characters = 1, 0, 0
@@ -61,12 +61,11 @@ class Sqs:
             else:
                 calls, short = 1, short + 1 if received else _MAX_SHORT
             for message in received:
-                before = found.get(message.id) or known.get(message.id)
                 # Anybody who may invoke the function may use any ID: what was not read is not deleted.
-                if before is None or before.body == message.body:
+                if found.setdefault(message.id, message).body == message.body:
                     found[message.id] = message
                 characters += len(message.body)
-        observe.info("drained", messages=len(found))
+        observe.info("drained", messages=sum(message.is_drained for message in found.values()))
         return list(found.values())
 
     def settle(

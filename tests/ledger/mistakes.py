@@ -45,10 +45,10 @@ def one_failure_is_dropped(consume: Any, *rest: Any) -> dict[str, Any]:
 
 @mistake(Sqs, "drain", "lost|not parked")
 def drained_messages_are_deleted_before_the_purge(
-    drain: Any, sqs: Sqs, known: Any, limit: int, deadline: float, **options: Any
+    drain: Any, sqs: Sqs, batch: Any, limit: int, deadline: float
 ) -> list[Message]:
-    messages: list[Message] = drain(sqs, known, limit, deadline, **options)
-    sqs.delete(messages, deadline)
+    messages: list[Message] = drain(sqs, batch, limit, deadline)
+    sqs.delete([message for message in messages if message.is_drained], deadline)
     return messages
 
 

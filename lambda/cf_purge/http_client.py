@@ -94,11 +94,11 @@ class HttpClient:
         finally:
             idle.append(lane)
 
-    def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
-        """Carry out calls at the same time, up to CONNECTIONS of them; what one raises is its result."""
+    def together(self, calls: Sequence[Callable[[], T]], most: int = CONNECTIONS) -> list[T | Exception]:
+        """Carry out calls at the same time, so many of them at most; what one raises is its result."""
         from concurrent.futures import ThreadPoolExecutor  # only bursts need it
 
-        with ThreadPoolExecutor(CONNECTIONS) as threads:
+        with ThreadPoolExecutor(most) as threads:
             futures: list[Any] = [threads.submit(call) for call in calls]
         return [future.exception() or future.result() for future in futures]
 
@@ -117,17 +117,18 @@ class _Lane(HTTPConnection):
         self._accepts = accepts
         self._socket: Any = None
         self._until = self.used_at = 0.0  # the first by the monotonic clock
+        self._path = ""
 
     def exchange(self, method: str, url: str, timeout: float, max_bytes: int | None, **sent: Any) -> Answer:
         """Send a request and read the answer, up to `max_bytes` of its body; None: only its headers."""
-        self._until = time.monotonic() + timeout
+        self._path = f"/{url.partition('://')[2].partition('/')[2]}"
+        self._until, problem = time.monotonic() + timeout, None
         # A time-out of a socket starts anew with each byte, so a timer ends the whole exchange.
         timer = threading.Timer(timeout, self.cut)
         timer.start()
-        path, problem = urllib3.util.parse_url(url).request_uri, None
         try:
             # The connection stays open at the end of the answer, and is closed before it.
-            with self._pool.urlopen(method, path, timeout=urllib3.Timeout(timeout), **sent, **_OPTIONS) as response:
+            with self._pool.urlopen(method, "/", timeout=urllib3.Timeout(timeout), **sent, **_OPTIONS) as response:
                 answer = _answer(response, max_bytes)
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             problem = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
@@ -139,6 +140,10 @@ class _Lane(HTTPConnection):
         if problem:
             raise Transient(f"No answer ({type(problem).__name__}): check the network.")
         return answer
+
+    def putrequest(self, method: str, url: str, *more: Any, **options: Any) -> None:
+        # Each spelling of a path is another copy at Cloudflare, and urllib3 would change it.
+        super().putrequest(method, self._path, *more, **options)
 
     def cut(self) -> None:
         """End what is going on; the next exchange connects anew."""

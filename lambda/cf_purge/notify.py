@@ -45,10 +45,11 @@ News = tuple[frozenset[str], Item]  # with the IDs of its zones
 
 
 def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
-    """Yield the changes and manual items whose last purge was accepted now. Pure."""
+    """Yield the changes and manual items whose last purge was accepted now; what is delayed is not done. Pure."""
     for task in plan.tasks:
+        delayed = {each.change.key for each in task.delayed}
         for result in () if task.is_check else task.results(accepted):
-            if result.is_done and result.at is not None:
+            if result.is_done and result.at is not None and not (result.change and result.change.key in delayed):
                 yield _news(result)
 
 

@@ -16,7 +16,7 @@ from cf_purge import observe, settle
 from cf_purge.aws import Aws
 from cf_purge.budget import Clock
 from cf_purge.config import QUEUE_ARN, Config
-from cf_purge.errors import Misconfigured, Rejected, Transient, describe
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient, describe
 from cf_purge.events import Change, Message, receives_in
 from cf_purge.http_client import CONNECTIONS, objects_in
 from cf_purge.observe import Metrics
@@ -80,15 +80,14 @@ class Sqs:
         tasks = {task.id: task for task in plan.tasks}
         last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
 
-        def later(message: Message) -> int:
-            return settle.delay_after([settle.LEFT_OUT], message.receives, now, chance)
-
         fates = {each: settle.fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
         # What is parked has targets that can work, too.
         going = {each: tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)}
         delayed = {message: task for message, task in going.items() if task.delayed}
-        if delayed and self.send_delayed(delayed.values(), deadline):
-            fates |= {message: later(message) for message in delayed}
+        if delayed and (error := self.send_delayed(delayed.values(), deadline)):
+            metrics.counts["Misconfigured"] += isinstance(error, Misconfigured)
+            unsent = {message: task._replace(error=error) for message, task in delayed.items()}
+            fates |= {each: settle.fate_of(each, task, outcomes, last, now, chance) for each, task in unsent.items()}
         self.delete([each for each, fate in fates.items() if fate is None and each.is_drained], deadline)
         # Half of the time is for returning the others.
         park_until = self._clock.now() + (deadline - self._clock.now()) / 2
@@ -99,7 +98,7 @@ class Sqs:
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))
                 metrics.counts["Misconfigured"] += isinstance(result, Misconfigured)
-                fates[message] = later(message)
+                fates[message] = settle.delay_after([settle.LEFT_OUT], message.receives, now, chance)
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
         parked = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
@@ -111,7 +110,7 @@ class Sqs:
         metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 
-    def send_delayed(self, tasks: Iterable[Task], deadline: float) -> Exception | None:
+    def send_delayed(self, tasks: Iterable[Task], deadline: float) -> PurgeError | None:
         """Ask the queue for the changes of tasks that are not due everywhere; return why some could not be sent.
 
         Those that are due in the same second share messages, each of about one request.
@@ -129,10 +128,12 @@ class Sqs:
         for (seconds, _, changes), result in zip(outgoing, results, strict=True):
             if isinstance(result, str):
                 observe.info("delayed", seconds=seconds, **observe.listed([change.key for change in changes]))
-        failure = next((result for result in results if isinstance(result, Exception)), None)
-        if failure:
-            observe.error("delayed changes not sent", reason=describe(failure))
-        return failure
+        failures = [result for result in results if isinstance(result, Exception)]
+        if not failures:
+            return None
+        reason = describe(failures[0])
+        observe.error("delayed changes not sent", reason=reason)
+        return failures[0] if isinstance(failures[0], PurgeError) else Transient(reason)
 
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
         """Delete messages that are done. One that cannot be deleted comes back and is purged once more."""

@@ -34,6 +34,7 @@ _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control",
 _MAX_HEADER = 256  # characters that are reported
 _MIN_TIMEOUT = 0.05  # seconds that a question has, even if no time is left
 MAX_URLS = 100  # of a look, and of a wait
+_MAX_HOSTS = 64  # asked at the same time
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
 _INTERVAL, _TIMEOUT = 1.0, 4.0  # seconds from look to look, and of one look; the last one ends within the margin
 
@@ -113,7 +114,7 @@ class Visitor(NamedTuple):
             for page in share:
                 seen[page] = self._visit(page, until)
 
-        self.http.together([partial(visit, share) for share in shares])
+        self.http.together([partial(visit, share) for share in shares], _MAX_HOSTS)
         return seen
 
     def _visit(self, page: Purge, until: float) -> Seen:

@@ -306,7 +306,7 @@ class FakeTransport:
         self.on_post(sent)
         return _answered((self.aws if "X-Amz-Target" in sent.headers else self.cloudflare).reply(sent))
 
-    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    def together(self, calls: Sequence[Callable[[], Any]], most: int = 8) -> list[Any]:
         results: list[Any] = []
         for call in calls:
             try:

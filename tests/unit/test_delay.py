@@ -88,6 +88,16 @@ def test_a_delayed_change_is_sent_before_its_message_is_deleted_and_else_it_come
         direct.invoke(s3_event("a.html"))
 
 
+def test_a_delayed_change_that_can_never_be_sent_raises_an_alarm_and_is_given_up_with_its_reason() -> None:
+    world = world_of(PAGES, ALL, max_receive_count=3)
+    for receives, returned in ((1, ["m0"]), (3, [])):
+        world.aws.script["SendMessage"] = [aws_error(400, "AccessDenied")]  # by the own queue, not by the other one
+        assert world.returned(sqs_event(s3_event("a.html"), receives=receives)) == returned
+        assert world.metrics["Misconfigured"] == 1
+    [(code, reason)] = world.parked_reasons
+    assert (code, "AccessDenied from sqs:SendMessage" in reason) == ("GaveUp", True)
+
+
 @pytest.mark.parametrize("event", [s3_event("refused.html"), {"Records": [s3_record("a.html"), {"bad": True}]}])
 def test_what_is_parked_for_one_target_is_still_purged_later_in_another(event: dict[str, Any]) -> None:
     world, direct = world_of(OTHER, PAGES), world_of(OTHER, PAGES)

@@ -179,16 +179,23 @@ def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) ->
     assert not {"authorization", "cookie", "x-auth-key"} & set(sent.headers)
 
 
+@pytest.mark.parametrize("path", ["/a[1].css", "/a%2fb", "/%7ea", "/a/../b?x=[1]|", "/?a=/../b", "/b//a"])
+def test_a_path_is_asked_in_the_spelling_that_is_reported(serve: Serve, path: str) -> None:
+    server = serve()
+    visitor(f"{server.url}/").ask([Purge(Zone(ZONE), FILES, f"https://{HOST}{path}")], 3.0)
+    assert [sent.path for sent in server.received] == [path]
+
+
 def test_a_host_that_hangs_ends_in_time_and_delays_no_other(serve: Serve) -> None:
     server = serve()
 
     def respond(handler: Any) -> None:
-        if handler.headers["Host"] == "slow.example":
+        if handler.headers["Host"] != HOST:
             drip(handler, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999)
         write(handler, 404)
 
     server.respond = respond
-    hosts = [*["slow.example"] * 9, *[HOST] * 9]
+    hosts = [*(f"slow{number}.example" for number in range(9)), *[HOST] * 9]
     began = time.monotonic()
     questions = [Purge(Zone(ZONE), FILES, f"https://{host}/{n}") for n, host in enumerate(hosts)]
     seen = list(visitor(server.url).ask(questions, 4.0).values())

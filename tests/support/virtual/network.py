@@ -100,11 +100,11 @@ class Wire:
         assert self._network.edge is not None
         return self._network.edge.visit(url, timeout, self._pause)
 
-    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    def together(self, calls: Sequence[Callable[[], Any]], most: int = CONNECTIONS) -> list[Any]:
         """Perform calls, at most as many at once as there are connections; an exception is the call's result."""
         results: list[Any] = [None] * len(calls)
         todo = deque(enumerate(calls))
-        hub, waiting, workers = self._hub, self._hub.current, min(CONNECTIONS, len(calls))
+        hub, waiting, workers = self._hub, self._hub.current, min(most, len(calls))
         is_over = not calls
 
         def work() -> None:

@@ -238,7 +238,8 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     others = {name: each for name, each in seen.items() if _is_same(plain, each) is False}
     # What was just fetched is what the origin has, even if an older object was restored.
     dates = [each.last_modified or 0 for each in (plain, *others.values())]
-    is_old = is_copy and (any(each.is_fetched for each in others.values()) or max(dates) > dates[0])
+    is_fetched = any(each.is_fetched or each.cache_status in _NOT_KEPT for each in others.values())
+    is_old = is_copy and (is_fetched or max(dates) > dates[0])
     if cache_status in ("STALE", "UPDATING") or (is_old and "without_query" not in others):
         remedy = 'set purge_by = "prefix", or clean_urls = true if this is an .html object'
         return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."

@@ -49,6 +49,11 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("STALE", seen(200, OLD, HIT), {"with_query": seen(200, NEW, MISS)}, "(90 s old)"),
     ("STALE", seen(200, OLD, LATE, HIT), {"with_query": seen(200, NEW, EARLY, MISS)}, "or clean_urls = true"),
     ("STALE", seen(200, OLD, HIT), {"with_query": seen(404, MISS)}, "old copy"),
+    # Cloudflare keeps nothing of it any more: it was deleted, or its Cache-Control was changed.
+    *(
+        ("STALE", seen(200, OLD, HIT), {"with_query": seen(status, NEW, dynamic())}, "old copy")
+        for status in (200, 404)
+    ),
     ("STALE", seen(200, EARLY, HIT), {"with_origin": seen(200, LATE, HIT)}, "old copy"),
     ("STALE", seen(200, NEW, dynamic("UPDATING")), {}, "old copy"),
     ("OTHER_COPY", seen(200, NEW, HIT), {"with_origin": seen(200, OLD, HIT)}, "with origin"),

@@ -6,8 +6,8 @@ locals {
   visitor_queries = {
     "When was this key seen fresh?"    = <<-EOT
       # Replace css/site.css by the key, not encoded. Then choose the time. One row for each copy and look.
-      # verdict: fresh is the new version, stale an old one; superseded: another change came later; unverifiable: the
-      #   answer proves nothing. fresh_ms: milliseconds from the change to the proof, at the edge near the Region.
+      # verdict: fresh is the new version, stale an old one; superseded: another change came later, or an old answer was
+      #   stored again; unverifiable: the answer proves nothing. fresh_ms: milliseconds from the change to the proof, at the edge near the Region.
       fields @timestamp, verdict, url, look, `fresh_ms`, helped, status, etag, age, error
       | filter message = "seen" and key = "css/site.css"
       | sort @timestamp desc
@@ -30,10 +30,11 @@ locals {
 #   everything; check whether they include the key.
 # not purged: it is retried or parked. Always shown, because a row names only the first of several items.
 # skipped: include, exclude or the targets exclude it. The key is not encoded there: search for that form too.
-# delayed: a target with delay_seconds purges it that many seconds later. The key is not encoded there either.
+# delayed: a target with delay_seconds purges it that many seconds later. The key is not encoded there either, nor in
+#   delayed changes not sent, which are retried or parked.
 # No row: no such change reached the function in that time, or lambda.log_level is WARN or ERROR.
 fields @timestamp, message, reason, `zone_id`, first, @message
-| filter message in ["purged", "not purged", "skipped", "delayed"]
+| filter message in ["purged", "not purged", "skipped", "delayed", "delayed changes not sent"]
 | filter @message like "css/site.css" or (not ispresent(keys.0) and not ispresent(urls.0) and not ispresent(urls.0.url))
 | sort @timestamp desc
 | limit 10000

@@ -139,10 +139,12 @@ def load(environ: Mapping[str, str]) -> Config:
     try:
         config = _from_document(json.loads(unpacked(document))) if document else _from_variables(environ)
     except (AttributeError, TypeError, ValueError, RecursionError, zlib.error) as error:
-        raise Misconfigured(f"{VARIABLE}: {error}: let the module write it, and update the zip with it.") from None
+        raise Misconfigured(
+            f"{VARIABLE}: {error}: run terraform apply, with the zip of the module's version."
+        ) from None
     if not re.fullmatch(_API_URL, config.api_url):
         rule = f"must be an https URL such as {API_URL} (http on loopback only)"
-        raise Misconfigured(f"{VARIABLE}: api_url, or else CLOUDFLARE_API_URL {rule}.")
+        raise Misconfigured(f"cloudflare.api_url (without the module CLOUDFLARE_API_URL) {rule}.")
     name = config.api_token_parameter
     if name and "/" in name and not name.startswith(("/", "arn:")):
         name = f"/{name}"  # a name with folders must begin with a slash

@@ -19,7 +19,7 @@ from cf_purge.api_token import ApiToken
 from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, Zone, takes
-from cf_purge.errors import PurgeError, Rejected, Unauthorized, UnknownEvent
+from cf_purge.errors import PurgeError, Rejected, Transient, Unauthorized, UnknownEvent
 from cf_purge.plan import Request, Task
 from cf_purge.purger import Outcomes
 from cf_purge.targets import FILES, PLACEHOLDER, PREFIXES, TAGS, Purge, hosts_of, paths_of, spellings_of
@@ -120,7 +120,7 @@ class Doctor(NamedTuple):
             about = purge.zone, purge.host if isinstance(error, Rejected) else "", str(error)
             found[about] = found.get(about) or self._explained(purge, error, deadline)
         said = " ".join(dict.fromkeys(found.values()))
-        if said:
+        if any(not isinstance(failures[purge].error, Transient) for purge in checked):
             observe.error("check", reason=said)
         for purge in checked:
             error = copy(failures[purge].error)  # what was rejected stays so: its message is parked
@@ -187,7 +187,9 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     found = [way for target in targets for way in ways_to(bare, target, config)]
     covered = [entry for entry, missing in found if not missing]
     unserved = "correct path_prefix, index_documents or clean_urls, so that some key is served there"
-    missing = "" if covered else min((missing for _, missing in found), key=len, default=unserved)
+    missing = (
+        "" if covered else min((each for _, each in found), key=lambda each: each.count(" and "), default=unserved)
+    )
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url)
@@ -227,10 +229,8 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     if caches and (not is_copy or "hit" in str(said.get("x-cache")).lower()):
         return "BEHIND_ANOTHER_CACHE", in_front
     if status in _GONE and is_copy:
-        return (
-            "CACHED_404",
-            f"Cloudflare keeps a {status}{age}: purge it; if it stays, the object is missing or private.",
-        )
+        remedy = "purge it; if it stays, the object is missing or private"
+        return "CACHED_404", f"Cloudflare keeps a {status}{age}: {remedy}."
     if cache_status in _NOT_KEPT or status >= 500:
         why = f"{status}, {cache_status}, Cache-Control: {said.get('cache-control', 'none')}"
         return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."
@@ -258,10 +258,8 @@ def _obstacle_at(host: str, seen: Seen) -> tuple[str, str]:
     """Return code and sentence of what keeps a visitor from Cloudflare's cache; empty: nothing does. Pure."""
     status, said = seen.status, seen.reported
     if seen.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not seen.cache_status):
-        return (
-            "CHALLENGE",
-            f"{host} stops this visitor ({status}): exempt the User-Agent cf_purge at Cloudflare or there.",
-        )
+        remedy = "exempt the User-Agent cf_purge in Cloudflare's rules, or in the site's login"
+        return "CHALLENGE", f"{host} stops this visitor ({status}): {remedy}."
     if not seen.cache_status:
         why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
         if "cf-ray" in said and status >= 500:

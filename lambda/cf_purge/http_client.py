@@ -111,12 +111,12 @@ class _Lane(HTTPConnection):
         self.default_port = port_by_scheme[str(scheme)]  # type: ignore[misc]
         super().__init__(str(host).strip("[]"), port or self.default_port)
         pool: Any = urllib3.HTTPConnectionPool(self.host, self.port, maxsize=1)
-        pool.ConnectionCls = lambda **_: self  # its only one
+        pool.ConnectionCls = lambda **_: self  # the pool's only connection
         self._pool = pool
         self._context = context if scheme == "https" else None
         self._accepts = accepts
         self._socket: Any = None
-        self._until = self.used_at = 0.0  # the first by the monotonic clock
+        self._until = self.used_at = 0.0  # the first by time.monotonic, the second by Clock.now
         self._path = ""
 
     def exchange(self, method: str, url: str, timeout: float, max_bytes: int | None, **sent: Any) -> Answer:
@@ -134,7 +134,7 @@ class _Lane(HTTPConnection):
             problem = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
         finally:
             timer.cancel()
-        # What was cut can look complete.
+        # An answer that the timer cut off can look complete.
         if isinstance(problem, (urllib3.exceptions.TimeoutError, TimeoutError)) or time.monotonic() >= self._until:
             raise TimedOut(f"No answer within {timeout:.3g} s.")
         if problem:

@@ -1,4 +1,4 @@
-"""Manual events → keys and items → purges, inside the configured targets only. Pure."""
+"""Manual events → items → purges and changes, inside the configured targets only. Pure."""
 
 from __future__ import annotations
 

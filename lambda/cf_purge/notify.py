@@ -14,7 +14,7 @@ from cf_purge.aws import Aws
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Plan, Result
+from cf_purge.plan import Plan, Result, Task
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MAX_TEXT = 1_024  # characters: a key has no more
 _TIMEOUT = 1.0  # seconds
 
 
-class Item(NamedTuple):
+class Entry(NamedTuple):
     """One object that an event tells of."""
 
     key: str | None = None
@@ -41,24 +41,27 @@ class Item(NamedTuple):
         return {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in fields}
 
 
-News = tuple[frozenset[str], Item]  # with the IDs of its zones
+News = tuple[frozenset[str], Entry]  # with the IDs of its zones
 
 
 def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
     """Yield the changes and manual items whose last purge was accepted now; what is delayed is not done. Pure."""
     for task in plan.tasks:
-        delayed = {each.change.key for each in task.delayed}
+        delayed = {(each.change.key, each.change.sequencer) for each in task.delayed}
         for result in () if task.is_check else task.results(accepted):
-            if result.is_done and result.at is not None and not (result.change and result.change.key in delayed):
+            is_last = result.change is None or (result.change.key, result.change.sequencer) not in delayed
+            if result.is_done and result.at is not None and is_last:
                 yield _news(result)
 
 
-def parked(plan: Plan, accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
+def parked(tasks: Iterable[Task], accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
-    for task in plan.tasks:
+    for task in tasks:
         if reason := reasons.get(task.id):
             left = [_news(result, reason) for result in task.results(accepted) if not result.is_done]
-            yield from left or [(frozenset(), Item(reason=reason))]
+            changes = [each.change for each in task.delayed]  # that could not be sent
+            left += [(frozenset(), Entry(each.key, principal=each.principal, reason=reason)) for each in changes]
+            yield from left or [(frozenset(), Entry(reason=reason))]
 
 
 def _news(result: Result, reason: str | None = None) -> News:
@@ -67,12 +70,12 @@ def _news(result: Result, reason: str | None = None) -> News:
     # Of what was done at an earlier receive only the target is left.
     zones = frozenset([purge.zone.id for purge in purges] + [job.target.zone.id for job in result.jobs if job.target])
     if change is None:
-        return zones, Item(purges[0].item or purges[0].kind, reason=reason)
-    return zones, Item(change.key, None if lag is None else round(lag * 1000), None, change.principal, reason)
+        return zones, Entry(purges[0].item or purges[0].kind, reason=reason)
+    return zones, Entry(change.key, None if lag is None else round(lag * 1000), None, change.principal, reason)
 
 
 def verified(copies: Iterable[Copy]) -> list[News]:
-    """Return the last word on each change, fresh ones first: the latest proof of its copies, or what is worst. Pure."""
+    """Return the last word on each change, fresh ones first: its proof, or what is worst of its copies. Pure."""
     from cf_purge.visitor import FRESH, STALE
 
     by_change: dict[Change, list[Copy]] = {}
@@ -80,10 +83,10 @@ def verified(copies: Iterable[Copy]) -> list[News]:
         by_change.setdefault(copy.change, []).append(copy)
     news = []
     for change, group in by_change.items():
-        worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH, each.fresh_ms or 0))
+        worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
         zones = frozenset(copy.target.zone.id for copy in group)
-        news.append((zones, Item(change.key, None, worst.fresh_ms, change.principal, reason)))
+        news.append((zones, Entry(change.key, None, worst.fresh_ms, change.principal, reason)))
     return sorted(news, key=lambda each: each[1].reason is not None)
 
 

@@ -44,7 +44,7 @@ COUNTS = (
 SEEN_COUNTS = (
     "Stale",  # copies that are stale at their last look
     "Unverifiable",  # copies that nothing can be said of at their last look
-    "Superseded",  # copies of a later change
+    "Superseded",  # copies of a later change, or of an old answer that was stored again, at their last look
     "Repurged",  # URLs, prefixes and so on that were purged again
     "NotSampled",  # changes that are not looked at
 )
@@ -57,7 +57,9 @@ class Metrics:
         self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
         self.fresh: list[float] = []  # milliseconds from the change to the proof that visitors see it
         self.lags: list[float] = []  # seconds from the change to the accepted purge
-        self.news: dict[str, tuple[Any, ...]] = {}  # by detail type: what `notify` makes its items of at the end
+        self.news: dict[
+            str, tuple[Any, ...]
+        ] = {}  # by detail type: the arguments of the function in `notify` that makes its entries
 
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch, Lag in ms.

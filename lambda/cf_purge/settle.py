@@ -38,8 +38,11 @@ def fate_of(
         return rejections[0] if rejections else None
     if max_receive_count is not None and message.receives >= max_receive_count:
         last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
-        undone = [] if task is None else task.undone(outcomes.accepted)
-        items = ", ".join(str(purge.shown) for purge in undone[:_MAX_SHOWN])
+        undone: list[object] = []
+        if task is not None:
+            undone += [purge.shown for purge in task.undone(outcomes.accepted)]
+            undone += [each.change.key for each in task.delayed]
+        items = ", ".join(map(str, undone[:_MAX_SHOWN]))
         more = f" Not purged: {items}{' and more' if len(undone) > _MAX_SHOWN else ''}." if undone else ""
         return Rejected(f"Given up after {message.receives} receives: {last}{more}", "GaveUp")
     return delay_after(failures, message.receives, now, chance)

@@ -81,14 +81,15 @@ class Sqs:
         last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
 
         fates = {each: settle.fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
-        # What is parked has targets that can work, too.
+        # A message that is parked can have delayed targets that work.
         going = {each: tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)}
-        delayed = {message: task for message, task in going.items() if task.delayed}
-        if delayed and (error := self.send_delayed(delayed.values(), deadline)):
+        if delayed := {message: task for message, task in going.items() if task.delayed}:
+            error = self.send_delayed(delayed.values(), deadline)
             metrics.counts["Misconfigured"] += isinstance(error, Misconfigured)
-            unsent = {message: task._replace(error=error) for message, task in delayed.items()}
-            fates |= {each: settle.fate_of(each, task, outcomes, last, now, chance) for each, task in unsent.items()}
-        self.delete([each for each, fate in fates.items() if fate is None and each.is_drained], deadline)
+            for message, task in delayed.items():
+                tasks[task.id] = task._replace(error=error) if error else task._replace(delayed=())
+                fates[message] = settle.fate_of(message, tasks[task.id], outcomes, last, now, chance)
+        self.delete([message for message, fate in fates.items() if fate is None], deadline)
         # Half of the time is for returning the others.
         park_until = self._clock.now() + (deadline - self._clock.now()) / 2
         to_park = [(message, fate) for message, fate in fates.items() if isinstance(fate, Rejected)]
@@ -102,11 +103,12 @@ class Sqs:
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
         parked = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
-        self.delete([message for message in parked if message.is_drained], deadline)
+        self.delete([*parked], deadline)
         returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.give_back(returned, deadline)
         metrics.counts["Parked"] += len(parked)
-        metrics.news["Parked"] = plan, outcomes.accepted, {message.id: str(error) for message, error in parked.items()}
+        reasons = {message.id: str(error) for message, error in parked.items()}
+        metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
         metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 
@@ -132,12 +134,17 @@ class Sqs:
         if not failures:
             return None
         reason = describe(failures[0])
-        observe.error("delayed changes not sent", reason=reason)
+        outcomes = zip(outgoing, results, strict=True)
+        unsent = [each.key for (*_, changes), result in outcomes if isinstance(result, Exception) for each in changes]
+        observe.error("delayed changes not sent", reason=reason, **observe.listed(unsent))
         return failures[0] if isinstance(failures[0], PurgeError) else Transient(reason)
 
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
-        """Delete messages that are done. One that cannot be deleted comes back and is purged once more."""
-        entries = [{"ReceiptHandle": message.receipt} for message in messages]
+        """Delete those of the messages that were drained; the event source mapping deletes its own batch.
+
+        One that cannot be deleted comes back and is purged once more.
+        """
+        entries = [{"ReceiptHandle": message.receipt} for message in messages if message.is_drained]
         self._batch("DeleteMessageBatch", self._own, entries, deadline, "not deleted")
 
     def give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
@@ -216,6 +223,8 @@ class Sqs:
         return message_id
 
     def _call(self, operation: str, arn: str, payload: _Json, deadline: float) -> _Json:
+        if not arn:
+            raise Misconfigured("There is no queue_arn in the configuration: let the module write it.")
         _, _, _, region, account, name = arn.split(":")
         whole = {"QueueUrl": f"{self._aws.endpoint('sqs', region)}/{account}/{name}", **payload}
         return self._aws.call("sqs", operation, whole, region, deadline - self._clock.now())

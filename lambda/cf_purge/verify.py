@@ -22,7 +22,11 @@ from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
 from cf_purge.visitor import FRESH, MAX_URLS, STALE, SUPERSEDED, UNVERIFIABLE, Copy, Seen, Visitor, copies_of, judge
 
-_OPEN = (STALE, UNVERIFIABLE, SUPERSEDED)  # looked at again: a slow fill may have stored a copy that superseded none
+_OPEN = (
+    STALE,
+    UNVERIFIABLE,
+    SUPERSEDED,
+)  # looked at again; an old answer that a slow fill stored looks superseded, too
 _SECONDS = 3.0  # for all questions of an invocation
 _MAX_DELAY = 900  # seconds
 _MOST = 500  # changes in one message, so that they fit

@@ -245,7 +245,7 @@ def pages_for(jobs: Iterable[Job], config: Config) -> list[Purge]:
 
 
 def wait(pages: Sequence[Purge], until: float, since: float | None, visitor: Visitor) -> dict[str, Any]:
-    """Look every second until all that was purged is fresh or renewed, and answer what is.
+    """Look, and again a second after each look, until all that was purged is fresh or renewed, and answer what is.
 
     `until` is a time of `Clock.now`, `since` in seconds since the epoch.
 

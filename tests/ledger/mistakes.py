@@ -48,7 +48,7 @@ def drained_messages_are_deleted_before_the_purge(
     drain: Any, sqs: Sqs, batch: Any, limit: int, deadline: float
 ) -> list[Message]:
     messages: list[Message] = drain(sqs, batch, limit, deadline)
-    sqs.delete([message for message in messages if message.is_drained], deadline)
+    sqs.delete(messages, deadline)
     return messages
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cf_purge.errors import PurgeError, Transient
 from tests.support.factories import document, eventbridge_event, s3_event, s3_record, sqs_event, target
 from tests.support.fakes import World, answer, aws_error
-from tests.support.names import AT, HOST, OTHER_ZONE, QUEUE_ARN
+from tests.support.names import AT, BUS_ARN, HOST, OTHER_ZONE, QUEUE_ARN
 
 PAGES, ALL = target(keys=["*.html"], delay_seconds=60, path_prefix="late"), target()
 OTHER = target(zone_id=OTHER_ZONE, hosts=["www.example.net"])
@@ -89,13 +89,18 @@ def test_a_delayed_change_is_sent_before_its_message_is_deleted_and_else_it_come
 
 
 def test_a_delayed_change_that_can_never_be_sent_raises_an_alarm_and_is_given_up_with_its_reason() -> None:
-    world = world_of(PAGES, ALL, max_receive_count=3)
+    world = world_of(PAGES, ALL, max_receive_count=3, event_bus_arn=BUS_ARN)
     for receives, returned in ((1, ["m0"]), (3, [])):
         world.aws.script["SendMessage"] = [aws_error(400, "AccessDenied")]  # by the own queue, not by the other one
         assert world.returned(sqs_event(s3_event("a.html"), receives=receives)) == returned
         assert world.metrics["Misconfigured"] == 1
+        assert [line["keys"] for line in world.logged("delayed changes not sent")][-1] == ["a.html"]
     [(code, reason)] = world.parked_reasons
-    assert (code, "AccessDenied from sqs:SendMessage" in reason) == ("GaveUp", True)
+    assert code == "GaveUp"
+    assert "AccessDenied from sqs:SendMessage" in reason
+    assert "Not purged: a.html." in reason
+    [parked] = [json.loads(entry["Detail"]) for entry in world.aws.events if entry["DetailType"] == "Parked"]
+    assert [(item["key"], item["reason"]) for item in parked["items"]] == [("a.html", reason)]
 
 
 @pytest.mark.parametrize("event", [s3_event("refused.html"), {"Records": [s3_record("a.html"), {"bad": True}]}])

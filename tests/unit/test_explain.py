@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cf_purge.doctor import conclude
-from cf_purge.errors import NotFresh, PurgeError, Rejected, TooLarge, UnknownEvent
+from cf_purge.errors import NotFresh, PurgeError, Rejected, TimedOut, TooLarge, UnknownEvent
 from cf_purge.http_client import Answer
 from cf_purge.visitor import Seen, seen_in
 from tests.support.factories import document, flat_environment, s3_event, sns_event, sqs_event, target
@@ -118,6 +118,7 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("feed.xml.gz", {"related": ["/feed.xml"]}, [], "for its key feed.xml.gz correct include."),
         ("tmp/a.css", {}, [], "for its key tmp/a.css correct exclude."),
         ("a.js", {}, [], "for its key a.js correct include."),
+        ("docs", {"clean_urls": True, "keys": ["*.txt"]}, [], "for its key docs/index.html correct targets[1].keys."),
         ("a.css", {"schemes": ["http"]}, [], "for its key a.css correct targets[1].schemes."),
         ("blog/a.css", {"path_prefix": "shop"}, [], "correct path_prefix, index_documents or clean_urls"),
         ("tmp/a.js", {"keys": ["a.css"]}, [], "for its key tmp/a.js correct exclude and include and targets[1].keys."),
@@ -218,6 +219,20 @@ def test_a_url_that_was_seen_is_not_requested_again() -> None:
     world.transport.edge = edge
     assert world.invoke({"keys": ["a.css", "b.css"], "wait": 5})["verified"] is True
     assert [sent.url for sent in world.transport.visits] == [A, f"{SITE}b.css", A, A]
+
+
+def test_the_last_look_of_a_wait_ends_before_the_function() -> None:
+    world = World()
+
+    def hang(sent: Sent) -> Exception:
+        world.clock.time += sent.timeout
+        return TimedOut("No answer.")
+
+    world.transport.edge = hang
+    world.transport.on_post = lambda _: world.clock.pass_(6.0)
+    began = world.clock.time
+    assert world.invoke({"keys": ["a.css"], "wait": 50})["unverifiable"] == [A]
+    assert 54 < world.clock.time - began < 59.5
 
 
 # ---- Refused ----

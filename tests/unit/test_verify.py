@@ -210,6 +210,17 @@ def test_a_deleted_page_that_a_slow_fill_stored_again_is_purged_once_more() -> N
     assert (after(world), sent(world), len(world.metrics["Fresh"])) == ([], [], 1)
 
 
+def test_second_purges_that_are_too_many_for_one_look_are_sent_at_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cf_purge.verify.MAX_PURGES", 2)
+    world = verifying(verify={"sample": 0})
+    world.invoke(sqs_event(s3_event("a", "b", "c")))
+    after(world)
+    due(world)
+    assert after(world) == [f"{SITE}/a", f"{SITE}/b"]
+    due(world)
+    assert after(world) == [f"{SITE}/c"]
+
+
 def test_two_targets_of_a_host_are_one_copy() -> None:
     world = verifying(targets=[target(), target(keys=["*.css"], related=["/"])])
     world.invoke(sqs_event(s3_event("a.css")))

@@ -11,7 +11,7 @@ from cf_purge.errors import TimedOut
 from tests.plans import shared_plans
 from tests.plans.cases import RULED
 from tests.support.factories import document, s3_event, sqs_event, target
-from tests.support.fakes import Reply, Sent, World, answer, refusal
+from tests.support.fakes import Reply, Sent, World, answer, aws_error, refusal
 from tests.support.names import QUEUE_ARN
 
 QUERIES = (
@@ -42,6 +42,8 @@ def lines() -> list[dict[str, Any]]:
     varied.invoke(sqs_event(*(s3_event(f"{number}.css") for number in range(17))))
     later = World(document(targets=[target(delay_seconds=60)], queue_arn=QUEUE_ARN))
     later.invoke(sqs_event(s3_event("a")))
+    later.aws.script["SendMessage"] = [aws_error(500, "InternalError")]
+    later.returned(sqs_event(s3_event("b")))
     verifying = World(document(verify={}, queue_arn=QUEUE_ARN))
     verifying.invoke(sqs_event(s3_event("css/site.css", "new.css")))
     fresh = answer(200, b"", last_modified="Mon, 23 Nov 2026 06:00:00 GMT")

@@ -8,7 +8,7 @@ separately.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from cf_purge import errors, observe
@@ -58,24 +58,18 @@ class Outcomes(NamedTuple):
 class _Zone:
     """What an environment knows of one zone; times are those of `Clock.now`."""
 
-    def __init__(self) -> None:
-        self.held_until = self.suspects_held_until = 0.0
-        self.holds = 0  # in a row; only something real accepted ends the row
-        self.needs_probe = False  # after a hold
-        self.was_accepted = False  # something real, or a probe
-        self.failures = 0  # since then
-        self.probes = 0  # accepted in a row, with nothing real accepted between them
-        self.error: errors.PurgeError = errors.Transient("The zone is on hold.")  # the last one
-        # Of the current invocation:
-        self.has_real = self.has_probe = False  # something real, or a probe, was accepted
-        self.is_misconfigured = False
-
-    @property
-    def works(self) -> bool:
-        return self.was_accepted and self.failures <= _MAX_FAILURES
+    held_until = 0.0  # not 0: on hold until then, and since then until something is accepted
+    suspects_held_until = 0.0
+    holds = 0  # in a row; only something real accepted ends the row
+    failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known of a new zone
+    probes = 0  # accepted in a row, with nothing real accepted between them
+    error: errors.PurgeError = errors.Transient("The zone is on hold.")  # the last one
+    # Of the current invocation:
+    has_real = has_probe = False  # something real, or a probe, was accepted
+    is_misconfigured = False
 
     def accept(self, *, is_probe: bool) -> None:
-        self.was_accepted, self.failures, self.needs_probe = True, 0, False
+        self.failures, self.held_until = 0, 0.0
         if is_probe:
             self.has_probe, self.probes = True, self.probes + 1
         else:
@@ -93,8 +87,20 @@ class _Run:
         self.metrics = metrics
         self.has_failed = False
         self.is_queued = any(task.id for task in plan.tasks)
-        rejected = {purge: Failure(error) for purge, error in plan.rejected.items() if purge not in plan.owners}
-        self.outcomes = Outcomes({}, rejected)
+        self.outcomes = Outcomes({}, {})
+
+    def fail(self, request: Request, failure: Failure) -> None:
+        self.pending.remove(request)
+        self.outcomes.failures.update(dict.fromkeys(request.purges, failure))
+
+    def log_failures(self) -> None:
+        """Write one line for all purges that have the same failure."""
+        by_failure: dict[Failure, list[Purge]] = {}
+        for purge, failure in self.outcomes.failures.items():
+            by_failure.setdefault(failure, []).append(purge)
+        for failure, purges in by_failure.items():
+            fields = {"kind": type(failure.error).__name__, "reason": str(failure.error), "count": len(purges)}
+            observe.error("not purged", **fields, zone_id=str(purges[0].zone), first=purges[0].shown)
 
 
 class Purger:
@@ -123,8 +129,11 @@ class Purger:
             )
             self._clock.sleep(max(0.0, ready_at - now))
             zone = self._zones[request.group]
-            if not zone.needs_probe or self._probe(request, zone, run):
+            if not zone.held_until or self._probe(request, zone, run):
                 self._send(request, zone, run)
+        run.log_failures()
+        before = {purge: Failure(error) for purge, error in plan.rejected.items() if purge not in plan.owners}
+        run.outcomes.failures.update(before)
         metrics.counts["Purged"] += len(run.outcomes.accepted)
         metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
         return run.outcomes
@@ -137,7 +146,7 @@ class Purger:
         run, accepted = _Run(Plan(), self._clock.now(), deadline, metrics), set[Purge]()
         for request in requests:
             zone, now = self._zones[request.group], self._clock.now()
-            if zone.needs_probe or zone.held_until > now or not self._budget.is_ample(now, request.cost):
+            if zone.held_until or not self._budget.is_ample(now, request.cost):
                 continue
             error = self._ask(request, SHORT_TIMEOUT, run)
             fields = {"zone_id": str(request.zone), "kind": request.kind}
@@ -162,8 +171,7 @@ class Purger:
         """Give a failure to what cannot be sent in this invocation; tell whether anything is left."""
         now = self._clock.now()
         limit = min(run.deadline - _MIN_TIMEOUT, run.failing_until if run.has_failed else run.deadline)
-        returned: dict[Failure, list[Request]] = {}
-        for request in run.pending:
+        for request in list(run.pending):
             zone, hold = self._zones[request.group], self._held_until(request) - now
             if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or now + hold > limit):
                 failure = Failure(zone.error, hold)
@@ -173,9 +181,7 @@ class Purger:
                 continue
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
                 failure = Failure(request.error)
-            returned.setdefault(failure, []).append(request)
-        for failure, requests in returned.items():
-            self._fail(requests, failure, run)
+            run.fail(request, failure)
         return bool(run.pending)
 
     def _send(self, request: Request, zone: _Zone, run: _Run) -> None:
@@ -195,7 +201,7 @@ class Purger:
                 for part in observe.parts(items):
                     observe.info("purged", zone_id=str(request.zone), **who, **{kind: part})
         elif isinstance(error, errors.NotTried):
-            self._fail([request], Failure(error), run)
+            run.fail(request, Failure(error))
         elif isinstance(error, errors.Rejected):
             run.has_failed = run.has_failed or run.is_queued  # a direct invocation does not come back
             self._isolate(request, error, run)
@@ -215,7 +221,7 @@ class Purger:
         if asks_to_wait or (isinstance(error, errors.Misconfigured) and not is_refused):
             self._hold(zone, error)
             return
-        works = zone.works and (zone.has_real or zone.has_probe or not is_refused)
+        works = zone.failures <= _MAX_FAILURES and (zone.has_real or zone.has_probe or not is_refused)
         if not works and not self._probe(request, zone, run):
             return
         if isinstance(error, errors.TimedOut) and timeout < self._timeout(request, run):
@@ -243,7 +249,7 @@ class Purger:
         if request.size == 1:
             if isinstance(error, errors.Rejected):
                 error = errors.Rejected(f"{error} Not purged: {str(request.purges[0].shown)[:_MAX_SHOWN]}.", error.code)
-            self._fail([request], Failure(error), run)
+            run.fail(request, Failure(error))
             return
         run.pending.remove(request)
         cause, is_suspect = (None, request.is_suspect) if is_rejected else (error, True)
@@ -274,7 +280,7 @@ class Purger:
         """Send nothing to a zone for a while, as long as its probe took at least; then a probe first."""
         now = self._clock.now()
         seconds = max(error.retry_after or 0.0, self._next_hold(zone), least)
-        zone.held_until, zone.needs_probe, zone.error = now + seconds, True, error
+        zone.held_until, zone.error = now + seconds, error
         if error.retry_after is not None:
             self._grace_until = max(self._grace_until, zone.held_until + _GRACE)
         zone.is_misconfigured = isinstance(error, errors.Misconfigured) and now >= self._grace_until
@@ -301,19 +307,6 @@ class Purger:
         self._latency = self._clock.now() - began
         self._token.note_accepted()
         return None
-
-    def _fail(self, requests: Sequence[Request], failure: Failure, run: _Run) -> None:
-        for request in requests:
-            run.pending.remove(request)
-            run.outcomes.failures.update(dict.fromkeys(request.purges, failure))
-        observe.error(
-            "not purged",
-            kind=type(failure.error).__name__,
-            reason=str(failure.error),
-            zone_id=str(requests[0].zone),
-            count=sum(request.size for request in requests),
-            first=requests[0].purges[0].shown,
-        )
 
 
 def _rank(request: Request) -> tuple[bool, bool, int, int, int]:

@@ -18,7 +18,8 @@ from typing import Any
 from cf_purge.budget import Cost
 from cf_purge.config import VARIABLE, Config, load, takes, unpacked
 from cf_purge.errors import Misconfigured, PurgeError
-from cf_purge.plan import Job, make_task, plan_event
+from cf_purge.events import Message
+from cf_purge.plan import Job, make_plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 
 _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
@@ -100,7 +101,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
 
 def lines_of(key: str, config: Config) -> list[str]:
     """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
-    [task] = plan_event(make_task("", {"keys": [key]}, config, Cost(inf, inf, inf), 0.0), config).tasks
+    [task] = make_plan([Message("", {"keys": [key]})], config, {}, Cost(inf, inf, inf), 0.0).tasks
     if task.error is not None:
         return [f"refused: {task.error}"]
     if task.jobs:

@@ -71,10 +71,10 @@ class Event(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One SQS message."""
+    """One SQS message, or an event that is none."""
 
     id: str
-    body: str
+    body: Any  # text; or the event itself, which is no message and has no ID
     receipt: str = ""  # "" when the event has none; its visibility timeout then stays as it is
     receives: int = 1  # 1 the first time
     queue_arn: str = ""

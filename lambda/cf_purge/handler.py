@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cf_purge import observe
 from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws
-from cf_purge.budget import Budget, Clock, Cost
+from cf_purge.budget import Budget, Clock
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, load
 from cf_purge.errors import Misconfigured, Rejected
 from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
-from cf_purge.plan import Plan, Task, make_plan, make_task, plan_event
+from cf_purge.plan import Plan, Task, make_plan
 from cf_purge.purger import Failure, Outcomes, Purger
 
 if TYPE_CHECKING:
-    from cf_purge.doctor import Doctor
     from cf_purge.sqs import Sqs
     from cf_purge.visitor import Visitor
 
@@ -119,7 +118,7 @@ class Function:
                 return self._consume(messages, run)
             if isinstance(event, dict) and any(name in event for name in DIRECT):
                 return self._look(event, run, left)
-            return self._answer(self._task(event, run), run)
+            return self._answer(self._plan([Message("", event)], run.purge_until), run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
             if metrics.news and (arn := self._config.event_bus_arn):
@@ -146,11 +145,9 @@ class Function:
         return self._sqs.drain(batch, limit, deadline)
 
     def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:
-        return make_plan(messages, self._config, self._done, self._limit(deadline), self._clock.wall())
-
-    def _limit(self, deadline: float) -> Cost:
-        """Return what one message may take: an invocation must be able to finish it."""
-        return self._budget.capacity(min(_LARGEST, _LARGEST_SHARE * (deadline - self._clock.now())))
+        # An invocation must be able to finish what one message asks for.
+        limit = self._budget.capacity(min(_LARGEST, _LARGEST_SHARE * (deadline - self._clock.now())))
+        return make_plan(messages, self._config, self._done, limit, self._clock.wall())
 
     def _send(self, plan: Plan, run: _Run) -> Outcomes:
         """Send the requests of a plan; after an unexpected error none of them is done."""
@@ -167,7 +164,10 @@ class Function:
                 self._token.expire()  # a check is about what is stored now
             outcomes = self._purger.send(plan, run.purge_until, run.metrics)
             if checks:
-                outcomes = self._doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
+                from cf_purge.doctor import Doctor
+
+                doctor = Doctor(self._config, self._cloudflare, self._token, self._clock)
+                outcomes = doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
             failure = Failure(observe.unexpected(error))
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
@@ -202,9 +202,10 @@ class Function:
         from cf_purge.visitor import pages_for, wait, wait_in
 
         event, seconds, since = wait_in(event, left)
-        task = self._task(event, run)
+        plan = self._plan([Message("", event)], run.purge_until)
+        [task] = plan.tasks
         pages = [] if task.error else pages_for(task.jobs, self._config)
-        self._answer(task, run)
+        self._answer(plan, run)
         until = min(self._clock.now() + seconds, run.purge_until)
         return wait(pages, until, since, self._visitor)
 
@@ -223,13 +224,8 @@ class Function:
         except Exception as error:  # it must not repeat what was purged
             observe.unexpected(error)
 
-    def _task(self, event: Any, run: _Run) -> Task:
-        """Plan an event that is no message."""
-        return make_task("", event, self._config, self._limit(run.purge_until), self._clock.wall())
-
-    def _answer(self, task: Task, run: _Run) -> dict[str, Any]:
+    def _answer(self, plan: Plan, run: _Run) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
-        plan = plan_event(task, self._config)
         outcomes = self._send(plan, run)
         [task] = plan.tasks
         unsent = self._sqs.send_delayed([task], run.settle_until) if task.delayed else None
@@ -271,9 +267,3 @@ class Function:
         from cf_purge.visitor import Visitor
 
         return Visitor(self._config, self._http, self._clock)
-
-    @property
-    def _doctor(self) -> Doctor:
-        from cf_purge.doctor import Doctor
-
-        return Doctor(self._config, self._cloudflare, self._token, self._clock)

@@ -35,7 +35,6 @@ class Job(NamedTuple):
     purges: tuple[Purge, ...]
     change: Change | None = None
     target: Target | None = None  # None: it must not be collapsed
-    delay: int = 0  # seconds from the change until it was due
 
 
 class Result(NamedTuple):
@@ -54,7 +53,8 @@ class Result(NamedTuple):
         """The seconds from the time at which a change was due until all of it was purged."""
         if not self.is_done or self.at is None or self.change is None or self.change.at is None:
             return None
-        return max(0.0, self.at - self.change.at - self.jobs[0].delay)
+        delay = max(job.target.delay_seconds for job in self.jobs if job.target)
+        return max(0.0, self.at - self.change.at - delay)
 
 
 class Delayed(NamedTuple):
@@ -189,7 +189,10 @@ def make_task(task_id: str, document: object, config: Config, limit: Cost, now: 
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
-    """Plan the messages, those that were received for the first time first, as far as the memory reaches."""
+    """Plan the messages, those that were received for the first time first, as far as the memory reaches.
+
+    `limit` and `now` are those of `make_task`.
+    """
     ordered = sorted(messages, key=lambda message: message.receives > 1)
     tasks: list[Task] = []
     size = 0
@@ -199,15 +202,6 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
         task = make_task(message.id, message.body, config, limit, now)
         tasks.append(task)
         size += _BYTES * task.changes + sum(_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
-    return _plan_of(tasks, config, done, {message.id for message in ordered if message.receives > 1})
-
-
-def plan_event(task: Task, config: Config) -> Plan:
-    """Plan an event that is no message."""
-    return _plan_of([task], config, {}, ())
-
-
-def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Container[str]) -> Plan:
     covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
     planned: list[Task] = []
     owners: dict[Purge, str] = {}
@@ -224,6 +218,7 @@ def _plan_of(tasks: Sequence[Task], config: Config, done: Done, suspect_ids: Con
         planned.append(task._replace(jobs=jobs))
         rejected |= refused
         owners.update({purge: task.id for purge in planned[-1].undone(owners) if purge not in refused})
+    suspect_ids = {message.id for message in ordered if message.receives > 1}
     return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners, rejected)
 
 
@@ -308,15 +303,14 @@ def jobs_of(entry: Change | Item, config: Config) -> Iterator[Job]:
 def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
     """Return the jobs of a change or item that are due, and the change if others are not. Manual items always are."""
     change = jobs[0].change
-    delays = [job.target.delay_seconds if job.target else 0 for job in jobs]
-    if change is None or not any(delays) or (change.at is None and change.kind is None):
+    if change is None or (change.at is None and change.kind is None):
         return jobs, None
     at = now if change.at is None else min(change.at, now)
-    waits = [at + delay - now for delay in delays if at + delay > now]
-    passed = max((delay for delay in delays if at + delay <= now), default=0)
-    due = [job._replace(delay=passed) for job, delay in zip(jobs, delays, strict=True) if at + delay <= now]
+    waits = [at + (job.target.delay_seconds if job.target else 0) - now for job in jobs]
+    due = [job for job, wait in zip(jobs, waits, strict=True) if wait <= 0]
+    later = [wait for wait in waits if wait > 0]
     purges = sum(len(job.purges) for job in jobs)
-    return due, Delayed(change._replace(at=at), max(1, ceil(min(waits))), purges) if waits else None
+    return due, Delayed(change._replace(at=at), ceil(min(later)), purges) if later else None
 
 
 def _check_cost(groups: Sequence[Sequence[Job]], config: Config, limit: Cost) -> None:

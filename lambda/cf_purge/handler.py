@@ -100,9 +100,8 @@ class Function:
             config = load(environ)
         except Misconfigured as error:
             observe.error(str(error))
-            metrics = Metrics()
-            metrics.counts["Misconfigured"] = 1
-            observe.emit(metrics.document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall()))
+            none = Metrics().document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall())
+            observe.emit({**none, "Misconfigured": 1})
             raise
         observe.set_level(config.log_level)
         return cls(config, Aws(http, environ), http, clock)
@@ -188,9 +187,8 @@ class Function:
             # Of what is delayed the same is to be purged again when it is due.
             if task.id in returned and not task.delayed:
                 self._done[task.id] = done | outcomes.ends_of(task.purges)
-        excess = sum(1 + len(done) for done in self._done.values()) - _MAX_REMEMBERED
-        while excess > 0:
-            excess -= 1 + len(self._done.pop(next(iter(self._done))))
+        if sum(1 + len(done) for done in self._done.values()) > _MAX_REMEMBERED:
+            self._done.clear()
         return returned
 
     def _look(self, event: dict[str, Any], run: _Run, left: float) -> dict[str, Any]:

@@ -40,13 +40,10 @@ class Job(NamedTuple):
 class Result(NamedTuple):
     """What became of one change or manual item."""
 
+    change: Change | None
     jobs: Sequence[Job]
     is_done: bool
     at: float | None  # when the last of its purges was accepted; None: not in this invocation
-
-    @property
-    def change(self) -> Change | None:
-        return self.jobs[0].change
 
     @property
     def lag(self) -> float | None:
@@ -77,6 +74,7 @@ class Task(NamedTuple):
     is_check: bool = False
     look: Event | None = None  # it purges nothing, but looks at what was purged
     delayed: Sequence[Delayed] = ()
+    rejected: Mapping[Purge, Rejected] = {}  # at an earlier receive; not sent again for this message
 
     @property
     def purges(self) -> dict[Purge, None]:
@@ -99,7 +97,7 @@ class Task(NamedTuple):
         for jobs in by_entry.values():
             purges = [purge for job in jobs for purge in job.purges]
             times = [accepted[purge] for purge in purges if purge in accepted]
-            yield Result(jobs, len(times) == len(purges), max(times, default=None))
+            yield Result(jobs[0].change, jobs, len(times) == len(purges), max(times, default=None))
 
 
 class Request(NamedTuple):
@@ -156,7 +154,6 @@ class Plan(NamedTuple):
     tasks: tuple[Task, ...] = ()
     requests: tuple[Request, ...] = ()
     owners: Mapping[Purge, str] = {}  # by purge: the ID of the first task that asks for it
-    rejected: Mapping[Purge, Rejected] = {}  # at an earlier receive; not sent unless another task asks for it
 
     @property
     def principals(self) -> dict[Purge, dict[str, None]]:
@@ -205,21 +202,20 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
     planned: list[Task] = []
     owners: dict[Purge, str] = {}
-    rejected: dict[Purge, Rejected] = {}
     for task in tasks:
         # What a dry run asks for must not widen what the others purge.
         jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
-        refused: dict[Purge, Rejected] = {}
+        task = task._replace(jobs=jobs)
         if before := done.get(task.id):
-            ends = {purge: before[hash(purge)] for job in jobs for purge in job.purges if hash(purge) in before}
-            refused = {purge: error for purge, error in ends.items() if error is not None}
-            accepted = ends.keys() - refused.keys()
+            ends = {purge: before[hash(purge)] for purge in task.purges if hash(purge) in before}
+            rejected = {purge: error for purge, error in ends.items() if error is not None}
+            accepted = ends.keys() - rejected.keys()
             jobs = [job._replace(purges=tuple(p for p in job.purges if p not in accepted)) for job in jobs]
-        planned.append(task._replace(jobs=jobs))
-        rejected |= refused
-        owners.update({purge: task.id for purge in planned[-1].undone(owners) if purge not in refused})
+            task = task._replace(jobs=jobs, rejected=rejected)
+        planned.append(task)
+        owners.update({purge: task.id for purge in task.undone(owners) if purge not in task.rejected})
     suspect_ids = {message.id for message in ordered if message.receives > 1}
-    return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners, rejected)
+    return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners)
 
 
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:

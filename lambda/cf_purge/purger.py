@@ -132,8 +132,6 @@ class Purger:
             if not zone.held_until or self._probe(request, zone, run):
                 self._send(request, zone, run)
         run.log_failures()
-        before = {purge: Failure(error) for purge, error in plan.rejected.items() if purge not in plan.owners}
-        run.outcomes.failures.update(before)
         metrics.counts["Purged"] += len(run.outcomes.accepted)
         metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
         return run.outcomes

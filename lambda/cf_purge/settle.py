@@ -54,7 +54,8 @@ def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
     A purge without an outcome is not done.
     """
     failures = [] if task.error is None else [Failure(task.error)]
-    failures += [outcomes.failures.get(purge, LEFT_OUT) for purge in task.undone(outcomes.accepted)]
+    rejected = {purge: Failure(error) for purge, error in task.rejected.items()}
+    failures += [rejected.get(p) or outcomes.failures.get(p, LEFT_OUT) for p in task.undone(outcomes.accepted)]
     return list(dict.fromkeys(failures))
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from cf_purge.budget import Cost
-from cf_purge.config import VARIABLE, Config, load, takes, unpacked
+from cf_purge.config import VARIABLE, Config, Target, load, takes, unpacked
 from cf_purge.errors import Misconfigured, PurgeError
 from cf_purge.events import Message
-from cf_purge.plan import Job, make_plan
+from cf_purge.plan import make_plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 
 _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
@@ -105,15 +105,16 @@ def lines_of(key: str, config: Config) -> list[str]:
     if task.error is not None:
         return [f"refused: {task.error}"]
     if task.jobs:
-        return sorted({_line_of(purge, job) for job in task.jobs for purge in job.purges})
+        parts = [part for job in task.jobs for part in job.parts]
+        return sorted({_line_of(purge, target) for target, purges in parts for purge in purges})
     reasons = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
     reasons.append("no target serves it" if config.takes(key) else "include has no glob for it")
     return [f"skipped: {reasons[0]}"]
 
 
-def _line_of(purge: Purge, job: Job) -> str:
+def _line_of(purge: Purge, target: Target | None) -> str:
     headers = "".join(f", {name}: {value}" for name, value in purge.headers)
-    delay = f", {job.target.delay_seconds} seconds later" if job.target and job.target.delay_seconds else ""
+    delay = f", {target.delay_seconds} seconds later" if target and target.delay_seconds else ""
     return f"zone {purge.zone} {_KINDS[purge.kind]} {purge.item}".rstrip() + headers + delay
 
 

@@ -171,7 +171,7 @@ class Function:
             failure = Failure(observe.unexpected(error))
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
-        run.metrics.lags += {result.change: result.lag for result in results if result.lag is not None}.values()
+        run.metrics.lags += {result.job.change: result.lag for result in results if result.lag is not None}.values()
         run.metrics.news["Purged"] = plan, outcomes.accepted
         return outcomes
 

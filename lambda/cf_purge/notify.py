@@ -49,7 +49,8 @@ def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
     for task in plan.tasks:
         delayed = {(each.change.key, each.change.sequencer) for each in task.delayed}
         for result in () if task.is_check else task.results(accepted):
-            is_last = result.change is None or (result.change.key, result.change.sequencer) not in delayed
+            change = result.job.change
+            is_last = change is None or (change.key, change.sequencer) not in delayed
             if result.is_done and result.at is not None and is_last:
                 yield _news(result)
 
@@ -65,10 +66,8 @@ def parked(tasks: Iterable[Task], accepted: Mapping[Purge, float], reasons: Mapp
 
 
 def _news(result: Result, reason: str | None = None) -> News:
-    change, lag = result.change, result.lag
-    purges = [purge for job in result.jobs for purge in job.purges]
-    # Of what was done at an earlier receive only the target is left.
-    zones = frozenset([purge.zone.id for purge in purges] + [job.target.zone.id for job in result.jobs if job.target])
+    change, lag, purges = result.job.change, result.lag, result.job.purges
+    zones = frozenset(purge.zone.id for purge in purges)
     if change is None:
         return zones, Entry(purges[0].item or purges[0].kind, reason=reason)
     return zones, Entry(change.key, None if lag is None else round(lag * 1000), None, change.principal, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from math import ceil
 from typing import NamedTuple
@@ -30,28 +30,31 @@ Done = Mapping[str, Mapping[int, Rejected | None]]
 
 
 class Job(NamedTuple):
-    """The purges of one change in one target, or of one manual item; it is done when all of them are accepted."""
+    """One change or manual item that needs purges; it is done when all of them are accepted."""
 
-    purges: tuple[Purge, ...]
-    change: Change | None = None
-    target: Target | None = None  # None: it must not be collapsed
+    change: Change | None  # None: another item
+    parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # by target; None: they must not be collapsed
+
+    @property
+    def purges(self) -> list[Purge]:
+        return [purge for _, purges in self.parts for purge in purges]
 
 
 class Result(NamedTuple):
-    """What became of one change or manual item."""
+    """What became of a job."""
 
-    change: Change | None
-    jobs: Sequence[Job]
+    job: Job
     is_done: bool
     at: float | None  # when the last of its purges was accepted; None: not in this invocation
 
     @property
     def lag(self) -> float | None:
         """The seconds from the time at which a change was due until all of it was purged."""
-        if not self.is_done or self.at is None or self.change is None or self.change.at is None:
+        change = self.job.change
+        if not self.is_done or self.at is None or change is None or change.at is None:
             return None
-        delay = max(job.target.delay_seconds for job in self.jobs if job.target)
-        return max(0.0, self.at - self.change.at - delay)
+        delay = max(target.delay_seconds for target, _ in self.job.parts if target)
+        return max(0.0, self.at - change.at - delay)
 
 
 class Delayed(NamedTuple):
@@ -74,11 +77,14 @@ class Task(NamedTuple):
     is_check: bool = False
     look: Event | None = None  # it purges nothing, but looks at what was purged
     delayed: Sequence[Delayed] = ()
-    rejected: Mapping[Purge, Rejected] = {}  # at an earlier receive; not sent again for this message
+    # At an earlier receive; neither is sent again for this message.
+    accepted: Collection[Purge] = ()
+    rejected: Mapping[Purge, Rejected] = {}
 
     @property
     def purges(self) -> dict[Purge, None]:
-        return dict.fromkeys(purge for job in self.jobs for purge in job.purges)
+        """What it asks for and has not got at an earlier receive."""
+        return dict.fromkeys(purge for job in self.jobs for purge in job.purges if purge not in self.accepted)
 
     @property
     def shown(self) -> list[object]:
@@ -91,13 +97,10 @@ class Task(NamedTuple):
 
     def results(self, accepted: Mapping[Purge, float]) -> Iterator[Result]:
         """Yield what became of each change and manual item; `accepted` are purges with their time."""
-        by_entry: dict[Change | Job, list[Job]] = {}
         for job in () if self.dry_run else self.jobs:
-            by_entry.setdefault(job.change or job, []).append(job)
-        for jobs in by_entry.values():
-            purges = [purge for job in jobs for purge in job.purges]
+            purges = [purge for purge in job.purges if purge not in self.accepted]
             times = [accepted[purge] for purge in purges if purge in accepted]
-            yield Result(jobs[0].change, jobs, len(times) == len(purges), max(times, default=None))
+            yield Result(job, len(times) == len(purges), max(times, default=None))
 
 
 class Request(NamedTuple):
@@ -204,14 +207,11 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     owners: dict[Purge, str] = {}
     for task in tasks:
         # What a dry run asks for must not widen what the others purge.
-        jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
-        task = task._replace(jobs=jobs)
+        task = task._replace(jobs=_collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering))
         if before := done.get(task.id):
             ends = {purge: before[hash(purge)] for purge in task.purges if hash(purge) in before}
             rejected = {purge: error for purge, error in ends.items() if error is not None}
-            accepted = ends.keys() - rejected.keys()
-            jobs = [job._replace(purges=tuple(p for p in job.purges if p not in accepted)) for job in jobs]
-            task = task._replace(jobs=jobs, rejected=rejected)
+            task = task._replace(accepted=ends.keys() - rejected.keys(), rejected=rejected)
         planned.append(task)
         owners.update({purge: task.id for purge in task.undone(owners) if purge not in task.rejected})
     suspect_ids = {message.id for message in ordered if message.receives > 1}
@@ -246,36 +246,40 @@ def _limit(kind: str, config: Config) -> int:
 
 
 def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -> Task:
-    groups: list[list[Job]] = []  # of each change or item that needs a purge
+    jobs: list[Job] = []
     delayed: list[Delayed] = []
     skipped: list[str] = []
     error, errors, count = event.error, event.errors, 0
     entries: tuple[Change | Item, ...] = (*event.changes, *event.items)
     for entry in entries:
         try:
-            jobs = [job for job in jobs_of(entry, config) if job.purges]
+            job = job_of(entry, config)
         except Rejected as problem:
             error, errors = error or problem.with_traceback(None), errors + 1
             continue
-        count += sum(len(job.purges) for job in jobs)
+        count += len(job.purges)
         if count > MAX_PURGES:
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
-        if not jobs:
+        if not job.parts:
             skipped.append(entry.key if isinstance(entry, Change) else entry.text or entry.kind)
             continue
-        due, later = (jobs, None) if event.dry_run else due_of(jobs, now)
-        groups.append(due)
+        due, later = (job, None) if event.dry_run else due_of(job, now)
+        jobs += [due] if due.parts else []
         delayed += [later] if later else []
     if error is not None and errors > 1:
         error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
-    _check_cost(groups, config, limit)
+    _check_cost(jobs, config, limit)
     is_check = any(item.kind == "check" for item in event.items)
-    planned = list(chain(*groups))
-    return Task(task_id, planned, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
+    return Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
 
 
-def jobs_of(entry: Change | Item, config: Config) -> Iterator[Job]:
-    """Yield the jobs of a change or item, each with just more than MAX_PURGES purges at most."""
+def job_of(entry: Change | Item, config: Config) -> Job:
+    """Return what a change or item asks for, in each target just more than MAX_PURGES purges at most.
+
+    Raises:
+        Rejected: it is invalid, or outside of the targets.
+    """
+    parts: list[tuple[Target | None, Sequence[Purge]]] = []
     if isinstance(entry, Item) and entry.kind == "keys":
         from cf_purge.manual import change_of
 
@@ -283,48 +287,48 @@ def jobs_of(entry: Change | Item, config: Config) -> Iterator[Job]:
     if isinstance(entry, Change):
         bucket, targets = checked_bucket(entry.bucket, config), within(config, entry.zone_id)
         for target in targets if config.takes(entry.key) else ():
-            purges = purges_at(target, entry.key, bucket)
-            yield Job(tuple(dict.fromkeys(islice(purges, MAX_PURGES + 1))), entry, target)
-    elif entry.kind == "check":
+            purges = dict.fromkeys(islice(purges_at(target, entry.key, bucket), MAX_PURGES + 1))
+            parts += [(target, tuple(purges))] if purges else []
+        return Job(entry, parts)
+    if entry.kind == "check":
         from cf_purge.doctor import purges_for_check
 
         targets, bucket = within(config, entry.zone_id), checked_bucket(entry.bucket, config)
-        yield Job(tuple(dict.fromkeys(purges_for_check(targets, bucket))))
+        purges = dict.fromkeys(purges_for_check(targets, bucket))
     else:
         from cf_purge.manual import purges_for_item
 
-        yield Job(tuple(purges_for_item(entry, config)))
+        purges = dict.fromkeys(purges_for_item(entry, config))
+    return Job(None, [(None, tuple(purges))])
 
 
-def due_of(jobs: list[Job], now: float) -> tuple[list[Job], Delayed | None]:
-    """Return the jobs of a change or item that are due, and the change if others are not. Manual items always are."""
-    change = jobs[0].change
+def due_of(job: Job, now: float) -> tuple[Job, Delayed | None]:
+    """Return a job with the targets that are due, and its change if others are not. Manual items always are."""
+    change = job.change
     if change is None or (change.at is None and change.kind is None):
-        return jobs, None
+        return job, None
     at = now if change.at is None else min(change.at, now)
-    waits = [at + (job.target.delay_seconds if job.target else 0) - now for job in jobs]
-    due = [job for job, wait in zip(jobs, waits, strict=True) if wait <= 0]
-    later = [wait for wait in waits if wait > 0]
-    purges = sum(len(job.purges) for job in jobs)
-    return due, Delayed(change._replace(at=at), ceil(min(later)), purges) if later else None
+    waits = {target: at + target.delay_seconds - now for target, _ in job.parts if target}
+    due = job._replace(parts=[(target, purges) for target, purges in job.parts if not target or waits[target] <= 0])
+    later = [wait for wait in waits.values() if wait > 0]
+    return due, Delayed(change._replace(at=at), ceil(min(later)), len(job.purges)) if later else None
 
 
-def _check_cost(groups: Sequence[Sequence[Job]], config: Config, limit: Cost) -> None:
+def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
     """Raise TooLarge if one message, alone, costs more than `limit`; the error says how many of its items do not.
 
     A single change or item cannot be split: what does not fit into one invocation is sent at the next receives.
     """
-    cost = _cost_of(groups, config) if len(groups) > 1 else Cost()
+    cost = _cost_of(jobs, config) if len(jobs) > 1 else Cost()
     for needed, allowed, what in zip(cost, limit, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
         if needed > allowed:
-            ends = range(1, len(groups))
-            fits = bisect_left(ends, True, key=lambda end: not _cost_of(groups[:end], config).fits(limit))
+            ends = range(1, len(jobs))
+            fits = bisect_left(ends, True, key=lambda end: not _cost_of(jobs[:end], config).fits(limit))
             remedy = f"split it into events of at most {max(1, fits):,} items"
             raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {int(allowed):,}: {remedy}.")
 
 
-def _cost_of(groups: Iterable[Sequence[Job]], config: Config) -> Cost:
-    jobs = list(chain(*groups))
+def _cost_of(jobs: Sequence[Job], config: Config) -> Cost:
     purges = dict.fromkeys(chain(*(job.purges for job in _collapsed(jobs, _covering(jobs, config)))), "")
     costs = [request.cost for request in requests_for(purges, config)]
     return Cost(*map(sum, zip(*costs, strict=True)))
@@ -332,12 +336,12 @@ def _cost_of(groups: Iterable[Sequence[Job]], config: Config) -> Cost:
 
 def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Purge]]) -> Sequence[Job]:
     """Return the jobs with the URLs of some targets replaced by the prefixes that cover them."""
-    found = []
-    for job in jobs:
-        if prefixes := covering.get(job.target):
-            job = job._replace(purges=(*prefixes, *(purge for purge in job.purges if purge.kind != FILES)))
-        found.append(job)
-    return found
+
+    def collapsed(target: Target | None, purges: Sequence[Purge]) -> Sequence[Purge]:
+        prefixes = covering.get(target)
+        return [*prefixes, *(purge for purge in purges if purge.kind != FILES)] if prefixes else purges
+
+    return [job._replace(parts=[(target, collapsed(target, purges)) for target, purges in job.parts]) for job in jobs]
 
 
 def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[Purge]]:
@@ -350,8 +354,8 @@ def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[P
         return {}
     with_delay = {target.zone for target in config.targets if target.delay_seconds}
     urls: dict[Target | None, set[str]] = {}
-    for job in jobs:
-        urls.setdefault(job.target, set()).update(purge.item for purge in job.purges if purge.kind == FILES)
+    for target, purges in chain(*(job.parts for job in jobs)):
+        urls.setdefault(target, set()).update(purge.item for purge in purges if purge.kind == FILES)
     return {
         target: list(prefixes_of(target, target.hosts, target.path_prefix))
         for target, items in urls.items()

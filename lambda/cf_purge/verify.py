@@ -16,7 +16,7 @@ from cf_purge.deferred import messages
 from cf_purge.errors import Rejected, describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look
 from cf_purge.observe import Metrics
-from cf_purge.plan import MAX_PURGES, Job, Task, due_of, jobs_of, requests_for
+from cf_purge.plan import MAX_PURGES, Job, Task, due_of, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
@@ -49,7 +49,7 @@ class Verifier(NamedTuple):
         """Ask the queue for the first look at the changes of which all purges were accepted."""
         results = [result for task in tasks for result in task.results(outcomes.accepted) if result.is_done]
         # Without a time of its own it was done at an earlier receive.
-        changes = {change: result.at or self.clock.wall() for result in results if (change := result.change)}
+        changes = {change: result.at or self.clock.wall() for result in results if (change := result.job.change)}
         sample = self.verify.sample
         known = [change for change in newest(changes) if not sample or change.kind in (PUT, DELETE)]
         shares = ceil(len(known) / _MOST)
@@ -90,7 +90,7 @@ class Verifier(NamedTuple):
         }
         for change in others:
             if sum(map(len, again.values())) < MAX_PURGES:  # what does not fit waits for the next look
-                again[change] = [purge for job in _jobs_of(change, look, self.config) for purge in job.purges]
+                again[change] = _job_of(change, look, self.config).purges
         wanted = {purge: "" for purges in again.values() for purge in purges}
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.purge_until, self.metrics)
         self.metrics.counts["Repurged"] += len(accepted)
@@ -156,7 +156,7 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     found: list[Copy] = []
     for change in event.changes[: look.sample]:
         # Two targets may have the same page.
-        pages = {copy.page: copy for job in _jobs_of(change, look, config) for copy in copies_of(job, config)}
+        pages = {copy.page: copy for copy in copies_of(_job_of(change, look, config), config)}
         copies = [copy for copy in pages.values() if look.left is None or copy.id in look.left]
         if found and len(found) + len(copies) > MAX_URLS:
             break
@@ -164,10 +164,9 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     return found
 
 
-def _jobs_of(change: Change, look: Look, config: Config) -> list[Job]:
-    """Return the jobs that were due when the change was purged."""
+def _job_of(change: Change, look: Look, config: Config) -> Job:
+    """Return what was due when the change was purged."""
     try:
-        jobs = [job for job in jobs_of(change, config) if job.purges]
+        return due_of(job_of(change, config), look.purged)[0]
     except Rejected:  # the configuration has changed since
-        return []
-    return due_of(jobs, look.purged)[0] if jobs else []
+        return Job(change, ())

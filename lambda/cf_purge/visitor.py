@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -131,12 +132,12 @@ class Visitor(NamedTuple):
 
 def copies_of(job: Job, config: Config) -> Iterator[Copy]:
     """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant."""
-    change, target = job.change, job.target
-    if change is None or target is None:
-        return
-    scheme = "https" if "https" in target.schemes else "http"
-    for host in hosts_of(target, change.bucket or config.bucket):
-        for each in paths_of(change.key, target):
+    change = job.change
+    for target, _ in job.parts:
+        if change is None or target is None:
+            continue
+        scheme = "https" if "https" in target.schemes else "http"
+        for host, each in product(hosts_of(target, change.bucket or config.bucket), paths_of(change.key, target)):
             url = f"{scheme}://{host}/{spellings_of(each)[0]}"
             for headers in ((), *target.header_variants):
                 yield Copy(change, target, each, Purge(target.zone, FILES, url, headers))

@@ -17,7 +17,7 @@ from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, prefixes_
 
 MAX_PURGES = 10_000  # of one message
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
-_ITEMS_PER_REQUEST = 100
+_ITEMS_PER_REQUEST = 100  # a zone has one purge of everything at most
 # Of one invocation, so that its memory is bounded: the messages behind them are left for the next one.
 _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text
@@ -230,8 +230,8 @@ def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Conta
         by_host.setdefault(purge.host, []).append(purge)
     found: list[tuple[int, Request]] = []
     for (zone, kind, is_suspect), by_host in groups.items():
-        limit, longest = _limit(kind, config), max(map(len, by_host.values()))
-        starts = range(0, longest, limit)
+        limit = config.urls_per_request if kind == FILES else _ITEMS_PER_REQUEST
+        starts = range(0, max(map(len, by_host.values())), limit)
         items = [purge for start in starts for each in by_host.values() for purge in each[start : start + limit]]
         for start in range(0, len(items), limit):
             by_task: dict[str, list[Purge]] = {}
@@ -239,10 +239,6 @@ def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Conta
                 by_task.setdefault(purges[purge], []).append(purge)
             found.append((start // limit, Request(zone, kind, tuple(map(tuple, by_task.values())), is_suspect)))
     yield from (request for _, request in sorted(found, key=lambda each: each[0]))
-
-
-def _limit(kind: str, config: Config) -> int:
-    return config.urls_per_request if kind == FILES else 1 if kind == EVERYTHING else _ITEMS_PER_REQUEST
 
 
 def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -> Task:

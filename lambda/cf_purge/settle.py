@@ -54,8 +54,9 @@ def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
     A purge without an outcome is not done.
     """
     failures = [] if task.error is None else [Failure(task.error)]
-    rejected = {purge: Failure(error) for purge, error in task.rejected.items()}
-    failures += [rejected.get(p) or outcomes.failures.get(p, LEFT_OUT) for p in task.undone(outcomes.accepted)]
+    for purge in task.undone(outcomes.accepted):
+        rejected = task.rejected.get(purge)
+        failures.append(Failure(rejected) if rejected else outcomes.failures.get(purge, LEFT_OUT))
     return list(dict.fromkeys(failures))
 
 

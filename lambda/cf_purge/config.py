@@ -279,11 +279,12 @@ _TEXT, _FOLDER = "(?s:.*)", r"(?!(?s:.*/)?\.\.?(?:/|\Z))(?s:.*)"  # no folder is
 
 # What a field of the document accepts.
 _FIELDS: dict[str, Any] = {
-    **dict.fromkeys(("name", "bucket", "api_token_parameter", "api_url", "event_bus_arn"), _TEXT),
+    **dict.fromkeys(("name", "bucket", "api_token_parameter", "api_url"), _TEXT),
     **{name: [_TEXT] for name in ("index_documents", "related")},
     **{name: [_is_glob] for name in ("include", "exclude", "keys")},
     **dict.fromkeys(("key_prefix", "path_prefix"), _FOLDER),
     **dict.fromkeys(("queue_arn", "dead_letter_queue_arn"), QUEUE_ARN),
+    "event_bus_arn": r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]{1,256}",
     **dict.fromkeys(("clean_urls", "log_principals"), lambda value: isinstance(value, bool)),
     **dict.fromkeys(("requests_per_second", "max_concurrency"), _is_rate),
     **dict.fromkeys(("batch_size", "drain", "max_receive_count", "collapse_above"), _is_whole),

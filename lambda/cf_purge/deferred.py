@@ -10,6 +10,7 @@ from cf_purge.errors import UnknownEvent
 from cf_purge.events import MAX_ITEMS, Change, Event, Look, checked_key, is_text
 
 _MAX_BYTES = 200_000  # of a message; the queue takes 262,144
+_MAX_LEFT = 4_000  # characters of what a look has left: the IDs of a hundred copies, and kinds of purges
 _LAST_TIME = 1e12  # seconds since the epoch, in the year 33658
 
 
@@ -65,7 +66,8 @@ def _is_sound(change: Change) -> bool:
 
 
 def _is_sound_look(look: Look) -> bool:
-    return _is_time(look.purged) and isinstance(look.sample, int | None) and isinstance(look.left, dict | None)
+    is_left = isinstance(look.left, dict | None) and len(json.dumps(look.left)) <= _MAX_LEFT
+    return _is_time(look.purged) and isinstance(look.sample, int | None) and is_left
 
 
 def _is_time(value: object) -> bool:

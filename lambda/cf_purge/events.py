@@ -159,6 +159,8 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     if isinstance(document.get("Records"), list):
         for record in document["Records"]:
             try:
+                if not isinstance(record, dict) or not record.keys() & {"s3", "Sns"}:
+                    raise UnknownEvent("A record is neither from S3 nor from SNS.")
                 yield from _parts_of(record, depth + 1)
             except Rejected as error:
                 yield Event(error=error.with_traceback(None), errors=1)
@@ -172,7 +174,7 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
         from cf_purge.manual import items_of
 
         yield Event(items=tuple(items_of(document)))
-    elif "changes" in document:
+    elif "changes" in document and not depth:  # nobody wraps the function's own messages
         from cf_purge.deferred import event_of
 
         yield event_of(document)

@@ -226,15 +226,15 @@ class Function:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
         outcomes = self._send(plan, run)
         [task] = plan.tasks
-        unsent = self._sqs.send_delayed([task], run.settle_until) if task.delayed else None
+        unsent = self._sqs.send_delayed([task], run.settle_until) if task.delayed else {}
         if task.error is not None or task.undone(outcomes.accepted):
             from cf_purge.settle import failures_of
 
             errors = [failure.error for failure in failures_of(task, outcomes)]
             error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
             raise error.with_traceback(None)  # some are raised more than once
-        if unsent is not None:
-            raise unsent
+        for problem in unsent.values():
+            raise problem
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
             "success": True,

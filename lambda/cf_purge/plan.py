@@ -201,7 +201,10 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
             break
         task = make_task(message.id, message.body, config, limit, now)
         tasks.append(task)
-        size += _BYTES * task.changes + sum(_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
+        looked_at = task.look.size if task.look else 0
+        size += _BYTES * (task.changes + looked_at) + sum(
+            _BYTES + len(purge.item) for job in task.jobs for purge in job.purges
+        )
     covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
     planned: list[Task] = []
     owners: dict[Purge, str] = {}

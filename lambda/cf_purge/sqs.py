@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from cf_purge import observe, settle
-from cf_purge.aws import Aws
+from cf_purge.aws import Aws, Denied
 from cf_purge.budget import Clock
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient, describe
@@ -31,7 +31,9 @@ _TIME_SHARE = 0.2  # of the time that is left, for receiving
 _MAX_SHORT = 3  # short answers in a row: SQS asks a sample of its servers, so one does not mean an empty queue
 _Json = dict[str, Any]
 _MAX_REASON = 1_000  # characters
-_MAX_BODY = 262_144 - 5_000  # bytes of a message with room for its attributes; the queues take 262,144
+_MAX_MESSAGE = 262_144  # bytes; both queues are created with it
+# What is wrong with a message, not with the role: characters or a size that the queue does not take.
+_REFUSED = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
 
 class Sqs:
@@ -84,9 +86,10 @@ class Sqs:
         # A message that is parked can have delayed targets that work.
         going = {each: tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)}
         if delayed := {message: task for message, task in going.items() if task.delayed}:
-            error = self.send_delayed(delayed.values(), deadline)
-            metrics.counts["Misconfigured"] += isinstance(error, Misconfigured)
+            unsent = self.send_delayed(delayed.values(), deadline)
+            metrics.counts["Misconfigured"] += any(isinstance(error, Misconfigured) for error in unsent.values())
             for message, task in delayed.items():
+                error = next((unsent[each.change] for each in task.delayed if each.change in unsent), None)
                 tasks[task.id] = task._replace(error=error) if error else task._replace(delayed=())
                 fates[message] = settle.fate_of(message, tasks[task.id], outcomes, last, now, chance)
         self.delete([message for message, fate in fates.items() if fate is None], deadline)
@@ -112,8 +115,8 @@ class Sqs:
         metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 
-    def send_delayed(self, tasks: Iterable[Task], deadline: float) -> PurgeError | None:
-        """Ask the queue for the changes of tasks that are not due everywhere; return why some could not be sent.
+    def send_delayed(self, tasks: Iterable[Task], deadline: float) -> dict[Change, PurgeError]:
+        """Ask the queue for the changes of tasks that are not due everywhere; return those that it does not have.
 
         Those that are due in the same second share messages, each of about one request.
         """
@@ -127,17 +130,16 @@ class Sqs:
         count = max(1, self._config.urls_per_request // largest)
         outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in messages(changes, count)]
         results = self.send_all([(body, seconds) for seconds, body, _ in outgoing], deadline)
+        unsent: dict[Change, PurgeError] = {}
         for (seconds, _, changes), result in zip(outgoing, results, strict=True):
+            keys = observe.listed([change.key for change in changes])
             if isinstance(result, str):
-                observe.info("delayed", seconds=seconds, **observe.listed([change.key for change in changes]))
-        failures = [result for result in results if isinstance(result, Exception)]
-        if not failures:
-            return None
-        reason = describe(failures[0])
-        outcomes = zip(outgoing, results, strict=True)
-        unsent = [each.key for (*_, changes), result in outcomes if isinstance(result, Exception) for each in changes]
-        observe.error("delayed changes not sent", reason=reason, **observe.listed(unsent))
-        return failures[0] if isinstance(failures[0], PurgeError) else Transient(reason)
+                observe.info("delayed", seconds=seconds, **keys)
+            else:
+                reason = describe(result)
+                observe.error("delayed changes not sent", reason=reason, **keys)
+                unsent |= dict.fromkeys(changes, result if isinstance(result, PurgeError) else Transient(reason))
+        return unsent
 
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
         """Delete those of the messages that were drained; the event source mapping deletes its own batch.
@@ -201,15 +203,22 @@ class Sqs:
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
         payload: _Json = {"MessageBody": message.body}
-        # Attributes count towards the size of a message: of one near the limit only the log has the reason.
-        if len(message.body.encode(errors="surrogatepass")) <= _MAX_BODY:
-            reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
-            texts = {"ReasonCode": error.code, "Reason": reason}
+        reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
+        texts = {"ReasonCode": error.code, "Reason": reason}
+        # Attributes, with their types, count towards the size of a message: of one near the limit only the log has the
+        # reason.
+        parts = [message.body, *chain(*((name, "String", text) for name, text in texts.items()))]
+        if sum(len(part.encode(errors="surrogatepass")) for part in parts) <= _MAX_MESSAGE:
             attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
             payload["MessageAttributes"] = attributes
-        with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
+        try:
+            with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
+                return self._put(arn, payload, deadline)
             return self._put(arn, payload, deadline)
-        return self._put(arn, payload, deadline)
+        except Denied as denied:
+            if denied.code in _REFUSED:
+                raise Transient(f"The dead-letter queue does not accept this message ({denied}).") from None
+            raise
 
     def _put(self, arn: str, payload: _Json, deadline: float) -> str:
         """Put a message into a queue and return the ID it has there.

@@ -261,7 +261,7 @@ def wait(pages: Sequence[Purge], until: float, since: float | None, visitor: Vis
         pending = [page for page in pending if verdicts[page] not in (FRESH, RENEWED)]
         if not pending or clock.now() >= until:
             break
-        clock.sleep(min(_INTERVAL, until - clock.now()))
+        clock.sleep(max(0.0, min(_INTERVAL, until - clock.now())))
     answer: dict[str, Any] = {kind: [] for kind in (FRESH, RENEWED, UNVERIFIABLE, STALE)}
     for page in pages:
         answer[verdicts[page]].append(page.shown)

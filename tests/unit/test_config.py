@@ -74,7 +74,7 @@ BAD_FIELDS: dict[str, list[Any]] = {
     "log_level": ["info", 7],
     "dead_letter_queue_arn": ["", 7, "https://sqs.eu-west-1.amazonaws.com/1/q"],
     "queue_arn": [QUEUE_ARN + "\n", "arn:aws:sns:eu-west-1:123456789012:t"],
-    "event_bus_arn": [7],
+    "event_bus_arn": ["default", QUEUE_ARN],
     "verify": [True, []],
     "api_token": [TOKEN],
 }

@@ -88,6 +88,14 @@ def test_a_delayed_change_is_sent_before_its_message_is_deleted_and_else_it_come
         direct.invoke(s3_event("a.html"))
 
 
+def test_a_delayed_change_that_is_not_sent_returns_no_other_message() -> None:
+    world = world_of(PAGES, ALL)
+    world.aws.script["SendMessage"] = [aws_error(503, "ServiceUnavailable")]
+    others = s3_event("b.html", time="2026-11-23T05:59:58.000Z")
+    assert world.returned(sqs_event(s3_event("a.html"), others)) == ["m0"]
+    assert [json.loads(each["MessageBody"])["changes"][0]["key"] for each in world.aws.delayed] == ["b.html"]
+
+
 def test_a_delayed_change_that_can_never_be_sent_raises_an_alarm_and_is_given_up_with_its_reason() -> None:
     world = world_of(PAGES, ALL, max_receive_count=3, event_bus_arn=BUS_ARN)
     for receives, returned in ((1, ["m0"]), (3, [])):

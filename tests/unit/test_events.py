@@ -171,8 +171,8 @@ def test_an_unreadable_time_only_loses_the_lag(time: Any, at: float | None) -> N
 NO_OBJECTS: list[Any] = ["null", '"{}"', "NaN", None, [], sns_body("[1]")]
 UNKNOWN: list[Any] = [{}, {"Records": {}}, {"Type": "Notification"}, {"Event": "s3:Other"}, {"files": ["a"]}]
 UNKNOWN += [{"zone_id": ZONE}, {"hop": 1, "purged": 1}]
-NO_RECORDS: list[Any] = [None, [], {"Sns": []}]
-NOTHING: list[Any] = [{}, {"Sns": {}}, sqs_record("a")]
+NO_RECORDS: list[Any] = [None, [], {}, sqs_record("a"), manual("tags"), {"changes": [{"key": "a"}]}]
+OWN = sns_body({"changes": [{"key": "a"}], "hop": 1, "purged": 1})
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,9 @@ def test_a_document_that_is_not_an_event_is_refused_in_a_sentence(document: obje
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        *((record, "not a JSON object") for record in NO_RECORDS),
-        *((record, "none of: S3 notification, SNS") for record in NOTHING),
+        *((record, "neither from S3 nor from SNS") for record in NO_RECORDS),
+        *(({"Sns": sns}, "none of: S3 notification, SNS") for sns in ({}, OWN)),
+        ({"Sns": []}, "not a JSON object"),
         ({"Sns": {"Message": "hello"}}, "not JSON"),
         *(({"s3": s3}, "no bucket or no object key") for s3 in (None, {"bucket": {"name": BUCKET}, "object": {}})),
         *(({"s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}, "not a string") for key in (7, True, ["a"])),
@@ -239,7 +240,7 @@ def test_of_a_message_with_good_and_bad_records_the_good_ones_are_purged_before_
     mixed = [5, s3_record("one"), {"Sns": {"Message": "?"}}, *sns_event(s3_event("two"))["Records"], {"s3": []}]
     assert world.returned(sqs_event({"Records": mixed})) == []
     assert world.cloudflare.urls == [f"https://{HOST}/one", f"https://{HOST}/two"]
-    reason = "The event is not a JSON object. The same message has 2 more invalid items."
+    reason = "A record is neither from S3 nor from SNS. The same message has 2 more invalid items."
     assert world.parked_reasons == [("UnknownEvent", reason)]
 
 

@@ -108,6 +108,16 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
         GOOD,
         {"targets": [target(keys=["good-*"]), *(target(keys=[f"*.{n}", f"a/**/*{n}?"]) for n in range(40))]},
     ),
+    "globs that look for long names": (
+        [text(keys=keys(240, 1000, "a quick brown fox "))],
+        [],
+        {"targets": [target(keys=[f"**/{n:02}{'jumps over' * 60}/**"]) for n in range(40)]},
+    ),
+    "looks with much that is left": (
+        [text(hop=2, purged=1.0, changes=[{"key": "a"}], left={f"{n:x}": None for n in range(16_000)})] * 2 + GOOD,
+        [text(hop=2, purged=1.0, changes=[{"key": f"{n}"} for n in range(990)])] * 40,
+        {"verify": {}},
+    ),
     "nesting": (["[" * 200_000, '{"a":' * 100_000, f'{{"Records": [{"[" * 900}{"]" * 900}]}}', "9" * 5000], GOOD, {}),
 }  # fmt: skip
 

@@ -247,7 +247,7 @@ def test_a_reason_is_a_text_that_sqs_accepts(world: World, text: str, words: str
     assert 0 < len(reason.encode()) <= 4000
 
 
-@pytest.mark.parametrize(("size", "has_room"), [(200_000, True), (257_144, True), (257_145, False), (262_144, False)])
+@pytest.mark.parametrize(("size", "has_room"), [(200_000, True), (259_000, True), (261_000, False), (262_144, False)])
 def test_a_message_without_room_for_its_reason_is_parked_without_it(world: World, size: int, has_room: bool) -> None:
     """Attributes count towards the size of a message, of which the queue takes 262,144 bytes."""
     world.cloudflare.script = [refusal(400, 1012, message="\U0001f4a9" * 9000)]
@@ -264,7 +264,7 @@ def test_a_message_without_room_for_its_reason_is_parked_without_it(world: World
 @pytest.mark.parametrize(
     "code",
     ["InvalidClientTokenId", "InvalidAddress", "InvalidSecurity", "InvalidSignatureException", "AccessDenied",
-     "QueueDoesNotExist", "KMS.DisabledException", "InvalidParameterValue"],
+     "QueueDoesNotExist", "KMS.DisabledException"],
 )  # fmt: skip
 def test_a_queue_that_refuses_is_misconfigured_and_the_message_returned(world: World, code: str) -> None:
     world.aws.script["SendMessage"] = [aws_error(403, code)]
@@ -272,6 +272,13 @@ def test_a_queue_that_refuses_is_misconfigured_and_the_message_returned(world: W
     assert world.aws.parked == []
     assert world.metrics["Misconfigured"] == 1
     assert code in world.logged("not parked")[0]["reason"]
+
+
+@pytest.mark.parametrize("code", ["InvalidParameterValue", "InvalidMessageContents"])
+def test_a_message_that_no_queue_takes_raises_no_alarm_about_the_role(world: World, code: str) -> None:
+    world.aws.script["SendMessage"] = [aws_error(400, code)]
+    assert world.returned(sqs_event("forged\0")) == ["m0"]
+    assert (world.metrics["Misconfigured"], world.metrics["Parked"]) == (0, 0)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"MessageId": null}', b"<html>"])

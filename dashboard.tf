@@ -7,7 +7,8 @@ locals {
     "When was this key seen fresh?"    = <<-EOT
       # Replace css/site.css by the key, not encoded. Then choose the time. One row for each copy and look.
       # verdict: fresh is the new version, stale an old one; superseded: another change came later, or an old answer was
-      #   stored again; unverifiable: the answer proves nothing. fresh_ms: milliseconds from the change to the proof, at the edge near the Region.
+      #   stored again; unverifiable: the answer proves nothing.
+      # fresh_ms: milliseconds from the change to the proof, at the edge near the Region.
       fields @timestamp, verdict, url, look, `fresh_ms`, helped, status, etag, age, error
       | filter message = "seen" and key = "css/site.css"
       | sort @timestamp desc

@@ -147,8 +147,8 @@ variable "targets" {
       (`"/tags/{dir}/*"`); on the Free plan Cloudflare allows 5 such requests a minute, with 100 paths each. A
       template with an empty placeholder is omitted for that key.
     - `delay_seconds`: (Optional) seconds from a change to its purge by this entry, at most 900: for the pages of a
-      deploy, so that their assets are uploaded first. Keys in a manual event are purged at once. No entry
-      of its zone is collapsed.
+      deploy, so that their assets are uploaded first. Keys in a manual event are purged at once. An entry that
+      shares paths with a delayed one is not collapsed.
     - `environment_id`: (Optional) with zone versioning: ID of the environment to purge. Omit it for Production,
       whose endpoint is the zone's (`everything` there empties all environments).
   EOT

@@ -82,7 +82,7 @@ class Message(NamedTuple):
 
     @property
     def is_look(self) -> bool:
-        return '"hop":' in self.body
+        return isinstance(self.body, str) and '"hop":' in self.body
 
 
 def messages_in(event: object) -> list[Message] | None:

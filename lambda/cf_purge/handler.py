@@ -187,8 +187,9 @@ class Function:
             # Of what is delayed the same is to be purged again when it is due.
             if task.id in returned and not task.delayed:
                 self._done[task.id] = done | outcomes.ends_of(task.purges)
-        if sum(1 + len(done) for done in self._done.values()) > _MAX_REMEMBERED:
-            self._done.clear()
+        excess = sum(1 + len(done) for done in self._done.values()) - _MAX_REMEMBERED
+        while excess > 0:  # the oldest first
+            excess -= 1 + len(self._done.pop(next(iter(self._done))))
         return returned
 
     def _look(self, event: dict[str, Any], run: _Run, left: float) -> dict[str, Any]:

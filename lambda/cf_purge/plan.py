@@ -189,11 +189,11 @@ def make_task(task_id: str, document: object, config: Config, limit: Cost, now: 
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
-    """Plan the messages, those that were received for the first time first, as far as the memory reaches.
+    """Plan the messages, as far as the memory reaches: fresh ones first, and looks last.
 
     `limit` and `now` are those of `make_task`.
     """
-    ordered = sorted(messages, key=lambda message: message.receives > 1)
+    ordered = sorted(messages, key=lambda message: (message.is_look, message.receives > 1))
     tasks: list[Task] = []
     size = 0
     for message in ordered:
@@ -346,17 +346,26 @@ def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Pu
 def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[Purge]]:
     """Return the prefixes of each target that has more than `collapse_above` URLs.
 
-    A URL counts once, however many header variants it has. Manual items other than keys are left as they are. A prefix
-    must purge neither keys that its target is not about, nor anything too early.
+    A URL counts once, however many header variants it has. Manual items other than keys are left as they are.
     """
     if config.collapse_above is None:
         return {}
-    with_delay = {target.zone for target in config.targets if target.delay_seconds}
     urls: dict[Target | None, set[str]] = {}
     for target, purges in chain(*(job.parts for job in jobs)):
         urls.setdefault(target, set()).update(purge.item for purge in purges if purge.kind == FILES)
     return {
         target: list(prefixes_of(target, target.hosts, target.path_prefix))
         for target, items in urls.items()
-        if target and len(items) > config.collapse_above and not target.keys and target.zone not in with_delay
+        if target and len(items) > config.collapse_above and _may_collapse(target, config)
     }
+
+
+def _may_collapse(target: Target, config: Config) -> bool:
+    """Tell whether the prefixes of a target purge neither keys that it is not about, nor anything too early."""
+    return not target.keys and not any(
+        other.delay_seconds
+        and other.zone == target.zone
+        and not set(other.hosts).isdisjoint(target.hosts)
+        and (other.path_prefix.startswith(target.path_prefix) or target.path_prefix.startswith(other.path_prefix))
+        for other in config.targets
+    )

@@ -34,8 +34,11 @@ def fate_of(
     """
     failures = [LEFT_OUT] if task is None else failures_of(task, outcomes)
     rejections = [failure.error for failure in failures if isinstance(failure.error, Rejected)]
+    if not failures:
+        return None
     if len(rejections) == len(failures):
-        return rejections[0] if rejections else None
+        more = f" The message has {len(rejections) - 1} more errors." if len(rejections) > 1 else ""
+        return Rejected(f"{rejections[0]}{more}", rejections[0].code)
     if max_receive_count is not None and message.receives >= max_receive_count:
         last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
         undone: list[object] = []

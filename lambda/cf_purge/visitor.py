@@ -18,7 +18,7 @@ from zlib import crc32
 
 from cf_purge.budget import Clock
 from cf_purge.config import MAX_SLASHES, Config, Target
-from cf_purge.errors import NotFresh, PurgeError, TooLarge, UnknownEvent
+from cf_purge.errors import NotFresh, NotTried, PurgeError, TooLarge, UnknownEvent
 from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
 from cf_purge.plan import Job
@@ -33,7 +33,7 @@ _LOCATION = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IG
 _UNICAST = ipaddress.ip_network("2000::/3")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 _MAX_HEADER = 256  # characters that are reported
-_MIN_TIMEOUT = 0.05  # seconds that a question has, even if no time is left
+_MIN_TIMEOUT = 0.05  # seconds; with less left nothing is asked
 MAX_URLS = 100  # of a look, and of a wait
 _MAX_HOSTS = 64  # asked at the same time
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
@@ -123,9 +123,11 @@ class Visitor(NamedTuple):
         if edge:
             url = edge.rstrip("/") + url[url.index(page.host) + len(page.host) :]
             headers["Host"] = page.host
-        timeout = max(_MIN_TIMEOUT, until - self.clock.now())
+        left = until - self.clock.now()
         try:
-            return seen_in(self.http.visit(url, headers, timeout, bool if edge else is_public))
+            if left < _MIN_TIMEOUT:
+                raise NotTried("No time was left.")
+            return seen_in(self.http.visit(url, headers, left, bool if edge else is_public))
         except PurgeError as error:
             return Seen(0, reported={"error": str(error)})
 

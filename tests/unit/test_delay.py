@@ -157,7 +157,7 @@ def test_a_second_purge_is_only_of_what_was_due() -> None:
         ([target(delay_seconds=60, key_prefix="x")], False),
         ([target(), target(delay_seconds=60, key_prefix="x", path_prefix="x")], False),
         ([target(path_prefix="a"), target(delay_seconds=60, key_prefix="x")], False),
-        ([target(path_prefix="a"), target(delay_seconds=60, key_prefix="x", path_prefix="ab")], False),
+        ([target(path_prefix="a"), target(delay_seconds=60, key_prefix="x", path_prefix="ab")], True),
         ([target(), target(delay_seconds=60, key_prefix="x", environment_id="staging")], True),
         ([target(), target(delay_seconds=60, zone_id=OTHER_ZONE, hosts=["www.example.net"], key_prefix="x")], True),
     ],

@@ -150,6 +150,25 @@ def test_messages_that_are_left_out_of_the_plan_are_returned_or_given_up_and_har
     assert [code for code, _ in world.parked_reasons] == ["GaveUp"]
 
 
+def test_looks_take_no_memory_from_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cf_purge.plan._MAX_BYTES", 1_000)
+    world = World(document(verify={}, queue_arn=QUEUE_ARN))
+    look = {"hop": 1, "purged": AT, "changes": [{"key": f"{n}", "kind": "put", "at": AT} for n in range(9)]}
+    event = sqs_event(look, s3_event("a"), s3_event("b"))
+    event["Records"][2]["attributes"] = {"ApproximateReceiveCount": "2"}
+    world.returned(event)
+    assert world.cloudflare.urls[:2] == [f"{SITE}/a", f"{SITE}/b"]
+
+
+def test_a_reason_says_how_many_items_are_wrong_beside_the_first() -> None:
+    others = Failure(Rejected("worse", "RejectedByCloudflare"))
+    reason = fate(1, purges={"a": ITEM, "b": others, "c": None})
+    assert (str(reason), isinstance(reason, Rejected) and reason.code) == (
+        "bad The message has 1 more errors.",
+        "RejectedByCloudflare",
+    )
+
+
 # ---- In which order it is carried out ----
 
 

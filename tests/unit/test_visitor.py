@@ -179,6 +179,15 @@ def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) ->
     assert not {"authorization", "cookie", "x-auth-key"} & set(sent.headers)
 
 
+def test_what_there_is_no_time_for_is_not_asked(serve: Serve) -> None:
+    server = serve()
+    server.respond = lambda handler: drip(handler, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999)
+    began = time.monotonic()
+    seen = visitor(server.url).ask([Purge(Zone(ZONE), FILES, f"https://{HOST}/{n}") for n in range(400)], 0.5)
+    assert time.monotonic() - began < 2
+    assert sum(each.reported == {"error": "No time was left."} for each in seen.values()) > 300
+
+
 @pytest.mark.parametrize("path", ["/a[1].css", "/a%2fb", "/%7ea", "/a/../b?x=[1]|", "/?a=/../b", "/b//a"])
 def test_a_path_is_asked_in_the_spelling_that_is_reported(serve: Serve, path: str) -> None:
     server = serve()

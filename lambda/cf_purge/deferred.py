@@ -41,10 +41,8 @@ def event_of(document: dict[str, Any]) -> Event:
         UnknownEvent: the function did not write it.
     """
     fields = dict(document)
-    # Versions before this one wrote these two once for all changes.
-    common = {name: fields.pop(name, None) for name in ("bucket", "zone_id")}
     try:
-        changes = tuple(Change(**{**common, **entry}) for entry in fields.pop("changes"))
+        changes = tuple(Change(**entry) for entry in fields.pop("changes"))
         look = Look(**fields) if fields else None
     except TypeError:  # a field is missing or unknown, or no object is there
         changes, look = (), None

@@ -24,7 +24,7 @@ EVENTS: list[dict[str, Any]] = [
     {"check": True, "bucket": HOST},
     {"check": True, "keys": ["a"], "dry_run": True, "bucket": HOST},
     {"keys": ["a"], "wait": 2, "bucket": HOST},
-    {"changes": [{"key": "a"}], "hop": 1, "purged": 1.0, "bucket": HOST},
+    {"changes": [{"key": "a", "bucket": HOST}], "hop": 1, "purged": 1.0},
 ]
 
 

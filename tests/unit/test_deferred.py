@@ -47,7 +47,7 @@ def test_a_message_fits_into_the_queue(letter: str) -> None:
 
 
 def own(**changes: Any) -> dict[str, Any]:
-    return {"changes": [{"key": "a", "at": AT, "kind": "put"}], "bucket": BUCKET, **changes}
+    return {"changes": [{"key": "a", "bucket": BUCKET, "at": AT, "kind": "put"}], **changes}
 
 
 WRONG_CHANGES: list[Any] = [[], {}, "a", None, [7], [{}], [None], [{"key": ""}], [{"key": 7}]]
@@ -61,7 +61,7 @@ WRONG_CHANGES: list[Any] = [[], {}, "a", None, [7], [{}], [None], [{"key": ""}],
         *(own(changes=[{"key": "a", "at": at}]) for at in ("now", float("nan"), True, 10**400)),
         own(changes=[{"key": "a", "unknown": 1}]),
         own(changes=[{"key": "k" * 1025}]),
-        *(own(**{name: value}) for name in ("bucket", "zone_id") for value in (7, "")),
+        *(own(changes=[{"key": "a", name: value}]) for name in ("bucket", "zone_id") for value in (7, "")),
         *(own(hop=1, purged=purged) for purged in (None, "now")),
         *(own(hop=1, purged=AT, **{name: [1]}) for name in ("sample", "left")),
         own(hop=1, purged=AT, left={f"{number:x}": None for number in range(400)}),

@@ -19,7 +19,7 @@ ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 FRESH = answer(200, b"", etag=f'"{ETAG}"')
 STALE = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="HIT", age="9")
 CHALLENGE = answer(403, b"", cf_mitigated="challenge")
-LOOK = {"changes": [{"key": "a.map", "at": AT, "kind": "put"}], "bucket": BUCKET, "hop": 1, "purged": AT}
+LOOK = {"changes": [{"key": "a.map", "bucket": BUCKET, "at": AT, "kind": "put"}], "hop": 1, "purged": AT}
 
 
 def verifying(edge: Reply = FRESH, verify: dict[str, int] | None = None, **changes: Any) -> World:

@@ -187,9 +187,8 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     found = [way for target in targets for way in ways_to(bare, target, config)]
     covered = [entry for entry, missing in found if not missing]
     unserved = "correct path_prefix, index_documents or clean_urls, so that some key is served there"
-    missing = (
-        "" if covered else min((each for _, each in found), key=lambda each: each.count(" and "), default=unserved)
-    )
+    remedies = sorted((missing for _, missing in found), key=lambda missing: missing.count(" and "))
+    missing = "" if covered else [*remedies, unserved][0]
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url)
@@ -284,7 +283,8 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
 def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], str]]:
     """Yield how a target can purge a URL without query on one of its hosts, and what to correct so that it does. Pure.
 
-    That is by a key, with the glob that lets it pass, or by the template of a related page.
+    That is by a key, with the glob that lets it pass, by any key that purges the host, or by the template of a related
+    page.
     """
     scheme, _, _, encoded = url.split("/", 3)
     name = f"targets[{config.targets.index(target)}]"

@@ -71,10 +71,10 @@ class Event(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One SQS message, or an event that is none."""
+    """One SQS message; or an event that came without a queue."""
 
     id: str
-    body: Any  # text; or the event itself, which is no message and has no ID
+    body: Any  # a text; without a queue the event itself, and the ID is ""
     receipt: str = ""  # "" when the event has none; its visibility timeout then stays as it is
     receives: int = 1  # 1 the first time
     queue_arn: str = ""

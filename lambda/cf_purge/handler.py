@@ -100,8 +100,8 @@ class Function:
             config = load(environ)
         except Misconfigured as error:
             observe.error(str(error))
-            none = Metrics().document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall())
-            observe.emit({**none, "Misconfigured": 1})
+            document = Metrics().document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall())
+            observe.emit({**document, "Misconfigured": 1})
             raise
         observe.set_level(config.log_level)
         return cls(config, Aws(http, environ), http, clock)
@@ -172,7 +172,7 @@ class Function:
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
         run.metrics.lags += {result.job.change: result.lag for result in results if result.lag is not None}.values()
-        run.metrics.news["Purged"] = plan, outcomes.accepted
+        run.metrics.news["Purged"] = plan.tasks, outcomes.accepted
         return outcomes
 
     def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: _Run) -> set[str]:

@@ -14,7 +14,7 @@ from cf_purge.aws import Aws
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Plan, Result, Task
+from cf_purge.plan import Result, Task
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class Entry(NamedTuple):
 News = tuple[frozenset[str], Entry]  # with the IDs of its zones
 
 
-def purged(plan: Plan, accepted: Mapping[Purge, float]) -> Iterator[News]:
+def purged(tasks: Iterable[Task], accepted: Mapping[Purge, float]) -> Iterator[News]:
     """Yield the changes and manual items whose last purge was accepted now; what is delayed is not done. Pure."""
-    for task in plan.tasks:
+    for task in tasks:
         delayed = {(each.change.key, each.change.sequencer) for each in task.delayed}
         for result in () if task.is_check else task.results(accepted):
             change = result.job.change

@@ -57,9 +57,8 @@ class Metrics:
         self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
         self.fresh: list[float] = []  # milliseconds from the change to the proof that visitors see it
         self.lags: list[float] = []  # seconds from the change to the accepted purge
-        self.news: dict[
-            str, tuple[Any, ...]
-        ] = {}  # by detail type: the arguments of the function in `notify` that makes its entries
+        # By detail type: the arguments of the function in `notify` that makes its entries.
+        self.news: dict[str, tuple[Any, ...]] = {}
 
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch, Lag in ms.

@@ -17,7 +17,7 @@ from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, prefixes_
 
 MAX_PURGES = 10_000  # of one message
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
-_ITEMS_PER_REQUEST = 100  # a zone has one purge of everything at most
+_ITEMS_PER_REQUEST = 100  # of everything a zone has one purge, so that needs no limit
 # Of one invocation, so that its memory is bounded: the messages behind them are left for the next one.
 _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text

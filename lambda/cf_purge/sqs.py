@@ -46,7 +46,7 @@ class Sqs:
         self._clock = clock
 
     def drain(self, batch: Sequence[Message], limit: int, deadline: float) -> list[Message]:
-        """Return a batch and what else can be received, `limit` messages in all, and 8 MB of bodies at most.
+        """Return a batch and what else can be received, until there are `limit` messages or 8 MB of bodies.
 
         A message that is received again is returned once, with its last receipt; another message with the same ID is
         not returned.
@@ -81,11 +81,11 @@ class Sqs:
         """
         tasks = {task.id: task for task in plan.tasks}
         last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
-
         fates = {each: settle.fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
-        # A message that is parked can have delayed targets that work.
-        going = {each: tasks[each.id] for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)}
-        if delayed := {message: task for message, task in going.items() if task.delayed}:
+        # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have
+        # delayed targets that work.
+        going = [each for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)]
+        if delayed := {each: tasks[each.id] for each in going if tasks[each.id].delayed}:
             unsent = self.send_delayed(delayed.values(), deadline)
             metrics.counts["Misconfigured"] += any(isinstance(error, Misconfigured) for error in unsent.values())
             for message, task in delayed.items():
@@ -110,9 +110,9 @@ class Sqs:
         returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.give_back(returned, deadline)
         metrics.counts["Parked"] += len(parked)
+        metrics.counts["Retried"] += len(returned)
         reasons = {message.id: str(error) for message, error in parked.items()}
         metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
-        metrics.counts["Retried"] += len(returned)
         return {message.id for message, _ in returned}
 
     def send_delayed(self, tasks: Iterable[Task], deadline: float) -> dict[Change, PurgeError]:

@@ -22,11 +22,8 @@ from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
 from cf_purge.visitor import FRESH, MAX_URLS, STALE, SUPERSEDED, UNVERIFIABLE, Copy, Seen, Visitor, copies_of, judge
 
-_OPEN = (
-    STALE,
-    UNVERIFIABLE,
-    SUPERSEDED,
-)  # looked at again; an old answer that a slow fill stored looks superseded, too
+# Looked at again. An old answer that a slow fill stored looks superseded, too.
+_OPEN = (STALE, UNVERIFIABLE, SUPERSEDED)
 _SECONDS = 3.0  # for all questions of an invocation
 _MAX_DELAY = 900  # seconds
 _MOST = 500  # changes in one message, so that they fit
@@ -88,9 +85,11 @@ class Verifier(NamedTuple):
             for copy in left
             if copy.verdict == STALE or (copy.verdict in _OPEN and not helped.get(copy.id))
         }
+        count = sum(map(len, again.values()))
         for change in others:
-            if sum(map(len, again.values())) < MAX_PURGES:  # what does not fit waits for the next look
+            if count < MAX_PURGES:  # what does not fit waits for the next look
                 again[change] = _job_of(change, look, self.config).purges
+                count += len(again[change])
         wanted = {purge: "" for purges in again.values() for purge in purges}
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.purge_until, self.metrics)
         self.metrics.counts["Repurged"] += len(accepted)

@@ -125,7 +125,8 @@ class Purger:
         while self._return_what_must_wait(run):
             now = self._clock.now()
             ready_at, *_, request = min(
-                (self._ready_at(each, now), *_rank(each), place, each) for place, each in enumerate(run.pending)
+                (self._ready_at(each, now), self._zones[each.group].held_until > 0, *_rank(each), place, each)
+                for place, each in enumerate(run.pending)
             )
             self._clock.sleep(max(0.0, ready_at - now))
             zone = self._zones[request.group]
@@ -220,6 +221,10 @@ class Purger:
             self._hold(zone, error)
             return
         works = zone.failures <= _MAX_FAILURES and (zone.has_real or zone.has_probe or not is_refused)
+        others = (self._zones[each.group] for each in run.pending if each.zone != request.zone)
+        if not works and isinstance(error, errors.TimedOut) and not all(other.held_until for other in others):
+            zone.held_until = self._clock.now()  # other zones first: its probe may take long
+            return
         if not works and not self._probe(request, zone, run):
             return
         if isinstance(error, errors.TimedOut) and timeout < self._timeout(request, run):
@@ -269,6 +274,7 @@ class Purger:
             error = self._ask(probe, LONG_TIMEOUT, run)
         if error is None or isinstance(error, errors.Rejected):
             zone.accept(is_probe=True)
+            run.has_failed = run.has_failed and self._latency <= SHORT_TIMEOUT  # else it was our time-out that failed
             return True
         run.has_failed = True
         self._hold(zone, error, self._clock.now() - began)

@@ -45,6 +45,18 @@ FOUND = {
         kills=(Kill(7, 0),),
         repeats=0.5,
     ),
+    "zones whose time-outs were too short for Cloudflare used up the time of each invocation": Schedule(
+        seed=47,
+        setting=Setting("by host", "free", 4.0, 2, 10, 1000, 60.0, None, None, 3.0, 0.01),
+        bursts=(Burst(0.0, "change", 1, 1, 0.0),),
+        storms=(Storm(0.0, 10204.6, "purge", "broken", 1.0),),
+    ),
+    "zones that were asked after the others had no requests left for their probes": Schedule(
+        seed=0,
+        setting=Setting("by host", "free", 0.5, 5, 10, 1000, 60.0, None, None, 3.0, 0.01),
+        bursts=(Burst(0.0, "change", 1, 1, 0.0),),
+        storms=(Storm(0.0, 900.4, "purge", "broken", 1.0),),
+    ),
     "a dry run counted, and a folder was purged without a request": Schedule(
         seed=1,
         setting=Setting("by prefix", "free", 4.0, 2, 10, 1000, 60.0, None, 1, 0.25, 0.01),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.ledger.weather import PROVOKED
-from tests.support.factories import HOST, OTHER_ZONE, QUEUE_ARN, document, s3_event, target
+from tests.support.factories import HOST, QUEUE_ARN, document, s3_event, target
 from tests.support.fakes import answer, refusal
 from tests.support.virtual.network import Call, Fault
 from tests.support.virtual.world import START, World
@@ -161,11 +161,15 @@ def test_a_wrong_host_in_the_configuration_delays_few_urls_of_a_good_one() -> No
 # ---- A zone that fails as a whole ----
 
 
-@pytest.mark.parametrize("names", [["b/x.css", "k1.css"], ["k1.css", "b/x.css"], ["b/x.css", "b/y.css", "k1.css"]])
-def test_a_zone_that_hangs_delays_a_fresh_change_of_another_at_most_twenty_seconds(names: list[str]) -> None:
-    targets = [target(keys=["k*"]), target(zone_id=OTHER_ZONE, hosts=["b.example.net"], keys=["b/**"])]
-    scenario = Scenario(lambda call, _: HANG if OTHER_ZONE in call.url else None, environments=1, targets=targets)
-    scenario.send(*names)
+@pytest.mark.parametrize("zones", [1, 2, 5])
+@pytest.mark.parametrize("place", [0, 1, 9])
+def test_zones_that_hang_delay_a_fresh_change_of_another_at_most_twenty_seconds(zones: int, place: int) -> None:
+    targets = [target(keys=["k*"])]
+    targets += [target(zone_id=f"{n:032}", hosts=[f"{n}.example.net"], keys=[f"b{n}/**"]) for n in range(zones)]
+    scenario = Scenario(lambda call, _: HANG if "/zones/000" in call.url else None, environments=1, targets=targets)
+    others = [f"b{n}/{page}.css" for page in "xy" for n in range(zones)]
+    scenario.send(*others[:place], "k1.css", *others[place:])
+    scenario.send("k2.css", at=30.0)
     scenario.run(2 * MINUTE)
     assert scenario.waits()[-1] <= 20
 

@@ -80,8 +80,8 @@ locals {
 
 # ---- Log ----
 
-# Created before the function, because Lambda would create it without retention, and before the queues: if the name is
-# taken, this fails, whereas SQS would hand the existing queues to a second owner.
+# Created before the function, because Lambda would create it without retention, and before queues and rule: if the name
+# is taken, this fails, whereas SQS would hand the existing queues to a second owner and EventBridge overwrite the rule.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.lambda.log_retention_days

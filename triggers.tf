@@ -107,8 +107,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   name          = var.name
   description   = "Changes in s3://${var.bucket} for the function ${var.name}"
   event_pattern = local.event_pattern
-
-  tags = var.tags
+  tags          = var.tags
 
   lifecycle {
     precondition {
@@ -119,6 +118,8 @@ resource "aws_cloudwatch_event_rule" "this" {
       ])
     }
   }
+
+  depends_on = [aws_cloudwatch_log_group.this] # fails if the name is taken
 }
 
 resource "aws_cloudwatch_event_target" "this" {

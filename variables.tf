@@ -57,7 +57,7 @@ locals {
 variable "name" {
   description = <<-EOT
     Prefix of all resource names. Unique per account, because IAM roles are global: to use one name in two Regions,
-    set `role.name`. If the name is taken in the Region, the apply fails before it changes a queue.
+    set `role.name`. If the name is taken in the Region, the apply fails before it changes a queue or a rule.
   EOT
   type        = string
   nullable    = false

@@ -36,6 +36,7 @@ def test_what_is_in_use_does_not_change_with_something_else_it_depends_on() -> N
 @pytest.fixture(scope="module")
 def edges() -> dict[str, set[str]]:
     """What each node of the plan's graph waits for, the module's nodes without its name."""
+    shared_plans.fresh()
     graph = terraform(shared_plans.ROOT, "graph", "-type=plan").stdout
     inside = rf"\[root\] module\.{label(FOREIGN)}\.(?:module\.cf_purge\.)?(\S+) \(expand\)"
     found: dict[str, set[str]] = {}
@@ -57,9 +58,10 @@ def edges() -> dict[str, set[str]]:
             {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"},
             {"aws_lambda_event_source_mapping.this"},
         ),
-        # Where the name is taken the log group fails, and SQS would give its queues to a second owner.
+        # Where the name is taken the log group fails. SQS would give its queues to a second owner, EventBridge the rule.
         ("aws_sqs_queue.this", {"aws_cloudwatch_log_group.this"}, set()),
         ("aws_sqs_queue.dead_letter", {"aws_cloudwatch_log_group.this"}, set()),
+        ("aws_cloudwatch_event_rule.this", {"aws_cloudwatch_log_group.this"}, set()),
         ("aws_lambda_event_source_mapping.this", {"aws_sqs_queue_redrive_policy.this"}, set()),
         ("aws_s3_bucket_notification.this", {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"}, set()),
         ("aws_cloudwatch_event_target.this", {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"}, set()),

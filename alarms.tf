@@ -6,6 +6,8 @@ locals {
     "--cli-binary-format raw-in-base64-out --payload '{\"check\": true}' /dev/stdout",
   ])
   queued = var.delivery == "queue"
+  # Lambda and EventBridge count the events that they could not park, S3 does not.
+  counts_losses = !local.queued || var.event_source == "eventbridge"
 
   # AWS does not say whether a message that is sent with a delay ages meanwhile.
   longest_delay = max(
@@ -119,18 +121,20 @@ locals {
     undelivered = {
       means = [
         "${var.name} lost object changes:",
-        "Lambda could not send failed events to ${aws_sqs_queue.dead_letter.name},",
+        "${local.queued ? "EventBridge" : "Lambda"} could not send failed events to ${aws_sqs_queue.dead_letter.name},",
         "and visitors may get old versions of the objects.",
       ]
       command = "aws sqs get-queue-attributes --queue-url ${aws_sqs_queue.dead_letter.url} --attribute-names All"
       then = [
-        "The queue's key, its policy or the function's role denies Lambda access: fix that,",
+        local.queued
+        ? "The queue's key or its policy denies EventBridge access: fix that,"
+        : "The queue's key, its policy or the function's role denies Lambda access: fix that,",
         "then manually purge the objects that changed since",
         "(`aws s3api list-objects-v2 --bucket ${var.bucket}` shows LastModified).",
       ]
-      namespace   = "AWS/Lambda"
-      metric_name = "DestinationDeliveryFailures"
-      dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      namespace   = local.queued ? "AWS/Events" : "AWS/Lambda"
+      metric_name = local.queued ? "InvocationsFailedToBeSentToDlq" : "DestinationDeliveryFailures"
+      dimensions  = { (local.queued ? "RuleName" : "FunctionName") = var.name }
       statistic   = "Sum"
       threshold   = 1
       periods     = 1
@@ -193,7 +197,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
     var.alarms.enabled ? keys(local.alarms) : [],
     concat(
       var.alarms.disabled,
-      local.queued ? ["undelivered"] : [],
+      local.counts_losses ? [] : ["undelivered"],
       var.verify == null ? ["stale", "unverifiable"] : [],
     ),
   )

@@ -159,8 +159,14 @@ locals {
     },
     {
       title = "Dead letters", x = 16, y = 18, width = 8, limits = []
-      metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letter.name,
-      { stat = "Maximum" }]]
+      metrics = concat(
+        [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letter.name,
+        { stat = "Maximum", label = "parked" }]],
+        [for lost in [local.alarms.undelivered] : flatten([
+          lost.namespace, lost.metric_name, [for name, value in lost.dimensions : [name, value]],
+          { stat = "Sum", label = "lost" },
+        ]) if local.counts_losses],
+      )
     },
     {
       title  = "Function: duration (ms)", x = 0, y = 24, width = 8
@@ -170,10 +176,8 @@ locals {
     },
     {
       title = "Function: errors and throttles", x = 8, y = 24, width = 8, limits = []
-      metrics = [
-        for name in concat(["Errors", "Throttles"], var.delivery == "direct" ? ["DestinationDeliveryFailures"] : []) :
-        concat(["AWS/Lambda", name], local.of_function, [{ stat = "Sum" }])
-      ]
+      metrics = [for name in ["Errors", "Throttles"] :
+      concat(["AWS/Lambda", name], local.of_function, [{ stat = "Sum" }])]
     },
     {
       title   = "Function: concurrent executions", x = 16, y = 24, width = 8, limits = []

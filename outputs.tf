@@ -84,7 +84,8 @@ output "log_group_arn" {
 output "alarm_arns" {
   description = <<-EOT
     ARNs of the alarms by key: `dead_letters`, `oldest_message`, `errors`, `throttles`, `misconfigured`, `lag`, and
-    `undelivered` with `delivery = "direct"`, `stale` and `unverifiable` with `verify`.
+    `undelivered` with `delivery = "direct"` or `event_source = "eventbridge"`, `stale` and `unverifiable` with
+    `verify`.
   EOT
   value       = { for kind, alarm in aws_cloudwatch_metric_alarm.this : kind => alarm.arn }
 }

@@ -524,6 +524,14 @@ run "a_rule_sends_to_the_queue" {
   }
 
   assert {
+    condition = (aws_cloudwatch_metric_alarm.this["undelivered"].metric_name == "InvocationsFailedToBeSentToDlq"
+      && aws_cloudwatch_metric_alarm.this["undelivered"].dimensions == tomap({ RuleName = "site" })
+      && strcontains(aws_cloudwatch_metric_alarm.this["undelivered"].alarm_description, "denies EventBridge access")
+    )
+    error_message = "No alarm says that EventBridge lost events."
+  }
+
+  assert {
     condition = [for statement in concat(
       jsondecode(aws_sqs_queue_policy.this.policy).Statement,
       jsondecode(aws_sqs_queue_policy.dead_letter.policy).Statement,

@@ -60,7 +60,10 @@ S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING = (
 MODES: dict[str, tuple[Case, Counter[str]]] = {
     S3: (Case(), BASIC),
     S3_DIRECT: (given(delivery="direct", role={"arn": "arn:aws:iam::123456789012:role/mine"}), BASIC + DIRECT - ROLE),
-    RULED: (given(event_source="eventbridge", dashboard=True, verify={}), ALWAYS + RULE + DASHBOARD + SEEN),
+    RULED: (
+        given(event_source="eventbridge", dashboard=True, verify={}),
+        ALWAYS + RULE + DASHBOARD + SEEN + Counter(aws_cloudwatch_metric_alarm=1),
+    ),
     RULE_DIRECT: (
         given(event_source="eventbridge", delivery="direct", dashboard=True, verify={}),
         ALWAYS + RULE + DIRECT + DASHBOARD + SEEN,

@@ -58,7 +58,7 @@ def edges() -> dict[str, set[str]]:
             {"aws_sqs_queue_policy.this", "aws_lambda_permission.this"},
             {"aws_lambda_event_source_mapping.this"},
         ),
-        # Where the name is taken the log group fails. SQS would give its queues to a second owner, EventBridge the rule.
+        # Where the name is taken the log group fails. SQS would give queues to a second owner, EventBridge the rule.
         ("aws_sqs_queue.this", {"aws_cloudwatch_log_group.this"}, set()),
         ("aws_sqs_queue.dead_letter", {"aws_cloudwatch_log_group.this"}, set()),
         ("aws_cloudwatch_event_rule.this", {"aws_cloudwatch_log_group.this"}, set()),

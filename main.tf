@@ -148,9 +148,9 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition = local.package_is_hashed_here ? fileexists(local.package.filename) : true
+      condition = local.package_is_hashed_here ? try(fileexists(local.package.filename), false) : true
       error_message = join(" ", [
-        "lambda.package.filename does not exist: correct its path, or set source_code_hash if the same apply creates",
+        "lambda.package.filename is not an existing file: correct its path, or set source_code_hash if the same apply creates",
         "it.",
       ])
     }

@@ -518,10 +518,9 @@ variable "events" {
   }
 
   validation {
-    condition = (
-      length(distinct(var.events)) == length(var.events) && alltrue([for event in var.events : endswith(event, ":*")
-      || !contains(var.events, "${join(":", slice(split(":", event), 0, 2))}:*")])
-    )
+    condition = length(distinct(var.events)) == length(var.events) && alltrue([for event in var.events :
+      try(endswith(event, ":*") || !contains(var.events, "${join(":", slice(split(":", event), 0, 2))}:*"), true)
+    ])
     error_message = "events names a type twice: remove the single types that a \"...:*\" already covers."
   }
 
@@ -1165,7 +1164,7 @@ variable "alarms" {
   validation {
     condition = alltrue([
       for arns in concat([var.alarms.actions, var.alarms.ok_actions], try(values(var.alarms.actions_by_alarm), [])) :
-      try(length(arns) <= 5, false)
+      try(length(arns) <= 5, true)
     ])
     error_message = "alarms.actions, ok_actions and actions_by_alarm have at most 5 ARNs each, CloudWatch's maximum."
   }

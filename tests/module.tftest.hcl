@@ -246,6 +246,16 @@ run "a_missing_package_without_a_hash_is_refused" {
   expect_failures = [aws_lambda_function.this]
 }
 
+run "a_folder_is_not_a_package" {
+  command = plan
+
+  variables {
+    lambda = { package = { filename = "lambda" } }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
 run "a_bucket_whose_name_is_not_a_hostname_needs_hosts" {
   command = plan
 

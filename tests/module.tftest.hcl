@@ -282,6 +282,22 @@ run "a_large_configuration_is_compressed" {
   }
 }
 
+run "a_quote_counts_twice_because_lambda_measures_json" {
+  command = apply
+
+  variables {
+    targets = [for a in [
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+      20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41,
+    ] : { zone_id = "0123456789abcdef0123456789abcdef", hosts = ["host-${a}.example.com"] }]
+  }
+
+  assert {
+    condition     = length(jsonencode(aws_lambda_function.this.environment[0].variables)) <= 4096
+    error_message = "The configuration exceeds Lambda's limit."
+  }
+}
+
 # Digits that do not compress, without functions, which OpenTofu 1.10 does not accept here.
 run "a_configuration_above_four_kilobytes_when_compressed_is_refused" {
   command = plan

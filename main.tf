@@ -32,10 +32,8 @@ locals {
     log_level           = var.lambda.log_level
     log_principals      = var.lambda.log_principals ? null : false
   } : key => value if value != null }
-  verify = var.verify == null ? null : {
-    for key, value in var.verify : key => value if !contains(keys(local.misspelt.verify), key)
-  }
-  cloudflare = { for key, value in var.cloudflare : key => value if !contains(keys(local.misspelt.cloudflare), key) }
+  verify     = var.verify == null ? null : { for key, value in var.verify : key => value if value != null }
+  cloudflare = { for key, value in var.cloudflare : key => value if value != null }
   # Known only after the apply (the bus's ARN possibly too).
   arns_in_config = merge({
     queue_arn             = local.queue_arn

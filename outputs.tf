@@ -137,7 +137,7 @@ output "invoke_policy_json" {
 locals {
   tagged = [for target in var.targets : {
     zone_id = target.zone_id
-    hosts   = coalesce(target.hosts, [lower(var.bucket)])
+    hosts   = coalesce(target.hosts, [var.bucket])
     path    = trim(target.path_prefix, "/") == "" ? "/" : "/${trim(target.path_prefix, "/")}/"
     folder  = trimprefix("${trim(target.key_prefix, "/")}/", "/")
     tags    = [for tag in target.tags : replace(tag, "{bucket}", var.bucket)]

@@ -311,26 +311,15 @@ variable "targets" {
   }
 
   validation {
-    condition = alltrue(flatten([
-      for target in var.targets : [
-        for glob in target.keys : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)
-      ] if target != null
-    ]))
+    condition = alltrue(flatten([for target in var.targets : [
+      for glob in target.keys : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)) && alltrue([
+        for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
+      ]), false)
+    ] if target != null]))
     error_message = join(" ", [
       "Each targets[*].keys must be a glob such as \"*.html\" or \"img/**\": not empty, without a leading slash (keys",
-      "have none), one glob per alternative instead of braces.",
+      "have none), one glob per alternative instead of braces, ranges such as [a-z] in that order.",
     ])
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for target in var.targets : [
-        for glob in target.keys : [
-          for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
-        ]
-      ] if target != null
-    ]))
-    error_message = "targets[*].keys contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 
   validation {
@@ -445,21 +434,14 @@ variable "include" {
 
   validation {
     condition = alltrue([
-      for glob in var.include : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)
+      for glob in var.include : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)) && alltrue([
+        for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
+      ]), false)
     ])
     error_message = join(" ", [
       "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a leading slash (keys have",
-      "none), one glob per alternative instead of braces.",
+      "none), one glob per alternative instead of braces, ranges such as [a-z] in that order.",
     ])
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for glob in var.include : [
-        for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
-      ]
-    ]))
-    error_message = "include contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 }
 
@@ -471,21 +453,14 @@ variable "exclude" {
 
   validation {
     condition = alltrue([
-      for glob in var.exclude : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)), false)
+      for glob in var.exclude : try(glob != "" && !startswith(glob, "/") && !can(regex("[{}]", glob)) && alltrue([
+        for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
+      ]), false)
     ])
     error_message = join(" ", [
       "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a leading slash (keys have",
-      "none), one glob per alternative instead of braces.",
+      "none), one glob per alternative instead of braces, ranges such as [a-z] in that order.",
     ])
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for glob in var.exclude : [
-        for set in try(regexall("\\[!?\\]?[^\\]]*\\]", glob), []) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
-      ]
-    ]))
-    error_message = "exclude contains an invalid character range such as [z-a]: write it as [a-z]."
   }
 }
 

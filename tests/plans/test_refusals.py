@@ -28,7 +28,7 @@ ROLE = "arn:aws:iam::123456789012:role/mine"
 BOUNDARY = "arn:aws:iam::123456789012:policy/bound"
 ORIGIN = {"Origin": "https://www.example.com"}
 TOPICS = [f"arn:aws:sns:eu-west-1:123456789012:topic-{number}" for number in range(6)]
-BAD_GLOBS = (None, "", "*.{css,js}", "/css/*")
+BAD_GLOBS = (None, "", "*.{css,js}", "/css/*", "[z-a].css")
 SUBNET, GROUP = "subnet-0123456789abcdef0", "sg-0123456789abcdef0"
 
 
@@ -125,7 +125,6 @@ REFUSED: dict[str, list[Inputs]] = {
         tagged(tag) for tag in ("{path}", "{KEY}", "{}", "{key", "{{key}}", "{k{key}ey}")
     ],
     "Each targets[*].keys must be a glob": [target(keys=[glob]) for glob in BAD_GLOBS],
-    "targets[*].keys contains an invalid character range": [target(keys=["*.css", "[z-a].css"])],
     "targets[*].related must be a path on the host": [
         target(related=[path])
         for path in (None, "", "*", "feed.xml", "https://a.example/", "//a", "/a//{key}", "/../a", "/a/.", "/a/..*")
@@ -152,7 +151,6 @@ REFUSED: dict[str, list[Inputs]] = {
     "targets[*].environment_id must be": [target(environment_id=id_) for id_ in ("", "a/../b", "x" * 65)],
     # ---- Which changes ----
     **{f"Each {name} must be a glob": [{name: [glob]} for glob in BAD_GLOBS] for name in ("include", "exclude")},
-    **{f"{name} contains an invalid character range": [{name: ["[z-a].css"]}] for name in ("include", "exclude")},
     "events must name at least one": [{"events": []}],
     "must be an S3 event type": [{"events": [name]} for name in ("ObjectCreated:*", "s3:ObjectCreate:Put", None)],
     "events names a type twice": [{"events": ["s3:ObjectCreated:*", "s3:ObjectCreated:Put"]}],

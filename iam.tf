@@ -2,7 +2,7 @@
 
 locals {
   # Depends on role.arn only if role.create is unset: a count must be known at plan, and the ARN may not be.
-  create_role      = var.role.create != null ? var.role.create : var.role.arn == null
+  create_role      = coalesce(var.role.create, var.role.arn == null)
   role_arn         = local.create_role ? local.created_role_arn : var.role.arn
   created_role_arn = one([for role in aws_iam_role.this : startswith(role.arn, "arn:") ? role.arn : local.mocked_arn])
 

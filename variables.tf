@@ -1067,7 +1067,7 @@ variable "role" {
   }
 
   validation {
-    condition = (var.role.create != null ? var.role.create : var.role.arn == null) || (
+    condition = coalesce(var.role.create, var.role.arn == null) || (
       var.role.path == "/" && var.role.permissions_boundary == null && var.role.name == null
     )
     error_message = "role.name, path and permissions_boundary are for a role that is created: omit them with role.arn."

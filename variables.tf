@@ -856,8 +856,8 @@ variable "lambda" {
     - `log_kms_key_arn`: (Optional) customer managed key for the log group; CloudWatch Logs must be allowed to use
       it.
     - `tracing`: (Optional) X-Ray: `Active`, or `PassThrough` to follow the caller.
-    - `vpc`: (Optional) `subnet_ids` and `security_group_ids`; Cloudflare, SSM and SQS must be reachable from there.
-      `ipv6_allowed_for_dual_stack` allows IPv6 in dual-stack subnets.
+    - `vpc`: (Optional) `subnet_ids` and `security_group_ids`; Cloudflare, SSM and SQS (with `notify` EventBridge too)
+      must be reachable from there. `ipv6_allowed_for_dual_stack` allows IPv6 in dual-stack subnets.
     - `code_signing_config_arn`: (Optional) code signing configuration. The committed zip is not signed, so it also
       needs a signed `package`.
     - `package`: (Optional) another zip instead of the committed one, with the same handler: `filename`, or

@@ -14,7 +14,8 @@ locals {
     eventbridge = var.event_source == "eventbridge" || var.keep_eventbridge
   }
   s3_filters = [for i, filter in var.event_filters : {
-    id     = "${var.name}-${i}"
+    # With the key's ID, so that another key changes the notification: only then S3 tests whether it may use the key.
+    id     = join("-", concat([var.name, i], [for key_arn in var.queue.kms_key_arn[*] : basename(key_arn)]))
     events = var.events
     # S3 compares with the encoded key: a space is "+", and all except safe characters are percent-encoded, "~" too:
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html. Sources disagree on

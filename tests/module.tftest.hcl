@@ -892,6 +892,13 @@ run "every_mode_adds_its_own_statements_and_no_others" {
   }
 
   assert {
+    condition = [for queue in aws_s3_bucket_notification.this[0].queue : queue.id] == [
+      "site-0-66666666-7777-8888-9999-000000000000"
+    ]
+    error_message = "Another key would not change the notification, so S3 would not test it."
+  }
+
+  assert {
     condition = (aws_lambda_function.this.tracing_config[0].mode == "Active"
       && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-01234567", "subnet-89abcdef"])
       && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-01234567"])

@@ -149,8 +149,8 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition = local.package_is_hashed_here ? try(fileexists(local.package.filename), false) : true
       error_message = join(" ", [
-        "lambda.package.filename is not an existing file: correct its path, or set source_code_hash if the same apply creates",
-        "it.",
+        "lambda.package.filename is not an existing file: correct its path, or set source_code_hash if the same apply",
+        "creates it.",
       ])
     }
 

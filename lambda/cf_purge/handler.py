@@ -204,9 +204,10 @@ class Function:
         plan = self._plan([Message("", event)], run.purge_until)
         [task] = plan.tasks
         pages = [] if task.error else pages_for(task.jobs, self._config)
+        began = self._clock.wall()
         self._answer(plan, run)
         until = min(self._clock.now() + seconds, run.purge_until)
-        return wait(pages, until, since, self._visitor)
+        return wait(pages, until, began, since, self._visitor)
 
     def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, run: _Run) -> None:
         """Look at what was purged before, and ask for a look at what is purged now."""

@@ -247,16 +247,16 @@ def pages_for(jobs: Iterable[Job], config: Config) -> list[Purge]:
     return list(found)
 
 
-def wait(pages: Sequence[Purge], until: float, since: float | None, visitor: Visitor) -> dict[str, Any]:
+def wait(pages: Sequence[Purge], until: float, purged: float, since: float | None, visitor: Visitor) -> dict[str, Any]:
     """Look, and again a second after each look, until all that was purged is fresh or renewed, and answer what is.
 
-    `until` is a time of `Clock.now`, `since` in seconds since the epoch.
+    `until` is a time of `Clock.now`; `since` and `purged` in seconds since the epoch: before the purge, because a busy
+    page is filled again before the answer to it.
 
     Raises:
         NotFresh: something is still stale; the text is the answer as JSON.
     """
     clock, verdicts, pending = visitor.clock, dict[Purge, str](), pages
-    purged = clock.wall()
     while True:
         for page, seen in visitor.ask(pending, _TIMEOUT).items():
             verdicts[page] = judge(Change("", at=since), seen, clock.wall(), purged)

@@ -221,6 +221,14 @@ def test_a_url_that_was_seen_is_not_requested_again() -> None:
     assert [sent.url for sent in world.transport.visits] == [A, f"{SITE}b.css", A, A]
 
 
+def test_a_page_that_was_filled_again_before_the_answer_to_its_purge_is_renewed() -> None:
+    world = World()
+    began = world.clock.time
+    world.transport.on_post = lambda _: world.clock.pass_(1.5)
+    world.transport.edge = lambda _: Answer(200, HIT | {"age": f"{world.clock.time - began - 1:.0f}"}, b"")
+    assert world.invoke({"keys": ["a.css"], "wait": 5})["renewed"] == [A]
+
+
 def test_the_last_look_of_a_wait_ends_before_the_function() -> None:
     world = World()
 

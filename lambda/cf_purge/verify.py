@@ -16,7 +16,7 @@ from cf_purge.deferred import messages
 from cf_purge.errors import Rejected, describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look
 from cf_purge.observe import Metrics
-from cf_purge.plan import MAX_PURGES, Job, Task, due_of, job_of, requests_for
+from cf_purge.plan import MAX_PURGES, Delayed, Job, Task, due_of, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
 from cf_purge.targets import Purge
@@ -58,7 +58,7 @@ class Verifier(NamedTuple):
         """Look at what was purged before, and purge again what visitors do not see.
 
         Returns:
-            The last word on the copies of the changes that are not looked at again.
+            The last word on the copies of the changes that are not looked at again, and that no target purges later.
         """
         if self.clock.now() + _SECONDS > self.purge_until:
             self._leave_out([change for event in events for change in event.changes], "No time was left.")
@@ -88,7 +88,7 @@ class Verifier(NamedTuple):
         count = sum(map(len, again.values()))
         for change in others:
             if count < MAX_PURGES:  # what does not fit waits for the next look
-                again[change] = _job_of(change, look, self.config).purges
+                again[change] = _due_of(change, look, self.config)[0].purges
                 count += len(again[change])
         wanted = {purge: "" for purges in again.values() for purge in purges}
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.purge_until, self.metrics)
@@ -100,7 +100,8 @@ class Verifier(NamedTuple):
         elif left or others:
             helped = {copy.id: done.get(copy, helped.get(copy.id)) for copy in left}
             self._send(Look(look.hop + 1, look.purged, len(changes), helped), [*changes, *others])
-        return [copy for copy in copies if copy.change not in changes]
+        ended = [copy for copy in copies if copy.change not in changes]
+        return [copy for copy in ended if not _due_of(copy.change, look, self.config)[1]]
 
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
         """Return the copy with its verdict, which is logged, and counted if it is the last one."""
@@ -155,7 +156,7 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     found: list[Copy] = []
     for change in event.changes[: look.sample]:
         # Two targets may have the same page.
-        pages = {copy.page: copy for copy in copies_of(_job_of(change, look, config), config)}
+        pages = {copy.page: copy for copy in copies_of(_due_of(change, look, config)[0], config)}
         copies = [copy for copy in pages.values() if look.left is None or copy.id in look.left]
         if found and len(found) + len(copies) > MAX_URLS:
             break
@@ -163,9 +164,9 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     return found
 
 
-def _job_of(change: Change, look: Look, config: Config) -> Job:
-    """Return what was due when the change was purged."""
+def _due_of(change: Change, look: Look, config: Config) -> tuple[Job, Delayed | None]:
+    """Return what was due when the change was purged, and what was not."""
     try:
-        return due_of(job_of(change, config), look.purged)[0]
+        return due_of(job_of(change, config), look.purged)
     except Rejected:  # the configuration has changed since
-        return Job(change, ())
+        return Job(change, ()), None

@@ -144,6 +144,19 @@ def test_fresh_items_come_first() -> None:
     assert (verified["count"], [each["key"] for each in verified["items"]][-1]) == (3, "b")
 
 
+def test_a_change_is_told_after_the_look_at_its_last_target() -> None:
+    later = target(hosts=["later.example.com"], delay_seconds=60)
+    world = notifying(targets=[target(), later], verify={}, queue_arn=QUEUE_ARN)
+    world.transport.edge = lambda _: NEW
+    world.invoke(sqs_event(s3_event("a.css")))
+    for seconds, detail_types in ((5, set()), (54, {"Purged"}), (5, {"Purged", "Verified"})):
+        message = world.aws.delayed.pop()
+        world.clock.pass_(seconds)
+        world.invoke(sqs_event(message["MessageBody"]))
+        assert set(told(world)) == detail_types
+    assert told(world)["Verified"]["items"] == [SEEN | {"fresh_ms": 65_000}]
+
+
 # ---- The bus ----
 
 NO_BUS = {"ErrorCode": "NoSuchBus", "ErrorMessage": "none"}

@@ -171,7 +171,9 @@ def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
 
     Of a change without a kind at most the time is known, as in a `wait`: there the age of the copy decides the rest.
     """
-    by_age, etag, is_gone = seen.by_age(now - purged), _etag(change.etag), seen.status in (404, 410)
+    by_age, etag = seen.by_age(now - purged), _etag(change.etag)
+    # S3 answers 403 for a missing object to those who may not list the bucket; so may a rule, but not from the cache.
+    is_gone = seen.status in (404, 410) or (seen.status == 403 and by_age == STALE)
     unknown = UNVERIFIABLE if change.kind else by_age
     # What the cache has kept since before the change is not its version, though it may have its ETag (another header
     # was corrected), or its second. An age has whole seconds.

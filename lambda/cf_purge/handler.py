@@ -200,7 +200,7 @@ class Function:
             return explain(event, self._config, self._visitor, self._clock.wall())
         from cf_purge.visitor import pages_for, wait, wait_in
 
-        event, seconds, since = wait_in(event, left)
+        event, seconds, since = wait_in(event, left, self._clock.wall())
         plan = self._plan([Message("", event)], run.purge_until)
         [task] = plan.tasks
         pages = [] if task.error else pages_for(task.jobs, self._config)

@@ -215,8 +215,10 @@ def _date(text: str | None) -> int | None:
 # ---- wait ----
 
 
-def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], int, float | None]:
-    """Return an event without `wait` and `since`, and these two; `left` is the function's time in seconds.
+def wait_in(event: Mapping[str, Any], left: float, now: float) -> tuple[dict[str, Any], int, float | None]:
+    """Return an event without `wait` and `since`, and these two.
+
+    `left` is the function's time in seconds, `now` in seconds since the epoch.
 
     Raises:
         UnknownEvent: they are invalid, or beside something that cannot be looked at.
@@ -228,8 +230,10 @@ def wait_in(event: Mapping[str, Any], left: float) -> tuple[dict[str, Any], int,
     if type(seconds) is not int or not 1 <= seconds <= limit:
         raise UnknownEvent(f'"wait" must be seconds, a whole number from 1 to {limit} (the time-out less {_MARGIN}).')
     at = epoch(since)
-    if since is not None and at is None:
-        raise UnknownEvent('"since" must be a time such as "2026-11-28T23:00:00Z".')
+    # A time without a zone, which is behind the date, is often local: what is older would be called fresh.
+    is_past = at is not None and at <= now + _TOLERANCE and re.search("[Z+-]", since[10:])
+    if since is not None and not is_past:
+        raise UnknownEvent('"since" must be a past time with its zone, such as "2026-11-28T23:00:00Z".')
     return rest, seconds, at
 
 

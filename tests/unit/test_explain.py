@@ -168,7 +168,7 @@ def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_cred
         ("renewed", None, 200, MISS),
         ("stale", None, 200, HIT | OLD),
         ("unverifiable", None, 200, dynamic()),
-        ("fresh", "2026-11-28T09:00:00Z", 200, YOUNG | LATE),
+        *(("fresh", f"2026-11-28T{time}", 200, YOUNG | LATE) for time in ("09:00:00Z", "11:00:00.5+02:00")),
         ("stale", "2026-11-28T09:00:00Z", 200, HIT | LATE),
         ("stale", "2026-11-28T09:00:06Z", 200, MISS | LATE),
         ("renewed", "2026-11-28T09:00:00Z", 200, MISS),
@@ -259,7 +259,10 @@ FOREIGN = {"explain": "https://elsewhere.example/a.css"}
         ({"explain": A, "keys": ["a.css"]}, UnknownEvent, "nothing beside it"),
         ({"explain": A, "wait": 5}, UnknownEvent, "nothing beside it"),
         *(({"keys": ["a"], "wait": wait}, UnknownEvent, "from 1 to 50") for wait in (0, 51, 1.5, True, "5")),
-        *(({**WAIT, "since": since}, UnknownEvent, '"since" must be a time') for since in ("yesterday", 7)),
+        *(
+            ({**WAIT, "since": since}, UnknownEvent, '"since" must be a past time')
+            for since in ("yesterday", 7, "2026-11-23", "2026-11-23T05:00:00", "2026-11-23T06:00:07Z")
+        ),
         ({"keys": ["a"], "since": "2026-11-28T23:00:00Z"}, UnknownEvent, "from 1 to 50"),
         *(
             ({**other, "wait": 5}, UnknownEvent, '"wait" belongs to')

@@ -133,15 +133,19 @@ class Visitor(NamedTuple):
 
 
 def copies_of(job: Job, config: Config) -> Iterator[Copy]:
-    """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant."""
+    """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant.
+
+    But for those with headers that Cloudflare sets itself, such as CF-Device-Type: no visitor can ask for these.
+    """
     change = job.change
     for target, _ in job.parts:
         if change is None or target is None:
             continue
         scheme = "https" if "https" in target.schemes else "http"
+        variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
         for host, each in product(hosts_of(target, change.bucket or config.bucket), paths_of(change.key, target)):
             url = f"{scheme}://{host}/{spellings_of(each)[0]}"
-            for headers in ((), *target.header_variants):
+            for headers in ((), *variants):
                 yield Copy(change, target, each, Purge(target.zone, FILES, url, headers))
 
 

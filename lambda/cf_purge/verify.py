@@ -100,8 +100,8 @@ class Verifier(NamedTuple):
         elif left or others:
             helped = {copy.id: done.get(copy, helped.get(copy.id)) for copy in left}
             self._send(Look(look.hop + 1, look.purged, len(changes), helped), [*changes, *others])
-        ended = [copy for copy in copies if copy.change not in changes]
-        return [copy for copy in ended if not _due_of(copy.change, look, self.config)[1]]
+        ended = {change for change in sampled if change not in changes and not _due_of(change, look, self.config)[1]}
+        return [copy for copy in copies if copy.change in ended]
 
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
         """Return the copy with its verdict, which is logged, and counted if it is the last one."""

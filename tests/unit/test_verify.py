@@ -215,13 +215,13 @@ def test_a_deleted_page_that_a_slow_fill_stored_again_is_purged_once_more() -> N
 
 def test_second_purges_that_are_too_many_for_one_look_are_sent_at_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cf_purge.verify.MAX_PURGES", 2)
-    world = verifying(verify={"sample": 0})
-    world.invoke(sqs_event(s3_event("a", "b", "c")))
+    world = verifying(verify={"sample": 0, "attempts": 2})
+    world.invoke(sqs_event(s3_event(*"abcde")))
     after(world)
-    due(world)
-    assert after(world) == [f"{SITE}/a", f"{SITE}/b"]
-    due(world)
-    assert after(world) == [f"{SITE}/c"]
+    for first, second in ("ab", "cd"):
+        due(world)
+        assert after(world) == [f"{SITE}/{first}", f"{SITE}/{second}"]
+    assert (sent(world), counts(world)) == ([], {"Repurged": 2, "NotSampled": 1})  # there is no third
 
 
 def test_two_targets_of_a_host_are_one_copy() -> None:

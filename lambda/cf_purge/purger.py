@@ -145,7 +145,7 @@ class Purger:
         run, accepted = _Run(Plan(), self._clock.now(), deadline, metrics), set[Purge]()
         for request in requests:
             zone, now = self._zones[request.group], self._clock.now()
-            if zone.held_until or not self._budget.is_ample(now, request.cost):
+            if zone.held_until > now or not self._budget.is_ample(now, request.cost):
                 continue
             error = self._ask(request, SHORT_TIMEOUT, run)
             fields = {"zone_id": str(request.zone), "kind": request.kind}

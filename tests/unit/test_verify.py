@@ -355,6 +355,17 @@ def test_a_second_purge_leaves_half_of_the_budget_to_first_ones() -> None:
     assert (after(world), counts(world)) == ([f"{HOST}/a"], {"Repurged": 1})
 
 
+def test_a_hold_stops_second_purges_until_it_ends() -> None:
+    world = verifying(STALE)
+    world.invoke(sqs_event(s3_event("a")))
+    after(world)
+    world.cloudflare.kinds = {"tags": answer(503, b"", retry_after="8")}
+    assert world.returned(sqs_event({"tags": ["t"]})) == ["m0"]
+    for purged in ([], [f"{HOST}/a"]):
+        due(world)
+        assert after(world) == purged
+
+
 @pytest.mark.parametrize(
     "reply", [answer(429, b"", retry_after="300"), refusal(403, 10000), refusal(400, 1012), outage()]
 )

@@ -187,8 +187,8 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     found = [way for target in targets for way in ways_to(bare, target, config)]
     covered = [entry for entry, missing in found if not missing]
     unserved = "correct path_prefix, index_documents or clean_urls, so that some key is served there"
-    remedies = sorted((missing for _, missing in found), key=lambda missing: missing.count(" and "))
-    missing = "" if covered else [*remedies, unserved][0]
+    remedies = (missing for _, missing in found)
+    missing = "" if covered else min(remedies, key=lambda each: each.count(" and "), default=unserved)
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url)
@@ -303,9 +303,10 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     if target.purge_by in ("host", "everything"):
         yield {**where, "key": None, "filter": next(iter((*target.keys, *config.include)), None)}, ""
     for template in target.related:
-        # As a glob, which is not slow for any path: a placeholder is filled with one character or more.
+        # As a glob, which no path slows down: a placeholder is one character or more, only of two also slashes.
         text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))
-        glob = f".{PLACEHOLDER.sub('**?', text)}{'**' if template.endswith('*') else ''}"
+        text = PLACEHOLDER.sub(lambda found: "**?" if found[1] in ("key", "dir") else "*?", text)
+        glob = f".{text}{'**' if template.endswith('*') else ''}"
         if any(takes(f"./{path}", [glob]) for path in paths):
             yield {**where, "key": None, "filter": None, "related": template}, ""
 

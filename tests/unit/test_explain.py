@@ -108,10 +108,10 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("amp/a.js", {"related": ["/amp/{key}"]}, [None], ""),
         ("feed.xml", {"related": ["/feed.xml"]}, [None], ""),
         ("tags/a/2", {"related": ["/tags/{dir}/*"]}, [None], ""),
-        ("a/a/b/b/c", {"related": ["/{dir}/b/{stem}", "/{dir}{stem}/b/c", "/a/{dir}/{stem}/*"]}, [None] * 3, ""),
+        ("a/a/b/b/c", {"related": ["/{dir}/b/{stem}", "/{dir}/{stem}/b/c", "/a/{dir}/{stem}/*"]}, [None] * 3, ""),
         (
             "a/b",
-            {"related": ["/{dir}{stem}a/b", "/a{dir}/b", "/a/b{stem}", "/{dir}/{stem}/*"], "keys": ["x"]},
+            {"related": ["/{dir}{stem}a/b", "/a{dir}/b", "/a/b{stem}", "/{dir}/{stem}/*", "/{name}"], "keys": ["x"]},
             [],
             "key",
         ),

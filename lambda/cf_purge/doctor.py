@@ -296,6 +296,7 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
             "include": takes(key, config.include),
             f"{name}.keys": takes(key, target.keys),
             f"{name}.schemes": scheme.removesuffix(":") in target.schemes or target.purge_by != "url",
+            "the %2F in the link": "%2f" not in encoded.lower() or target.purge_by == "tag",
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
         missing = " and ".join(field for field, passes in fields.items() if not passes)

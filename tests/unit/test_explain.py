@@ -123,6 +123,8 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("blog/a.css", {"path_prefix": "shop"}, [], "correct path_prefix, index_documents or clean_urls"),
         ("tmp/a.js", {"keys": ["a.css"]}, [], "for its key tmp/a.js correct exclude and include and targets[1].keys."),
         ("a/../b.css", {}, [], "correct path_prefix, index_documents or clean_urls"),
+        ("a%2fb.css", {}, [], "for its key a/b.css correct the %2F in the link."),
+        ("a%2fb.css", {"purge_by": "tag", "tags": ["{dir}"]}, ["a/b.css"], ""),
     ],
 )
 def test_the_keys_that_purge_a_url_are_listed_or_the_fields_that_keep_them_from_it(

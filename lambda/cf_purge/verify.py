@@ -115,7 +115,7 @@ class Verifier(NamedTuple):
             if change.at is not None:
                 fresh_ms = fields["fresh_ms"] = max(0, round((now - change.at) * 1000))
                 self.metrics.fresh.append(fresh_ms)
-        elif (is_last or verdict not in _OPEN) and verdict.capitalize() in self.metrics.counts:
+        elif is_last and verdict.capitalize() in self.metrics.counts:
             self.metrics.counts[verdict.capitalize()] += 1
         write = observe.warn if is_last and verdict == STALE else observe.info
         write("seen", **{name: value for name, value in fields.items() if value is not None}, **answer.reported)

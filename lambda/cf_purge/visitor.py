@@ -175,34 +175,33 @@ def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
 
     Of a change without a kind at most the time is known, as in a `wait`: there the age of the copy decides the rest.
     """
-    by_age, etag = seen.by_age(now - purged), _etag(change.etag)
-    # S3 answers 403 for a missing object to those who may not list the bucket; so may a rule, but not from the cache.
-    is_gone = seen.status in (404, 410) or (seen.status == 403 and by_age == STALE)
+    by_age, etag, is_gone = seen.by_age(now - purged), _etag(change.etag), seen.status in (404, 410)
     unknown = UNVERIFIABLE if change.kind else by_age
-    # What the cache has kept since before the change is not its version, though it may have its ETag (another header
-    # was corrected), or its second. An age has whole seconds.
-    is_older = change.at is not None and seen.by_age(now - change.at + 1) == STALE
     if seen.is_challenge or seen.status == 401 or not 200 <= seen.status < 500:
         return UNVERIFIABLE
     if change.kind == DELETE and (is_gone or (seen.status == 403 and seen.cache_status)):
         return FRESH
+    # What the cache has kept since before the change is not its version, though it may have its ETag (another header
+    # was corrected), or its second. An age has whole seconds.
+    if change.at is not None and seen.by_age(now - change.at + 1) == STALE:
+        return STALE
     if change.kind and (is_gone or (change.kind == DELETE and seen.status == 200)):
         return STALE if by_age == STALE else SUPERSEDED
     if seen.status != 200:
         return unknown
     if etag is not None and seen.etag == etag:
-        return STALE if is_older else FRESH
+        return FRESH
     if change.at is not None and seen.last_modified is not None:
         behind = math.floor(change.at) - seen.last_modified  # a date has whole seconds
         if behind <= 0 or (behind <= _TOLERANCE and seen.etag is None):
-            return STALE if is_older else FRESH
+            return FRESH
         if behind <= _TOLERANCE:
             return unknown
         if etag is None or not _MULTIPART.fullmatch(etag):
             return STALE
     elif etag is None or seen.etag is None:  # nothing can be compared
         return RENEWED if by_age == RENEWED else unknown
-    return STALE if by_age == STALE and seen.etag is not None else UNVERIFIABLE
+    return STALE if by_age == STALE else UNVERIFIABLE
 
 
 def _etag(text: str | None) -> str | None:

@@ -201,14 +201,16 @@ def test_a_wait_gives_each_url_its_verdict(
     assert world.cloudflare.accepted != []
 
 
-def test_a_wait_looks_at_the_pages_of_a_key_in_each_variant_once() -> None:
+def test_a_wait_looks_at_urls_as_they_are_and_at_the_pages_of_a_key_in_each_variant_once() -> None:
     variants = [{"Origin": "https://app.test"}]
     settings = {"hosts": [HOST, "cdn.test"], "schemes": ["http", "https"], "header_variants": variants}
     world = World(document(targets=[target(**settings)]))
     world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
-    found = world.invoke({"keys": ["(1)/index.html"], "wait": 1})
+    url = f"https://{HOST}/(1)/"
+    found = world.invoke({"keys": ["(1)/index.html"], "urls": [url, f"{url}?p=2"], "wait": 1})
     places = [f"https://{host}/(1)/{page}" for host in (HOST, "cdn.test") for page in ("index.html", "")]
-    assert found["renewed"] == [each for url in places for each in (url, {"url": url, "headers": variants[0]})]
+    pages = [each for page in places for each in (page, {"url": page, "headers": variants[0]})]
+    assert found["renewed"] == [*pages, f"{url}?p=2"]
 
 
 def test_a_url_that_was_seen_is_not_requested_again() -> None:

@@ -211,6 +211,8 @@ def test_a_wait_looks_at_urls_as_they_are_and_at_the_pages_of_a_key_in_each_vari
     places = [f"https://{host}/(1)/{page}" for host in (HOST, "cdn.test") for page in ("index.html", "")]
     pages = [each for page in places for each in (page, {"url": page, "headers": variants[0]})]
     assert found["renewed"] == [*pages, f"{url}?p=2"]
+    world = World(document(targets=[target(schemes=["http"])]))
+    assert world.invoke({"keys": ["a"], "wait": 1})["unverifiable"] == [f"http://{HOST}/a"]
 
 
 def test_a_url_that_was_seen_is_not_requested_again() -> None:

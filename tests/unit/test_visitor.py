@@ -94,7 +94,7 @@ CASES: list[tuple[str, Change, int, dict[str, str]]] = [
     ("unverifiable", put, 403, cached("MISS")),
     *(("unverifiable", put, status, {"cf-mitigated": "challenge"} | etag(f'"{MD5}"')) for status in (200, 403, 503)),
     *(("unverifiable", put, 200, {"last-modified": text}) for text in ("", "yesterday", "Mon, 99 Foo 2026")),
-    *(("unverifiable", put, 200, cached("HIT") | {"age": text}) for text in ("-1", "", "soon")),
+    *(("unverifiable", put, 200, cached("HIT") | {"age": text}) for text in ("-1", "", "soon", "²")),
 ]  # fmt: skip
 
 

@@ -255,10 +255,12 @@ class Purger:
             run.fail(request, Failure(error))
             return
         run.pending.remove(request)
-        cause, is_suspect = (None, request.is_suspect) if is_rejected else (error, True)
+        # Halves that are not sent any more come back apart, so that the next time others share their request.
+        cause = errors.Transient(str(error)) if is_rejected else error
         # Where an item alone is remembered, or each failure takes seconds.
         is_deep = is_rejected or (len(request.parts) == 1 and isinstance(error, errors.Unexplained | errors.TimedOut))
-        whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=request.depth + is_deep)
+        is_suspect, depth = request.is_suspect or not is_rejected, request.depth + is_deep
+        whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
         run.pending += whole.halves(self._clock.random())
 
     def _probe(self, request: Request, zone: _Zone, run: _Run) -> bool:

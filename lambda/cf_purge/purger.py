@@ -239,7 +239,7 @@ class Purger:
                 return
             message = run.owners[request.purges[0]]
             if zone.has_real or self._condemned in (None, message):
-                self._condemned = self._condemned if zone.has_real else message
+                self._condemned = self._condemned if zone.has_real else message or None
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, run)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent

@@ -140,6 +140,8 @@ def test_an_item_that_is_refused_is_named(code: int) -> None:
 def test_a_single_upload_that_gets_an_unknown_code_is_judged_by_the_probe(status: int, name: str) -> None:
     world = world_of()
     refuse(world, refusal(status, 4711, message="odd"), lambda item: not item.endswith(PROBE))
+    with pytest.raises(Rejected):
+        world.invoke({"keys": ["direct"]})  # it is no message
     assert world.returned(batch(name)) == []
     [(code, reason)] = world.parked_reasons
     assert (code, "4711 odd" in reason) == ("RejectedByCloudflare", True)

@@ -51,6 +51,7 @@ locals {
       command = local.log_command
       then = [
         "Look for ERROR lines in the log, and at https://www.cloudflarestatus.com.",
+        "Without any line, deliveries are paused, denied or throttled.",
         local.queued ? "Nothing is lost in the meantime." : join(" ", [
           "Nothing is lost in the meantime, and new changes do not wait there.",
         ]),
@@ -65,10 +66,10 @@ locals {
     errors = {
       means = local.queued ? [
         "An invocation of ${var.name} failed:",
-        "a time-out, a crash, an invalid configuration, or a refused manual purge.",
+        "a time-out, a crash, an invalid configuration, or a manual event that failed.",
         ] : [
         "${var.name} did not purge a change at the first try, for any reason,",
-        "or refused a manual purge.",
+        "or a manual event failed.",
       ]
       command     = local.log_command
       then        = ["The first ERROR line gives the reason; for a time-out, the line platform.report does."]
@@ -81,15 +82,15 @@ locals {
     }
     throttles = {
       means = [
-        "${var.name} is throttled: the account's Lambda concurrency is used up,",
+        "${var.name} is throttled: the account's Lambda concurrency, or what is reserved for the function, is used up,",
         local.queued
         ? "and each throttled receive counts as a try."
         : "and changes wait in Lambda for six hours at most.",
       ]
       command = "aws lambda get-account-settings"
       then = [
-        "Find the function that uses up this limit (metric ConcurrentExecutions),",
-        "or request a higher limit for the account.",
+        "Delete a limit that is reserved for this function. If it has none, find the function that uses up",
+        "the account's (metric ConcurrentExecutions), or request a higher one.",
       ]
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
@@ -148,6 +149,7 @@ locals {
       then = [
         "The metric lines give the reason: Retried (Cloudflare fails, see https://www.cloudflarestatus.com),",
         "RateLimited (others use the same limits), or many Changes (a burst, which passes).",
+        "Otherwise the change was parked, paused or throttled before.",
       ]
       namespace   = "CfPurge"
       metric_name = "Lag"

@@ -22,7 +22,7 @@ def instructions(world: World) -> str:
     api_url, edge_url = world.control.api_url, world.control.edge_url
     addresses = f"cloudflare = {{ api_url = {json.dumps(api_url)}, edge_url = {json.dumps(edge_url)} }}"
     root = (ROOT / "examples" / "basic" / "main.tf").read_text()
-    root = root.replace('"../.."', f"{json.dumps(str(ROOT))}\n\n  {addresses}\n")
+    root = root.replace('"../.."', f"{json.dumps(str(ROOT))}\n\n  {addresses}")
     curl = f"curl -si --cacert {shlex.quote(world.tls.authority)} --connect-to ::{edge_url.partition('//')[2]}"
     return "\n".join(
         [

@@ -154,6 +154,18 @@ def test_the_metric_lines_say_why_purges_come_late(shell: Shell, site: Site) -> 
     assert line in shell.log_lines("lag", "--since 1h")
 
 
+# ---- No event ----
+
+
+def test_what_the_log_and_the_bucket_say_shows_whether_an_event_arrives(shell: Shell, site: Site) -> None:
+    site.put_and_purge("arrived.html", "text")
+    site.empties()
+    lines = shell.log_lines("No event arrives", "logs tail")
+    assert [site.url("arrived.html")] in [line.get("urls") for line in lines]
+    told = shell.answer("No event arrives", "get-bucket-notification-configuration")
+    assert [queue["QueueArn"] for queue in told["QueueConfigurations"]] == [shell["QUEUE_ARN"]]
+
+
 # ---- Reason codes ----
 
 

@@ -1,20 +1,30 @@
 #!/bin/sh
-# Checks the plan without an AWS account: `sh check.sh [RULES...]`. With TERRAFORM=tofu it uses OpenTofu.
+# Checks the plan, without an AWS account: `sh check.sh [RULES...]`. With ONLINE=1 it uses your credentials and state,
+# with TERRAFORM=tofu OpenTofu.
 set -eu
 cd "$(dirname "$0")"
 terraform=${TERRAFORM:-terraform}
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" check_override.tf.json' EXIT
+trap 'exit 1' HUP INT TERM
 
-"$terraform" init -input=false -backend=false
+if [ -z "${ONLINE:-}" ]; then
+  # A plan needs a backend that is initialized, so it has another one, in a folder of its own.
+  echo '{"terraform": {"backend": {"local": {}}}}' >check_override.tf.json
+  export TF_DATA_DIR=.terraform/check
+  offline="-refresh=false -var offline=true"
+fi
+
+"$terraform" init -input=false
 "$terraform" test
 
-"$terraform" plan -input=false -refresh=false -var offline=true -out "$work/plan.out"
+"$terraform" plan -input=false ${offline:-} -out "$work/plan.out"
 "$terraform" show -json "$work/plan.out" >"$work/plan.json"
 
 # The module brings the rules. Most need ARNs, which a plan knows only after the first apply: see README.md.
-module=$(python3 -c 'import json
-print(next(m["Dir"] for m in json.load(open(".terraform/modules/modules.json"))["Modules"] if m["Key"] == "cf_purge"))')
+module=$(python3 -c 'import json, os
+modules = json.load(open(os.environ.get("TF_DATA_DIR", ".terraform") + "/modules/modules.json"))["Modules"]
+print(next(m["Dir"] for m in modules if m["Key"] == "cf_purge"))')
 mkdir "$work/features"
 for rules in ${*:-secrets tags}; do
   cp "$module/tests/compliance/$rules.feature" "$work/features"

@@ -109,6 +109,6 @@ if __name__ == "__main__":
     try:
         sys.exit(subprocess.run([TERRAFORM, *sys.argv[1:]], env=environment(), check=False).returncode)
     except FileNotFoundError:
-        sys.exit(f"cf_purge: {TERRAFORM} is not on the PATH: install Terraform 1.9, or OpenTofu with TERRAFORM=tofu.")
+        sys.exit(f"cf_purge: {TERRAFORM} is not on the PATH: install Terraform ≥ 1.9, or OpenTofu (TERRAFORM=tofu).")
     except Problem as problem:
         sys.exit(f"cf_purge: {problem}")

@@ -80,20 +80,20 @@ class Shell:
         """Set the names as the document begins."""
         self.run_all("", "")
 
-    def run(self, section: str, command: str, *, typed: str = "", status: int = 0) -> str:
+    def run(self, section: str, command: str, *, typed: str = "") -> str:
         """Run the one command of a section that has this text in it, or else at its end; return what it prints.
 
-        `typed` is what a person types meanwhile, `status` the exit status it is to have.
+        `typed` is what a person types meanwhile.
         """
         found = list(dict.fromkeys(line for line in self.sections[section] if command in line))
         [line] = found if len(found) == 1 else [line for line in found if line.endswith(command)]
-        return self._run(line, typed, status)
+        return self._run(line, typed)
 
     def run_all(self, section: str, command: str) -> None:
         """Run, in order, all commands of a section that set a variable and have the text in them."""
         for line in self.sections[section]:
             if _ASSIGNMENT.match(line) and command in line:
-                self._run(line, "", 0)
+                self._run(line)
 
     def answer(self, section: str, command: str) -> Any:
         """Run a command and return the first JSON document it prints."""
@@ -104,7 +104,7 @@ class Shell:
         messages = (line.split("\t", 2)[2] for line in self.run(section, command).splitlines() if line.count("\t") > 1)
         return [json.loads(message) for message in messages if message.startswith("{")]
 
-    def _run(self, line: str, typed: str, status: int) -> str:
+    def _run(self, line: str, typed: str = "") -> str:
         variables = self.folder / "variables"
         script = f"set -o allexport; {line}\nstatus=$?; env -0 > {shlex.quote(str(variables))}; exit $status"
         try:
@@ -118,7 +118,7 @@ class Shell:
                 timeout=_TIMEOUT,
                 check=False,
             )
-            assert done.returncode == status, f"{line}\nended with {done.returncode}: {done.stdout}{done.stderr}"
+            assert done.returncode == 0, f"{line}\nended with {done.returncode}: {done.stdout}{done.stderr}"
             self.environ.update(_variables(variables.read_text()))
         finally:
             variables.unlink(missing_ok=True)  # there may be a token among them

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.runbook import Shell, names_of
+from tests.e2e.test_verification import LINE, bash
 from tests.examples import EXAMPLES, finding_the_module
 from tests.simulation.aws import ACCOUNT
 from tests.simulation.site import Site
@@ -87,13 +88,13 @@ def test_ci_may_purge_with_invoke_policy_json_and_nothing_else_and_fails_when_th
         "aws_session_token": taken["SessionToken"],
     }
     shell = opened.having(**names_of(site), **{name.upper(): value for name, value in credentials.items()})
-    release = shell.folder / "release.json"
-    release.write_text(json.dumps({"urls": [site.url("release.html")]}))
-    shell.run(BY_HAND, "release.json")
+    line = LINE.replace("site-purge", site.name)
+    assert bash(shell, re.sub("'{.*}'", f"""'{{"urls": ["{site.url("release.html")}"]}}'""", line)).returncode == 0
     assert site.url("release.html") in site.purges()
 
-    release.write_text('{"urls": ["https://www.example.org/release.html"]}')
-    assert "www.example.org is not a host of any target" in shell.run(BY_HAND, "release.json", status=1)
+    done = bash(shell, re.sub("'{.*}'", """'{"urls": ["https://www.example.org/release.html"]}'""", line))
+    assert done.returncode == 1
+    assert "www.example.org is not a host of any target" in done.stdout
 
     denied: list[tuple[str, str, dict[str, Any]]] = [
         ("lambda", "invoke", {"FunctionName": "site-purge"}),

@@ -216,11 +216,12 @@ class Purger:
     def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
         is_refused = isinstance(error, errors.Unauthorized)
-        asks_to_wait = isinstance(error, errors.RateLimited) or error.retry_after is not None
-        if asks_to_wait or (isinstance(error, errors.Misconfigured) and not is_refused):
+        if isinstance(error, errors.RateLimited) or (isinstance(error, errors.Misconfigured) and not is_refused):
             self._hold(zone, error)
             return
-        works = zone.failures <= _MAX_FAILURES and (zone.has_real or zone.has_probe or not is_refused)
+        # Cloudflare's edge names a wait in its own 5xx too, which an item can cause.
+        is_doubtful = is_refused or error.retry_after is not None
+        works = zone.failures <= _MAX_FAILURES and (zone.has_real or zone.has_probe or not is_doubtful)
         others = (self._zones[each.group] for each in run.pending if each.zone != request.zone)
         if not works and isinstance(error, errors.TimedOut) and not all(other.held_until for other in others):
             zone.held_until = self._clock.now()  # other zones first: its probe may take long
@@ -269,7 +270,8 @@ class Purger:
 
         probe, began = probe_for(request, self._config), self._clock.now()
         if self._budget.wait(began, probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
-            self._hold(zone, errors.Transient(str(zone.error)))  # nobody is misconfigured without a probe
+            # Nobody is misconfigured without a probe.
+            self._hold(zone, errors.Transient(str(zone.error), retry_after=zone.error.retry_after))
             return False
         error = self._ask(probe, LONG_TIMEOUT, run)
         if isinstance(error, errors.Unauthorized) and self._token.expire_refused():

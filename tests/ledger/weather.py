@@ -94,6 +94,7 @@ PROVOKED: dict[str, Callable[[Call], Fault]] = {
     "forbidden": lambda call: Fault(_refusal(403, 10000, call)),
     "unknown": lambda call: Fault(_refusal(400, 4711, call)),
     "broken": lambda _: Fault(Answer(500, {}, _HTML)),
+    "wait": lambda _: Fault(Answer(524, {"retry-after": "120"}, _HTML)),
     "hang": lambda _: Fault(is_lost=True, seconds=inf),
     "garbage": lambda _: Fault(Answer(200, {}, _HTML)),
 }

@@ -223,18 +223,23 @@ def test_an_answer_that_throttles_holds_the_zone_without_a_probe_and_parks_nothi
     assert world.metrics["Misconfigured"] == 0
 
 
-@pytest.mark.parametrize("reply", [answer(503, HTML, retry_after="120"), refusal(429, 1134, retry_after="120")])
-def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe(reply: Reply) -> None:
+@pytest.mark.parametrize(
+    ("reply", "before"),
+    [(answer(503, HTML, retry_after="120"), [False, True]), (refusal(429, 1134, retry_after="120"), [False])],
+)
+def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe(
+    reply: Reply, before: list[bool]
+) -> None:
     world = world_of()
-    world.cloudflare.script = [reply]
+    world.cloudflare.script = [reply] * len(before)
     assert world.returned(batch("a")) == ["a"]
     assert 120 <= world.aws.delays["receipt-a"] <= 180
     world.clock.pass_(60)
     assert world.returned(batch("b")) == ["b"]
-    assert len(world.cloudflare.requests) == 1
+    assert len(world.cloudflare.requests) == len(before)
     world.clock.pass_(60)
     assert world.returned(batch("b")) == []
-    assert [is_probe(sent) for sent in world.cloudflare.requests] == [False, True, False]
+    assert [is_probe(sent) for sent in world.cloudflare.requests] == [*before, True, False]
 
 
 @pytest.mark.parametrize("reply", [answer(503, HTML), outage(), answer(500, b"")], ids=["503", "reset", "500"])

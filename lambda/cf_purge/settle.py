@@ -74,4 +74,5 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
     if all(isinstance(failure.error, NotTried) for failure in failures) and receives <= _PATIENT_RECEIVES:
         return min(_MAX_TIME_DELAY, backoff)
     # What failed together does not come back together, so that the next time other messages share its request.
-    return max(1, math.ceil(backoff * (1 - _JITTER * chance())))
+    named = max(failure.error.retry_after or 0.0 for failure in failures)
+    return min(MAX_DELAY, max(1, math.ceil(named + backoff * (1 - _JITTER * chance()))))

@@ -51,6 +51,14 @@ def test_what_failed_by_itself_waits_twice_as_long_each_time_with_jitter(
     assert len(delays) > 2
 
 
+@pytest.mark.parametrize(("named", "receives", "least"), [(60.0, 1, 60), (60.0, 8, 380), (900.0, 1, 900)])
+def test_nothing_comes_back_before_the_wait_that_its_answer_named(named: float, receives: int, least: int) -> None:
+    asked = Failure(Transient("503", retry_after=named))
+    delays = {delay_after([OWN, asked], receives, AT, chance(part / 10)) for part in range(10)}
+    assert min(delays) >= least
+    assert max(delays) <= MAX_DELAY
+
+
 @pytest.mark.parametrize(("receives", "seconds"), [(1, 5), (2, 10), (4, 40), (5, 40), (15, 40), (16, 900), (30, 900)])
 def test_what_was_not_tried_waits_for_forty_seconds_at_most_until_the_fifteenth_receive(
     receives: int, seconds: int

@@ -136,6 +136,14 @@ def test_bad_items_of_a_message_keep_none_of_its_others_from_being_purged(name: 
     assert scenario.reason_codes() == (["RejectedByCloudflare"] if name in ("unknown", "rejected") else [])
 
 
+@pytest.mark.parametrize("name", ["page", "broken", "unknown", "rejected"])
+def test_ten_bad_items_of_a_thousand_in_one_message_keep_none_of_the_others_from_being_purged(name: str) -> None:
+    scenario = Scenario(provoked_by("poison", name))
+    scenario.send_together(*(f"poison{n // 100}.css" if n % 100 == 50 else f"k{n}.css" for n in range(1000)))
+    scenario.run(8 * HOUR)
+    assert scenario.waits()[-1] < inf
+
+
 def test_a_rejected_message_delays_few_others_where_requests_are_rare() -> None:
     scenario = Scenario(provoked_by("poison", "rejected"), cloudflare={"requests_per_second": 0.5})
     scenario.send(*keys(9), "poison.css")

@@ -230,10 +230,12 @@ class Function:
         [task] = plan.tasks
         unsent = self._sqs.send_delayed([task], run.settle_until) if task.delayed else {}
         if task.error is not None or task.undone(outcomes.accepted):
-            from cf_purge.settle import failures_of
+            from cf_purge.settle import failures_of, left_in
 
             errors = [failure.error for failure in failures_of(task, outcomes)]
             error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
+            if not isinstance(error, Rejected) and not task.is_check:  # those say it themselves
+                error = type(error)(f"{error}{left_in(task, outcomes)}", error.code)
             raise error.with_traceback(None)  # some are raised more than once
         for problem in unsent.values():
             raise problem

@@ -18,7 +18,7 @@ _MAX_TIME_DELAY = 40  # seconds, of what was not tried for lack of time
 _PATIENT_RECEIVES = 15  # after which it waits as long as after a failure
 _MINUTE = 60
 _JITTER = 0.5  # of a delay, at most
-_MAX_SHOWN = 5  # items in a reason
+_MAX_SHOWN, _MAX_TEXT = 5, 300  # items in a reason, and characters of each
 LEFT_OUT = Failure(NotTried("This invocation had no time or no requests left for it."))
 
 
@@ -41,14 +41,17 @@ def fate_of(
         return Rejected(f"{rejections[0]}{more}", rejections[0].code)
     if max_receive_count is not None and message.receives >= max_receive_count:
         last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
-        undone: list[object] = []
-        if task is not None:
-            undone += [purge.shown for purge in task.undone(outcomes.accepted)]
-            undone += [each.change.key for each in task.delayed]
-        items = ", ".join(map(str, undone[:_MAX_SHOWN]))
-        more = f" Not purged: {items}{' and more' if len(undone) > _MAX_SHOWN else ''}." if undone else ""
-        return Rejected(f"Given up after {message.receives} receives: {last}{more}", "GaveUp")
+        left = left_in(task, outcomes) if task else ""
+        return Rejected(f"Given up after {message.receives} receives: {last}{left}", "GaveUp")
     return delay_after(failures, message.receives, now, chance)
+
+
+def left_in(task: Task, outcomes: Outcomes) -> str:
+    """Return a sentence that names the first purges that are not done, with a space before it; "" if all are. Pure."""
+    undone = [str(purge.shown)[:_MAX_TEXT] for purge in task.undone(outcomes.accepted)]
+    undone += [each.change.key for each in task.delayed]
+    items = ", ".join(undone[:_MAX_SHOWN])
+    return f" Not purged: {items}{' and more' if len(undone) > _MAX_SHOWN else ''}." if undone else ""
 
 
 def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:

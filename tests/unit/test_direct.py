@@ -79,6 +79,7 @@ def test_a_purge_that_fails_is_an_exception_so_that_lambda_tries_again(world: Wo
     with pytest.raises(PurgeError) as caught:
         world.invoke(s3_event("a"))
     assert type(caught.value).__name__ == kind
+    assert f"Not purged: https://{HOST}/a." in str(caught.value)
 
 
 @pytest.mark.parametrize("event", [{"keys": ["index.html"]}, s3_event("a b"), *(event for event, _, _ in MANUAL)])

@@ -127,7 +127,7 @@ class Purger:
         while self._return_what_must_wait(run):
             now = self._clock.now()
             ready_at, *_, request = min(
-                (self._ready_at(each, now), self._zones[each.group].held_until > 0, *_rank(each), place, each)
+                (self._ready_at(each, now), *_rank(each, self._zones[each.group].held_until > 0), place, each)
                 for place, each in enumerate(run.pending)
             )
             self._clock.sleep(max(0.0, ready_at - now))
@@ -157,7 +157,7 @@ class Purger:
                     observe.info("purged again", **fields, items=part)
             else:
                 observe.warn("not purged again", **fields, count=request.size, reason=str(error))
-                if isinstance(error, errors.Transient):  # the next one could take as long
+                if not isinstance(error, errors.Rejected):  # the next one could take as long, or is refused too
                     break
         return accepted
 
@@ -228,7 +228,7 @@ class Purger:
         if not works and isinstance(error, errors.TimedOut) and not all(other.held_until for other in others):
             zone.held_until = self._clock.now()  # other zones first: its probe may take long
             return
-        if not works and not self._probe(request, zone, run):
+        if not works and not self._probe(request, zone, run, error.retry_after):
             return
         if isinstance(error, errors.TimedOut) and timeout < self._timeout(request, run):
             return  # the probe has shown that Cloudflare is slower: it is sent again, with more time
@@ -266,7 +266,7 @@ class Purger:
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
         run.pending += whole.halves(self._clock.random())
 
-    def _probe(self, request: Request, zone: _Zone, run: _Run) -> bool:
+    def _probe(self, request: Request, zone: _Zone, run: _Run, named: float | None = None) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
         from cf_purge.doctor import probe_for
 
@@ -283,6 +283,7 @@ class Purger:
             run.has_failed = run.has_failed and self._latency <= SHORT_TIMEOUT  # else it was our time-out that failed
             return True
         run.has_failed = True
+        error.retry_after = error.retry_after or named  # the wait that the answer before it named
         self._hold(zone, error, self._clock.now() - began)
         return False
 
@@ -319,11 +320,11 @@ class Purger:
         return None
 
 
-def _rank(request: Request) -> tuple[bool, bool, int, int, int]:
+def _rank(request: Request, needs_probe: bool) -> tuple[bool, bool, bool, int, int, int]:
     """Return what puts requests in order: fresh messages before suspects, and larger requests before smaller ones.
 
-    Halves of what was rejected, and single suspect messages, come after the others, the deepest first: an invocation
-    that brings some of them to an end leaves less for the next one.
+    Of both, zones that need no probe go first. Halves of what was rejected, and single suspect messages, come last, the
+    deepest first: an invocation that brings some of them to an end leaves less for the next one.
     """
     is_last = request.depth > 0 or (request.is_suspect and len(request.parts) == 1)
-    return request.is_suspect, is_last, -request.depth, -len(request.parts), -request.size
+    return request.is_suspect, needs_probe, is_last, -request.depth, -len(request.parts), -request.size

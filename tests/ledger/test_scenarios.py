@@ -190,6 +190,21 @@ def test_zones_that_hang_delay_a_fresh_change_of_another_at_most_twenty_seconds(
     assert scenario.waits()[-1] <= 20
 
 
+def test_bad_items_of_a_zone_delay_no_fresh_change_of_another_whose_item_hangs() -> None:
+    targets = [target(keys=["[khf]*"]), target(zone_id="0" * 32, hosts=["b.example.net"], keys=["b/**"])]
+    troubles = {"hang.css": HANG, "poison": REJECTED}
+    scenario = Scenario(
+        lambda call, _: next((fault for word, fault in troubles.items() if word in str(call.body)), None),
+        targets=targets,
+    )
+    scenario.send(*keys(49), "hang.css")
+    scenario.send(*(f"b/poison{n}.css" if n % 50 == 25 else f"b/{n}.css" for n in range(3000)))
+    for at in range(11, 200, 11):
+        scenario.send(f"fresh{at}.css", at=at)
+    scenario.run(10 * MINUTE)
+    assert scenario.waits("fresh")[-1] <= 20
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -224,14 +224,17 @@ def test_an_answer_that_throttles_holds_the_zone_without_a_probe_and_parks_nothi
 
 
 @pytest.mark.parametrize(
-    ("reply", "before"),
-    [(answer(503, HTML, retry_after="120"), [False, True]), (refusal(429, 1134, retry_after="120"), [False])],
+    "script",
+    [
+        [refusal(429, 1134, retry_after="120")],
+        [answer(503, HTML, retry_after="120"), answer(503, HTML, retry_after="120")],
+        [answer(503, HTML, retry_after="120"), answer(503, HTML)],
+    ],
+    ids=["429", "503", "503, and the probe names no wait"],
 )
-def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe(
-    reply: Reply, before: list[bool]
-) -> None:
-    world = world_of()
-    world.cloudflare.script = [reply] * len(before)
+def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe(script: list[Reply]) -> None:
+    world, before = world_of(), [False, True][: len(script)]
+    world.cloudflare.script = [*script]
     assert world.returned(batch("a")) == ["a"]
     assert 120 <= world.aws.delays["receipt-a"] <= 180
     world.clock.pass_(60)

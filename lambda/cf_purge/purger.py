@@ -242,7 +242,8 @@ class Purger:
                 return
             message = run.owners[request.purges[0]]
             if zone.has_real or self._condemned in (None, message):
-                self._condemned = self._condemned if zone.has_real else message or None
+                if not zone.has_real:
+                    self._condemned = message or None  # a direct invocation has no message
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, run)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent

@@ -382,8 +382,10 @@ def test_a_second_purge_that_fails_has_no_effect_on_first_ones(reply: Reply) -> 
     assert world.metrics["Misconfigured"] == 0
 
 
-@pytest.mark.parametrize(("reply", "requests"), [(outage(), 1), (answer(500, b""), 1), (refusal(400, 1012), 3)])
-def test_second_purges_end_at_the_first_that_fails_because_the_next_could_take_as_long(
+@pytest.mark.parametrize(
+    ("reply", "requests"), [(outage(), 1), (answer(500, b""), 1), (refusal(403, 10000), 1), (refusal(400, 1012), 3)]
+)
+def test_second_purges_end_at_the_first_that_fails_unless_it_is_the_fault_of_its_items(
     reply: Reply, requests: int
 ) -> None:
     world = verifying(verify={"sample": 0})

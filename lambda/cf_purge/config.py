@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cf_purge.errors import Misconfigured
-from cf_purge.observe import LEVELS
 
 VARIABLE = "CF_PURGE_CONFIG"
 API_URL = "https://api.cloudflare.com/client/v4"
@@ -133,15 +132,14 @@ def load(environ: Mapping[str, str]) -> Config:
     """Read the configuration from environment variables.
 
     Raises:
-        Misconfigured: one sentence that names the field.
+        Misconfigured: it is missing, invalid, or that of another version.
     """
     document = environ.get(VARIABLE)
     try:
         config = _from_document(json.loads(unpacked(document))) if document else _from_variables(environ)
-    except (AttributeError, TypeError, ValueError, RecursionError, zlib.error) as error:
-        raise Misconfigured(
-            f"{VARIABLE}: {error}: run terraform apply, with the zip of the module's version."
-        ) from None
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, zlib.error) as error:
+        remedy = "run terraform apply, with the zip of the module's version"
+        raise Misconfigured(f"{VARIABLE} is not this version's document ({error}): {remedy}.") from None
     if not re.fullmatch(_API_URL, config.api_url):
         rule = f"must be an https URL such as {API_URL} (http on loopback only)"
         raise Misconfigured(f"cloudflare.api_url (without the module CLOUDFLARE_API_URL) {rule}.")
@@ -165,26 +163,24 @@ def unpacked(document: str) -> str:
 
 
 def _from_document(document: dict[str, Any]) -> Config:
-    """Read what the module writes.
+    """Read what the module writes, where null means the default.
 
-    Terraform has validated it, ranges and templates too, so this finds what was changed manually, the document of
-    another version, and what would be unsafe in a request. All of that has one remedy.
+    Terraform has validated it, so only the names of its fields are checked: they tell the document of another version.
 
     Raises:
-        AttributeError, TypeError, ValueError: it is something else.
+        AttributeError, KeyError, TypeError: it is something else.
     """
-    document |= document.pop("cloudflare", None) or {}
-    fields = _checked(document, ("name", "bucket", "api_token_parameter", "targets"))
-    targets = [_target(each, f"targets[{place}].") for place, each in enumerate(fields.pop("targets"))]
+    fields = _given({**document, **(document.get("cloudflare") or {}), "cloudflare": None})
+    fields["targets"] = tuple(map(_target, fields["targets"]))
     if "verify" in fields:
-        fields["verify"] = Verify(**_checked(fields["verify"], (), "verify."))
+        fields["verify"] = Verify(**_given(fields["verify"]))
     fields["endpoint"] = ENDPOINTS[fields.pop("operation", "purge")]
     fields["plan"] = PLANS[fields.get("plan", "free")]
-    return Config(targets=tuple(targets), **fields)
+    return Config(**fields)
 
 
-def _target(document: dict[str, Any], place: str) -> Target:
-    fields = _checked(document, ("zone_id", "hosts"), place)
+def _target(document: dict[str, Any]) -> Target:
+    fields = _given(document)
     zone = Zone(fields.pop("zone_id").lower(), fields.pop("environment_id", None))
     fields["header_variants"] = tuple(tuple(variant.items()) for variant in fields.get("header_variants", ()))
     for name in ("key_prefix", "path_prefix"):
@@ -193,16 +189,22 @@ def _target(document: dict[str, Any], place: str) -> Target:
     return Target(zone, **fields)
 
 
+def _given(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that are not null; lists as tuples."""
+    given = {name: value for name, value in document.items() if value is not None}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
 def _from_variables(environ: Mapping[str, str]) -> Config:
     """Read the variables of a function made without Terraform: one zone, and the bucket's name is the host."""
     zone_id, email = environ.get("CLOUDFLARE_ZONE_ID", ""), environ.get("CLOUDFLARE_API_EMAIL")
     parameter, token = environ.get("CLOUDFLARE_API_KEY_SSMPATH"), environ.get("CLOUDFLARE_API_KEY")
-    if not re.fullmatch(_ZONE_ID, zone_id):
+    if not re.fullmatch("[0-9a-fA-F]{32}", zone_id):
         rule = "must be the zone's 32-digit hex ID (dashboard, Overview, API), not its name"
         raise Misconfigured(f"Without {VARIABLE}, CLOUDFLARE_ZONE_ID {rule}.")
     if not parameter and not token:
         raise Misconfigured("There is no API token: set CLOUDFLARE_API_KEY_SSMPATH or CLOUDFLARE_API_KEY.")
-    if email and not re.fullmatch(_EMAIL, email):
+    if email and not re.fullmatch("[!-?A-~]+@[!-?A-~]+", email):  # what can be sent as a header
         raise Misconfigured("CLOUDFLARE_API_EMAIL must be an e-mail address.")
     return Config(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
@@ -224,83 +226,7 @@ def _extensions(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
     return tuple(name if name == "*" else f"*.{name.removeprefix('*').removeprefix('.')}" for name in names)
 
 
-def _checked(document: dict[str, Any], required: Sequence[str], place: str = "") -> dict[str, Any]:
-    """Return the fields of a document that are not null, which means the default; lists as tuples.
-
-    Raises:
-        ValueError: a field is missing, unknown or wrong; the sentence names it.
-    """
-    given = {name: value for name, value in document.items() if value is not None}
-    wrong = [name for name in required if not given.get(name)]
-    wrong += [name for name, value in given.items() if name not in _FIELDS or not _fits(value, _FIELDS[name])]
-    if wrong:
-        raise ValueError(f"{place}{wrong[0]} is missing, unknown or invalid")
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-
-
-def _fits(value: Any, accepted: Any) -> bool:
-    """Tell whether a value is a text that a pattern matches, or a list of what is accepted, or passes a function."""
-    if isinstance(accepted, list):
-        return isinstance(value, list) and all(_fits(each, accepted[0]) for each in value)
-    if isinstance(accepted, str | re.Pattern):
-        return isinstance(value, str) and re.fullmatch(accepted, value) is not None
-    return bool(accepted(value))
-
-
-def _is_headers(value: Any) -> bool:
-    """Tell whether it is an object of names and values that a request can have (RFC 9110 section 5.6.2)."""
-    name, text = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", r"[!-~]([ -~]*[!-~])?"
-    return isinstance(value, dict) and _fits([*value], [name]) and _fits([*value.values()], [text])
-
-
-def _is_glob(value: Any) -> bool:
-    try:
-        takes("", [value])
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _is_rate(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value <= 1_000_000
-
-
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= 1_000_000
-
-
 # The token is sent by https, or by http on loopback. Parsers disagree about unusual URLs, so they are refused.
 _PORT = r":(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _LOOPBACK = r"(?:localhost|127\.0\.0\.1|\[::1\])"
 _API_URL = rf"(?i:https://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])|http://{_LOOPBACK})(?:{_PORT})?(?:/[!-\"$->@-~]*)?"
-_EMAIL = "[!-?A-~]+@[!-?A-~]+"  # what can be sent as a header
-_ZONE_ID = "[0-9a-fA-F]{32}"
-_TEXT, _FOLDER = "(?s:.*)", r"(?!(?s:.*/)?\.\.?(?:/|\Z))(?s:.*)"  # no folder is . or ..
-
-# What a field of the document accepts.
-_FIELDS: dict[str, Any] = {
-    **dict.fromkeys(("name", "bucket", "api_token_parameter", "api_url"), _TEXT),
-    **{name: [_TEXT] for name in ("index_documents", "related")},
-    **{name: [_is_glob] for name in ("include", "exclude", "keys")},
-    **dict.fromkeys(("key_prefix", "path_prefix"), _FOLDER),
-    **dict.fromkeys(("queue_arn", "dead_letter_queue_arn"), QUEUE_ARN),
-    "event_bus_arn": r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]{1,256}",
-    **dict.fromkeys(("clean_urls", "log_principals"), lambda value: isinstance(value, bool)),
-    **dict.fromkeys(("requests_per_second", "max_concurrency"), _is_rate),
-    **dict.fromkeys(("batch_size", "drain", "max_receive_count", "collapse_above"), _is_whole),
-    **dict.fromkeys(("delay_seconds", *Verify._fields), _is_whole),
-    "targets": [lambda value: isinstance(value, dict)],
-    "verify": lambda value: isinstance(value, dict),
-    "zone_id": _ZONE_ID,
-    "environment_id": "[0-9a-zA-Z_-]{1,64}",
-    "hosts": [HOST],
-    "schemes": ["https?"],
-    "purge_by": "url|prefix|tag|host|everything",
-    "header_variants": [_is_headers],
-    "tags": [r"[!-+\--~]{1,1024}"],
-    "email": _EMAIL,
-    "edge_url": rf"(?i:https?://{_LOOPBACK})(?:{_PORT})?/?",
-    "operation": "|".join(ENDPOINTS),
-    "plan": "|".join(PLANS),
-    "log_level": "|".join(LEVELS),
-}

@@ -95,13 +95,13 @@ def test_what_waits_during_an_outage_is_counted_explained_and_purged_after_it(sh
 
 
 def test_a_configuration_that_is_refused_is_in_the_first_error_line(shell: Shell, site: Site) -> None:
-    with site.reconfigured(lambda document: document["targets"][0].update(zone_id="example.com")):
+    with site.reconfigured(lambda document: document["targets"][0].update(later=1)):
         _, error = site.invoke({"check": True})
 
     assert error is not None
     lines = shell.log_lines("errors", "--filter-pattern ERROR")
     assert {line["level"] for line in lines} == {"ERROR"}
-    assert lines[-1]["message"].startswith("CF_PURGE_CONFIG: targets[0].zone_id")
+    assert lines[-1]["message"].startswith("CF_PURGE_CONFIG is not this version's document")
 
 
 def test_a_reserved_concurrency_is_found_and_taken_away(shell: Shell, site: Site) -> None:

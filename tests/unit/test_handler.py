@@ -64,13 +64,13 @@ def test_lambdas_default_of_three_seconds_is_enough_for_a_purge(world: World) ->
 def test_a_wrong_configuration_is_an_exception_a_log_line_and_an_alarm_each_time(
     neighbours: FakeTransport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("CF_PURGE_CONFIG", json.dumps(document(bucket="")))
+    monkeypatch.setenv("CF_PURGE_CONFIG", json.dumps(document(later=1)))
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "site-purge")
     for _ in range(2):
-        with pytest.raises(Misconfigured, match="CF_PURGE_CONFIG: bucket"):
+        with pytest.raises(Misconfigured, match="CF_PURGE_CONFIG is not"):
             handler.lambda_handler(sqs_event(s3_event("a")), Context())
         line, metrics = (json.loads(text) for text in capsys.readouterr().out.splitlines())
-        assert (line["level"], "CF_PURGE_CONFIG: bucket" in line["message"]) == ("ERROR", True)
+        assert (line["level"], "later" in line["message"]) == ("ERROR", True)
         assert (metrics["Misconfigured"], metrics["Name"], metrics["Changes"]) == (1, "site-purge", 0)
     monkeypatch.setenv("CF_PURGE_CONFIG", json.dumps(document()))
     assert handler.lambda_handler(s3_event("a"), Context())["success"] is True

@@ -212,7 +212,7 @@ UNKNOWN = ": No configuration is known in it: add `output "
         ({"values": SEVERAL}, [], CHOOSE),
         ({"values": SEVERAL}, ["--name", "c"], CHOOSE),
         ({"planned_values": configured()}, [], UNKNOWN),
-        ({"values": configured(document(later=1))}, [], ": CF_PURGE_CONFIG: later is missing, unknown or invalid: "),
+        ({"values": configured(document(later=1))}, [], ": CF_PURGE_CONFIG is not this version's document ("),
     ],
 )
 def test_a_plan_that_cannot_be_used_is_one_sentence(

@@ -283,6 +283,8 @@ def test_any_event_can_be_a_dry_run(event: dict[str, Any]) -> None:
         assert refusal_of({**event, "dry_run": value}) == '"dry_run" must be true or false.'
         inner = parse(sns_event({**event, "dry_run": value}))
         assert (inner.size, inner.errors) == (0, 1)
+    with pytest.raises(UnknownEvent, match='"dry_run" belongs in the body of each message'):
+        messages_in({**sqs_event(event), "dry_run": True})
 
 
 NO_LISTS: list[Any] = [[], None, "a", {"a": 1}, [""], ["a", 7], [["a"]], True]

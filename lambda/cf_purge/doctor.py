@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
 from cf_purge import observe
 from cf_purge.api_token import ApiToken
@@ -288,15 +288,18 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     """
     scheme, _, _, encoded = url.split("/", 3)
     name = f"targets[{config.targets.index(target)}]"
-    paths = dict.fromkeys((unquote(encoded), unquote_plus(encoded)))  # S3 reads a plus as a space
+    # As Cloudflare keeps it: https://developers.cloudflare.com/rules/normalization/how-it-works/
+    spelling = re.sub("%..", lambda found: quote(unquote_to_bytes(found[0]), safe=""), encoded)
+    # By decoded path, whether a client writes it like that. S3 reads a plus as a space.
+    paths = {path: spelling in spellings_of(path) for path in (unquote(encoded), unquote_plus(encoded))}
     where = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by}
-    for key in (key for path in paths for key in _keys_of(path, target)):
+    for key, is_spelled in ((key, paths[path]) for path in paths for key in _keys_of(path, target)):
         fields = {
             "exclude": not config.exclude or not takes(key, config.exclude),
             "include": takes(key, config.include),
             f"{name}.keys": takes(key, target.keys),
             f"{name}.schemes": scheme.removesuffix(":") in target.schemes or target.purge_by != "url",
-            "the %2F in the link": "%2f" not in encoded.lower() or target.purge_by == "tag",
+            "the spelling of the link": is_spelled or target.purge_by not in ("url", "prefix"),
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
         missing = " and ".join(field for field, passes in fields.items() if not passes)

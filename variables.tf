@@ -312,14 +312,14 @@ variable "targets" {
 
   validation {
     condition = alltrue(flatten([for target in var.targets : [
-      for glob in target.keys : try(!can(regex("^(/|$)|[{}\\\\]|\\[\\^", glob)) && alltrue([
+      for glob in target.keys : try(!can(regex("^$|^/|/$|[{}\\\\]|\\[\\^", glob)) && alltrue([
         for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
       ]), false)
     ] if target != null]))
     error_message = join(" ", [
-      "Each targets[*].keys must be a glob such as \"*.html\" or \"img/**\": not empty, without a leading slash (keys",
-      "have none), one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for [^a], no",
-      "backslashes.",
+      "Each targets[*].keys must be a glob such as \"*.html\" or \"img/**\": not empty, without a slash at its",
+      "beginning or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for",
+      "[^a], no backslashes.",
     ])
   }
 
@@ -435,13 +435,13 @@ variable "include" {
 
   validation {
     condition = alltrue([
-      for glob in var.include : try(!can(regex("^(/|$)|[{}\\\\]|\\[\\^", glob)) && alltrue([
+      for glob in var.include : try(!can(regex("^$|^/|/$|[{}\\\\]|\\[\\^", glob)) && alltrue([
         for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
       ]), false)
     ])
     error_message = join(" ", [
-      "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a leading slash (keys have",
-      "none), one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for [^a], no",
+      "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a slash at its beginning",
+      "or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for [^a], no",
       "backslashes.",
     ])
   }
@@ -455,13 +455,13 @@ variable "exclude" {
 
   validation {
     condition = alltrue([
-      for glob in var.exclude : try(!can(regex("^(/|$)|[{}\\\\]|\\[\\^", glob)) && alltrue([
+      for glob in var.exclude : try(!can(regex("^$|^/|/$|[{}\\\\]|\\[\\^", glob)) && alltrue([
         for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
       ]), false)
     ])
     error_message = join(" ", [
-      "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a leading slash (keys have",
-      "none), one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for [^a], no",
+      "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a slash at its beginning",
+      "or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for [^a], no",
       "backslashes.",
     ])
   }

@@ -28,7 +28,7 @@ ROLE = "arn:aws:iam::123456789012:role/mine"
 BOUNDARY = "arn:aws:iam::123456789012:policy/bound"
 ORIGIN = {"Origin": "https://www.example.com"}
 TOPICS = [f"arn:aws:sns:eu-west-1:123456789012:topic-{number}" for number in range(6)]
-BAD_GLOBS = (None, "", "*.{css,js}", "/css/*", "[z-a].css", "[^-0]*.css", "[\\w-.]*.css")
+BAD_GLOBS = (None, "", "*.{css,js}", "/css/*", "css/", "[z-a].css", "[^-0]*.css", "[\\w-.]*.css")
 SUBNET, GROUP = "subnet-0123456789abcdef0", "sg-0123456789abcdef0"
 
 

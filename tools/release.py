@@ -1,7 +1,7 @@
 """Check a release and write its notes: `python -m tools.release v1.2.3 [--notes F] [--checksums F] [--sbom F]`.
 
-The version must be the newest in the changelog and the one whose runbook the alarms link to, and the committed zip must
-be built from the source.
+The version must be the newest in the changelog, the one whose runbook the alarms link to and the one of the action in
+docs/usage.md, and the committed zip must be built from the source.
 """
 
 import argparse
@@ -65,8 +65,9 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     try:
         said = notes(asked.tag, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
-        if f"/blob/{asked.tag}/" not in (ROOT / "alarms.tf").read_text(encoding="utf-8"):
-            raise Problem(f"The runbook in alarms.tf is not that of {asked.tag}: correct it, then tag again.")
+        for file, mention in {"alarms.tf": f"/blob/{asked.tag}/", "docs/usage.md": f"@{asked.tag}\n"}.items():
+            if mention not in (ROOT / file).read_text(encoding="utf-8"):
+                raise Problem(f"{file} names another version than {asked.tag}: correct it, then tag again.")
     except Problem as problem:
         print(f"cf_purge: {problem}", file=sys.stderr)
         return 1

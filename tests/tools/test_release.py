@@ -49,10 +49,12 @@ def test_a_tag_other_than_the_newest_version_is_refused(tag: str, changelog: str
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout whose newest version is 1.2.0, as in the alarms, and whose zip is current."""
+    """A checkout whose newest version is 1.2.0, in all places, and whose zip is current."""
     shutil.copytree(ROOT / "lambda", tmp_path / "lambda", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "CHANGELOG.md").write_text(HEAD + NEW + OLD)
+    (tmp_path / "docs").mkdir()
     (tmp_path / "alarms.tf").write_text('runbook = "https://github.com/a/b/blob/v1.2.0/docs/operations.md"\n')
+    (tmp_path / "docs/usage.md").write_text("  - uses: a/b@v1.2.0\n")
     monkeypatch.setattr(release, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -72,11 +74,9 @@ def test_a_release_writes_its_notes_and_checksums(root: Path, capsys: pytest.Cap
     assert (zipped["version"], zipped["hashes"][0]["content"]) == ("1.2.0", digest)
 
 
-@pytest.mark.parametrize("wrong", ["zip", "tag", "runbook"])
+@pytest.mark.parametrize("wrong", [ZIP, "alarms.tf", "docs/usage.md", "tag"])
 def test_a_refused_release_writes_nothing(root: Path, wrong: str) -> None:
-    if wrong == "zip":
-        (root / ZIP).write_bytes(b"PK")
-    if wrong == "runbook":
-        (root / "alarms.tf").write_text('runbook = "https://github.com/a/b/blob/v1.1.0/docs/operations.md"\n')
+    if wrong != "tag":
+        (root / wrong).write_text("https://github.com/a/b/blob/v1.1.0/ a/b@v1.1.0\n")
     assert release.main(["v9.9.9" if wrong == "tag" else "v1.2.0", "--notes", "notes.md"]) == 1
     assert not (root / "notes.md").exists()

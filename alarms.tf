@@ -16,8 +16,8 @@ locals {
   )
   oldest_message_seconds = var.alarms.oldest_message_seconds + local.longest_delay
 
-  # One entry per alarm, for the person on call: what it means, the first command to run, what to do next. The lines
-  # are not wrapped in the middle of a phrase, so that grep finds the text of an alarm.
+  # One entry for each of alarm_keys, for the person on call: what it means, the first command to run, what to do next.
+  # The lines are not wrapped in the middle of a phrase, so that grep finds the text of an alarm.
   alarms = {
     dead_letters = {
       means = [
@@ -52,9 +52,7 @@ locals {
       then = [
         "Look for ERROR lines in the log, and at https://www.cloudflarestatus.com.",
         "Without any line, deliveries are paused, denied or throttled.",
-        local.queued ? "Nothing is lost in the meantime." : join(" ", [
-          "Nothing is lost in the meantime, and new changes do not wait there.",
-        ]),
+        "Nothing is lost in the meantime${local.queued ? "" : ", and new changes do not use the queue"}.",
       ]
       namespace   = "AWS/SQS"
       metric_name = "ApproximateAgeOfOldestMessage"
@@ -194,9 +192,9 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  # Only the keys: the values contain the bucket's name, which may be sensitive, and for_each refuses that.
+  # Not local.alarms, which contains the bucket's name: it may be sensitive, and for_each refuses that.
   for_each = setsubtract(
-    var.alarms.enabled ? keys(local.alarms) : [],
+    var.alarms.enabled ? local.alarm_keys : [],
     concat(
       var.alarms.disabled,
       local.counts_losses ? [] : ["undelivered"],

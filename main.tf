@@ -43,9 +43,9 @@ locals {
   config = jsonencode(merge(local.function_config, local.arns_in_config))
   # Lambda allows 4 KB for the environment, as JSON: a quote in a value counts as two bytes. This leaves room for the
   # variable's name and these ARNs. https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
-  most_config_bytes    = var.notify == null ? 3800 : 3450
+  max_config_bytes     = var.notify == null ? 3800 : 3450
   config_bytes         = length(base64encode(jsonencode(jsonencode(local.function_config)))) * 3 / 4
-  config_is_compressed = local.config_bytes > local.most_config_bytes
+  config_is_compressed = local.config_bytes > local.max_config_bytes
 
   targets = [for target in var.targets : {
     for key, value in merge(target, { hosts = coalesce(target.hosts, [var.bucket]) }) :
@@ -155,7 +155,7 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition = (length(base64gzip(jsonencode(local.function_config))) <= local.most_config_bytes
+      condition = (length(base64gzip(jsonencode(local.function_config))) <= local.max_config_bytes
         || !local.config_is_compressed
       )
       error_message = join(" ", [

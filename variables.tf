@@ -37,7 +37,13 @@ locals {
     alarms = { alarm_actions = "actions", action = "actions", ok_action = "ok_actions" }
   }
 
-  # What must be a whole number: its least and its largest value.
+  # Keys of the alarms in alarms.tf.
+  alarm_keys = [
+    "dead_letters", "oldest_message", "errors", "throttles", "misconfigured", "undelivered", "lag", "stale",
+    "unverifiable",
+  ]
+
+  # Smallest and largest value of inputs that are whole numbers.
   ranges = {
     verify = { after_seconds = [0, 900], attempts = [1, 5], sample = [0, 100] }
     queue = {
@@ -121,14 +127,15 @@ variable "api_token_parameter" {
 variable "targets" {
   description = <<-EOT
     Where the bucket's objects are served: one entry per zone, several if paths or rules differ. Each key is purged
-    by every entry that matches it. About 150 hosts in one zone fit, or 80 zones with one host each:
+    by every entry that matches it. The limit is Lambda's 4 KB for environment variables: about 150 hosts in one
+    zone, or 80 zones with one host each.
     - `zone_id`: ID of the zone (32 hex digits), not its name.
     - `hosts`: (Optional) hostnames in that zone. Defaults to the bucket's name.
     - `purge_by`: (Optional) `url`: every URL of the object, including `Vary` copies and resized images; `prefix`:
       everything whose URL begins with the object's URL, including query strings; `tag`: see `tags`; `host`:
       everything on the hosts; `everything`: the whole zone.
-    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`); the entry applies only to matching keys
-      and is never collapsed. Defaults to every key.
+    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`); the entry applies only to matching keys,
+      and ignores `collapse_above`. Defaults to every key.
     - `key_prefix`: (Optional) only keys in this folder; it is removed from the key.
     - `path_prefix`: (Optional) folder put before the rest of the key.
     - `schemes`: (Optional) `https`, `http` or both. With Flexible SSL use both: Cloudflare's cache key contains the
@@ -148,7 +155,7 @@ variable "targets" {
       template with an empty placeholder is omitted for that key.
     - `delay_seconds`: (Optional) seconds from a change to its purge by this entry, at most 900: for the pages of a
       deploy, so that their assets are uploaded first. Keys in a manual event are purged at once. An entry that
-      shares paths with a delayed one is not collapsed.
+      shares paths with a delayed one ignores `collapse_above` too.
     - `environment_id`: (Optional) with zone versioning: ID of the environment to purge. Omit it for Production,
       whose endpoint is the zone's (`everything` there empties all environments).
   EOT
@@ -440,9 +447,9 @@ variable "include" {
       ]), false)
     ])
     error_message = join(" ", [
-      "Each include must be a glob such as \"*.css\" or \"img/**\": not empty, without a slash at its beginning",
-      "or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for [^a], no",
-      "backslashes.",
+      "Each entry of include must be a glob such as \"*.css\" or \"img/**\": not empty, without a slash at its",
+      "beginning or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for",
+      "[^a], no backslashes.",
     ])
   }
 }
@@ -460,9 +467,9 @@ variable "exclude" {
       ]), false)
     ])
     error_message = join(" ", [
-      "Each exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a slash at its beginning",
-      "or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for [^a], no",
-      "backslashes.",
+      "Each entry of exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a slash at its",
+      "beginning or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for",
+      "[^a], no backslashes.",
     ])
   }
 }
@@ -492,7 +499,7 @@ variable "events" {
         ObjectTagging       = ["*", "Put", "Delete"]
       } : [for type in types : "s3:${kind}:${type}"]
     ])))) == 0
-    error_message = "Each events must be an S3 event type such as \"s3:ObjectCreated:*\" or \"s3:ObjectAcl:Put\"."
+    error_message = "Each entry of events must be an S3 event type such as \"s3:ObjectCreated:*\"."
   }
 
   validation {
@@ -576,7 +583,7 @@ variable "event_filters" {
         for text in try([filter.prefix, filter.suffix], [null]) : try(!strcontains(text, "*"), false)
       ]
     ]))
-    error_message = "event_filters are compared literally: omit wildcards, and use include and exclude for globs."
+    error_message = "event_filters are compared literally: remove wildcards, and use include and exclude for globs."
   }
 
   validation {
@@ -651,7 +658,7 @@ variable "verify" {
     condition = alltrue([
       for wrong, right in local.misspelt.verify : var.verify == null ? true : var.verify[wrong] == null
     ])
-    error_message = "verify: ${join(", ", [
+    error_message = "verify has no such attribute: ${join(", ", [
       for wrong, right in local.misspelt.verify : "instead of ${wrong} did you mean ${right}"
       if var.verify == null ? false : var.verify[wrong] != null
     ])}?"
@@ -1149,12 +1156,11 @@ variable "alarms" {
 
   validation {
     condition = length(setsubtract(
-      concat(try(keys(var.alarms.actions_by_alarm), []), var.alarms.disabled),
-      split(" ", "dead_letters oldest_message errors throttles misconfigured undelivered lag stale unverifiable"),
+      concat(try(keys(var.alarms.actions_by_alarm), []), var.alarms.disabled), local.alarm_keys
     )) == 0
     error_message = join(" ", [
-      "alarms.disabled and the keys of alarms.actions_by_alarm must be dead_letters, oldest_message, errors,",
-      "throttles, misconfigured, undelivered, lag, stale or unverifiable.",
+      "alarms.disabled and the keys of alarms.actions_by_alarm must be among",
+      "${join(", ", local.alarm_keys)}.",
     ])
   }
 

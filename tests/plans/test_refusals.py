@@ -150,7 +150,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "targets[*].environment_id must be": [target(environment_id=id_) for id_ in ("", "a/../b", "x" * 65)],
     # ---- Which changes ----
-    **{f"Each {name} must be a glob": [{name: [glob]} for glob in BAD_GLOBS] for name in ("include", "exclude")},
+    **{f"Each entry of {name} must be a glob": [{name: [glob]} for glob in BAD_GLOBS] for name in ("include", "exclude")},
     "events must name at least one": [{"events": []}],
     "must be an S3 event type": [{"events": [name]} for name in ("ObjectCreated:*", "s3:ObjectCreate:Put", None)],
     "events names a type twice": [{"events": ["s3:ObjectCreated:*", "s3:ObjectCreated:Put"]}],
@@ -258,7 +258,7 @@ REFUSED: dict[str, list[Inputs]] = {
         {"alarms": {"actions": TOPICS}},
         {"alarms": {"actions_by_alarm": {"lag": TOPICS}}},
     ],
-    "alarms.disabled and the keys of alarms.actions_by_alarm must be": [
+    "alarms.disabled and the keys of alarms.actions_by_alarm must be among dead_letters, oldest_message, errors,": [
         {"alarms": {"disabled": ["dead-letters"]}},
         {"alarms": {"actions_by_alarm": {"all": []}}},
     ],
@@ -358,4 +358,4 @@ def test_every_rule_is_in_the_table(said: dict[str, list[str]]) -> None:
     rules = {number for number, line in enumerate(lines, 1) if line == "  validation {"}
     broken = re.findall(r"the validation rule at inputs/variables\.tf:(\d+)", json.dumps(said))
     assert rules
-    assert {int(number) for number in broken} == rules
+    assert rules - {int(number) for number in broken} == set(), "add a case to REFUSED for these lines of variables.tf"

@@ -42,7 +42,7 @@ terraform: setup
 demo: terraform ## Watch an upload become visible, on this machine, in a few minutes
 	@$(VENV)/python -m tests.simulation.demo
 
-local: terraform ## Run the local AWS and the simulated Cloudflare for a root of your own, until Ctrl-C
+local: terraform ## Run the local AWS and the simulated Cloudflare for your own configuration, until Ctrl-C
 	@$(VENV)/python -m tests.simulation.local
 
 record: terraform ## Record `make demo` as docs/demo.svg

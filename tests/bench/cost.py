@@ -14,14 +14,14 @@ ALARM = 0.10
 BYTE_TO_THE_INTERNET = 0.09 / 1e9
 
 ASSUMED = """\
-512 MB, arm64; a processor's share is the memory over 1,769 MB, a whole one while the function initialises
+512 MB, arm64; a share of a processor of memory / 1,769 MB, and a whole processor while the function initialises
 0.25 s of a processor to initialise, 20 ms for a first event, 5 ms for a later one, 0.4 ms for each change
 250 ms for a request to Cloudflare, 10 ms for a call to SSM; a burst waits for its budget of 2 requests a second
 1 request for each 100 changes, 1 decryption for each environment in five minutes
-a call to SQS to send each change, for each seven one to receive and for each ten one to delete them, one for no more
-1,500 bytes of log an invocation and 60 a change; 2,000 bytes sent for a connection, 500 a request and 60 a change
-with verify one look at 20 changes at most, 0.1 s for an answer of the edge, 8 at a time, and 5 ms of a processor
-of verify 1 message for each 500 changes, sent, received and deleted; 500 bytes of log and 2,000 bytes sent for each
+calls to SQS: 1 to send a change, 1 to receive seven, 1 to delete ten, and in a burst 1 that finds the queue empty
+log: 1,500 bytes an invocation, 60 a change; transfer: 2,000 bytes a connection, 500 a request, 60 a change
+verify looks once at 20 changes at most, 8 at a time: 0.1 s for each answer and 5 ms of a processor for each look
+verify sends, receives and deletes 1 message for each 500 changes; a look is 500 bytes of log, 2,000 of transfer
 5 long polls of 20 s at any time on an idle queue, 6 alarms, 9 metrics in each hour that has changes (verify: 8, 15)"""
 
 

@@ -1,6 +1,7 @@
 """Every block of HCL in the documents, planned as a reader would use it, and what the recipes purge.
 
-A block of inputs alone is given the module and the inputs that it lacks; a source in the registry becomes ours.
+A block without the module gets one, with the block's inputs and those that it lacks; a source in the registry becomes
+ours.
 """
 
 import json
@@ -52,13 +53,14 @@ BLOCKS = dict(blocks())
 def completed(name: str, block: str) -> str:
     """Return a block as the main file of a module."""
     block = _SOURCE.sub(rf"\1 {NEEDED['source']}\n", _IMPORT.sub("", block)).strip()
-    if not re.search(r'^\w+ ("[^"]+" )*\{$', block, re.MULTILINE):
+    if 'module "cf_purge"' not in block:
+        inputs, others = ("", block) if re.search(r'^\w+ ("[^"]+" )*\{$', block, re.MULTILINE) else (block, "")
         needed = {"name": json.dumps(name.rpartition("_md_")[2][:50]), **NEEDED}
         missing = [
-            f"  {key} = {value}" for key, value in needed.items() if not re.search(rf"^{key} ", block, re.MULTILINE)
+            f"  {key} = {value}" for key, value in needed.items() if not re.search(rf"^{key} ", inputs, re.MULTILINE)
         ]
-        block = "\n".join(['module "cf_purge" {', *missing, block, "}"])
-    return f"{block}\n{_OUTPUT}" if 'module "cf_purge"' in block else block
+        block = "\n".join(['module "cf_purge" {', *missing, inputs, "}", others])
+    return f"{block}\n{_OUTPUT}"
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +72,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Plan]
         (folder / name).mkdir()
         (folder / name / "main.tf").write_text(finding_the_module(completed(name, block), folder / name))
         text += f'module "{name}" {{\n  source = "./{name}"\n}}\n'
-        if "config_json" in completed(name, block):
-            text += f'output "{name}" {{\n  value = module.{name}.config_json\n}}\n'
+        text += f'output "{name}" {{\n  value = module.{name}.config_json\n}}\n'
         for each in _IMPORT.findall(block):
             text += f"{each.replace(' module.', f' module.{name}.module.')}\n"
     with serving(lambda handler: write(handler, body=b"<NotificationConfiguration/>")) as server:

@@ -150,7 +150,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "targets[*].environment_id must be": [target(environment_id=id_) for id_ in ("", "a/../b", "x" * 65)],
     # ---- Which changes ----
-    **{f"Each entry of {name} must be a glob": [{name: [glob]} for glob in BAD_GLOBS] for name in ("include", "exclude")},
+    **{f"entry of {name} must be a glob": [{name: [glob]} for glob in BAD_GLOBS] for name in ("include", "exclude")},
     "events must name at least one": [{"events": []}],
     "must be an S3 event type": [{"events": [name]} for name in ("ObjectCreated:*", "s3:ObjectCreate:Put", None)],
     "events names a type twice": [{"events": ["s3:ObjectCreated:*", "s3:ObjectCreated:Put"]}],

@@ -1,4 +1,4 @@
-"""`make local`: the local world for a Terraform root of your own, until Ctrl-C."""
+"""`make local`: the local world for your own Terraform configuration, until Ctrl-C."""
 
 import json
 import shlex

@@ -1,6 +1,6 @@
 @noskip
 Feature: Alarms notify, and say what to do
-  `alarms.actions` of the module says who.
+  `alarms.actions` names whom.
 
   Background:
     Given I have any resource defined
@@ -16,12 +16,12 @@ Feature: Alarms notify, and say what to do
     Then it must have actions_enabled
     And its value must be true
 
-  Scenario: A quiet site is not an alarm
+  Scenario: A quiet site raises no alarm
     When its type metadata is aws_cloudwatch_metric_alarm
     Then it must have treat_missing_data
     And its value must be notBreaching
 
-  Scenario: A single parked message is an alarm
+  Scenario: A single parked message raises an alarm
     When its type metadata is aws_cloudwatch_metric_alarm
     And its index metadata is dead_letters
     Then it must have threshold

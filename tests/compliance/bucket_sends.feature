@@ -6,7 +6,7 @@ Feature: Only S3 sends events
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  Scenario: EventBridge has no part in it
+  Scenario: EventBridge is not used
     Then its type key must not be aws_cloudwatch_event_.*
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex

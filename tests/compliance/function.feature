@@ -39,7 +39,7 @@ Feature: The function runs, logs, and returns failed messages
     When its type metadata is "aws_lambda_function$" regex
     Then it must have environment
     And it must have variables
-    # As in queues.feature, the key is a regex. api_token_parameter ends otherwise: it says where the token is.
+    # As in queues.feature, the key is a regex. It does not match api_token_parameter, which says where the token is.
     And its .*(token|secret|password|passwd|credentials?|private_?key|access_?key|api_?key)$ key must not be .+
 
   Scenario: Failed messages return to the queue individually
@@ -47,7 +47,7 @@ Feature: The function runs, logs, and returns failed messages
     Then it must have function_response_types
     And its value must be ReportBatchItemFailures
 
-  Scenario: The queue calls two functions at once or more
+  Scenario: The queue invokes at least two functions at once
     When its type metadata is aws_lambda_event_source_mapping
     Then it must have scaling_config
     And it must have maximum_concurrency

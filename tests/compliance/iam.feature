@@ -7,7 +7,7 @@
 @constant(secret: secretsmanager:[^*?]+-[?]{6})
 @noskip
 Feature: The role has only the permissions that the function needs
-  The policy that the module puts on the role it makes. What a root adds to that role is the root's.
+  The policy that the module attaches to the role it creates, without what others attach.
 
   Background:
     Given I have any resource defined
@@ -29,12 +29,12 @@ Feature: The role has only the permissions that the function needs
     Then it must have Action
     And its value must match the "^(logs:${log}|sqs:${queue}|${token}|events:PutEvents|ec2:${network}|${traces})$" regex
 
-  Scenario: Each statement allows one resource by its exact ARN, but for network interfaces and traces
+  Scenario: Each statement allows one resource by its exact ARN, except network interfaces and traces
     When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
-    # Whatever allows anything else as well.
+    # Statements with at least one other action.
     And its Action contains "^(?!(ec2:${network}|${traces})$)" regex
     Then it must have Resource
     And its singular value must match the "^arn:[\w-]+:(${streams}|${secret}|(?!logs:)[^*?]+)$" regex
@@ -49,12 +49,12 @@ Feature: The role has only the permissions that the function needs
     Then it must have Action
     And its singular value must match the "^ssm:GetParameter$" regex
 
-  Scenario: A key opens the one parameter, or messages
+  Scenario: A key decrypts only the one parameter, or messages
     When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
-    # With the statement that reads the parameter there is one in every mode. What names a parameter allows no key.
+    # Always matches one, the statement that reads the parameter. A statement that names a parameter allows no key.
     And its Action contains "^(kms:|ssm:GetParameter$)" regex
     Then its (Resource|kms:(ViaService|.+ARN))$ key must be (arn:[\w-]+:(ssm|secretsmanager):[^*?]+(-[?]{6})?|sqs[.].+)
 
@@ -63,7 +63,7 @@ Feature: The role has only the permissions that the function needs
     Then it must have policy
     And it must have Statement
     When its Effect is Allow
-    # With the statement that reads the parameter there is one in every mode.
+    # Always matches one, the statement that reads the parameter.
     And its Action contains "^(events:|ssm:GetParameter$)" regex
     Then its Resource$ key must be arn:[\w-]+:(ssm:[^*?]+|events:[\w-]+:\d{12}:event-bus/[^*?]+)
 

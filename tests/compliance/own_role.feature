@@ -1,6 +1,6 @@
 @noskip
 Feature: The role of the function has another owner
-  `role.arn` says whose.
+  `role.arn` names it.
 
   Background:
     Given I have any resource defined

@@ -1,5 +1,5 @@
 @noskip
-Feature: The queues lose nothing and admit nobody else
+Feature: The queues lose nothing and accept only their senders
 
   Background:
     Given I have any resource defined
@@ -7,7 +7,7 @@ Feature: The queues lose nothing and admit nobody else
 
   Scenario: Both queues are encrypted at rest
     When its type metadata is "aws_sqs_queue$" regex
-    # After a regex in the last When, keys are regexes too, which makes the only "or" there is.
+    # After a regex in the last When, keys are regexes too: the only way to say "or".
     Then its (sqs_managed_sse_enabled|kms_master_key_id)$ key must be (true|arn:.+:kms:.+)
 
   Scenario: The queue denies access without TLS
@@ -43,7 +43,7 @@ Feature: The queues lose nothing and admit nobody else
     Then it must have policy
     And it must have Statement
     When its Effect is "^(Allow|Deny)$" regex
-    # "*" is refused whatever comes without TLS, so there is always one.
+    # Always matches one, the statement that denies "*" without TLS.
     And its Principal is "^(?!Service$)" regex
     Then its Effect$ key must be Deny
 
@@ -84,7 +84,7 @@ Feature: The queues lose nothing and admit nobody else
     And it must not have .*IfExists
     And it must not have ForA
 
-  Scenario: A message is received five times at least before it is parked
+  Scenario: A message is received at least five times before it is parked
     When its type metadata is aws_sqs_queue_redrive_policy
     Then it must have redrive_policy
     And it must have maxReceiveCount
@@ -94,7 +94,7 @@ Feature: The queues lose nothing and admit nobody else
     When its type metadata is aws_sqs_queue_redrive_policy
     Then it must have redrive_policy
     And it must have deadLetterTargetArn
-    # The module's dead-letter queue by its name: whatever other queues this plan has, they are not it.
+    # By its name, because the plan may have other queues.
     And its value must match the "^arn:.+-dlq$" regex
     And it must be in {aws_sqs_queue.values.arn}
 

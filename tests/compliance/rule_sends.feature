@@ -6,16 +6,16 @@ Feature: Only EventBridge sends events
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  Scenario: S3 has no part in it
+  Scenario: S3 sends nothing itself
     Then its (Service|principal|aws:SourceArn|source_arn)$ key must not be (s3[.]amazonaws[.]com|arn:[^:]+:s3:.*)
 
   Scenario: The rule is for one bucket
     When its type metadata is "aws_cloudwatch_event_rule$" regex
     Then it must have event_pattern
-    # $or
+    # No $or.
     And it must not have .or
     And it must have bucket
-    # By its name: what compares (prefix, anything-but ...) is a key of its own.
+    # By its exact name: operators such as prefix and anything-but are keys.
     And it must not have [a-mo-z]
     And it must have name
     And its singular value must match the "^[a-z0-9][a-z0-9.-]+$" regex
@@ -26,7 +26,7 @@ Feature: Only EventBridge sends events
     And it must have source
     And its singular value must match the "^aws[.]s3$" regex
 
-  Scenario: The rule is switched on
+  Scenario: The rule is enabled
     When its type metadata is aws_cloudwatch_event_rule
     Then it must have state
     And its value must match the "^ENABLED$" regex
@@ -42,7 +42,7 @@ Feature: Only EventBridge sends events
     And it must have arn
     And its value must match the "^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$" regex
 
-  Scenario: The dead-letter queue lets in the rule
+  Scenario: The rule may send to the dead-letter queue
     When its type metadata is aws_sqs_queue_policy
     And its name metadata is dead_letter
     Then it must have policy

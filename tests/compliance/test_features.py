@@ -164,7 +164,7 @@ HEADER = "Bear" + "er not-a-token"
 PRIVATE_KEY = "-----BEGIN RSA " + "PRIVATE KEY-----\nbm90IGEga2V5\n"
 
 
-EXACT = "Each statement allows one resource by its exact ARN, but for network interfaces and traces"
+EXACT = "Each statement allows one resource by its exact ARN, except network interfaces and traces"
 granted = partial(put, ROLE_POLICY, "policy", "Statement")
 sender = partial(put, QUEUE_POLICY, "policy", "Statement", "BucketSendsEvents")
 logging = partial(put, FUNCTION, "logging_config", 0)
@@ -188,7 +188,7 @@ BREAKING = [
         granted("ReadApiToken", Action=["ssm:GetParameter", "sqs:SendMessage"]),
     ),
     Case(
-        "A key opens the one parameter, or messages",
+        "A key decrypts only the one parameter, or messages",
         granted("DecryptApiToken", Condition={"StringEquals": {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}}),
         "vpc",
     ),
@@ -206,12 +206,12 @@ BREAKING = [
     Case("The module creates nothing in IAM", new("aws_iam_role_policy", role="mine", policy="{}"), "direct"),
     # ---- vpc.feature ----
     Case(
-        "The code is denied to make, delete or change a network interface",
+        "The code may not create, delete or change a network interface",
         granted("KeepNetworkInterfacesFromCode", Action=["ec2:CreateNetworkInterface"]),
         "vpc",
     ),
     Case(
-        "The code is denied to make, delete or change a network interface",
+        "The code may not create, delete or change a network interface",
         granted("KeepNetworkInterfacesFromCode", Condition={"ArnLike": {"lambda:SourceFunctionArn": "arn:aws:*"}}),
         "vpc",
     ),
@@ -252,12 +252,12 @@ BREAKING = [
     Case("No service may send to the dead-letter queue", with_statement(DEAD_LETTERS_POLICY, BUCKETS_DOOR)),
     Case("What the rule cannot deliver is parked", put(TARGET, dead_letter_config=[]), "rule"),
     Case(
-        "The dead-letter queue lets in the rule",
+        "The rule may send to the dead-letter queue",
         put(DEAD_LETTERS_POLICY, "policy", "Statement", "RuleParksEvents", Condition={"ArnLike": OF_RULE["ArnEquals"]}),
         "direct rule",
     ),
     Case(
-        "A message is received five times at least before it is parked",
+        "A message is received at least five times before it is parked",
         put(REDRIVE, "redrive_policy", maxReceiveCount=4),
     ),
     Case(
@@ -284,7 +284,7 @@ BREAKING = [
     Case("The function has one environment variable", variables(AWS_LAMBDA_EXEC_WRAPPER="/opt/wrapper")),
     Case("No environment variable and no setting is named like a secret", config(cloudflare={"Api_Key": "a"})),
     Case("Failed messages return to the queue individually", put(MAPPING, function_response_types=[])),
-    Case("The queue calls two functions at once or more", put(MAPPING, "scaling_config", 0, maximum_concurrency=1)),
+    Case("The queue invokes at least two functions at once", put(MAPPING, "scaling_config", 0, maximum_concurrency=1)),
     Case("A purge does not wait for a batch to fill", put(MAPPING, maximum_batching_window_in_seconds=5)),
     Case("The function has no URL", new("aws_lambda_function_url", authorization_type="NONE")),
     Case("Only S3 and EventBridge may invoke the function", put(PERMISSION, principal="*"), "direct"),
@@ -294,8 +294,8 @@ BREAKING = [
     # ---- alarms.feature ----
     Case("Each alarm has an action", put(LAG, alarm_actions=[])),
     Case("Each alarm is enabled", put(LAG, actions_enabled=False)),
-    Case("A quiet site is not an alarm", put(LAG, treat_missing_data="breaching")),
-    Case("A single parked message is an alarm", put(PARKED, threshold=10)),
+    Case("A quiet site raises no alarm", put(LAG, treat_missing_data="breaching")),
+    Case("A single parked message raises an alarm", put(PARKED, threshold=10)),
     # ---- tags.feature ----
     Case("Every taggable resource has tags", put(LAG, tags={}, tags_all={})),
     # ---- secrets.feature ----
@@ -332,21 +332,21 @@ BREAKING = [
     Case("A change may wait for six hours", put(INVOKE_CONFIG, maximum_event_age_in_seconds=60), "direct rule"),
     # ---- bucket_sends.feature ----
     Case(
-        "EventBridge has no part in it",
+        "EventBridge is not used",
         new("aws_cloudwatch_event_rule", name="more", event_pattern="{}", tags_all={"a": "b"}),
     ),
-    Case("EventBridge has no part in it", with_statement(QUEUE_POLICY, RULES_DOOR)),
-    Case("EventBridge has no part in it", put(PERMISSION, **RULE_INVOKES), "direct"),
+    Case("EventBridge is not used", with_statement(QUEUE_POLICY, RULES_DOOR)),
+    Case("EventBridge is not used", put(PERMISSION, **RULE_INVOKES), "direct"),
     # ---- rule_sends.feature ----
-    Case("S3 has no part in it", with_statement(QUEUE_POLICY, BUCKETS_DOOR), "rule"),
-    Case("S3 has no part in it", put(PERMISSION, **BUCKET_INVOKES), "direct rule"),
+    Case("S3 sends nothing itself", with_statement(QUEUE_POLICY, BUCKETS_DOOR), "rule"),
+    Case("S3 sends nothing itself", put(PERMISSION, **BUCKET_INVOKES), "direct rule"),
     Case(
         "The rule is for one bucket",
         put(RULE, "event_pattern", detail={"bucket": {"name": [{"anything-but": ["www.example.com"]}]}}),
         "rule",
     ),
     Case("The rule matches only events of S3", put(RULE, "event_pattern", source=["aws.s3", "anybody"]), "rule"),
-    Case("The rule is switched on", put(RULE, state="DISABLED"), "direct rule"),
+    Case("The rule is enabled", put(RULE, state="DISABLED"), "direct rule"),
     Case(
         "The rule sends to a queue or a function", put(TARGET, arn=f"arn:aws:sns:eu-west-1:{ACCOUNT}:on-call"), "rule"
     ),

@@ -6,7 +6,7 @@ Feature: Network interfaces are for Lambda, not for the code
     Given I have any resource defined
     When its module_address metadata is "(.+[.])?module[.]cf_purge(\[|$)" regex
 
-  Scenario: The code is denied to make, delete or change a network interface
+  Scenario: The code may not create, delete or change a network interface
     When its type metadata is aws_iam_role_policy
     Then it must have policy
     And it must have Statement

@@ -110,7 +110,7 @@ def test_with_verify_a_copy_that_purges_by_url_miss_ends_fresh(deployed: Deploye
         time.sleep(7)  # what is at most five seconds older may be the new version
         assert [site.reads(page)[1] for _ in range(2)] == ["old", "old"]
         site.world.control.forget_requests()
-        site.world.control.add_edge_fault("keep", by="files")
+        site.world.control.keep_copies(by="files")
         since = site.put(f"public/{page}", "new")
         site.purge_of(site.url(page))
         wait_for(lambda: _seen(site, since, page)[1:], 30, "nobody saw the new version")

@@ -32,7 +32,7 @@ def kept(site: Site) -> None:
     """The edge has a copy that it keeps whatever Cloudflare accepts."""
     assert [site.reads(PAGE)[2] for _ in range(2)][1] == "HIT"
     time.sleep(1)  # an age is in whole seconds
-    site.world.control.add_edge_fault("keep")
+    site.world.control.keep_copies()
 
 
 def bash(shell: Shell, script: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -114,7 +114,7 @@ def kept_copy(site: Site) -> None:
     # `verify` can tell versions apart only if their dates differ by more than five seconds.
     time.sleep(6)
     site.visit("prices.html")
-    site.world.control.add_edge_fault("keep", times=1, path="/prices.html")
+    site.world.control.keep_copies(times=1, path="/prices.html")
     before, done = site.put("prices.html", "price 2"), time.time()
     purge = site.purge_of(site.url("prices.html"), since=before)
     kept = site.visit("prices.html")

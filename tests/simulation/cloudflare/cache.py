@@ -10,7 +10,6 @@ from typing import NamedTuple
 from multidict import CIMultiDict
 
 from tests.simulation.cloudflare.body import TAG
-from tests.simulation.cloudflare.faults import EdgeFault, EdgeFaults
 from tests.simulation.cloudflare.purge import CacheKey, Purge
 from tests.simulation.cloudflare.rules import tags_added
 from tests.simulation.cloudflare.zone import Zone
@@ -45,11 +44,26 @@ class Place(NamedTuple):
 _Part = dict[CacheKey, list[Copy]]
 
 
+@dataclass(eq=False, slots=True)
+class Keep:
+    """A test's order: `times` purges (None: all) are accepted but leave the copies whose paths begin with `path`.
+
+    Only purges by `by` ("files", "prefixes" …) if given.
+    """
+
+    times: int | None = None
+    path: str = "/"
+    by: str | None = None
+
+    def includes(self, purge: Purge, key: CacheKey) -> bool:
+        return key.path.startswith(self.path) and (self.by is None or bool(getattr(purge, self.by)))
+
+
 class Cache:
     """Every copy of every place."""
 
-    def __init__(self, faults: EdgeFaults) -> None:
-        self._faults = faults
+    def __init__(self) -> None:
+        self.orders: list[Keep] = []
         self._parts: defaultdict[Place, _Part] = defaultdict(dict)
 
     def get(self, place: Place, key: CacheKey, resized: str, headers: Mapping[str, str]) -> Copy | None:
@@ -84,16 +98,18 @@ class Cache:
 
     def _taken(self, purge: Purge, zone_id: str, environment: str | None) -> list[tuple[_Part, CacheKey, Copy]]:
         """Return the copies that a purge removes: what it matches, except what an order of a test keeps."""
-        taken, keeping = [], set[EdgeFault]()
+        taken, keeping = [], set[Keep]()
         for part, key, copy in self._matching(purge, zone_id, environment):
-            orders = self._faults.fitting("keep", key.path)
-            order = next((each for each in orders if each.by is None or getattr(purge, each.by)), None)
+            order = next((each for each in self.orders if each.includes(purge, key)), None)
             if order is None:
                 taken.append((part, key, copy))
             else:
                 keeping.add(order)
         for order in keeping:
-            self._faults.use(order)
+            if order.times is not None:
+                order.times -= 1
+                if order.times == 0:
+                    self.orders.remove(order)
         return taken
 
     def _matching(self, purge: Purge, zone_id: str, environment: str | None) -> Iterator[tuple[_Part, CacheKey, Copy]]:

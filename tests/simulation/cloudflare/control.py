@@ -14,9 +14,8 @@ from aiohttp import web
 
 from tests.simulation.certificates import Certificates
 from tests.simulation.cloudflare.api import Api, Fault
-from tests.simulation.cloudflare.cache import Cache
+from tests.simulation.cloudflare.cache import Cache, Keep
 from tests.simulation.cloudflare.edge import Edge
-from tests.simulation.cloudflare.faults import EdgeFault, EdgeFaults
 from tests.simulation.cloudflare.identities import Identities
 from tests.simulation.cloudflare.journal import ApiRequest
 from tests.simulation.cloudflare.limits import Limits
@@ -60,8 +59,7 @@ class Control:
     def __init__(self, loop: asyncio.AbstractEventLoop, zones: Sequence[Zone]) -> None:
         self._loop = loop
         self._zones = {zone.id: zone for zone in zones}
-        self._identities, self._limits, self._edge_faults = Identities(), Limits(time.monotonic), EdgeFaults()
-        self._cache = Cache(self._edge_faults)
+        self._identities, self._limits, self._cache = Identities(), Limits(time.monotonic), Cache()
         self._api = Api(Service(self._zones, self._identities, self._limits, self._cache))
 
     async def listen(self, tls: Certificates, stack: AsyncExitStack) -> None:
@@ -70,7 +68,7 @@ class Control:
         context.load_cert_chain(tls.certificate, tls.private_key)
         trust = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=tls.authority))
         origins = await stack.enter_async_context(aiohttp.ClientSession(connector=trust))
-        edge = Edge(self._zones, self._cache, self._edge_faults, origins)
+        edge = Edge(self._zones, self._cache, origins)
 
         async def listening(handler: Any, context: ssl.SSLContext | None = None) -> str:
             server = web.Server(handler, access_log=None)
@@ -96,17 +94,17 @@ class Control:
         """Order a fault of the API, such as `add_fault("answer", status=503)`: see `Fault`."""
         self._call(self._api.faults.append, Fault(kind, **order))
 
-    def add_edge_fault(self, kind: Any, **order: Any) -> None:
-        """Order a fault of the edge, such as `add_edge_fault("keep", times=1)`: see `EdgeFault`."""
-        self._call(self._edge_faults.orders.append, EdgeFault(kind, **order))
+    def keep_copies(self, **order: Any) -> None:
+        """Order that purges leave copies, such as `keep_copies(times=1)`: see `Keep`."""
+        self._call(self._cache.orders.append, Keep(**order))
 
     def pending_faults(self) -> int:
-        """Return how many faults have not been used up."""
-        return len(self._api.faults) + len(self._edge_faults.orders)
+        """Return how many faults of the API have not been used up."""
+        return len(self._api.faults)
 
     def clear_faults(self) -> None:
         self._call(self._api.faults.clear)
-        self._call(self._edge_faults.orders.clear)
+        self._call(self._cache.orders.clear)
 
     def set_cache_rules(self, zone_id: str, rules: Sequence[Mapping[str, Any]]) -> None:
         """Replace a zone's Cache Response Rules."""

@@ -18,7 +18,6 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from tests.simulation.cloudflare.cache import Cache, Copy, Place, lifetime, tags_in
-from tests.simulation.cloudflare.faults import EdgeFaults
 from tests.simulation.cloudflare.purge import key_of
 from tests.simulation.cloudflare.zone import Zone
 
@@ -40,32 +39,20 @@ class Answer:
 class Edge:
     """Serves the hosts of the zones."""
 
-    def __init__(
-        self, zones: Mapping[str, Zone], cache: Cache, faults: EdgeFaults, origins: aiohttp.ClientSession
-    ) -> None:
+    def __init__(self, zones: Mapping[str, Zone], cache: Cache, origins: aiohttp.ClientSession) -> None:
         self._zones = {host: zone for zone in zones.values() for host in zone.hosts}
-        self._cache, self._faults, self._origins = cache, faults, origins
+        self._cache, self._origins = cache, origins
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer, and change the answer as a test orders it."""
         host = request.headers.get("Host", "").lower().partition(":")[0]
         zone = self._zones.get(host)
-        order = next(iter(self._faults.fitting("answer", request.raw_path)), None)
         if zone is None:
             # What a visitor sees of a name that no zone proxies.
             answer = Answer(530, CIMultiDict(), b"error code: 1001")
-        elif order is not None:
-            self._faults.use(order)
-            answer = Answer(order.status, CIMultiDict(), b"Just a moment...")
         else:
             answer = await self._serve(request, zone, host)
         headers = CIMultiDict({"Server": "cloudflare", "CF-Ray": f"{secrets.token_hex(8)}-IAD"})
         headers.update(answer.headers)
-        for each in [order] if order else self._faults.fitting("headers", request.raw_path):
-            self._faults.use(each)
-            for name, value in each.headers.items():
-                headers.popall(name, None)
-                headers.update({name: value} if value is not None else {})
         return web.Response(status=answer.status, headers=headers, body=answer.body)
 
     async def _serve(self, request: web.BaseRequest, zone: Zone, host: str) -> Answer:

@@ -32,7 +32,6 @@ TOKENS: dict[str, dict[str, Any]] = {
     "disabled": {"value": "x" * 39 + "d", "zones": [FREE], "status": "disabled"},
     "expired": {"value": "x" * 39 + "e", "zones": [FREE], "status": "expired"},
     "account": {"value": "cfat_" + "a" * 48, "zones": [FREE]},
-    "old account": {"value": "x" * 39 + "a", "zones": [FREE], "account_owned": True},
     "elsewhere": {"value": "w" * 40, "zones": [FREE], "addresses": ["192.0.2.1"]},
 }
 

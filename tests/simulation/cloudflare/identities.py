@@ -54,11 +54,10 @@ class Identities:
         zones: Sequence[str],
         permissions: Sequence[str] = ("cache_purge",),
         status: Status = "active",
-        account_owned: bool | None = None,
         addresses: Sequence[str] = (),
     ) -> None:
-        """Add a token. Its prefix says whether it is the account's, unless `account_owned` does."""
-        owned = value.startswith(("cfat_", "cfoat_")) if account_owned is None else account_owned
+        """Add a token. Its prefix says whether it is the account's."""
+        owned = value.startswith(("cfat_", "cfoat_"))
         self._by_digest[_digest("token", value)] = Identity(
             name, frozenset(zones), frozenset(permissions), False, status, owned, frozenset(addresses)
         )

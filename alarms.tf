@@ -9,7 +9,7 @@ locals {
   # Lambda and EventBridge count the events that they could not park, S3 does not.
   counts_losses = !local.queued || var.event_source == "eventbridge"
 
-  # AWS does not say whether a message that is sent with a delay ages meanwhile.
+  # AWS does not document whether a message ages during its delay.
   longest_delay = max(
     var.verify == null ? 0 : min(900, var.verify.after_seconds * pow(2, var.verify.attempts - 1)),
     [for target in var.targets : target.delay_seconds]...

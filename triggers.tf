@@ -130,7 +130,7 @@ resource "aws_cloudwatch_event_target" "this" {
   target_id = "cf-purge"
   arn       = var.delivery == "queue" ? local.queue_arn : local.function_arn
 
-  # EventBridge gives up after a day, or immediately if it may not deliver.
+  # EventBridge gives up after a day, or immediately if it is not allowed to deliver.
   dead_letter_config {
     arn = local.dead_letter_arn
   }

@@ -1,5 +1,5 @@
-# A partition whose service names are not certain and whose console is not known. In a file of its own, because the runs
-# of a file share mocked ARNs.
+# A partition with two possible service names and an unknown console. In a separate file, because the runs of a file
+# share mocked ARNs.
 
 mock_provider "aws" {
   override_resource {

@@ -1,4 +1,4 @@
-# A partition with a console of its own and two names for a service.
+# A partition with another console and two possible service names.
 
 mock_provider "aws" {
   override_resource {

@@ -1,4 +1,4 @@
-# A partition whose services have another suffix and whose console is not known.
+# A partition whose services have another suffix, with an unknown console.
 
 mock_provider "aws" {
   override_resource {

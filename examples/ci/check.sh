@@ -9,7 +9,7 @@ trap 'rm -rf "$work" check_override.tf.json' EXIT
 trap 'exit 1' HUP INT TERM
 
 if [ -z "${ONLINE:-}" ]; then
-  # A plan needs a backend that is initialized, so it has another one, in a folder of its own.
+  # A plan needs an initialised backend: a local one, in a separate folder.
   echo '{"terraform": {"backend": {"local": {}}}}' >check_override.tf.json
   export TF_DATA_DIR=.terraform/check
   offline="-refresh=false -var offline=true"

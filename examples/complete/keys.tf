@@ -1,7 +1,5 @@
 # ---- Key of messages and logs ----
 
-# The queue's key must allow S3 to use it, which alias/aws/sqs cannot. Without the second statement S3 refuses the
-# notification: "Unable to validate the following destination configurations".
 resource "aws_kms_key" "messages_and_logs" {
   description         = "Object changes and log of corporate-purge"
   enable_key_rotation = true

@@ -20,8 +20,7 @@ module "cf_purge" {
 resource "aws_s3_bucket_notification" "shop" {
   bucket = "shop.example.com"
 
-  # The module's entries. No depends_on is needed: the output depends on the queue's policy. (With the notification
-  # module of terraform-aws-modules set create_sqs_policy = false, or both overwrite each other's queue policy.)
+  # The module's entries.
   dynamic "queue" {
     for_each = module.cf_purge.notification.queue
 
@@ -34,7 +33,7 @@ resource "aws_s3_bucket_notification" "shop" {
     }
   }
 
-  # The existing entry. One event may go to two destinations only if the filters separate them.
+  # The existing entry.
   queue {
     id            = "thumbnails"
     queue_arn     = aws_sqs_queue.thumbnails.arn

@@ -154,7 +154,7 @@ BUCKET_INVOKES = {
 }
 RULES_DOOR = {**DOOR, "Principal": {"Service": "events.amazonaws.com"}, "Condition": OF_RULE}
 
-# In pieces, or whoever scans this repository for secrets finds these.
+# In pieces, so that secret scanners do not report them.
 AWS_KEY_ID = "AKIA" + "IOSFODNN7EXAMPLE"
 AWS_SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY"
 CLOUDFLARE_TOKEN = "cfut_" + "not-A-token-" * 3 + "0123" + "deadbeef"

@@ -1,4 +1,4 @@
-"""The checks that users are shown, of a root that calls the module: they pass, and they can fail."""
+"""The checks of examples/ci pass, and they can fail."""
 
 import json
 import os

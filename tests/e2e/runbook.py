@@ -61,7 +61,7 @@ class Shell:
             **world.environ,
             "PATH": f"{_with_aws(folder)}:{os.environ['PATH']}",
             "TF_DATA_DIR": str(folder / "terraform"),
-            # A user's root has a backend, a person who says yes, and an AWS that reads back what it was told.
+            # Instead of a user's backend and confirmation, and of AWS, which returns what it was given.
             "TF_CLI_ARGS_init": f"-backend=false {quietly}",
             "TF_CLI_ARGS_plan": f"-refresh=false {quietly} {state}",
             "TF_CLI_ARGS_apply": f"-refresh=false -auto-approve -backup=- {quietly} {state}",

@@ -1,4 +1,4 @@
-"""The other ways in: EventBridge, somebody else's notification, straight to the function."""
+"""The other event sources: EventBridge, a notification with another owner, direct delivery."""
 
 import json
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def test_neither_rule_nor_bucket_invokes_a_function_that_does_not_allow_it(deplo
     events.remove_targets(Rule=by_rule.name, Ids=["foreign"])
 
 
-# ---- Somebody else's notification ----
+# ---- A notification with another owner ----
 
 
 def test_a_foreign_owner_pastes_the_notification_and_keeps_the_other_consumer(deployed: Deployed) -> None:
@@ -75,7 +75,7 @@ def test_a_foreign_owner_pastes_the_notification_and_keeps_the_other_consumer(de
     assert site.url("photo.jpg") not in site.purges()
 
 
-# ---- Straight to the function ----
+# ---- Direct delivery ----
 
 
 def test_the_bucket_invokes_the_function(deployed: Deployed) -> None:

@@ -1,4 +1,4 @@
-"""Whatever goes wrong in the middle of a large upload: at the end no visitor gets what is not in the bucket."""
+"""After any fault during a large upload, visitors get what the bucket has."""
 
 import os
 import random

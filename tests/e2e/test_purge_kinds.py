@@ -1,4 +1,4 @@
-"""The other ways out: tags, several zones and kinds at once, verification, an e-mail."""
+"""Tags, several zones and kinds at once, verification, an e-mail."""
 
 import json
 import re

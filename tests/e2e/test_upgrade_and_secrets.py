@@ -1,4 +1,4 @@
-"""Of all that was applied: the second plan, the upgrade, secrets. conftest.py puts it last, when the logs are full."""
+"""The second plan, the upgrade and secrets, of everything that was applied. Last, because by then the logs are full."""
 
 import json
 from concurrent.futures import Future
@@ -11,7 +11,7 @@ from tests.e2e.roots import DEPLOYMENTS, UPGRADED
 from tests.simulation.terraform import Terraform
 from tests.simulation.world import World
 
-# What the emulator reads back otherwise than it was told; AWS does not.
+# The emulator returns other values of these than it was given; AWS does not.
 ALARM_ATTRIBUTES = {
     "actions_enabled", "alarm_actions", "alarm_description", "dimensions", "ok_actions", "period", "statistic",
     "treat_missing_data",

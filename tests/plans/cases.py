@@ -236,7 +236,7 @@ USES: dict[str, Case] = {
     ),
     "many zones: 80 with a host each": given(targets=[zone_of(number) for number in range(80)]),
 }
-# Those that are planned once more where everything is there.
+# Also planned where everything exists.
 IN_USE = {
     name: USES[name]
     for name in (S3, S3_DIRECT, RULED, RULE_DIRECT, NONE, NONE_DIRECT, EVERYTHING, COMPLETE, CALLED, MANY)

@@ -1,7 +1,6 @@
-"""Roots of many cases, each a module of its own, and plans of them that ask nobody anything.
+"""Roots that hold many cases as modules, and their plans, which make no request.
 
-A plan costs seconds, nearly all of them the provider's: so there is one of everything that is new, and one of a few
-modes where everything is there.
+A plan takes seconds, mostly the provider's. So there is one plan that creates all cases, and one of a few that exist.
 """
 
 import json
@@ -25,7 +24,7 @@ provider "aws" {
   skip_requesting_account_id  = true
 }
 """
-# Nothing listens there: a plan that asked anybody anything would fail.
+# Nothing listens there, so a plan that makes a request fails.
 NOWHERE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 
@@ -81,7 +80,7 @@ def composed(folder: Path, cases: Mapping[str, Case], module: str = "") -> Path:
 
 
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Terraform offline, without the credentials of whoever runs the tests."""
+    """Run Terraform offline, without the developer's credentials."""
     environ = {name: value for name, value in environment().items() if not name.startswith("AWS_")} | NOWHERE
     command = [TERRAFORM, f"-chdir={folder}", *arguments]
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ resource "terraform_data" "other" {
 
 @cache
 def fresh() -> Plan:
-    """Plan every use where nothing is there yet."""
+    """Plan every use where nothing exists yet."""
     return planned(composed(ROOT, USES))
 
 
@@ -33,7 +33,7 @@ def known() -> Plan:
 
 @cache
 def again() -> Plan:
-    """Plan the same modes after all that, behind `depends_on` on something that changes."""
+    """Plan the same modes once more, with `depends_on` on something that changes."""
     root = composed(Path(_FOLDER.name) / "again", IN_USE, "  depends_on = [terraform_data.other]\n")
     (root / "other.tf").write_text(_OTHER)
     (root / "terraform.tfstate").write_text(json.dumps(state(known(), IN_USE)))

@@ -248,7 +248,7 @@ REFUSED: dict[str, list[Inputs]] = {
         for more in ({"name": "site"}, {"permissions_boundary": BOUNDARY}, {"create": False, "path": "/service/"})
     ],
     "api_token_kms_key_arn must be": [{"api_token_kms_key_arn": ALIAS}],
-    # ---- Who is told ----
+    # ---- Alarms and notify ----
     "alarms.actions, ok_actions and actions_by_alarm must be ARNs": [
         {"alarms": {"actions": ["me@example.com"]}},
         {"alarms": {"actions_by_alarm": {"lag": ["me@example.com"]}}},
@@ -313,7 +313,7 @@ LABELS = [json.dumps(inputs, ensure_ascii=False)[:60] for _, inputs in CASES]
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What each case is told, by its module."""
+    """Return the errors of each case, by its module."""
     folder = tmp_path_factory.mktemp("refusals")
     (folder / "inputs").mkdir()
     (folder / "inputs" / "variables.tf").write_text((ROOT / "variables.tf").read_text())

@@ -1,4 +1,4 @@
-"""The local AWS: MiniStack in a process of its own, over TLS, enforcing IAM and resource policies."""
+"""The local AWS: MiniStack in a separate process, over TLS, enforcing IAM and resource policies."""
 
 import contextlib
 import os

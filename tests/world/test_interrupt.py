@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+
+from tools.terraform import TERRAFORM
 
 ROOT = Path(__file__).parents[2]
 UPLOAD = "import boto3; boto3.client('s3').put_object(Bucket='www.example.com', Key='news.html', Body=b'version 1')"
@@ -44,6 +49,7 @@ def started(module: str, moment: str, status: int) -> Iterator[str]:
     assert "nothing is left running" in said
 
 
+@pytest.mark.skipif(not shutil.which(TERRAFORM), reason=f"{TERRAFORM} is not on the PATH")
 def test_ctrl_c_stops_the_demo_and_the_local_aws() -> None:
     # A resource that is created early: Terraform is at work then.
     with started("tests.simulation.demo", "aws_sns_topic.on_call", 130) as said:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cf_purge import observe
 from tools.problems import ENVIRONMENTS
 from tools.terraform import TERRAFORM
 
@@ -18,6 +19,12 @@ def pytest_configure() -> None:
     # Tests that a shell starts in the background ignore Ctrl-C, and so would the processes that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _log_at_info() -> None:
+    """The level is the process's, and another test may have set it."""
+    observe.set_level("INFO")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

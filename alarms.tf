@@ -87,8 +87,8 @@ locals {
       ]
       command = "aws lambda get-account-settings"
       then = [
-        "Delete a limit that is reserved for this function. If it has none, find the function that uses up",
-        "the account's (metric ConcurrentExecutions), or request a higher one.",
+        "If concurrency is reserved for the function, delete the reservation. Otherwise find the function that uses up",
+        "the account's limit (metric ConcurrentExecutions), or request a higher one.",
       ]
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"

@@ -636,7 +636,7 @@ variable "delivery" {
 
 variable "verify" {
   description = <<-EOT
-    Request purged pages as a visitor would, and purge stale copies again; `{}` enables it:
+    Request purged pages as a visitor would (a look), and purge stale copies again; `{}` enables it:
     - `after_seconds`: (Optional) seconds from the purge to the first look, 0 to 900; each further look waits twice as
       long, at most 900 seconds.
     - `attempts`: (Optional) number of looks, 1 to 5; the last one only reports.

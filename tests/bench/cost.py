@@ -20,7 +20,7 @@ ASSUMED = """\
 1 request for each 100 changes, 1 decryption for each environment in five minutes
 calls to SQS: 1 to send a change, 1 to receive seven, 1 to delete ten, and in a burst 1 that finds the queue empty
 log: 1,500 bytes an invocation, 60 a change; transfer: 2,000 bytes a connection, 500 a request, 60 a change
-verify looks once at 20 changes at most, 8 at a time: 0.1 s for each answer and 5 ms of a processor for each look
+verify looks once at 20 changes at most, 8 at a time: 0.1 s an answer, 5 ms of a processor a look or message
 verify sends, receives and deletes 1 message for each 500 changes; a look is 500 bytes of log, 2,000 of transfer
 5 long polls of 20 s at any time on an idle queue, 6 alarms, 9 metrics in each hour that has changes (verify: 8, 15)"""
 

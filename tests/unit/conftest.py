@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
-from cf_purge import observe
 from cf_purge.budget import Clock
 from cf_purge.http_client import HttpClient
 from tests.support.fakes import World
@@ -27,12 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.get_closest_marker("allow_hosts") is None:
         item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
-
-
-@pytest.fixture(autouse=True)
-def _log_at_info() -> Iterator[None]:
-    yield
-    observe.set_level("INFO")
 
 
 @pytest.fixture(autouse=True)

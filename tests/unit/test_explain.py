@@ -217,6 +217,13 @@ def test_a_wait_looks_at_urls_as_they_are_and_at_the_pages_of_a_key_in_each_vari
     assert world.invoke({"keys": ["a"], "wait": 1})["unverifiable"] == [f"http://{HOST}/a"]
 
 
+def test_a_wait_lists_the_keys_that_it_skips() -> None:
+    world = World(document(exclude=["*.map"]))
+    world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
+    found = world.invoke({"keys": ["a.css", "a.map"], "wait": 1})
+    assert (found["renewed"], found["skipped"]) == ([A], ["a.map"])
+
+
 def test_a_url_that_was_seen_is_not_requested_again() -> None:
     world, left = World(), {A: 2, f"{SITE}b.css": 0}
 

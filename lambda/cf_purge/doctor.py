@@ -116,16 +116,15 @@ class Doctor(NamedTuple):
         checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
         failures, found = dict(outcomes.failures), dict[tuple[Zone, str, str], str]()
         for purge in checked:
-            error = failures[purge].error
+            error = failures[purge]
             about = purge.zone, purge.host if isinstance(error, Rejected) else "", str(error)
             found[about] = found.get(about) or self._explained(purge, error, deadline)
         said = " ".join(dict.fromkeys(found.values()))
-        if any(not isinstance(failures[purge].error, Transient) for purge in checked):
+        if any(not isinstance(failures[purge], Transient) for purge in checked):
             observe.error("check", reason=said)
         for purge in checked:
-            error = copy(failures[purge].error)  # what was rejected stays so: its message is parked
-            error.args = (said,)
-            failures[purge] = failures[purge]._replace(error=error)
+            failures[purge] = copy(failures[purge])  # what was rejected stays so: its message is parked
+            failures[purge].args = (said,)
         return outcomes._replace(failures=failures)
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> str:

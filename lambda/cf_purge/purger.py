@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from copy import copy
 from typing import NamedTuple
 
 from cf_purge import errors, observe
@@ -27,30 +28,24 @@ _REPEAT_AFTER = 1.0  # seconds
 _FIRST_HOLD, _LAST_HOLD = 1.0, 30.0  # seconds
 _MAX_FAILURES = 3  # of a zone that is believed to work
 _MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
-_NO_TIME = errors.NotTried("No time was left.")
+_NO_TIME: errors.PurgeError = errors.NotTried("No time was left.")
 _MAX_SHOWN = 300  # characters of an item in an error
 _GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
 
 
-class Failure(NamedTuple):
-    """Why a purge is not done, which decides when its message comes back.
+class Outcomes(NamedTuple):
+    """What became of the purges of an invocation.
 
-    Rejected: the item can never be purged. NotTried: there was no time. Anything else: it failed by itself.
+    What kind of error it is decides when the message comes back. Rejected: the item can never be purged. NotTried:
+    there was no time. One with a `hold`: its zone is on hold. Anything else: it failed by itself.
     """
 
-    error: errors.PurgeError
-    hold: float = 0.0  # the seconds that its zone is still on hold, if that is the reason
-
-
-class Outcomes(NamedTuple):
-    """What became of the purges of an invocation."""
-
     accepted: dict[Purge, float]  # with the time, in seconds since the epoch
-    failures: dict[Purge, Failure]
+    failures: dict[Purge, errors.PurgeError]
 
     def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.Rejected | None]:
         """Return, by the hash of a purge, None if it was accepted, or why it never will be."""
-        failed = ((purge, self.failures[purge].error) for purge in purges if purge in self.failures)
+        failed = ((purge, self.failures.get(purge)) for purge in purges)
         rejected = {hash(purge): error for purge, error in failed if isinstance(error, errors.Rejected)}
         return {hash(purge): None for purge in purges if purge in self.accepted} | rejected
 
@@ -89,18 +84,18 @@ class _Run:
         self.is_queued = any(task.id for task in plan.tasks)
         self.outcomes = Outcomes({}, {})
 
-    def fail(self, request: Request, failure: Failure) -> None:
+    def fail(self, request: Request, error: errors.PurgeError) -> None:
         self.pending.remove(request)
-        self.outcomes.failures.update(dict.fromkeys(request.purges, failure))
+        self.outcomes.failures.update(dict.fromkeys(request.purges, error))
 
     def log_failures(self) -> None:
-        """Write one line for all purges that have the same failure."""
-        by_failure: dict[Failure, list[Purge]] = {}
-        for purge, failure in self.outcomes.failures.items():
-            by_failure.setdefault(failure, []).append(purge)
-        for failure, purges in by_failure.items():
-            fields = {"kind": type(failure.error).__name__, "reason": str(failure.error), "count": len(purges)}
-            observe.error("not purged", **fields, zone_id=str(purges[0].zone), first=purges[0].shown)
+        """Write one line for all purges that have the same reason."""
+        by_reason: dict[tuple[str, str], list[Purge]] = {}
+        for purge, error in self.outcomes.failures.items():
+            by_reason.setdefault((type(error).__name__, str(error)), []).append(purge)
+        for (kind, reason), purges in by_reason.items():
+            first = {"zone_id": str(purges[0].zone), "first": purges[0].shown}
+            observe.error("not purged", kind=kind, reason=reason, count=len(purges), **first)
 
 
 class Purger:
@@ -175,14 +170,15 @@ class Purger:
         for request in list(run.pending):
             zone, hold = self._zones[request.group], self._held_until(request) - now
             if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or now + hold > limit):
-                failure = Failure(zone.error, hold)
+                error = copy(zone.error)
+                error.hold = hold
             elif self._ready_at(request, now) > limit:
-                failure = Failure(_NO_TIME)
+                error = _NO_TIME
             else:
                 continue
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
-                failure = Failure(request.error)
-            run.fail(request, failure)
+                error = request.error
+            run.fail(request, error)
         return bool(run.pending)
 
     def _send(self, request: Request, zone: _Zone, run: _Run) -> None:
@@ -202,7 +198,7 @@ class Purger:
                 for part in observe.parts(items):
                     observe.info("purged", zone_id=str(request.zone), **who, **{kind: part})
         elif isinstance(error, errors.NotTried):
-            run.fail(request, Failure(error))
+            run.fail(request, error)
         elif isinstance(error, errors.Rejected):
             run.has_failed = run.has_failed or run.is_queued  # a direct invocation does not come back
             self._isolate(request, error, run)
@@ -256,7 +252,7 @@ class Purger:
         if request.size == 1:
             if isinstance(error, errors.Rejected):
                 error = errors.Rejected(f"{error} Not purged: {str(request.purges[0].shown)[:_MAX_SHOWN]}.", error.code)
-            run.fail(request, Failure(error))
+            run.fail(request, error)
             return
         run.pending.remove(request)
         # Halves that are not sent any more come back apart, so that the next time others share their request.

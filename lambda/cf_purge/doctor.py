@@ -18,7 +18,7 @@ from cf_purge import observe
 from cf_purge.api_token import ApiToken
 from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
-from cf_purge.config import Config, Target, Zone, takes
+from cf_purge.config import Config, Target, takes
 from cf_purge.errors import PurgeError, Rejected, Transient, Unauthorized, UnknownEvent
 from cf_purge.plan import Request, Task
 from cf_purge.purger import Outcomes
@@ -114,11 +114,10 @@ class Doctor(NamedTuple):
     def diagnosed(self, tasks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
         """Return the outcomes; each failure of a check says all that was found."""
         checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
-        failures, found = dict(outcomes.failures), dict[tuple[Zone, str, str], str]()
+        failures, found = dict(outcomes.failures), dict[str, str]()
         for purge in checked:
-            error = failures[purge]
-            about = purge.zone, purge.host if isinstance(error, Rejected) else "", str(error)
-            found[about] = found.get(about) or self._explained(purge, error, deadline)
+            text = str(failures[purge])  # it names the zone, and what was rejected, where these matter
+            found[text] = found.get(text) or self._explained(purge, failures[purge], deadline)
         said = " ".join(dict.fromkeys(found.values()))
         if any(not isinstance(failures[purge], Transient) for purge in checked):
             observe.error("check", reason=said)

@@ -112,7 +112,7 @@ class Request(NamedTuple):
     is_suspect: bool = False  # its messages failed before
     repeat_at: float = 0.0  # a time of `Clock.now`; 0 when it is not a repetition
     error: PurgeError | None = None  # of a larger request that it was part of
-    depth: int = 0  # how often it was halved to bring an item to its end in this invocation
+    depth: int = 0  # how often it was halved in this invocation, where that puts it behind larger ones
 
     @property
     def group(self) -> Group:

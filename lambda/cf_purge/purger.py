@@ -56,17 +56,17 @@ class _Zone:
     held_until = 0.0  # not 0: on hold until then, and since then until something is accepted
     suspects_held_until = 0.0
     holds = 0  # in a row; only something real accepted ends the row
-    failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known of a new zone
     probes = 0  # accepted in a row, with nothing real accepted between them
     error: errors.PurgeError = errors.Transient("The zone is on hold.")  # the last one
     # Of the current invocation:
-    has_real = has_probe = False  # something real, or a probe, was accepted
+    failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known at its beginning
+    has_real = False  # something real was accepted
     is_misconfigured = False
 
     def accept(self, *, is_probe: bool) -> None:
         self.failures, self.held_until = 0, 0.0
         if is_probe:
-            self.has_probe, self.probes = True, self.probes + 1
+            self.probes += 1
         else:
             self.has_real, self.probes, self.holds = True, 0, 0
 
@@ -115,7 +115,7 @@ class Purger:
     def send(self, plan: Plan, deadline: float, metrics: observe.Metrics) -> Outcomes:
         """Send requests until each purge is accepted or has a failure; `deadline` is a time of `Clock.now`."""
         for zone in self._zones.values():
-            zone.has_real = zone.has_probe = zone.is_misconfigured = False
+            zone.failures, zone.has_real, zone.is_misconfigured = _MAX_FAILURES + 1, False, False
         run = _Run(plan, self._clock.now(), deadline, metrics)
         # At each receive another suspect goes first, so that none always comes after what uses up the time.
         run.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
@@ -213,13 +213,11 @@ class Purger:
 
     def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
-        is_refused = isinstance(error, errors.Unauthorized)
-        if isinstance(error, errors.RateLimited) or (isinstance(error, errors.Misconfigured) and not is_refused):
+        is_without_token = isinstance(error, errors.Misconfigured) and not isinstance(error, errors.Unauthorized)
+        if isinstance(error, errors.RateLimited) or is_without_token:
             self._hold(zone, error)
             return
-        # Cloudflare's edge names a wait in its own 5xx too, which an item can cause.
-        is_doubtful = is_refused or error.retry_after is not None
-        works = zone.failures <= _MAX_FAILURES and (zone.has_real or zone.has_probe or not is_doubtful)
+        works = zone.failures <= _MAX_FAILURES
         others = (self._zones[each.group] for each in run.pending if each.zone != request.zone)
         if not works and isinstance(error, errors.TimedOut) and not all(other.held_until for other in others):
             zone.held_until = self._clock.now()  # other zones first: its probe may take long
@@ -234,8 +232,6 @@ class Purger:
             return
         if isinstance(error, errors.Unexplained) and request.size == 1:
             # By a probe's word alone one message in an environment: a fault of Cloudflare's may spare the probe.
-            if not (zone.has_real or zone.has_probe or self._probe(request, zone, run)):
-                return
             message = run.owners[request.purges[0]]
             if zone.has_real or self._condemned in (None, message):
                 if not zone.has_real:
@@ -257,8 +253,8 @@ class Purger:
         run.pending.remove(request)
         # Halves that are not sent any more come back apart, so that the next time others share their request.
         cause = errors.Transient(str(error)) if is_rejected else error
-        # Where an item alone is remembered, or each failure takes seconds.
-        is_deep = is_rejected or (len(request.parts) == 1 and isinstance(error, errors.Unexplained | errors.TimedOut))
+        # Each time-out takes seconds, so of several messages the half that has no part in it soon has its turn.
+        is_deep = len(request.parts) == 1 or not isinstance(error, errors.TimedOut)
         is_suspect, depth = request.is_suspect or not is_rejected, request.depth + is_deep
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
         run.pending += whole.halves(self._clock.random())
@@ -320,8 +316,8 @@ class Purger:
 def _rank(request: Request, needs_probe: bool) -> tuple[bool, bool, bool, int, int, int]:
     """Return what puts requests in order: fresh messages before suspects, and larger requests before smaller ones.
 
-    Of both, zones that need no probe go first. Halves of what was rejected, and single suspect messages, come last, the
-    deepest first: an invocation that brings some of them to an end leaves less for the next one.
+    Of both, zones that need no probe go first. Halves and single suspect messages come last, the deepest first: an
+    invocation that brings some of them to an end leaves less for the next one.
     """
     is_last = request.depth > 0 or (request.is_suspect and len(request.parts) == 1)
     return request.is_suspect, needs_probe, is_last, -request.depth, -len(request.parts), -request.size

@@ -13,6 +13,7 @@ from math import inf
 from typing import NamedTuple
 
 from cf_purge.config import SHARE, Config
+from cf_purge.observe import Metrics
 
 # The global limit counts the requests of five minutes:
 # https://developers.cloudflare.com/fundamentals/api/reference/limits/
@@ -40,6 +41,14 @@ class Clock:
         self._passed += max(0.0, wall - self._last[0], monotonic - self._last[1])
         self._last = wall, monotonic
         return self._passed
+
+
+class Invocation(NamedTuple):
+    """One invocation: its deadlines, which are times of `Clock.now`, and what happens in it."""
+
+    purge_until: float
+    settle_until: float
+    metrics: Metrics
 
 
 class Cost(NamedTuple):

@@ -9,12 +9,12 @@ gc.disable()
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
 from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws
-from cf_purge.budget import Budget, Clock
+from cf_purge.budget import Budget, Clock, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, load
 from cf_purge.errors import Misconfigured, Rejected
@@ -65,14 +65,6 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     return _function.invoke(event, context)
 
 
-class _Run(NamedTuple):
-    """One invocation; times are those of `Clock.now`."""
-
-    purge_until: float
-    settle_until: float
-    metrics: Metrics
-
-
 class Function:
     """The function with one configuration; what it holds lives as long as the environment is warm."""
 
@@ -110,13 +102,13 @@ class Function:
         metrics = Metrics(verifies=self._config.verify is not None)
         left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
         end = self._clock.now() + left
-        run = _Run(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
+        run = Invocation(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
         try:
             messages = messages_in(event)
             if messages is not None:
                 return self._consume(messages, run)
             if isinstance(event, dict) and any(name in event for name in DIRECT):
-                return self._look(event, run, left)
+                return self._explain_or_wait(event, run, left)
             return self._answer(self._plan([Message("", event)], run.purge_until), run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
@@ -125,7 +117,7 @@ class Function:
 
                 notify.send(metrics.news, self._config.name, arn, self._aws, run.settle_until - self._clock.now())
 
-    def _consume(self, batch: Sequence[Message], run: _Run) -> dict[str, Any]:
+    def _consume(self, batch: Sequence[Message], run: Invocation) -> dict[str, Any]:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
         messages = self._read(batch, run.purge_until)
         plan = self._plan(messages, run.purge_until)
@@ -148,7 +140,7 @@ class Function:
         limit = self._budget.capacity(min(_LARGEST, _LARGEST_SHARE * (deadline - self._clock.now())))
         return make_plan(messages, self._config, self._done, limit, self._clock.wall())
 
-    def _send(self, plan: Plan, run: _Run) -> Outcomes:
+    def _send(self, plan: Plan, run: Invocation) -> Outcomes:
         """Send the requests of a plan; after an unexpected error none of them is done."""
         for task in plan.tasks:
             run.metrics.counts["Changes"] += task.changes
@@ -161,7 +153,7 @@ class Function:
         try:
             if checks:
                 self._token.expire()  # a check is about what is stored now
-            outcomes = self._purger.send(plan, run.purge_until, run.metrics)
+            outcomes = self._purger.send(plan, run)
             if checks:
                 from cf_purge.doctor import Doctor
 
@@ -175,13 +167,13 @@ class Function:
         run.metrics.news["Purged"] = plan.tasks, outcomes.accepted
         return outcomes
 
-    def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: _Run) -> set[str]:
+    def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
         is_done = not any(task.error or task.delayed or task.undone(outcomes.accepted) for task in plan.tasks)
         returned: set[str] = set()
         # Of a batch that is done there is nothing to settle: the event source mapping deletes it.
         if not is_done or len(plan.tasks) < len(messages) or any(each.is_drained for each in messages):
-            returned = self._sqs.settle(messages, plan, outcomes, run.settle_until, run.metrics)
+            returned = self._sqs.settle(messages, plan, outcomes, run)
         for task in plan.tasks:
             done = self._done.pop(task.id, {})
             # Of what is delayed the same is to be purged again when it is due.
@@ -192,7 +184,7 @@ class Function:
             excess -= 1 + len(self._done.pop(next(iter(self._done))))
         return returned
 
-    def _look(self, event: dict[str, Any], run: _Run, left: float) -> dict[str, Any]:
+    def _explain_or_wait(self, event: dict[str, Any], run: Invocation, left: float) -> dict[str, Any]:
         """Explain a URL, or purge and look until visitors see it; `left` is the function's time in seconds."""
         if "explain" in event:
             from cf_purge.doctor import explain
@@ -210,22 +202,22 @@ class Function:
         answer = wait(pages, until, began, since, self._visitor)
         return {**answer, "skipped": list(task.skipped)} if task.skipped else answer
 
-    def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, run: _Run) -> None:
+    def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, run: Invocation) -> None:
         """Look at what was purged before, and ask for a look at what is purged now."""
         if self._config.verify is None:
             return
         try:
             from cf_purge.verify import Verifier
 
-            parts = self._config, self._config.verify, self._visitor, self._purger, self._sqs, self._clock, run.metrics
-            verifier = Verifier(*parts, run.purge_until, run.settle_until)
+            own = self._config, self._config.verify, self._visitor, self._purger, self._sqs, self._clock
+            verifier = Verifier(*own, run)
             verifier.announce(tasks, outcomes)
             if looks := [task.look for task in tasks if task.look]:
                 run.metrics.news["Verified"] = (verifier.look(looks),)
         except Exception as error:  # it must not repeat what was purged
             observe.unexpected(error)
 
-    def _answer(self, plan: Plan, run: _Run) -> dict[str, Any]:
+    def _answer(self, plan: Plan, run: Invocation) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
         outcomes = self._send(plan, run)
         [task] = plan.tasks

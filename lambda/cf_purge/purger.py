@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cf_purge import errors, observe
 from cf_purge.api_token import ApiToken
-from cf_purge.budget import Budget, Clock
+from cf_purge.budget import Budget, Clock, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
 from cf_purge.plan import Group, Plan, Request
@@ -71,15 +71,14 @@ class _Zone:
             self.has_real, self.probes, self.holds = True, 0, 0
 
 
-class _Run:
-    """One invocation; times are those of `Clock.now`."""
+class _Sending:
+    """The state of one `send`; times are those of `Clock.now`."""
 
-    def __init__(self, plan: Plan, now: float, deadline: float, metrics: observe.Metrics) -> None:
+    def __init__(self, plan: Plan, now: float, invocation: Invocation) -> None:
         self.pending = list(plan.requests)
         self.owners, self.principals = plan.owners, plan.principals
-        self.deadline = deadline
+        self.deadline, self.metrics = invocation.purge_until, invocation.metrics
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
-        self.metrics = metrics
         self.has_failed = False
         self.is_queued = any(task.id for task in plan.tasks)
         self.outcomes = Outcomes({}, {})
@@ -112,11 +111,11 @@ class Purger:
         self._condemned: str | None = None  # the one message that was condemned by a probe's word alone
         self._grace_until = 0.0
 
-    def send(self, plan: Plan, deadline: float, metrics: observe.Metrics) -> Outcomes:
-        """Send requests until each purge is accepted or has a failure; `deadline` is a time of `Clock.now`."""
+    def send(self, plan: Plan, invocation: Invocation) -> Outcomes:
+        """Send requests until each purge is accepted or has a failure."""
         for zone in self._zones.values():
             zone.failures, zone.has_real, zone.is_misconfigured = _MAX_FAILURES + 1, False, False
-        run = _Run(plan, self._clock.now(), deadline, metrics)
+        run = _Sending(plan, self._clock.now(), invocation)
         # At each receive another suspect goes first, so that none always comes after what uses up the time.
         run.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
         while self._return_what_must_wait(run):
@@ -130,16 +129,16 @@ class Purger:
             if not zone.held_until or self._probe(request, zone, run):
                 self._send(request, zone, run)
         run.log_failures()
-        metrics.counts["Purged"] += len(run.outcomes.accepted)
-        metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
+        run.metrics.counts["Purged"] += len(run.outcomes.accepted)
+        run.metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
         return run.outcomes
 
-    def send_again(self, requests: Iterable[Request], deadline: float, metrics: observe.Metrics) -> set[Purge]:
+    def send_again(self, requests: Iterable[Request], invocation: Invocation) -> set[Purge]:
         """Send second purges and return what was accepted.
 
         Each request once, and only from a budget that is more than half full. What fails has no effect on first ones.
         """
-        run, accepted = _Run(Plan(), self._clock.now(), deadline, metrics), set[Purge]()
+        run, accepted = _Sending(Plan(), self._clock.now(), invocation), set[Purge]()
         for request in requests:
             zone, now = self._zones[request.group], self._clock.now()
             if zone.held_until > now or not self._budget.is_ample(now, request.cost):
@@ -163,7 +162,7 @@ class Purger:
     def _ready_at(self, request: Request, now: float) -> float:
         return max(self._held_until(request), request.repeat_at, now + self._budget.wait(now, request.cost))
 
-    def _return_what_must_wait(self, run: _Run) -> bool:
+    def _return_what_must_wait(self, run: _Sending) -> bool:
         """Give a failure to what cannot be sent in this invocation; tell whether anything is left."""
         now = self._clock.now()
         limit = min(run.deadline - _MIN_TIMEOUT, run.failing_until if run.has_failed else run.deadline)
@@ -181,7 +180,7 @@ class Purger:
             run.fail(request, error)
         return bool(run.pending)
 
-    def _send(self, request: Request, zone: _Zone, run: _Run) -> None:
+    def _send(self, request: Request, zone: _Zone, run: _Sending) -> None:
         timeout = self._timeout(request, run)
         error = self._ask(request, timeout, run)
         if error is None:
@@ -207,11 +206,11 @@ class Purger:
             zone.failures, zone.error = zone.failures + 1, error
             self._judge(request, error, timeout, zone, run)
 
-    def _timeout(self, request: Request, run: _Run) -> float:
+    def _timeout(self, request: Request, run: _Sending) -> float:
         is_short = request.is_suspect or len(request.parts) > 1 or len(run.pending) > 1
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
-    def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:
+    def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Sending) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
         is_without_token = isinstance(error, errors.Misconfigured) and not isinstance(error, errors.Unauthorized)
         if isinstance(error, errors.RateLimited) or is_without_token:
@@ -242,7 +241,7 @@ class Purger:
         if zone.probes >= _MAX_PROBES and not is_halved:
             zone.suspects_held_until = self._clock.now() + self._next_hold(zone)
 
-    def _isolate(self, request: Request, error: errors.PurgeError, run: _Run) -> None:
+    def _isolate(self, request: Request, error: errors.PurgeError, run: _Sending) -> None:
         """Halve a request until what failed stands alone."""
         is_rejected = isinstance(error, errors.Rejected)
         if request.size == 1:
@@ -259,7 +258,7 @@ class Purger:
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
         run.pending += whole.halves(self._clock.random())
 
-    def _probe(self, request: Request, zone: _Zone, run: _Run, named: float | None = None) -> bool:
+    def _probe(self, request: Request, zone: _Zone, run: _Sending, named: float | None = None) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
         from cf_purge.doctor import probe_for
 
@@ -293,7 +292,7 @@ class Purger:
         zone.holds += 1
         return min(_LAST_HOLD, _FIRST_HOLD * 2.0 ** min(zone.holds - 1, 10))
 
-    def _ask(self, request: Request, timeout: float, run: _Run) -> errors.PurgeError | None:
+    def _ask(self, request: Request, timeout: float, run: _Sending) -> errors.PurgeError | None:
         """Send one request as soon as the budget allows; return None if it is accepted."""
         try:
             token, now = self._token.get(run.deadline), self._clock.now()

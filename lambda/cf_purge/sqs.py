@@ -14,12 +14,11 @@ from typing import Any
 
 from cf_purge import observe, settle
 from cf_purge.aws import Aws, Denied
-from cf_purge.budget import Clock
+from cf_purge.budget import Clock, Invocation
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient, describe
 from cf_purge.events import Change, Message, receives_in
 from cf_purge.http_client import CONNECTIONS, objects_in
-from cf_purge.observe import Metrics
 from cf_purge.plan import Plan, Task
 from cf_purge.purger import Outcomes
 
@@ -70,16 +69,14 @@ class Sqs:
         observe.info("drained", messages=sum(message.is_drained for message in found.values()))
         return list(found.values())
 
-    def settle(
-        self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, deadline: float, metrics: Metrics
-    ) -> set[str]:
+    def settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
 
         What is done is deleted first: if the time ran out before, it would be purged again.
         The event source mapping deletes its own batch, so only drained messages are deleted. Those of the batch that
         were received again are among them: an older receipt deletes nothing.
         """
-        tasks = {task.id: task for task in plan.tasks}
+        tasks, deadline, counts = {task.id: task for task in plan.tasks}, run.settle_until, run.metrics.counts
         last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
         fates = {each: settle.fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
         # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have
@@ -87,7 +84,7 @@ class Sqs:
         going = [each for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)]
         if delayed := {each: tasks[each.id] for each in going if tasks[each.id].delayed}:
             unsent = self.send_delayed(delayed.values(), deadline)
-            metrics.counts["Misconfigured"] += any(isinstance(error, Misconfigured) for error in unsent.values())
+            counts["Misconfigured"] += any(isinstance(error, Misconfigured) for error in unsent.values())
             for message, task in delayed.items():
                 error = next((unsent[each.change] for each in task.delayed if each.change in unsent), None)
                 tasks[task.id] = task._replace(error=error) if error else task._replace(delayed=())
@@ -101,7 +98,7 @@ class Sqs:
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))
-                metrics.counts["Misconfigured"] += isinstance(result, Misconfigured)
+                counts["Misconfigured"] += isinstance(result, Misconfigured)
                 fates[message] = settle.delay_after([settle.LEFT_OUT], message.receives, now, chance)
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
@@ -109,10 +106,10 @@ class Sqs:
         self.delete([*parked], deadline)
         returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.give_back(returned, deadline)
-        metrics.counts["Parked"] += len(parked)
-        metrics.counts["Retried"] += len(returned)
+        counts["Parked"] += len(parked)
+        counts["Retried"] += len(returned)
         reasons = {message.id: str(error) for message, error in parked.items()}
-        metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
+        run.metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
         return {message.id for message, _ in returned}
 
     def send_delayed(self, tasks: Iterable[Task], deadline: float) -> dict[Change, PurgeError]:

@@ -10,12 +10,11 @@ from math import ceil
 from typing import NamedTuple
 
 from cf_purge import observe
-from cf_purge.budget import Clock
+from cf_purge.budget import Clock, Invocation
 from cf_purge.config import Config, Verify
 from cf_purge.deferred import messages
 from cf_purge.errors import Rejected, describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look
-from cf_purge.observe import Metrics
 from cf_purge.plan import MAX_PURGES, Delayed, Job, Task, due_of, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
@@ -30,7 +29,7 @@ _MOST = 500  # changes in one message, so that they fit
 
 
 class Verifier(NamedTuple):
-    """Verifies in one invocation; deadlines are times of `Clock.now`."""
+    """Verifies in one invocation."""
 
     config: Config
     verify: Verify
@@ -38,9 +37,7 @@ class Verifier(NamedTuple):
     purger: Purger
     sqs: Sqs
     clock: Clock
-    metrics: Metrics
-    purge_until: float
-    send_until: float
+    run: Invocation
 
     def announce(self, tasks: Iterable[Task], outcomes: Outcomes) -> None:
         """Ask the queue for the first look at the changes of which all purges were accepted."""
@@ -60,7 +57,7 @@ class Verifier(NamedTuple):
         Returns:
             The last word on the copies of the changes that are not looked at again, and that no target purges later.
         """
-        if self.clock.now() + _SECONDS > self.purge_until:
+        if self.clock.now() + _SECONDS > self.run.purge_until:
             self._leave_out([change for event in events for change in event.changes], "No time was left.")
             return []
         asked = [(event, event.look, _asked(event, event.look, self.config)) for event in events if event.look]
@@ -77,7 +74,7 @@ class Verifier(NamedTuple):
         sampled = {copy.change for copy in copies}
         others = [change for change in event.changes if change not in sampled]
         if look.hop == 1 and not is_blind:
-            self.metrics.counts["NotSampled"] += len(others)
+            self.run.metrics.counts["NotSampled"] += len(others)
         if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
             others = []  # they are purged once more only where a sampled one was stale
         again: dict[Copy | Change, list[Purge]] = {
@@ -91,8 +88,8 @@ class Verifier(NamedTuple):
                 again[change] = _due_of(change, look, self.config)[0].purges
                 count += len(again[change])
         wanted = {purge: "" for purges in again.values() for purge in purges}
-        accepted = self.purger.send_again(requests_for(wanted, self.config), self.purge_until, self.metrics)
-        self.metrics.counts["Repurged"] += len(accepted)
+        accepted = self.purger.send_again(requests_for(wanted, self.config), self.run)
+        self.run.metrics.counts["Repurged"] += len(accepted)
         done = {each: purges[0].kind for each, purges in again.items() if purges and accepted.issuperset(purges)}
         others = [change for change in others if change not in done]
         if is_last:
@@ -114,9 +111,9 @@ class Verifier(NamedTuple):
             fields["helped"] = f"second purge ({kind})" if kind else "first purge"
             if change.at is not None:
                 fresh_ms = fields["fresh_ms"] = max(0, round((now - change.at) * 1000))
-                self.metrics.fresh.append(fresh_ms)
-        elif is_last and verdict.capitalize() in self.metrics.counts:
-            self.metrics.counts[verdict.capitalize()] += 1
+                self.run.metrics.fresh.append(fresh_ms)
+        elif is_last and verdict.capitalize() in self.run.metrics.counts:
+            self.run.metrics.counts[verdict.capitalize()] += 1
         write = observe.warn if is_last and verdict == STALE else observe.info
         write("seen", **{name: value for name, value in fields.items() if value is not None}, **answer.reported)
         return copy._replace(verdict=verdict, fresh_ms=fresh_ms)
@@ -124,14 +121,14 @@ class Verifier(NamedTuple):
     def _send(self, look: Look, changes: Sequence[Change]) -> None:
         delay = min(_MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
         outgoing = list(messages(changes, head=look._asdict()))
-        results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.send_until)
+        results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.run.settle_until)
         for (_, part), result in zip(outgoing, results, strict=True):
             if isinstance(result, Exception):
                 self._leave_out(part, describe(result))
 
     def _leave_out(self, changes: Sequence[Change], reason: str) -> None:
         if changes:
-            self.metrics.counts["NotSampled"] += len(changes)
+            self.run.metrics.counts["NotSampled"] += len(changes)
             observe.warn("not verified", count=len(changes), first=changes[0].key, reason=reason)
 
 

@@ -127,8 +127,8 @@ def good_items_are_parked_with_bad_ones(send: Any, *rest: Any) -> Outcomes:
 
 
 @mistake(Purger, "send", "ran into its time-out")
-def no_deadline_is_kept(send: Any, purger: Purger, requests: Any, deadline: float, *rest: Any) -> Any:
-    return send(purger, requests, deadline + 1e6, *rest)
+def no_deadline_is_kept(send: Any, purger: Purger, requests: Any, run: Any) -> Any:
+    return send(purger, requests, run._replace(purge_until=run.purge_until + 1e6))
 
 
 @mistake(Cloudflare, "_identity", "the token is in the output")

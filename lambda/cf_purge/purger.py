@@ -71,8 +71,8 @@ class _Zone:
             self.has_real, self.probes, self.holds = True, 0, 0
 
 
-class _Sending:
-    """The state of one `send`; times are those of `Clock.now`."""
+class _Run:
+    """What is still to be sent in one invocation, and what became of the rest; times are those of `Clock.now`."""
 
     def __init__(self, plan: Plan, now: float, invocation: Invocation) -> None:
         self.pending = list(plan.requests)
@@ -115,7 +115,7 @@ class Purger:
         """Send requests until each purge is accepted or has a failure."""
         for zone in self._zones.values():
             zone.failures, zone.has_real, zone.is_misconfigured = _MAX_FAILURES + 1, False, False
-        run = _Sending(plan, self._clock.now(), invocation)
+        run = _Run(plan, self._clock.now(), invocation)
         # At each receive another suspect goes first, so that none always comes after what uses up the time.
         run.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
         while self._return_what_must_wait(run):
@@ -138,7 +138,7 @@ class Purger:
 
         Each request once, and only from a budget that is more than half full. What fails has no effect on first ones.
         """
-        run, accepted = _Sending(Plan(), self._clock.now(), invocation), set[Purge]()
+        run, accepted = _Run(Plan(), self._clock.now(), invocation), set[Purge]()
         for request in requests:
             zone, now = self._zones[request.group], self._clock.now()
             if zone.held_until > now or not self._budget.is_ample(now, request.cost):
@@ -162,7 +162,7 @@ class Purger:
     def _ready_at(self, request: Request, now: float) -> float:
         return max(self._held_until(request), request.repeat_at, now + self._budget.wait(now, request.cost))
 
-    def _return_what_must_wait(self, run: _Sending) -> bool:
+    def _return_what_must_wait(self, run: _Run) -> bool:
         """Give a failure to what cannot be sent in this invocation; tell whether anything is left."""
         now = self._clock.now()
         limit = min(run.deadline - _MIN_TIMEOUT, run.failing_until if run.has_failed else run.deadline)
@@ -180,7 +180,7 @@ class Purger:
             run.fail(request, error)
         return bool(run.pending)
 
-    def _send(self, request: Request, zone: _Zone, run: _Sending) -> None:
+    def _send(self, request: Request, zone: _Zone, run: _Run) -> None:
         timeout = self._timeout(request, run)
         error = self._ask(request, timeout, run)
         if error is None:
@@ -206,11 +206,11 @@ class Purger:
             zone.failures, zone.error = zone.failures + 1, error
             self._judge(request, error, timeout, zone, run)
 
-    def _timeout(self, request: Request, run: _Sending) -> float:
+    def _timeout(self, request: Request, run: _Run) -> float:
         is_short = request.is_suspect or len(request.parts) > 1 or len(run.pending) > 1
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
-    def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Sending) -> None:
+    def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
         is_without_token = isinstance(error, errors.Misconfigured) and not isinstance(error, errors.Unauthorized)
         if isinstance(error, errors.RateLimited) or is_without_token:
@@ -241,7 +241,7 @@ class Purger:
         if zone.probes >= _MAX_PROBES and not is_halved:
             zone.suspects_held_until = self._clock.now() + self._next_hold(zone)
 
-    def _isolate(self, request: Request, error: errors.PurgeError, run: _Sending) -> None:
+    def _isolate(self, request: Request, error: errors.PurgeError, run: _Run) -> None:
         """Halve a request until what failed stands alone."""
         is_rejected = isinstance(error, errors.Rejected)
         if request.size == 1:
@@ -258,12 +258,12 @@ class Purger:
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
         run.pending += whole.halves(self._clock.random())
 
-    def _probe(self, request: Request, zone: _Zone, run: _Sending, named: float | None = None) -> bool:
+    def _probe(self, request: Request, zone: _Zone, run: _Run, named: float | None = None) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
         from cf_purge.doctor import probe_for
 
-        probe, began = probe_for(request, self._config), self._clock.now()
-        if self._budget.wait(began, probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
+        probe = probe_for(request, self._config)
+        if self._budget.wait(self._clock.now(), probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
             # Nobody is misconfigured without a probe.
             self._hold(zone, errors.Transient(str(zone.error), retry_after=zone.error.retry_after))
             return False
@@ -276,14 +276,13 @@ class Purger:
             return True
         run.has_failed = True
         error.retry_after = error.retry_after or named  # the wait that the answer before it named
-        self._hold(zone, error, self._clock.now() - began)
+        self._hold(zone, error)
         return False
 
-    def _hold(self, zone: _Zone, error: errors.PurgeError, least: float = 0.0) -> None:
-        """Send nothing to a zone for a while, as long as its probe took at least; then a probe first."""
+    def _hold(self, zone: _Zone, error: errors.PurgeError) -> None:
+        """Send nothing to a zone for a while, then a probe first."""
         now = self._clock.now()
-        seconds = max(error.retry_after or 0.0, self._next_hold(zone), least)
-        zone.held_until, zone.error = now + seconds, error
+        zone.held_until, zone.error = now + max(error.retry_after or 0.0, self._next_hold(zone)), error
         if error.retry_after is not None:
             self._grace_until = max(self._grace_until, zone.held_until + _GRACE)
         zone.is_misconfigured = isinstance(error, errors.Misconfigured) and now >= self._grace_until
@@ -292,7 +291,7 @@ class Purger:
         zone.holds += 1
         return min(_LAST_HOLD, _FIRST_HOLD * 2.0 ** min(zone.holds - 1, 10))
 
-    def _ask(self, request: Request, timeout: float, run: _Sending) -> errors.PurgeError | None:
+    def _ask(self, request: Request, timeout: float, run: _Run) -> errors.PurgeError | None:
         """Send one request as soon as the budget allows; return None if it is accepted."""
         try:
             token, now = self._token.get(run.deadline), self._clock.now()

@@ -65,25 +65,28 @@ class Verifier(NamedTuple):
         return [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
 
     def _follow(self, event: Event, look: Look, asked: Sequence[Copy], seen: Mapping[Purge, Seen]) -> list[Copy]:
+        """Judge the copies of one message, purge again, and ask for the next look; return those with the last word."""
         is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
         copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
-        changes = dict.fromkeys(copy.change for copy in copies if copy.verdict in _OPEN and not is_last)
-        # The last word on a change is about all copies that were not fresh.
-        left = [copy for copy in copies if copy.change in changes and copy.verdict != FRESH]
-        helped = look.left or {}
         sampled = {copy.change for copy in copies}
-        others = [change for change in event.changes if change not in sampled]
+        unsampled = [change for change in event.changes if change not in sampled]
         if look.hop == 1 and not is_blind:
-            self.run.metrics.counts["NotSampled"] += len(others)
-        if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
-            others = []  # they are purged once more only where a sampled one was stale
+            self.run.metrics.counts["NotSampled"] += len(unsampled)
+        # The last word on a change is about all copies that were not fresh.
+        unsettled = dict.fromkeys(copy.change for copy in copies if copy.verdict in _OPEN and not is_last)
+        left = [copy for copy in copies if copy.change in unsettled and copy.verdict != FRESH]
+
+        # A stale copy at each look, another one once; what is not sampled only where a sampled copy was stale.
+        before = look.left or {}  # by copy: the kind of its last second purge
         again: dict[Copy | Change, list[Purge]] = {
             copy: copy.purges()
             for copy in left
-            if copy.verdict == STALE or (copy.verdict in _OPEN and not helped.get(copy.id))
+            if copy.verdict == STALE or (copy.verdict in _OPEN and not before.get(copy.id))
         }
+        if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
+            unsampled = []
         count = sum(map(len, again.values()))
-        for change in others:
+        for change in unsampled:
             if count < MAX_PURGES:  # what does not fit waits for the next look
                 again[change] = _due_of(change, look, self.config)[0].purges
                 count += len(again[change])
@@ -91,13 +94,14 @@ class Verifier(NamedTuple):
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.run)
         self.run.metrics.counts["Repurged"] += len(accepted)
         done = {each: purges[0].kind for each, purges in again.items() if purges and accepted.issuperset(purges)}
-        others = [change for change in others if change not in done]
+        unsampled = [change for change in unsampled if change not in done]
+
         if is_last:
-            self._leave_out(others, "Not purged again.")
-        elif left or others:
-            helped = {copy.id: done.get(copy, helped.get(copy.id)) for copy in left}
-            self._send(Look(look.hop + 1, look.purged, len(changes), helped), [*changes, *others])
-        ended = {change for change in sampled if change not in changes and not _due_of(change, look, self.config)[1]}
+            self._leave_out(unsampled, "Not purged again.")
+        elif left or unsampled:
+            kinds = {copy.id: done.get(copy, before.get(copy.id)) for copy in left}
+            self._send(Look(look.hop + 1, look.purged, len(unsettled), kinds), [*unsettled, *unsampled])
+        ended = {change for change in sampled if change not in unsettled and not _due_of(change, look, self.config)[1]}
         return [copy for copy in copies if copy.change in ended]
 
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:

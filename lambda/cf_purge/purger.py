@@ -58,15 +58,15 @@ class _Zone:
     holds = 0  # in a row; only something real accepted ends the row
     probes = 0  # accepted in a row, with nothing real accepted between them
     error: errors.PurgeError = errors.Transient("The zone is on hold.")  # the last one
+    failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known of a new zone
     # Of the current invocation:
-    failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known at its beginning
-    has_real = False  # something real was accepted
+    has_real = has_probe = False  # something real, or a probe, was accepted
     is_misconfigured = False
 
     def accept(self, *, is_probe: bool) -> None:
         self.failures, self.held_until = 0, 0.0
         if is_probe:
-            self.probes += 1
+            self.has_probe, self.probes = True, self.probes + 1
         else:
             self.has_real, self.probes, self.holds = True, 0, 0
 
@@ -114,7 +114,7 @@ class Purger:
     def send(self, plan: Plan, invocation: Invocation) -> Outcomes:
         """Send requests until each purge is accepted or has a failure."""
         for zone in self._zones.values():
-            zone.failures, zone.has_real, zone.is_misconfigured = _MAX_FAILURES + 1, False, False
+            zone.has_real = zone.has_probe = zone.is_misconfigured = False
         run = _Run(plan, self._clock.now(), invocation)
         # At each receive another suspect goes first, so that none always comes after what uses up the time.
         run.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
@@ -212,11 +212,13 @@ class Purger:
 
     def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
-        is_without_token = isinstance(error, errors.Misconfigured) and not isinstance(error, errors.Unauthorized)
-        if isinstance(error, errors.RateLimited) or is_without_token:
+        is_refused = isinstance(error, errors.Unauthorized)
+        if isinstance(error, errors.RateLimited) or (isinstance(error, errors.Misconfigured) and not is_refused):
             self._hold(zone, error)
             return
-        works = zone.failures <= _MAX_FAILURES
+        # Cloudflare's edge names a wait in its own 5xx too, which an item can cause.
+        is_doubtful = is_refused or error.retry_after is not None
+        works = zone.failures <= _MAX_FAILURES and (zone.has_real or zone.has_probe or not is_doubtful)
         others = (self._zones[each.group] for each in run.pending if each.zone != request.zone)
         if not works and isinstance(error, errors.TimedOut) and not all(other.held_until for other in others):
             zone.held_until = self._clock.now()  # other zones first: its probe may take long
@@ -231,6 +233,8 @@ class Purger:
             return
         if isinstance(error, errors.Unexplained) and request.size == 1:
             # By a probe's word alone one message in an environment: a fault of Cloudflare's may spare the probe.
+            if not (zone.has_real or zone.has_probe or self._probe(request, zone, run)):
+                return
             message = run.owners[request.purges[0]]
             if zone.has_real or self._condemned in (None, message):
                 if not zone.has_real:
@@ -252,8 +256,9 @@ class Purger:
         run.pending.remove(request)
         # Halves that are not sent any more come back apart, so that the next time others share their request.
         cause = errors.Transient(str(error)) if is_rejected else error
-        # Each time-out takes seconds, so of several messages the half that has no part in it soon has its turn.
-        is_deep = len(request.parts) == 1 or not isinstance(error, errors.TimedOut)
+        # Of several messages what hangs, and what may be the zone's, is looked for after others were purged.
+        is_costly = isinstance(error, errors.TimedOut | errors.Unauthorized) or error.retry_after is not None
+        is_deep = len(request.parts) == 1 or not is_costly
         is_suspect, depth = request.is_suspect or not is_rejected, request.depth + is_deep
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
         run.pending += whole.halves(self._clock.random())

@@ -19,7 +19,7 @@ def messages(
 ) -> Iterator[tuple[str, list[Change]]]:
     """Yield the bodies of messages with at most so many changes each, and the changes of each.
 
-    `head` stands before them in each: the fields of a look.
+    A message also has at most _MAX_BYTES. `head` stands before its changes: the fields of a look.
     """
     parts: list[list[Change]] = []
     room = 0

@@ -47,7 +47,7 @@ class Item(NamedTuple):
 
 
 class Look(NamedTuple):
-    """Of a message of the function's own: look whether visitors see its changes."""
+    """What a message of the function's own asks for beside its changes: to look whether visitors see them."""
 
     hop: int  # the first is 1
     purged: float  # seconds since the epoch

@@ -57,7 +57,8 @@ class Metrics:
         self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
         self.fresh: list[float] = []  # milliseconds from the change to the proof that visitors see it
         self.lags: list[float] = []  # seconds from the change to the accepted purge
-        # By detail type: the arguments of the function in `notify` that makes its entries.
+        # By detail type: the arguments of the function in `notify` that makes its entries. It is imported only if a
+        # bus is configured, after everything else is done.
         self.news: dict[str, tuple[Any, ...]] = {}
 
     def document(self, name: str, now: float) -> dict[str, object]:

@@ -53,7 +53,7 @@ class Outcomes(NamedTuple):
 class _Zone:
     """What an environment knows of one zone; times are those of `Clock.now`."""
 
-    held_until = 0.0  # not 0: on hold until then, and since then until something is accepted
+    held_until = 0.0  # on hold until then; from then on a probe goes first, until an accepted one sets it to 0
     suspects_held_until = 0.0
     holds = 0  # in a row; only something real accepted ends the row
     probes = 0  # accepted in a row, with nothing real accepted between them
@@ -163,7 +163,10 @@ class Purger:
         return max(self._held_until(request), request.repeat_at, now + self._budget.wait(now, request.cost))
 
     def _return_what_must_wait(self, run: _Run) -> bool:
-        """Give a failure to what cannot be sent in this invocation; tell whether anything is left."""
+        """Give a failure to what cannot be sent in this invocation; tell whether anything is left.
+
+        That is what its zone's hold or its budget lets go only after the last time at which a request may begin.
+        """
         now = self._clock.now()
         limit = min(run.deadline - _MIN_TIMEOUT, run.failing_until if run.has_failed else run.deadline)
         for request in list(run.pending):

@@ -53,6 +53,7 @@ class Sqs:
         found = {message.id: message for message in batch}
         began = self._clock.now()
         until = began + _TIME_SHARE * (deadline - began)
+        # One call at a time until one is filled, which shows that more waits; then as many as there are connections.
         calls, short, characters = 1, 0, 0
         while short < _MAX_SHORT and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until:
             asked = min(calls * _RECEIVE, limit - len(found))

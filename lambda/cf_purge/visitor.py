@@ -79,8 +79,8 @@ class Seen(NamedTuple):
     reported: Mapping[str, object] = {}  # what may be logged: the status and some headers, or why there is no answer
 
     def by_age(self, seconds: float) -> str:
-        """Return what the age of the copy says so many seconds after a purge."""
-        # With an age it was fetched from another cache.
+        """Return what the age of the copy says so many seconds after a purge: younger, older, or nothing."""
+        # What was fetched for this visitor is new, unless an age shows that it came from another cache.
         if (self.is_fetched and not self.age) or (self.age is not None and self.age < seconds):
             return RENEWED
         return STALE if self.cache_status == "HIT" and self.age is not None else UNVERIFIABLE

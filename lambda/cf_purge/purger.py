@@ -280,7 +280,6 @@ class Purger:
             error = self._ask(probe, LONG_TIMEOUT, run)
         if error is None or isinstance(error, errors.Rejected):
             zone.accept(is_probe=True)
-            run.has_failed = run.has_failed and self._latency <= SHORT_TIMEOUT  # else it was our time-out that failed
             return True
         run.has_failed = True
         error.retry_after = error.retry_after or named  # the wait that the answer before it named

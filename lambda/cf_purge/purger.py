@@ -28,6 +28,7 @@ _REPEAT_AFTER = 1.0  # seconds
 _FIRST_HOLD, _LAST_HOLD = 1.0, 30.0  # seconds
 _MAX_FAILURES = 3  # of a zone that is believed to work
 _MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
+_ALONE = 0.5  # of a probe: what one that a single message caused counts, because that is probably to blame
 _NO_TIME: errors.PurgeError = errors.NotTried("No time was left.")
 _MAX_SHOWN = 300  # characters of an item in an error
 _GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
@@ -56,7 +57,7 @@ class _Zone:
     held_until = 0.0  # on hold until then; from then on a probe goes first, until an accepted one sets it to 0
     suspects_held_until = 0.0
     holds = 0  # in a row; only something real accepted ends the row
-    probes = 0  # accepted in a row, with nothing real accepted between them
+    probes = 0.0  # accepted in a row, with nothing real accepted between them
     error: errors.PurgeError = errors.Transient("The zone is on hold.")  # the last one
     failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known of a new zone
     # Of the current invocation:
@@ -66,9 +67,9 @@ class _Zone:
     def accept(self, *, is_probe: bool) -> None:
         self.failures, self.held_until = 0, 0.0
         if is_probe:
-            self.has_probe, self.probes = True, self.probes + 1
+            self.has_probe = True
         else:
-            self.has_real, self.probes, self.holds = True, 0, 0
+            self.has_real, self.probes, self.holds = True, 0.0, 0
 
 
 class _Run:
@@ -280,6 +281,7 @@ class Purger:
             error = self._ask(probe, LONG_TIMEOUT, run)
         if error is None or isinstance(error, errors.Rejected):
             zone.accept(is_probe=True)
+            zone.probes += 1 if len(request.parts) > 1 else _ALONE
             return True
         run.has_failed = True
         error.retry_after = error.retry_after or named  # the wait that the answer before it named

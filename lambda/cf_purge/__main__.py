@@ -102,8 +102,8 @@ def config_in(shown: Any, name: str | None = None) -> Config:
 def lines_of(key: str, config: Config) -> list[str]:
     """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
     [task] = make_plan([Message("", {"keys": [key]})], config, {}, Cost(inf, inf, inf), 0.0).tasks
-    if task.errors:
-        return [f"refused: {task.errors[0]}"]
+    if task.error is not None:
+        return [f"refused: {task.error}"]
     if task.jobs:
         parts = [part for job in task.jobs for part in job.parts]
         return sorted({_line_of(purge, target) for target, purges in parts for purge in purges})

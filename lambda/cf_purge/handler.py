@@ -169,7 +169,7 @@ class Function:
 
     def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
-        is_done = not any(task.errors or task.delayed or task.undone(outcomes.accepted) for task in plan.tasks)
+        is_done = not any(task.error or task.delayed or task.undone(outcomes.accepted) for task in plan.tasks)
         returned: set[str] = set()
         # Of a batch that is done there is nothing to settle: the event source mapping deletes it.
         if not is_done or len(plan.tasks) < len(messages) or any(each.is_drained for each in messages):
@@ -195,7 +195,7 @@ class Function:
         event, seconds, since = wait_in(event, left, self._clock.wall())
         plan = self._plan([Message("", event)], run.purge_until)
         [task] = plan.tasks
-        pages = [] if task.errors else pages_for(task.jobs, self._config)
+        pages = [] if task.error else pages_for(task.jobs, self._config)
         began = self._clock.wall()
         self._answer(plan, run)
         until = min(self._clock.now() + seconds, run.purge_until)
@@ -222,10 +222,11 @@ class Function:
         outcomes = self._send(plan, run)
         [task] = plan.tasks
         unsent = self._sqs.send_delayed([task], run.settle_until) if task.delayed else {}
-        if task.errors or task.undone(outcomes.accepted):
-            from cf_purge.settle import error_of, failures_of, left_in
+        if task.error is not None or task.undone(outcomes.accepted):
+            from cf_purge.settle import failures_of, left_in
 
-            error = error_of(failures_of(task, outcomes))
+            errors = failures_of(task, outcomes)
+            error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
             if not isinstance(error, Rejected) and not task.is_check:  # those say it themselves
                 error = type(error)(f"{error}{left_in(task, outcomes)}", error.code)
             raise error.with_traceback(None)  # some are raised more than once

@@ -71,7 +71,7 @@ class Task(NamedTuple):
     id: str  # the message's ID, or ""
     jobs: Sequence[Job] = ()
     skipped: tuple[str, ...] = ()  # keys that need no purge
-    errors: tuple[PurgeError, ...] = ()  # what is wrong with it apart from its purges
+    error: PurgeError | None = None  # what is wrong with it apart from its purges
     changes: int = 0  # changes and manual items
     dry_run: bool = False
     is_check: bool = False
@@ -170,7 +170,7 @@ class Plan(NamedTuple):
 
 
 def make_task(task_id: str, document: object, config: Config, limit: Cost, now: float) -> Task:
-    """Plan one message or event; what is wrong with it becomes its `errors`.
+    """Plan one message or event; what is wrong with it becomes its `error`.
 
     `limit` is what a single message may take, `now` in seconds since the epoch.
     """
@@ -185,7 +185,7 @@ def make_task(task_id: str, document: object, config: Config, limit: Cost, now: 
     except Exception as error:
         expected = error if isinstance(error, Rejected) else observe.unexpected(error)
         # Without the traceback, which would keep every purge that was planned before the error in memory.
-        return Task(task_id, errors=(expected.with_traceback(None),), changes=event.size, dry_run=event.dry_run)
+        return Task(task_id, error=expected.with_traceback(None), changes=event.size, dry_run=event.dry_run)
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
@@ -265,9 +265,13 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
         due, later = (job, None) if event.dry_run else due_of(job, now)
         jobs += [due] if due.parts else []
         delayed += [later] if later else []
+    error = errors[0] if errors else None
+    if len(errors) > 1:
+        more = f"The same message has {len(errors) - 1:,} more invalid items."
+        error = Rejected(f"{errors[0]} {more}", errors[0].code)
     _check_cost(jobs, config, limit)
     is_check = any(item.kind == "check" for item in event.items)
-    return Task(task_id, jobs, tuple(skipped), tuple(errors), event.size, event.dry_run, is_check, delayed=delayed)
+    return Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
 
 
 def job_of(entry: Change | Item, config: Config) -> Job:

@@ -33,24 +33,17 @@ def fate_of(
         None: it is done. Rejected: it is parked for that reason. A number: it is seen again after so many seconds.
     """
     failures = [LEFT_OUT] if task is None else failures_of(task, outcomes)
+    rejections = [failure for failure in failures if isinstance(failure, Rejected)]
     if not failures:
         return None
-    error = error_of(failures)
-    if isinstance(error, Rejected):
-        return error
+    if len(rejections) == len(failures):
+        more = f" The message has {len(rejections) - 1} more errors." if len(rejections) > 1 else ""
+        return Rejected(f"{rejections[0]}{more}", rejections[0].code)
     if max_receive_count is not None and message.receives >= max_receive_count:
+        last = next(failure for failure in failures if not isinstance(failure, Rejected))
         left = left_in(task, outcomes) if task else ""
-        return Rejected(f"Given up after {message.receives} receives: {error}{left}", "GaveUp")
+        return Rejected(f"Given up after {message.receives} receives: {last}{left}", "GaveUp")
     return delay_after(failures, message.receives, now, chance)
-
-
-def error_of(failures: Sequence[PurgeError]) -> PurgeError:
-    """Return the first failure that may pass; if none may, the first one with the number of the others. Pure."""
-    passing = [failure for failure in failures if not isinstance(failure, Rejected)]
-    first, *others = passing or failures
-    if passing or not others:
-        return first
-    return Rejected(f"{first} The message has {len(others):,} more errors.", first.code)
 
 
 def left_in(task: Task, outcomes: Outcomes) -> str:
@@ -66,9 +59,10 @@ def failures_of(task: Task, outcomes: Outcomes) -> list[PurgeError]:
 
     A purge without an outcome is not done.
     """
+    failures = [] if task.error is None else [task.error]
     undone = task.undone(outcomes.accepted)
-    failures = [task.rejected.get(purge) or outcomes.failures.get(purge, LEFT_OUT) for purge in undone]
-    return list({(str(failure), failure.hold): failure for failure in (*task.errors, *failures)}.values())
+    failures += [task.rejected.get(purge) or outcomes.failures.get(purge, LEFT_OUT) for purge in undone]
+    return list(dict.fromkeys(failures))
 
 
 def delay_after(failures: Sequence[PurgeError], receives: int, now: float, chance: Chance) -> int:

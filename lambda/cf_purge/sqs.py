@@ -87,8 +87,8 @@ class Sqs:
             unsent = self.send_delayed(delayed.values(), deadline)
             counts["Misconfigured"] += any(isinstance(error, Misconfigured) for error in unsent.values())
             for message, task in delayed.items():
-                errors = [unsent[each.change] for each in task.delayed if each.change in unsent]
-                tasks[task.id] = task._replace(errors=(*task.errors, *errors), delayed=task.delayed if errors else ())
+                error = next((unsent[each.change] for each in task.delayed if each.change in unsent), None)
+                tasks[task.id] = task._replace(error=error) if error else task._replace(delayed=())
                 fates[message] = settle.fate_of(message, tasks[task.id], outcomes, last, now, chance)
         self.delete([message for message, fate in fates.items() if fate is None], deadline)
         # Half of the time is for returning the others.

@@ -99,7 +99,7 @@ def fate(receives: int, *, purges: dict[str, PurgeError | None], error: bool = F
     records = [*s3_event(*purges)["Records"], *([{"bad": True}] if error else [])]
     body = json.dumps({"Records": records})
     task = make_task("m0", body, config, Cost(math.inf, math.inf, math.inf), AT)
-    assert not any(isinstance(error, Transient) for error in task.errors)
+    assert not isinstance(task.error, Transient)
     by_name = {name: Purge(Zone(ZONE), FILES, f"{SITE}/{name}") for name in purges}
     outcomes = Outcomes(
         {by_name[name]: AT for name, failure in purges.items() if failure is None},

@@ -60,7 +60,8 @@ class Event(NamedTuple):
 
     changes: tuple[Change, ...] = ()
     items: tuple[Item, ...] = ()
-    errors: tuple[Rejected, ...] = ()  # one for each record that is invalid
+    error: Rejected | None = None  # the first record that is invalid
+    errors: int = 0  # how many are
     dry_run: bool = False
     look: Look | None = None
 
@@ -124,11 +125,12 @@ def parse(document: object) -> Event:
         event = Event(
             event.changes + part.changes,
             event.items + part.items,
+            event.error or part.error,
             event.errors + part.errors,
             event.dry_run or part.dry_run,
             event.look or part.look,
         )
-        if event.size + len(event.errors) > MAX_ITEMS:
+        if event.size + event.errors > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
     return event
 
@@ -164,7 +166,7 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
                     raise UnknownEvent("A record is neither from S3 nor from SNS.")
                 yield from _parts_of(record, depth + 1)
             except Rejected as error:
-                yield Event(errors=(error.with_traceback(None),))
+                yield Event(error=error.with_traceback(None), errors=1)
     elif envelope := next((name for name in _ENVELOPES if name in document), None):
         yield from _parts_of(document[envelope], depth + 1)
     elif "s3" in document:

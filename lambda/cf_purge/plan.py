@@ -248,13 +248,13 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
     jobs: list[Job] = []
     delayed: list[Delayed] = []
     skipped: list[str] = []
-    errors, count = [*event.errors], 0
+    error, errors, count = event.error, event.errors, 0
     entries: tuple[Change | Item, ...] = (*event.changes, *event.items)
     for entry in entries:
         try:
             job = job_of(entry, config)
         except Rejected as problem:
-            errors.append(problem.with_traceback(None))
+            error, errors = error or problem.with_traceback(None), errors + 1
             continue
         count += len(job.purges)
         if count > MAX_PURGES:
@@ -265,10 +265,8 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
         due, later = (job, None) if event.dry_run else due_of(job, now)
         jobs += [due] if due.parts else []
         delayed += [later] if later else []
-    error = errors[0] if errors else None
-    if len(errors) > 1:
-        more = f"The same message has {len(errors) - 1:,} more invalid items."
-        error = Rejected(f"{errors[0]} {more}", errors[0].code)
+    if error is not None and errors > 1:
+        error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
     _check_cost(jobs, config, limit)
     is_check = any(item.kind == "check" for item in event.items)
     return Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
@@ -320,14 +318,13 @@ def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
 
     A single change or item cannot be split: what does not fit into one invocation is sent at the next receives.
     """
-
-    def is_too_much(count: int) -> bool:
-        return not _cost_of(jobs[:count], config).fits(limit)
-
-    if len(jobs) > 1 and is_too_much(len(jobs)):
-        fits = bisect_left(range(1, len(jobs)), True, key=is_too_much)
-        fault = "It asks for more requests than one message may take"
-        raise TooLarge(f"{fault}: split it into events of at most {max(1, fits):,} items.")
+    cost = _cost_of(jobs, config) if len(jobs) > 1 else Cost()
+    for needed, allowed, what in zip(cost, limit, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
+        if needed > allowed:
+            ends = range(1, len(jobs))
+            fits = bisect_left(ends, True, key=lambda end: not _cost_of(jobs[:end], config).fits(limit))
+            remedy = f"split it into events of at most {max(1, fits):,} items"
+            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {int(allowed):,}: {remedy}.")
 
 
 def _cost_of(jobs: Sequence[Job], config: Config) -> Cost:

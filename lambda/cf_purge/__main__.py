@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from cf_purge.budget import Cost
-from cf_purge.config import VARIABLE, Config, Target, load, takes, unpacked
+from cf_purge.config import REQUIRED, VARIABLE, Config, Target, load, takes, unpacked
 from cf_purge.errors import Misconfigured, PurgeError
 from cf_purge.events import Message
 from cf_purge.plan import make_plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 
 _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHING: "everything"}
-_REQUIRED = {"name", "bucket", "api_token_parameter", "targets"}  # of a configuration
 
 
 def main(arguments: list[str]) -> int:
@@ -87,7 +86,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
         elif isinstance(value, str) and value.startswith(("{", "H4sI")):  # JSON, or that compressed
             with contextlib.suppress(ValueError, RecursionError, zlib.error):
                 document = json.loads(unpacked(value))
-                if isinstance(document, dict) and document.keys() >= _REQUIRED:
+                if isinstance(document, dict) and document.keys() >= {*REQUIRED}:
                     found[document["name"], document["bucket"]] = document
     if not found:
         output = 'output "config_json" { value = module.cf_purge.config_json }'

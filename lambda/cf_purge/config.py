@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from cf_purge.errors import Misconfigured
 
 VARIABLE = "CF_PURGE_CONFIG"
+REQUIRED = ("name", "bucket", "api_token_parameter", "targets")  # fields of the document
 API_URL = "https://api.cloudflare.com/client/v4"
 # `invalidate` marks copies as stale and asks the origin again; `purge` removes them.
 ENDPOINTS = {"purge": "purge_cache", "invalidate": "invalidate_cache"}
@@ -171,6 +172,8 @@ def _from_document(document: dict[str, Any]) -> Config:
         AttributeError, KeyError, TypeError: it is something else.
     """
     fields = _given({**document, **(document.get("cloudflare") or {}), "cloudflare": None})
+    if missing := [name for name in REQUIRED if not fields.get(name)]:
+        raise KeyError(*missing)
     fields["targets"] = tuple(map(_target, fields["targets"]))
     if "verify" in fields:
         fields["verify"] = Verify(**_given(fields["verify"]))

@@ -116,14 +116,16 @@ class Doctor(NamedTuple):
         checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
         failures, found = dict(outcomes.failures), dict[str, str]()
         for purge in checked:
-            text = str(failures[purge])  # it names the zone, and what was rejected, where these matter
-            found[text] = found.get(text) or self._explained(purge, failures[purge], deadline)
+            error = failures[purge].error
+            text = str(error)  # it names the zone, and what was rejected, where these matter
+            found[text] = found.get(text) or self._explained(purge, error, deadline)
         said = " ".join(dict.fromkeys(found.values()))
-        if any(not isinstance(failures[purge], Transient) for purge in checked):
+        if any(not isinstance(failures[purge].error, Transient) for purge in checked):
             observe.error("check", reason=said)
         for purge in checked:
-            failures[purge] = copy(failures[purge])  # what was rejected stays so: its message is parked
-            failures[purge].args = (said,)
+            error = copy(failures[purge].error)  # what was rejected stays so: its message is parked
+            error.args = (said,)
+            failures[purge] = failures[purge]._replace(error=error)
         return outcomes._replace(failures=failures)
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> str:

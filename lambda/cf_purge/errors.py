@@ -10,7 +10,6 @@ class PurgeError(Exception):
         super().__init__(message)
         self.code = code or type(self).__name__
         self.retry_after = retry_after  # the wait in seconds that the other side named, if it named one
-        self.hold = 0.0  # seconds that the zone is still on hold, where this is why nothing was sent
 
 
 class Transient(PurgeError):

@@ -22,7 +22,7 @@ from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
 from cf_purge.plan import Plan, Task, make_plan
-from cf_purge.purger import Outcomes, Purger
+from cf_purge.purger import Failure, Outcomes, Purger
 
 if TYPE_CHECKING:
     from cf_purge.sqs import Sqs
@@ -160,7 +160,7 @@ class Function:
                 doctor = Doctor(self._config, self._cloudflare, self._token, self._clock)
                 outcomes = doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
-            failure = observe.unexpected(error)
+            failure = Failure(observe.unexpected(error))
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
         run.metrics.lags += {result.job.change: result.lag for result in results if result.lag is not None}.values()
@@ -225,7 +225,7 @@ class Function:
         if task.error is not None or task.undone(outcomes.accepted):
             from cf_purge.settle import failures_of, left_in
 
-            errors = failures_of(task, outcomes)
+            errors = [failure.error for failure in failures_of(task, outcomes)]
             error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
             if not isinstance(error, Rejected) and not task.is_check:  # those say it themselves
                 error = type(error)(f"{error}{left_in(task, outcomes)}", error.code)

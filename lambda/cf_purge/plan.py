@@ -318,13 +318,14 @@ def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
 
     A single change or item cannot be split: what does not fit into one invocation is sent at the next receives.
     """
-    cost = _cost_of(jobs, config) if len(jobs) > 1 else Cost()
-    for needed, allowed, what in zip(cost, limit, ("requests", "URLs", "requests by prefix, tag or host"), strict=True):
-        if needed > allowed:
-            ends = range(1, len(jobs))
-            fits = bisect_left(ends, True, key=lambda end: not _cost_of(jobs[:end], config).fits(limit))
-            remedy = f"split it into events of at most {max(1, fits):,} items"
-            raise TooLarge(f"It asks for {needed:,} {what}, and one message may take {int(allowed):,}: {remedy}.")
+
+    def is_too_much(count: int) -> bool:
+        return not _cost_of(jobs[:count], config).fits(limit)
+
+    if len(jobs) > 1 and is_too_much(len(jobs)):
+        fits = bisect_left(range(1, len(jobs)), True, key=is_too_much)
+        fault = "It asks for more requests than one message may take"
+        raise TooLarge(f"{fault}: split it into events of at most {max(1, fits):,} items.")
 
 
 def _cost_of(jobs: Sequence[Job], config: Config) -> Cost:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from copy import copy
+from math import inf
 from typing import NamedTuple
 
 from cf_purge import errors, observe
@@ -27,26 +27,31 @@ _MAX_SLEEP = 5.0  # seconds for one hold
 _REPEAT_AFTER = 1.0  # seconds
 _FIRST_HOLD, _LAST_HOLD = 1.0, 30.0  # seconds
 _MAX_FAILURES = 3  # of a zone that is believed to work
-_MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
-_ALONE = 0.5  # of a probe: what one that a single message caused counts, because that is probably to blame
-_NO_TIME: errors.PurgeError = errors.NotTried("No time was left.")
+_MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them, nor within a minute
+_NO_TIME = errors.NotTried("No time was left.")
 _MAX_SHOWN = 300  # characters of an item in an error
-_GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
+_MINUTE = 60.0  # seconds
+
+
+class Failure(NamedTuple):
+    """Why a purge is not done, which decides when its message comes back.
+
+    Rejected: the item can never be purged. NotTried: there was no time. Anything else: it failed by itself.
+    """
+
+    error: errors.PurgeError
+    hold: float = 0.0  # the seconds that its zone is still on hold, if that is the reason
 
 
 class Outcomes(NamedTuple):
-    """What became of the purges of an invocation.
-
-    What kind of error it is decides when the message comes back. Rejected: the item can never be purged. NotTried:
-    there was no time. One with a `hold`: its zone is on hold. Anything else: it failed by itself.
-    """
+    """What became of the purges of an invocation."""
 
     accepted: dict[Purge, float]  # with the time, in seconds since the epoch
-    failures: dict[Purge, errors.PurgeError]
+    failures: dict[Purge, Failure]
 
     def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.Rejected | None]:
         """Return, by the hash of a purge, None if it was accepted, or why it never will be."""
-        failed = ((purge, self.failures.get(purge)) for purge in purges)
+        failed = ((purge, self.failures[purge].error) for purge in purges if purge in self.failures)
         rejected = {hash(purge): error for purge, error in failed if isinstance(error, errors.Rejected)}
         return {hash(purge): None for purge in purges if purge in self.accepted} | rejected
 
@@ -57,7 +62,8 @@ class _Zone:
     held_until = 0.0  # on hold until then; from then on a probe goes first, until an accepted one sets it to 0
     suspects_held_until = 0.0
     holds = 0  # in a row; only something real accepted ends the row
-    probes = 0.0  # accepted in a row, with nothing real accepted between them
+    probes = 0  # accepted in a row, with nothing real accepted between them
+    real_at = -inf  # when something real was accepted last
     error: errors.PurgeError = errors.Transient("The zone is on hold.")  # the last one
     failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known of a new zone
     # Of the current invocation:
@@ -67,9 +73,9 @@ class _Zone:
     def accept(self, *, is_probe: bool) -> None:
         self.failures, self.held_until = 0, 0.0
         if is_probe:
-            self.has_probe = True
+            self.has_probe, self.probes = True, self.probes + 1
         else:
-            self.has_real, self.probes, self.holds = True, 0.0, 0
+            self.has_real, self.probes, self.holds = True, 0, 0
 
 
 class _Run:
@@ -84,18 +90,18 @@ class _Run:
         self.is_queued = any(task.id for task in plan.tasks)
         self.outcomes = Outcomes({}, {})
 
-    def fail(self, request: Request, error: errors.PurgeError) -> None:
+    def fail(self, request: Request, failure: Failure) -> None:
         self.pending.remove(request)
-        self.outcomes.failures.update(dict.fromkeys(request.purges, error))
+        self.outcomes.failures.update(dict.fromkeys(request.purges, failure))
 
     def log_failures(self) -> None:
-        """Write one line for all purges that have the same reason."""
-        by_reason: dict[tuple[str, str], list[Purge]] = {}
-        for purge, error in self.outcomes.failures.items():
-            by_reason.setdefault((type(error).__name__, str(error)), []).append(purge)
-        for (kind, reason), purges in by_reason.items():
-            first = {"zone_id": str(purges[0].zone), "first": purges[0].shown}
-            observe.error("not purged", kind=kind, reason=reason, count=len(purges), **first)
+        """Write one line for all purges that have the same failure."""
+        by_failure: dict[Failure, list[Purge]] = {}
+        for purge, failure in self.outcomes.failures.items():
+            by_failure.setdefault(failure, []).append(purge)
+        for failure, purges in by_failure.items():
+            fields = {"kind": type(failure.error).__name__, "reason": str(failure.error), "count": len(purges)}
+            observe.error("not purged", **fields, zone_id=str(purges[0].zone), first=purges[0].shown)
 
 
 class Purger:
@@ -173,15 +179,14 @@ class Purger:
         for request in list(run.pending):
             zone, hold = self._zones[request.group], self._held_until(request) - now
             if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or now + hold > limit):
-                error = copy(zone.error)
-                error.hold = hold
+                failure = Failure(zone.error, hold)
             elif self._ready_at(request, now) > limit:
-                error = _NO_TIME
+                failure = Failure(_NO_TIME)
             else:
                 continue
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
-                error = request.error
-            run.fail(request, error)
+                failure = Failure(request.error)
+            run.fail(request, failure)
         return bool(run.pending)
 
     def _send(self, request: Request, zone: _Zone, run: _Run) -> None:
@@ -189,6 +194,7 @@ class Purger:
         error = self._ask(request, timeout, run)
         if error is None:
             zone.accept(is_probe=False)
+            zone.real_at = self._clock.now()
             run.pending.remove(request)
             run.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
             kind = "urls" if request.kind == FILES else request.kind
@@ -201,7 +207,7 @@ class Purger:
                 for part in observe.parts(items):
                     observe.info("purged", zone_id=str(request.zone), **who, **{kind: part})
         elif isinstance(error, errors.NotTried):
-            run.fail(request, error)
+            run.fail(request, Failure(error))
         elif isinstance(error, errors.Rejected):
             run.has_failed = run.has_failed or run.is_queued  # a direct invocation does not come back
             self._isolate(request, error, run)
@@ -246,8 +252,9 @@ class Purger:
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, run)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent
-        if zone.probes >= _MAX_PROBES and not is_halved:
-            zone.suspects_held_until = self._clock.now() + self._next_hold(zone)
+        now = self._clock.now()
+        if zone.probes >= _MAX_PROBES and now - zone.real_at > _MINUTE and not is_halved:
+            zone.suspects_held_until = now + self._next_hold(zone)
 
     def _isolate(self, request: Request, error: errors.PurgeError, run: _Run) -> None:
         """Halve a request until what failed stands alone."""
@@ -255,7 +262,7 @@ class Purger:
         if request.size == 1:
             if isinstance(error, errors.Rejected):
                 error = errors.Rejected(f"{error} Not purged: {str(request.purges[0].shown)[:_MAX_SHOWN]}.", error.code)
-            run.fail(request, error)
+            run.fail(request, Failure(error))
             return
         run.pending.remove(request)
         # Halves that are not sent any more come back apart, so that the next time others share their request.
@@ -281,19 +288,17 @@ class Purger:
             error = self._ask(probe, LONG_TIMEOUT, run)
         if error is None or isinstance(error, errors.Rejected):
             zone.accept(is_probe=True)
-            zone.probes += 1 if len(request.parts) > 1 else _ALONE
             return True
         run.has_failed = True
-        error.retry_after = error.retry_after or named  # the wait that the answer before it named
-        self._hold(zone, error)
+        self._hold(zone, error, named)
         return False
 
-    def _hold(self, zone: _Zone, error: errors.PurgeError) -> None:
-        """Send nothing to a zone for a while, then a probe first."""
-        now = self._clock.now()
-        zone.held_until, zone.error = now + max(error.retry_after or 0.0, self._next_hold(zone)), error
-        if error.retry_after is not None:
-            self._grace_until = max(self._grace_until, zone.held_until + _GRACE)
+    def _hold(self, zone: _Zone, error: errors.PurgeError, named: float | None = None) -> None:
+        """Send nothing to a zone for a while, then a probe first; `named`: the wait of the answer before the error."""
+        now, wait = self._clock.now(), error.retry_after or named
+        zone.held_until, zone.error = now + max(wait or 0.0, self._next_hold(zone)), error
+        if wait is not None:
+            self._grace_until = max(self._grace_until, zone.held_until + _MINUTE)  # in which valid tokens are refused
         zone.is_misconfigured = isinstance(error, errors.Misconfigured) and now >= self._grace_until
 
     def _next_hold(self, zone: _Zone) -> float:

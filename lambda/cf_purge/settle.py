@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from cf_purge.errors import NotTried, PurgeError, Rejected
+from cf_purge.errors import NotTried, Rejected
 from cf_purge.events import Message
 from cf_purge.plan import Task
-from cf_purge.purger import Outcomes
+from cf_purge.purger import Failure, Outcomes
 
 Chance = Callable[[], float]
 
@@ -19,7 +19,7 @@ _PATIENT_RECEIVES = 15  # after which it waits as long as after a failure
 _MINUTE = 60
 _JITTER = 0.5  # of a delay, at most
 _MAX_SHOWN, _MAX_TEXT = 5, 300  # items in a reason, and characters of each
-LEFT_OUT: PurgeError = NotTried("This invocation had no time or no requests left for it.")
+LEFT_OUT = Failure(NotTried("This invocation had no time or no requests left for it."))
 
 
 def fate_of(
@@ -33,14 +33,14 @@ def fate_of(
         None: it is done. Rejected: it is parked for that reason. A number: it is seen again after so many seconds.
     """
     failures = [LEFT_OUT] if task is None else failures_of(task, outcomes)
-    rejections = [failure for failure in failures if isinstance(failure, Rejected)]
+    rejections = [failure.error for failure in failures if isinstance(failure.error, Rejected)]
     if not failures:
         return None
     if len(rejections) == len(failures):
         more = f" The message has {len(rejections) - 1} more errors." if len(rejections) > 1 else ""
         return Rejected(f"{rejections[0]}{more}", rejections[0].code)
     if max_receive_count is not None and message.receives >= max_receive_count:
-        last = next(failure for failure in failures if not isinstance(failure, Rejected))
+        last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
         left = left_in(task, outcomes) if task else ""
         return Rejected(f"Given up after {message.receives} receives: {last}{left}", "GaveUp")
     return delay_after(failures, message.receives, now, chance)
@@ -54,18 +54,19 @@ def left_in(task: Task, outcomes: Outcomes) -> str:
     return f" Not purged: {items}{' and more' if len(undone) > _MAX_SHOWN else ''}." if undone else ""
 
 
-def failures_of(task: Task, outcomes: Outcomes) -> list[PurgeError]:
+def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
     """Return the distinct reasons why a task is not done; none when it is. Pure.
 
     A purge without an outcome is not done.
     """
-    failures = [] if task.error is None else [task.error]
-    undone = task.undone(outcomes.accepted)
-    failures += [task.rejected.get(purge) or outcomes.failures.get(purge, LEFT_OUT) for purge in undone]
+    failures = [] if task.error is None else [Failure(task.error)]
+    for purge in task.undone(outcomes.accepted):
+        rejected = task.rejected.get(purge)
+        failures.append(Failure(rejected) if rejected else outcomes.failures.get(purge, LEFT_OUT))
     return list(dict.fromkeys(failures))
 
 
-def delay_after(failures: Sequence[PurgeError], receives: int, now: float, chance: Chance) -> int:
+def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: Chance) -> int:
     """Return the seconds after which a message that was received `receives` times is to be seen again."""
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
     hold = max(failure.hold for failure in failures)
@@ -73,8 +74,8 @@ def delay_after(failures: Sequence[PurgeError], receives: int, now: float, chanc
         # All messages that wait for a hold come back at a whole minute, so that they share requests.
         least = min(MAX_DELAY, max(hold, backoff))
         return math.ceil(math.ceil((now + least) / _MINUTE) * _MINUTE - now)
-    if all(isinstance(failure, NotTried) for failure in failures) and receives <= _PATIENT_RECEIVES:
+    if all(isinstance(failure.error, NotTried) for failure in failures) and receives <= _PATIENT_RECEIVES:
         return min(_MAX_TIME_DELAY, backoff)
     # What failed together does not come back together, so that the next time other messages share its request.
-    named = max(failure.retry_after or 0.0 for failure in failures)
+    named = max(failure.error.retry_after or 0.0 for failure in failures)
     return min(MAX_DELAY, max(1, math.ceil(named + backoff * (1 - _JITTER * chance()))))

@@ -10,7 +10,7 @@ from cf_purge.errors import PurgeError, Rejected, TimedOut, Transient
 from cf_purge.events import Message
 from cf_purge.handler import Function
 from cf_purge.plan import Plan, Request
-from cf_purge.purger import Outcomes, Purger
+from cf_purge.purger import Failure, Outcomes, Purger
 from cf_purge.sqs import Sqs
 
 
@@ -122,7 +122,7 @@ def a_rejected_request_counts_as_purged(send: Any, *rest: Any) -> None:
 @mistake(Purger, "send", "nothing was wrong with it|lost")
 def good_items_are_parked_with_bad_ones(send: Any, *rest: Any) -> Outcomes:
     outcomes: Outcomes = send(*rest)
-    guilty = [failure for failure in outcomes.failures.values() if isinstance(failure, Rejected)]
+    guilty = [failure for failure in outcomes.failures.values() if isinstance(failure.error, Rejected)]
     return outcomes._replace(failures=dict.fromkeys(outcomes.failures, guilty[0])) if guilty else outcomes
 
 
@@ -179,4 +179,4 @@ def a_look_comes_before_the_purges(send: Any, function: Function, planned: Plan,
 
 @mistake(settle, "failures_of", "a look came back|never sent like this")
 def a_look_is_tried_again(failures: Any, task: plan.Task, *rest: Any) -> Any:
-    return [Transient("Again.")] if task.look is not None else failures(task, *rest)
+    return [Failure(Transient("Again."))] if task.look is not None else failures(task, *rest)

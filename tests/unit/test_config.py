@@ -49,7 +49,8 @@ def test_a_null_field_has_the_default() -> None:
     ("field", "changes"),
     [
         ("name", {"name": MISSING}),
-        ("targets", {"targets": MISSING}),
+        ("bucket", {"bucket": ""}),
+        ("targets", {"targets": []}),
         ("zone_id", {"targets": [present(target(zone_id=MISSING))]}),
         ("later", {"later": 1}),
         ("purgeby", {"targets": [target(purgeby="url")]}),

@@ -237,10 +237,10 @@ def test_a_bad_message_is_parked_unchanged_at_its_first_receive_and_its_neighbou
 
 def test_of_a_message_with_good_and_bad_records_the_good_ones_are_purged_before_it_is_parked() -> None:
     world = World()
-    mixed = [5, s3_record("one"), {"Sns": {"Message": "?"}}, *sns_event(s3_event("two"))["Records"], {"s3": []}]
+    mixed = [5, s3_record("one"), 5, {"Sns": {"Message": "?"}}, *sns_event(s3_event("two"))["Records"], {"s3": []}]
     assert world.returned(sqs_event({"Records": mixed})) == []
     assert world.cloudflare.urls == [f"https://{HOST}/one", f"https://{HOST}/two"]
-    reason = "A record is neither from S3 nor from SNS. The same message has 2 more invalid items."
+    reason = "A record is neither from S3 nor from SNS. The same message has 3 more invalid items."
     assert world.parked_reasons == [("UnknownEvent", reason)]
 
 

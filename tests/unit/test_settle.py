@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from cf_purge.budget import Cost
 from cf_purge.config import Zone, load
-from cf_purge.errors import NotTried, PurgeError, Rejected, Transient
+from cf_purge.errors import NotTried, Rejected, Transient
 from cf_purge.events import Message
 from cf_purge.plan import make_task
-from cf_purge.purger import Outcomes
+from cf_purge.purger import Failure, Outcomes
 from cf_purge.settle import MAX_DELAY, delay_after, fate_of
 from cf_purge.targets import FILES, Purge
 from tests.support.factories import document, environment, s3_event, s3_test_event, sqs_event, target
@@ -22,15 +22,13 @@ from tests.support.names import AT, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 
 SITE = f"https://{HOST}"
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]
-OWN = Transient("down")
-TIME = NotTried("no time")
-ITEM = Rejected("bad", "RejectedByCloudflare")
+OWN = Failure(Transient("down"))
+TIME = Failure(NotTried("no time"))
+ITEM = Failure(Rejected("bad", "RejectedByCloudflare"))
 
 
-def hold(seconds: float) -> PurgeError:
-    error = Transient("on hold")
-    error.hold = seconds
-    return error
+def hold(seconds: float) -> Failure:
+    return Failure(Transient("on hold"), seconds)
 
 
 def chance(value: float) -> Callable[[], float]:
@@ -45,7 +43,7 @@ def chance(value: float) -> Callable[[], float]:
 )
 @pytest.mark.parametrize("failures", [[OWN], [OWN, ITEM], [OWN, TIME], [TIME, ITEM]])
 def test_what_failed_by_itself_waits_twice_as_long_each_time_with_jitter(
-    receives: int, seconds: int, failures: list[PurgeError]
+    receives: int, seconds: int, failures: list[Failure]
 ) -> None:
     delays = {delay_after(failures, receives, AT, chance(part / 10)) for part in range(10)}
     assert max(delays) == seconds
@@ -55,7 +53,7 @@ def test_what_failed_by_itself_waits_twice_as_long_each_time_with_jitter(
 
 @pytest.mark.parametrize(("named", "receives", "least"), [(60.0, 1, 60), (60.0, 8, 380), (900.0, 1, 900)])
 def test_nothing_comes_back_before_the_wait_that_its_answer_named(named: float, receives: int, least: int) -> None:
-    asked = Transient("503", retry_after=named)
+    asked = Failure(Transient("503", retry_after=named))
     delays = {delay_after([OWN, asked], receives, AT, chance(part / 10)) for part in range(10)}
     assert min(delays) >= least
     assert max(delays) <= MAX_DELAY
@@ -74,7 +72,7 @@ def test_what_was_not_tried_waits_for_forty_seconds_at_most_until_the_fifteenth_
 )
 @pytest.mark.parametrize("others", [[], [OWN], [TIME, ITEM]])
 def test_what_waits_for_a_hold_comes_back_together_at_a_whole_minute(
-    now: float, left: float, receives: int, least: float, others: list[PurgeError]
+    now: float, left: float, receives: int, least: float, others: list[Failure]
 ) -> None:
     delay = delay_after([*others, hold(left)], receives, now, chance(0.9))
     assert least <= delay < least + 61
@@ -85,7 +83,7 @@ def test_what_waits_for_a_hold_comes_back_together_at_a_whole_minute(
 @given(
     st.lists(st.sampled_from([OWN, TIME, ITEM, hold(3), hold(1e6)]), min_size=1), st.integers(1, 60), st.floats(0, 1)
 )
-def test_every_delay_is_one_that_sqs_takes(failures: list[PurgeError], receives: int, value: float) -> None:
+def test_every_delay_is_one_that_sqs_takes(failures: list[Failure], receives: int, value: float) -> None:
     delay = delay_after(failures, receives, AT + 7.5, chance(value * 0.999))
     assert 1 <= delay <= MAX_DELAY + 60
 
@@ -93,7 +91,7 @@ def test_every_delay_is_one_that_sqs_takes(failures: list[PurgeError], receives:
 # ---- What is decided ----
 
 
-def fate(receives: int, *, purges: dict[str, PurgeError | None], error: bool = False) -> Rejected | int | None:
+def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = False) -> Rejected | int | None:
     """Settle one message about some keys; a key without a failure was accepted."""
     config = load(environment(document()))
     records = [*s3_event(*purges)["Records"], *([{"bad": True}] if error else [])]
@@ -130,14 +128,14 @@ def fate(receives: int, *, purges: dict[str, PurgeError | None], error: bool = F
     ],
 )
 def test_a_message_is_deleted_parked_or_returned_by_what_became_of_its_items(
-    receives: int, purges: dict[str, PurgeError | None], error: bool, ending: str
+    receives: int, purges: dict[str, Failure | None], error: bool, ending: str
 ) -> None:
     found = fate(receives, purges=purges, error=error)
     assert ending == (found.code if isinstance(found, Rejected) else "done" if found is None else "returned")
 
 
 def test_what_is_given_up_is_said_with_the_last_answer_and_what_is_not_done() -> None:
-    down = Transient("Cloudflare answered 403 for zone x (no explanation).")
+    down = Failure(Transient("Cloudflare answered 403 for zone x (no explanation)."))
     names = [f"k{number}" for number in range(9)]
     error = fate(5, purges={"fine": None, "bad": ITEM, **dict.fromkeys(names, down)})
     assert "5 receives" in str(error)
@@ -171,7 +169,7 @@ def test_looks_take_no_memory_from_uploads(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_reason_says_how_many_items_are_wrong_beside_the_first() -> None:
-    others = Rejected("worse", "RejectedByCloudflare")
+    others = Failure(Rejected("worse", "RejectedByCloudflare"))
     reason = fate(1, purges={"a": ITEM, "b": others, "c": None})
     assert (str(reason), isinstance(reason, Rejected) and reason.code) == (
         "bad The message has 1 more errors.",

@@ -173,7 +173,7 @@ def _from_document(document: dict[str, Any]) -> Config:
     """
     fields = _given({**document, **(document.get("cloudflare") or {}), "cloudflare": None})
     if missing := [name for name in REQUIRED if not fields.get(name)]:
-        raise KeyError(*missing)
+        raise KeyError(missing[0])
     fields["targets"] = tuple(map(_target, fields["targets"]))
     if "verify" in fields:
         fields["verify"] = Verify(**_given(fields["verify"]))

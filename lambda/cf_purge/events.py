@@ -92,12 +92,14 @@ def messages_in(event: object) -> list[Message] | None:
         UnknownEvent: a record without ID or body, or "dry_run" beside the records, which SQS never sends; nothing of
             the batch is acknowledged.
     """
-    records = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(event, dict):
+        return None
+    records = event.get("Records")
     if not isinstance(records, list) or not records:
         return None
     if not all(isinstance(record, dict) and record.get("eventSource") == "aws:sqs" for record in records):
         return None
-    if isinstance(event, dict) and "dry_run" in event:
+    if "dry_run" in event:
         raise UnknownEvent('In an event from SQS "dry_run" belongs in the body of each message.')
     # Of one that is delivered twice the last receipt is the valid one.
     return list({message.id: message for message in map(_message, records)}.values())

@@ -27,10 +27,11 @@ _MAX_SLEEP = 5.0  # seconds for one hold
 _REPEAT_AFTER = 1.0  # seconds
 _FIRST_HOLD, _LAST_HOLD = 1.0, 30.0  # seconds
 _MAX_FAILURES = 3  # of a zone that is believed to work
-_MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them, nor within a minute
+_MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
 _NO_TIME = errors.NotTried("No time was left.")
 _MAX_SHOWN = 300  # characters of an item in an error
-_MINUTE = 60.0  # seconds
+_RECENT = 60.0  # seconds after something real was accepted, in which suspects are not held
+_GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
 
 
 class Failure(NamedTuple):
@@ -70,12 +71,12 @@ class _Zone:
     has_real = has_probe = False  # something real, or a probe, was accepted
     is_misconfigured = False
 
-    def accept(self, *, is_probe: bool) -> None:
+    def accept(self, now: float, *, is_probe: bool) -> None:
         self.failures, self.held_until = 0, 0.0
         if is_probe:
             self.has_probe, self.probes = True, self.probes + 1
         else:
-            self.has_real, self.probes, self.holds = True, 0, 0
+            self.has_real, self.real_at, self.probes, self.holds = True, now, 0, 0
 
 
 class _Run:
@@ -193,8 +194,7 @@ class Purger:
         timeout = self._timeout(request, run)
         error = self._ask(request, timeout, run)
         if error is None:
-            zone.accept(is_probe=False)
-            zone.real_at = self._clock.now()
+            zone.accept(self._clock.now(), is_probe=False)
             run.pending.remove(request)
             run.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
             kind = "urls" if request.kind == FILES else request.kind
@@ -253,7 +253,7 @@ class Purger:
         self._isolate(request, error, run)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent
         now = self._clock.now()
-        if zone.probes >= _MAX_PROBES and now - zone.real_at > _MINUTE and not is_halved:
+        if zone.probes >= _MAX_PROBES and now - zone.real_at > _RECENT and not is_halved:
             zone.suspects_held_until = now + self._next_hold(zone)
 
     def _isolate(self, request: Request, error: errors.PurgeError, run: _Run) -> None:
@@ -287,7 +287,7 @@ class Purger:
         if isinstance(error, errors.Unauthorized) and self._token.expire_refused():
             error = self._ask(probe, LONG_TIMEOUT, run)
         if error is None or isinstance(error, errors.Rejected):
-            zone.accept(is_probe=True)
+            zone.accept(self._clock.now(), is_probe=True)
             return True
         run.has_failed = True
         self._hold(zone, error, named)
@@ -298,7 +298,7 @@ class Purger:
         now, wait = self._clock.now(), error.retry_after or named
         zone.held_until, zone.error = now + max(wait or 0.0, self._next_hold(zone)), error
         if wait is not None:
-            self._grace_until = max(self._grace_until, zone.held_until + _MINUTE)  # in which valid tokens are refused
+            self._grace_until = max(self._grace_until, zone.held_until + _GRACE)
         zone.is_misconfigured = isinstance(error, errors.Misconfigured) and now >= self._grace_until
 
     def _next_hold(self, zone: _Zone) -> float:

@@ -101,11 +101,12 @@ def config_in(shown: Any, name: str | None = None) -> Config:
 def lines_of(key: str, config: Config) -> list[str]:
     """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
     [task] = make_plan([Message("", {"keys": [key]})], config, {}, Cost(inf, inf, inf), 0.0).tasks
+    parts = [part for job in task.jobs for part in job.parts]
+    lines = sorted({_line_of(purge, target) for target, purges in parts for purge in purges})
     if task.error is not None:
-        return [f"refused: {task.error}"]
-    if task.jobs:
-        parts = [part for job in task.jobs for part in job.parts]
-        return sorted({_line_of(purge, target) for target, purges in parts for purge in purges})
+        return [f"refused: {task.error}", *lines]
+    if lines:
+        return lines
     reasons = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
     reasons.append("no target serves it" if config.takes(key) else "include has no glob for it")
     return [f"skipped: {reasons[0]}"]

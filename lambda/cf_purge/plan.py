@@ -34,6 +34,7 @@ class Job(NamedTuple):
 
     change: Change | None  # None: another item
     parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # by target; None: they must not be collapsed
+    error: Rejected | None = None  # why other targets cannot purge it
 
     @property
     def purges(self) -> list[Purge]:
@@ -258,10 +259,12 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
             continue
         count += len(job.purges)
         if count > MAX_PURGES:
-            raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it.")
-        if not job.parts:
+            remedy = "split it, or choose another purge_by where one key alone has so many"
+            raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
+        if job.error:
+            error, errors = error or job.error, errors + 1
+        elif not job.parts:
             skipped.append(entry.key if isinstance(entry, Change) else entry.text or entry.kind)
-            continue
         due, later = (job, None) if event.dry_run else due_of(job, now)
         jobs += [due] if due.parts else []
         delayed += [later] if later else []
@@ -285,10 +288,14 @@ def job_of(entry: Change | Item, config: Config) -> Job:
         entry = change_of(entry)
     if isinstance(entry, Change):
         bucket, targets = checked_bucket(entry.bucket, config), within(config, entry.zone_id)
+        error = None
         for target in targets if config.takes(entry.key) else ():
-            purges = dict.fromkeys(islice(purges_at(target, entry.key, bucket), MAX_PURGES + 1))
+            try:
+                purges = dict.fromkeys(islice(purges_at(target, entry.key, bucket), MAX_PURGES + 1))
+            except Rejected as problem:  # the other targets purge it
+                purges, error = {}, problem.with_traceback(None)
             parts += [(target, tuple(purges))] if purges else []
-        return Job(entry, parts)
+        return Job(entry, parts, error)
     if entry.kind == "check":
         from cf_purge.doctor import purges_for_check
 

@@ -220,13 +220,17 @@ def test_a_tag_of_the_path_is_purged_in_each_spelling_of_each_page(
 @pytest.mark.parametrize(
     ("key", "template"), [("é" * 340, "{key}"), ("k" * 1024, "{key}x"), ("é" * 200 + "/a", "{dir}")]
 )
-def test_a_tag_that_cloudflare_would_refuse_is_parked_before_it_is_sent(key: str, template: str) -> None:
-    world = World(document(targets=[place(purge_by="tag", tags=[template])]))
+def test_a_tag_that_cloudflare_would_refuse_parks_its_change_after_the_other_targets_purged_it(
+    key: str, template: str
+) -> None:
+    world = World(document(targets=[place(purge_by="tag", tags=[template]), place(zone_id=OTHER_ZONE)]))
     assert world.returned(sqs_event(s3_event(key, "good/a.css"), s3_event("fine/b.css"))) == []
     [(code, reason)] = world.parked_reasons
     assert code == "MalformedTag"
     assert "Cloudflare accepts 1024: use a shorter template, such as {dir}." in reason
-    assert [len(sent.items) for sent in world.cloudflare.requests] == [2]
+    assert [kind for _, kind, _ in world.cloudflare.accepted].count(TAGS) == 2
+    urls = {unquote(str(item)) for _, kind, item in world.cloudflare.accepted if kind == FILES}
+    assert urls == {f"{SITE}/{each}" for each in (key, "good/a.css", "fine/b.css")}
 
 
 @pytest.mark.parametrize(

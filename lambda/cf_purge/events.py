@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 
-# What only people and the function itself write is read by `manual` and `deferred`, imported when it comes.
+# What people write is read by `manual`, imported when it comes.
 
 MAX_ITEMS = 1_000  # changes and manual items of one event or message
 _MAX_DEPTH = 8  # of envelopes and records: S3 in SNS to a function, failed and sent by SNS to a function again
@@ -21,6 +21,9 @@ _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/o
 LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
 SWITCHES = ("everything", "check")
 DIRECT = ("explain", "wait", "since")  # by direct invocation only
+_MAX_BODY = 200_000  # bytes of an own message; the queue takes 262,144
+_MAX_LEFT = 4_000  # characters of what a look has left: the IDs of a hundred copies, and kinds of purges
+_LAST_TIME = 1e12  # seconds since the epoch, in the year 33658
 PUT, DELETE, VERSION = "put", "delete", "version"  # the last: one version is deleted for good
 
 
@@ -180,9 +183,7 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
 
         yield Event(items=tuple(items_of(document)))
     elif "changes" in document and not depth:  # nobody wraps the function's own messages
-        from cf_purge.deferred import event_of
-
-        yield event_of(document)
+        yield _own_event(document)
     elif document.get("Event") != "s3:TestEvent":
         known = ", ".join((*LISTS, *SWITCHES, "explain"))
         raise UnknownEvent(f"The event is none of: S3 notification, SNS, SQS, EventBridge from S3, {known}.")
@@ -254,3 +255,64 @@ def epoch(time: object) -> float | None:
         return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else None
     except (ValueError, OverflowError):
         return None
+
+
+# ---- The function's own messages: changes that it puts into its queue for later ----
+
+
+def bodies_of(
+    changes: Iterable[Change], most: int = MAX_ITEMS, head: Mapping[str, object] = {}
+) -> Iterator[tuple[str, list[Change]]]:
+    """Yield the bodies of the function's own messages, with at most so many changes each, and the changes of each.
+
+    A body also has at most _MAX_BODY bytes. `head` stands before its changes: the fields of a look.
+    """
+    parts: list[list[Change]] = []
+    room = 0
+    for change in changes:
+        length = len(json.dumps(_given(change))) + 2
+        if length > room or len(parts[-1]) == most:
+            parts.append([])
+            room = _MAX_BODY
+        parts[-1].append(change)
+        room -= length
+    for part in parts:
+        yield json.dumps({**head, "changes": list(map(_given, part))}), part
+
+
+def _own_event(document: dict[str, Any]) -> Event:
+    """Return what a message with a body of `bodies_of` asks for. Its keys come from S3, so they have any form.
+
+    Raises:
+        UnknownEvent: the function did not write it.
+    """
+    fields = dict(document)
+    try:
+        changes = tuple(Change(**entry) for entry in fields.pop("changes"))
+        look = Look(**fields) if fields else None
+    except TypeError:  # a field is missing or unknown, or no object is there
+        changes, look = (), None
+    if not changes or not all(map(_is_sound, changes)) or not (look is None or _is_sound_look(look)):
+        raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
+    for change in changes:
+        checked_key(change.key, encoded=False)
+    if look and type(look.hop) is not int:
+        look = look._replace(hop=0)  # it counts as the last one
+    return Event(changes, look=look)
+
+
+def _given(change: Change) -> dict[str, object]:
+    return {name: value for name, value in change._asdict().items() if value is not None}
+
+
+def _is_sound(change: Change) -> bool:
+    return all(map(is_text, change._replace(at=None))) and (change.at is None or _is_time(change.at))
+
+
+def _is_sound_look(look: Look) -> bool:
+    is_left = isinstance(look.left, dict | None) and len(json.dumps(look.left)) <= _MAX_LEFT
+    return _is_time(look.purged) and isinstance(look.sample, int | None) and is_left
+
+
+def _is_time(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < _LAST_TIME  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from cf_purge.aws import Aws, Denied
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient, describe
-from cf_purge.events import Change, Message, receives_in
+from cf_purge.events import Change, Message, bodies_of, receives_in
 from cf_purge.http_client import CONNECTIONS, objects_in
 from cf_purge.plan import Plan, Task
 from cf_purge.purger import Outcomes
@@ -77,7 +77,7 @@ class Sqs:
         The event source mapping deletes its own batch, so only drained messages are deleted. Those of the batch that
         were received again are among them: an older receipt deletes nothing.
         """
-        tasks, deadline, counts = {task.id: task for task in plan.tasks}, run.settle_until, run.metrics.counts
+        tasks, deadline, counts = ({task.id: task for task in plan.tasks}, run.settle_until, run.metrics.counts)
         last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
         fates = {each: settle.fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
         # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have
@@ -118,15 +118,13 @@ class Sqs:
 
         Those that are due in the same second share messages, each of about one request.
         """
-        from cf_purge.deferred import messages
-
         by_second: dict[int, dict[Change, None]] = {}
         largest = 1
         for change, seconds, purges in chain.from_iterable(task.delayed for task in tasks):
             by_second.setdefault(seconds, {})[change] = None
             largest = max(largest, purges)
         count = max(1, self._config.urls_per_request // largest)
-        outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in messages(changes, count)]
+        outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in bodies_of(changes, count)]
         results = self.send_all([(body, seconds) for seconds, body, _ in outgoing], deadline)
         unsent: dict[Change, PurgeError] = {}
         for (seconds, _, changes), result in zip(outgoing, results, strict=True):

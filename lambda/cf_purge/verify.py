@@ -12,9 +12,8 @@ from typing import NamedTuple
 from cf_purge import observe
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import Config, Verify
-from cf_purge.deferred import messages
 from cf_purge.errors import Rejected, describe
-from cf_purge.events import DELETE, PUT, Change, Event, Look
+from cf_purge.events import DELETE, PUT, Change, Event, Look, bodies_of
 from cf_purge.plan import MAX_PURGES, Delayed, Job, Task, due_of, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import Sqs
@@ -124,7 +123,7 @@ class Verifier(NamedTuple):
 
     def _send(self, look: Look, changes: Sequence[Change]) -> None:
         delay = min(_MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
-        outgoing = list(messages(changes, head=look._asdict()))
+        outgoing = list(bodies_of(changes, head=look._asdict()))
         results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.run.settle_until)
         for (_, part), result in zip(outgoing, results, strict=True):
             if isinstance(result, Exception):

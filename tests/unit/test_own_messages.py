@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.deferred import messages
 from cf_purge.errors import UnknownEvent
-from cf_purge.events import Change, Event, Look, parse
+from cf_purge.events import Change, Event, Look, bodies_of, parse
 from tests.support.names import AT, BUCKET, OTHER_ZONE, ZONE
 
 _texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
@@ -30,7 +29,7 @@ _changes = st.builds(
 def test_a_written_message_is_read_as_the_same_changes(changes: list[Change], most: int, is_look: bool) -> None:
     head = {"hop": 2, "purged": AT} if is_look else {}
     read: list[Change] = []
-    for body, part in messages(changes, most, head):
+    for body, part in bodies_of(changes, most, head):
         assert parse(body) == Event(tuple(part), look=Look(2, AT) if is_look else None)
         assert len(part) <= most
         read += part
@@ -41,7 +40,7 @@ def test_a_written_message_is_read_as_the_same_changes(changes: list[Change], mo
 def test_a_message_fits_into_the_queue(letter: str) -> None:
     key = letter * (1000 // len(letter.encode()))
     changes = [Change(f"{number}{key}", BUCKET, AT, None, "e" * 32, "5" * 18, "p" * 60, "put") for number in range(900)]
-    bodies = [body for body, _ in messages(changes)]
+    bodies = [body for body, _ in bodies_of(changes)]
     assert max(len(body.encode()) for body in bodies) < 256 * 1024
     assert [change for body in bodies for change in parse(body).changes] == changes
 

@@ -141,7 +141,7 @@ locals {
     lag = {
       means = [
         "${var.name} purged an object more than ${var.alarms.lag_milliseconds} ms after its change:",
-        "visitors saw the old version for that long.",
+        "visitors may have seen the old version for that long.",
       ]
       command = local.log_command
       then = [

@@ -148,7 +148,7 @@ def test_the_metric_lines_say_why_purges_come_late(shell: Shell, site: Site) -> 
     site.put_and_purge("late.html", "text")
     site.empties()
 
-    *_, line = shell.log_lines("lag", "RateLimited")
+    *_, line = shell.log_lines("lag", "CloudWatchMetrics")
     assert (line["RateLimited"], line["Retried"], line["Changes"]) == (1, 0, 1)
     assert line["Lag"][0] > 1000
     assert line in shell.log_lines("lag", "--since 1h")

@@ -1,4 +1,4 @@
-"""`explain` and `wait`: the conclusions, what covers a URL, and what is refused. The real edge's part: tests/world."""
+"""`explain` and `wait`: the conclusions, what covers a URL, and what is refused."""
 
 import json
 import time

@@ -10,11 +10,6 @@ from typing import Any
 import pytest
 import urllib3
 
-from cf_purge import config
-from cf_purge.aws import Aws
-from cf_purge.budget import Clock
-from cf_purge.handler import Function
-from cf_purge.http_client import HttpClient
 from tests.simulation import certificates
 from tests.simulation.cloudflare.control import Control, running
 from tests.simulation.cloudflare.plans import PLANS
@@ -68,20 +63,6 @@ class World:
         self.control, self.site, self.ca_file = control, site, ca_file
         self.visitor = Visitor(control, ca_file)
         self.pool = urllib3.PoolManager(ca_certs=ca_file, retries=False)
-
-    def function(self, **options: Any) -> Function:
-        """Return the function with the simulated Cloudflare and edge."""
-        http = HttpClient(Clock())
-        configuration = config.Config(
-            "site",
-            (config.Target(config.Zone(FREE), ("www.example.test",)),),
-            "bucket",
-            api_token=TOKENS["good"]["value"],
-            api_url=self.control.api_url,
-            edge_url=self.control.edge_url,
-            **options,
-        )
-        return Function(configuration, Aws(http, {}), http, Clock())
 
     def visit(self, url: str, **headers: str) -> Visit:
         return self.visitor.visit(url, headers)

@@ -70,14 +70,6 @@ def test_a_batch_with_failures_has_the_exit_status_1(serve: Serve) -> None:
     assert json.loads(done.stdout) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
 
 
-@pytest.mark.parametrize(("arguments", "status"), [([], 2), (["a", "b"], 2), (["-h"], 0), (["--help"], 0)])
-def test_the_usage_is_shown(arguments: list[str], status: int, capsys: Capture) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == status
-    assert "python -m cf_purge" in "".join(capsys.readouterr())
-
-
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe\x00", b"[" * 200_000])
 def test_a_file_that_is_not_json_is_reported(content: bytes | None, tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "event.json"

@@ -54,11 +54,11 @@ class ApiToken:
         return self._value
 
     def expire(self) -> None:
-        """Have it read again when it is needed next."""
+        """Read it again at its next use."""
         self._expires_at = 0.0
 
     def expire_refused(self) -> bool:
-        """Do so because it was refused, at most once a minute; tell whether this was done.
+        """Expire it because Cloudflare refused it, at most once a minute; tell whether this was done.
 
         The minute ends when a token is accepted, so that a second rotation is noticed at once.
         """

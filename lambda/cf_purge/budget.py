@@ -69,7 +69,7 @@ class Budget:
         plan, share = config.plan, SHARE / config.max_concurrency
         rate = config.requests_per_second / config.max_concurrency
         at_once = max(1.0, rate * _BURST)
-        # What is saved up counts in the window too: no five minutes see more than five minutes' worth.
+        # Saved-up requests count too: any five minutes have at most five minutes' worth.
         sustained = max(rate / 2, rate - at_once / _WINDOW)
         # The period over which Cloudflare averages URLs is not published: one second is the shortest.
         urls = plan.urls_per_second * share
@@ -88,7 +88,7 @@ class Budget:
         self._levels = Cost(*(level - needed for needed, level in zip(cost, self._levels, strict=True)))
 
     def capacity(self, seconds: float) -> Cost:
-        """Return what can ever be spent within so many seconds: the full buckets, and what comes in meanwhile."""
+        """Return the most that can be spent in so many seconds: the full buckets and their refill."""
         return Cost(*(full + rate * seconds for full, rate in zip(self._full, self._rates, strict=True)))
 
     def is_ample(self, now: float, cost: Cost) -> bool:

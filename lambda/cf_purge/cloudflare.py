@@ -90,7 +90,7 @@ class Cloudflare:
 
 
 def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
-    """Return what an answer that is no success means. Pure; the text never contains the token.
+    """Return the error that an unsuccessful answer stands for. Pure; the text never contains the token.
 
     Codes and the status decide; texts are reported, never read, since they quote URLs.
 

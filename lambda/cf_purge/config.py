@@ -90,7 +90,7 @@ class Config(NamedTuple):
     api_token: str | None = None  # only from the flat variables; never printed
     email: str | None = None  # set: the token is a Global API key
     api_url: str = API_URL
-    edge_url: str | None = None  # set in tests: asked in the place of the hosts
+    edge_url: str | None = None  # for tests: requested instead of the hosts
     endpoint: str = ENDPOINTS["purge"]
     plan: Plan = PLANS["free"]
     requests_per_second: float = 4.0  # of all environments together

@@ -27,7 +27,7 @@ from cf_purge.targets import FILES, PLACEHOLDER, PREFIXES, TAGS, Purge, hosts_of
 if TYPE_CHECKING:
     from cf_purge.visitor import Seen, Visitor
 
-# The purger imports this file for its probe; what only answers to people need is imported by them.
+# The purger imports this module for its probe; modules that only answers to people need are imported inside functions.
 
 # No page and no tag has this name.
 _NAME = ".cf-purge-check"

@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 
-# What people write is read by `manual`, imported when it comes.
+# `manual` reads what people write. It is imported only then.
 
 MAX_ITEMS = 1_000  # changes and manual items of one event or message
 _MAX_DEPTH = 8  # of envelopes and records: S3 in SNS to a function, failed and sent by SNS to a function again
@@ -50,7 +50,7 @@ class Item(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a message of the function's own asks for beside its changes: to look whether visitors see them."""
+    """The part of the function's own message that asks for a look: do visitors see its changes?"""
 
     hop: int  # the first is 1
     purged: float  # seconds since the epoch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-# All that is imported stays: not searching it for garbage, now or later, saves a thirtieth of a cold start.
+# Imported modules stay: not searching them for garbage, now or later, saves a thirtieth of a cold start.
 gc.disable()
 
 import os
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from cf_purge.sqs import Sqs
     from cf_purge.visitor import Visitor
 
-# What few invocations need is imported by them: each module adds a millisecond or two to a cold start.
+# Modules that few invocations need are imported inside functions: each adds a millisecond or two to a cold start.
 
 # Seconds that are kept back: to return and park messages, and to end.
 _RESERVE, _END = 5.0, 0.5
-# A function made by hand may have Lambda's default of 3 seconds in all: then a share.
+# A function without the module may have Lambda's default of 3 seconds: then it is a share of them.
 _RESERVE_SHARE, _END_SHARE = 0.2, 0.05
 _WITHOUT_CONTEXT = 60.0  # seconds in a shell
 # Seconds' worth of requests, beside the full buckets, that one message may take; and their share of the time.
@@ -124,7 +124,7 @@ class Function:
         outcomes = self._send(plan, run)
         returned = self._settle(messages, plan, outcomes, run)
         self._verify([task for task in plan.tasks if task.id not in returned], outcomes, run)
-        # The event source mapping deletes the rest of its batch; it does not know of what was drained.
+        # The event source mapping deletes the rest of its batch. It does not know the drained messages.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
     def _read(self, batch: Sequence[Message], deadline: float) -> list[Message]:
@@ -171,12 +171,12 @@ class Function:
         """Delete, park or return the messages; return the IDs of those that come back."""
         is_done = not any(task.error or task.delayed or task.undone(outcomes.accepted) for task in plan.tasks)
         returned: set[str] = set()
-        # Of a batch that is done there is nothing to settle: the event source mapping deletes it.
+        # A batch that is done needs nothing: the event source mapping deletes it.
         if not is_done or len(plan.tasks) < len(messages) or any(each.is_drained for each in messages):
             returned = self._sqs.settle(messages, plan, outcomes, run)
         for task in plan.tasks:
             done = self._done.pop(task.id, {})
-            # Of what is delayed the same is to be purged again when it is due.
+            # A delayed change is purged again, all of it, when it is due.
             if task.id in returned and not task.delayed:
                 self._done[task.id] = done | outcomes.ends_of(task.purges)
         excess = sum(1 + len(done) for done in self._done.values()) - _MAX_REMEMBERED
@@ -249,7 +249,7 @@ class Function:
             summary["check"] = summary_of(task.purges, self._config, self._visitor)
         return summary
 
-    # What few invocations need is made by them.
+    # Created only by the few invocations that need them.
 
     @property
     def _sqs(self) -> Sqs:

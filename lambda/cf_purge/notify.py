@@ -74,7 +74,7 @@ def _news(result: Result, reason: str | None = None) -> News:
 
 
 def verified(copies: Iterable[Copy]) -> list[News]:
-    """Return the last word on each change, fresh ones first: its proof, or what is worst of its copies. Pure."""
+    """Return the result of each change, fresh ones first: its proof, or the worst of its copies. Pure."""
     from cf_purge.visitor import FRESH, STALE
 
     by_change: dict[Change, list[Copy]] = {}

@@ -84,7 +84,7 @@ class Task(NamedTuple):
 
     @property
     def purges(self) -> dict[Purge, None]:
-        """What it asks for and has not got at an earlier receive."""
+        """The purges it asks for that no earlier receive has done."""
         return dict.fromkeys(purge for job in self.jobs for purge in job.purges if purge not in self.accepted)
 
     @property
@@ -161,7 +161,7 @@ class Plan(NamedTuple):
 
     @property
     def principals(self) -> dict[Purge, dict[str, None]]:
-        """Who made the changes that a purge is for, as far as S3 says it."""
+        """By purge: who made the changes that it is for, if S3 says so."""
         found: dict[Purge, dict[str, None]] = {}
         for job in (job for task in self.tasks for job in task.jobs):
             if job.change is not None and job.change.principal:
@@ -210,7 +210,7 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     planned: list[Task] = []
     owners: dict[Purge, str] = {}
     for task in tasks:
-        # What a dry run asks for must not widen what the others purge.
+        # A dry run must not widen the purges of other messages.
         task = task._replace(jobs=_collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering))
         if before := done.get(task.id):
             ends = {purge: before[hash(purge)] for purge in task.purges if hash(purge) in before}
@@ -269,7 +269,7 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
         jobs += [due] if due.parts else []
         delayed += [later] if later else []
     if error is not None and errors > 1:
-        error = Rejected(f"{error} The same message has {errors - 1:,} more invalid items.", error.code)
+        error = Rejected(f"{error} Further invalid items: {errors - 1:,}.", error.code)
     _check_cost(jobs, config, limit)
     is_check = any(item.kind == "check" for item in event.items)
     return Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)

@@ -124,7 +124,7 @@ class Purger:
         for zone in self._zones.values():
             zone.has_real = zone.has_probe = zone.is_misconfigured = False
         run = _Run(plan, self._clock.now(), invocation)
-        # At each receive another suspect goes first, so that none always comes after what uses up the time.
+        # At each receive another suspect goes first, so that none is always behind one that uses up the time.
         run.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
         while self._return_what_must_wait(run):
             now = self._clock.now()
@@ -265,9 +265,9 @@ class Purger:
             run.fail(request, Failure(error))
             return
         run.pending.remove(request)
-        # Halves that are not sent any more come back apart, so that the next time others share their request.
+        # Halves that are not sent any more come back apart, so that others share their next request.
         cause = errors.Transient(str(error)) if is_rejected else error
-        # Of several messages what hangs, and what may be the zone's, is looked for after others were purged.
+        # Time-outs and possible faults of the zone are isolated last, after other messages were purged.
         is_costly = isinstance(error, errors.TimedOut | errors.Unauthorized) or error.retry_after is not None
         is_deep = len(request.parts) == 1 or not is_costly
         is_suspect, depth = request.is_suspect or not is_rejected, request.depth + is_deep

@@ -14,7 +14,7 @@ Chance = Callable[[], float]
 
 MAX_DELAY = 900  # seconds
 _FIRST_DELAY = 5  # seconds; doubled with each receive
-_MAX_TIME_DELAY = 40  # seconds, of what was not tried for lack of time
+_MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
 _PATIENT_RECEIVES = 15  # after which it waits as long as after a failure
 _MINUTE = 60
 _JITTER = 0.5  # of a delay, at most
@@ -37,7 +37,7 @@ def fate_of(
     if not failures:
         return None
     if len(rejections) == len(failures):
-        more = f" The message has {len(rejections) - 1} more errors." if len(rejections) > 1 else ""
+        more = f" Further errors: {len(rejections) - 1}." if len(rejections) > 1 else ""
         return Rejected(f"{rejections[0]}{more}", rejections[0].code)
     if max_receive_count is not None and message.receives >= max_receive_count:
         last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
@@ -76,6 +76,6 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
         return math.ceil(math.ceil((now + least) / _MINUTE) * _MINUTE - now)
     if all(isinstance(failure.error, NotTried) for failure in failures) and receives <= _PATIENT_RECEIVES:
         return min(_MAX_TIME_DELAY, backoff)
-    # What failed together does not come back together, so that the next time other messages share its request.
+    # Messages that failed together come back apart, so that each shares its next request with others.
     named = max(failure.error.retry_after or 0.0 for failure in failures)
     return min(MAX_DELAY, max(1, math.ceil(named + backoff * (1 - _JITTER * chance()))))

@@ -240,7 +240,7 @@ def test_of_a_message_with_good_and_bad_records_the_good_ones_are_purged_before_
     mixed = [5, s3_record("one"), 5, {"Sns": {"Message": "?"}}, *sns_event(s3_event("two"))["Records"], {"s3": []}]
     assert world.returned(sqs_event({"Records": mixed})) == []
     assert world.cloudflare.urls == [f"https://{HOST}/one", f"https://{HOST}/two"]
-    reason = "A record is neither from S3 nor from SNS. The same message has 3 more invalid items."
+    reason = "A record is neither from S3 nor from SNS. Further invalid items: 3."
     assert world.parked_reasons == [("UnknownEvent", reason)]
 
 

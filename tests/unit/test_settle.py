@@ -172,7 +172,7 @@ def test_a_reason_says_how_many_items_are_wrong_beside_the_first() -> None:
     others = Failure(Rejected("worse", "RejectedByCloudflare"))
     reason = fate(1, purges={"a": ITEM, "b": others, "c": None})
     assert (str(reason), isinstance(reason, Rejected) and reason.code) == (
-        "bad The message has 1 more errors.",
+        "bad Further errors: 1.",
         "RejectedByCloudflare",
     )
 

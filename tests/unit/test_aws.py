@@ -206,7 +206,7 @@ def test_throttling_and_faults_of_aws_are_transient(reply: Reply) -> None:
         (aws_error(400, "X", "y" * 5000), "X", "y" * 500),
     ],
 )
-def test_what_aws_denies_is_misconfigured_and_keeps_its_code(reply: Reply, code: str, text: str) -> None:
+def test_a_denial_by_aws_is_misconfigured_and_keeps_its_code(reply: Reply, code: str, text: str) -> None:
     with pytest.raises(Denied) as caught:
         call(reply)
     assert isinstance(caught.value, PurgeError)

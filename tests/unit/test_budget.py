@@ -86,7 +86,7 @@ def test_each_kind_has_its_own_limit_and_all_share_the_requests() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 7.0, 30.0])
 @pytest.mark.parametrize("cost", [URL, OTHER, Cost(1, 100, 0)])
-def test_what_a_message_may_take_can_be_spent_in_that_time(seconds: float, cost: Cost) -> None:
+def test_the_share_of_a_message_can_be_spent_in_its_time(seconds: float, cost: Cost) -> None:
     config = config_of("pro", 4, 2)
     affordable = Budget(config).capacity(seconds)
     count = min(math.floor(limit / own) for own, limit in zip(cost, affordable, strict=True) if own)

@@ -191,7 +191,7 @@ def test_only_1082_is_a_foreign_host() -> None:
         (UNKNOWN, "the API token is wrong"),
     ],
 )
-def test_what_a_person_must_correct_comes_with_a_remedy(code: int, remedy: str) -> None:
+def test_an_error_that_a_person_must_correct_has_a_remedy(code: int, remedy: str) -> None:
     assert remedy in str(error_of(refusal(403, code)))
 
 

@@ -112,7 +112,7 @@ def test_a_delayed_change_that_can_never_be_sent_raises_an_alarm_and_is_given_up
 
 
 @pytest.mark.parametrize("event", [s3_event("refused.html"), {"Records": [s3_record("a.html"), {"bad": True}]}])
-def test_what_is_parked_for_one_target_is_still_purged_later_in_another(event: dict[str, Any]) -> None:
+def test_a_message_parked_for_one_target_is_still_purged_later_in_another(event: dict[str, Any]) -> None:
     world, direct = world_of(OTHER, PAGES), world_of(OTHER, PAGES)
     for each in (world, direct):
         each.cloudflare.bad = lambda item: "refused" in item and "late" not in item
@@ -126,7 +126,7 @@ def test_what_is_parked_for_one_target_is_still_purged_later_in_another(event: d
     assert [path for path in deliver(world) if path.startswith("/late")]
 
 
-def test_what_was_done_before_a_target_was_due_does_not_count_for_it() -> None:
+def test_purges_before_a_target_was_due_do_not_count_for_it() -> None:
     world = world_of(PAGES, ALL, OTHER)
     world.cloudflare.zones[OTHER_ZONE] = answer(503)
     assert world.returned(sqs_event(s3_event("a.html"))) == ["m0"]

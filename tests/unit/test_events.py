@@ -235,7 +235,7 @@ def test_a_bad_message_is_parked_unchanged_at_its_first_receive_and_its_neighbou
     assert world.cloudflare.urls == [f"https://{HOST}/good.css", f"https://{HOST}/fine.css"]
 
 
-def test_of_a_message_with_good_and_bad_records_the_good_ones_are_purged_before_it_is_parked() -> None:
+def test_good_records_of_a_message_are_purged_before_it_is_parked_for_bad_ones() -> None:
     world = World()
     mixed = [5, s3_record("one"), 5, {"Sns": {"Message": "?"}}, *sns_event(s3_event("two"))["Records"], {"s3": []}]
     assert world.returned(sqs_event({"Records": mixed})) == []

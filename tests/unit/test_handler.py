@@ -91,7 +91,7 @@ def test_messages_of_every_form_share_their_requests(world: World) -> None:
 
 
 @pytest.mark.parametrize("field", ["messageId", "body"])
-def test_of_a_batch_that_sqs_never_sends_nothing_is_acknowledged(world: World, field: str) -> None:
+def test_nothing_of_a_batch_that_sqs_never_sends_is_acknowledged(world: World, field: str) -> None:
     event = sqs_event(s3_event("a"), s3_event("b"))
     del event["Records"][1][field]
     with pytest.raises(UnknownEvent):
@@ -158,7 +158,7 @@ def test_an_unexpected_error_about_one_message_harms_no_other(world: World, monk
 # ---- Single events ----
 
 
-def test_of_several_failures_the_one_that_can_pass_is_raised() -> None:
+def test_a_failure_that_can_pass_is_raised_instead_of_a_rejection() -> None:
     """Lambda tries an asynchronous invocation again; what is rejected is named at its end."""
     world = World(document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[CDN])]))
     world.cloudflare.zones = {ZONE: refusal(400, 1012), OTHER_ZONE: answer(503)}
@@ -181,7 +181,7 @@ def test_lag_is_from_the_change_to_the_accepted_purge_of_its_last_copy() -> None
 
 
 @pytest.mark.parametrize("event", [s3_event("folder/"), {"keys": ["a"]}, s3_event("a", bucket="elsewhere")])
-def test_what_is_no_purged_change_has_no_lag(world: World, event: dict[str, Any]) -> None:
+def test_only_a_purged_change_has_a_lag(world: World, event: dict[str, Any]) -> None:
     world.returned(sqs_event(event))
     assert "Lag" not in world.metrics
 

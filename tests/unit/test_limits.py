@@ -175,7 +175,7 @@ def test_a_message_that_asks_for_more_than_an_environment_may_send_is_told_how_m
         World(document(**config)).invoke({**event(1000), "dry_run": True})
 
 
-def test_what_cannot_be_split_is_never_too_large() -> None:
+def test_a_single_item_is_never_too_large() -> None:
     zones = [target(zone_id=f"{number:032x}", hosts=[f"h{number}.example.com"]) for number in range(80)]
     world = World(document(targets=zones, max_concurrency=2))
     assert world.returned(sqs_event(s3_event("index.html"))) == []

@@ -125,7 +125,7 @@ def test_a_list_of_skipped_keys_is_cut_at_8_kb_and_counted(count: int, length: i
     assert len(json.dumps(observe.listed(["\N{SLIGHTLY SMILING FACE}" * 250] * 999))) < 10_000
 
 
-def test_what_a_message_skips_is_one_line(world: World) -> None:
+def test_skipped_keys_of_a_message_are_one_line(world: World) -> None:
     assert world.returned(sqs_event(s3_event(*[f"{number}/" for number in range(900)]), s3_event("a/"))) == []
     assert [(len(line["keys"]), line["count"]) for line in world.logged("skipped")] == [(900, 900), (1, 1)]
     assert world.metrics["Skipped"] == 901

@@ -96,7 +96,7 @@ def test_one_of_ten_messages_that_makes_its_requests_fail_harms_no_other(name: s
     ],
     ids=["one spelling", "one of a thousand items", "one page"],
 )
-def test_of_a_message_that_fails_alone_everything_else_is_purged(
+def test_all_other_items_of_a_message_that_fails_alone_are_purged(
     name: str, body: dict[str, Any], bad: str, others: int
 ) -> None:
     world = world_of()
@@ -284,7 +284,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def test_what_was_accepted_or_rejected_before_is_not_sent_again_and_the_reason_names_it() -> None:
+def test_a_purge_that_was_accepted_or_rejected_is_not_sent_again_and_the_reason_names_it() -> None:
     world = world_of(target(keys=["k", "bad"]), TWO_ZONES[1], verify={}, queue_arn=QUEUE_ARN)
     refuse(world, refusal(400, 1012), lambda item: item == f"{SITE}/bad")
     world.cloudflare.zones[OTHER_ZONE] = answer(500, HTML)

@@ -44,7 +44,7 @@ def test_requests_are_cut_at_cloudflares_limit_and_no_zone_is_behind_all_request
     assert [(request.zone, request.size) for request in found] == [(zone, size) for size in sizes for zone in zones]
 
 
-def test_what_several_messages_ask_for_is_sent_once_and_each_of_them_waits_for_it() -> None:
+def test_a_purge_that_several_messages_ask_for_is_sent_once_and_each_waits_for_it() -> None:
     world = world_of()
     bodies = [s3_event("a"), s3_event("a", "b"), {"keys": ["a"]}, {"urls": [f"{SITE}/a"]}]
     assert world.returned(sqs_event(*bodies)) == []

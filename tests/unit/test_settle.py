@@ -42,7 +42,7 @@ def chance(value: float) -> Callable[[], float]:
     ("receives", "seconds"), [(1, 5), (2, 10), (3, 20), (4, 40), (8, 640), (9, 900), (30, 900), (1000, 900)]
 )
 @pytest.mark.parametrize("failures", [[OWN], [OWN, ITEM], [OWN, TIME], [TIME, ITEM]])
-def test_what_failed_by_itself_waits_twice_as_long_each_time_with_jitter(
+def test_a_message_that_failed_waits_twice_as_long_each_time_with_jitter(
     receives: int, seconds: int, failures: list[Failure]
 ) -> None:
     delays = {delay_after(failures, receives, AT, chance(part / 10)) for part in range(10)}
@@ -60,7 +60,7 @@ def test_nothing_comes_back_before_the_wait_that_its_answer_named(named: float, 
 
 
 @pytest.mark.parametrize(("receives", "seconds"), [(1, 5), (2, 10), (4, 40), (5, 40), (15, 40), (16, 900), (30, 900)])
-def test_what_was_not_tried_waits_for_forty_seconds_at_most_until_the_fifteenth_receive(
+def test_a_message_that_was_not_tried_waits_forty_seconds_at_most_until_the_fifteenth_receive(
     receives: int, seconds: int
 ) -> None:
     assert delay_after([TIME], receives, AT, chance(0.0)) == seconds
@@ -71,7 +71,7 @@ def test_what_was_not_tried_waits_for_forty_seconds_at_most_until_the_fifteenth_
     ("left", "receives", "least"), [(0.5, 1, 5), (8, 1, 8), (300, 1, 300), (8, 5, 80), (300, 30, 900), (5000, 1, 900)]
 )
 @pytest.mark.parametrize("others", [[], [OWN], [TIME, ITEM]])
-def test_what_waits_for_a_hold_comes_back_together_at_a_whole_minute(
+def test_messages_that_wait_for_a_hold_come_back_together_at_a_whole_minute(
     now: float, left: float, receives: int, least: float, others: list[Failure]
 ) -> None:
     delay = delay_after([*others, hold(left)], receives, now, chance(0.9))
@@ -134,7 +134,7 @@ def test_a_message_is_deleted_parked_or_returned_by_what_became_of_its_items(
     assert ending == (found.code if isinstance(found, Rejected) else "done" if found is None else "returned")
 
 
-def test_what_is_given_up_is_said_with_the_last_answer_and_what_is_not_done() -> None:
+def test_a_message_that_is_given_up_has_the_last_answer_and_its_open_items() -> None:
     down = Failure(Transient("Cloudflare answered 403 for zone x (no explanation)."))
     names = [f"k{number}" for number in range(9)]
     error = fate(5, purges={"fine": None, "bad": ITEM, **dict.fromkeys(names, down)})
@@ -184,7 +184,7 @@ def operations(world: World) -> list[str]:
     return [name for name, _ in world.aws.calls if name != "GetParameter"]
 
 
-def test_what_is_done_is_deleted_before_the_rest_is_parked_and_returned() -> None:
+def test_done_messages_are_deleted_before_the_rest_is_parked_and_returned() -> None:
     world = World(document(targets=TARGETS, queue_arn=QUEUE_ARN, drain=1000, batch_size=2))
     world.cloudflare.zones[OTHER_ZONE] = answer(503)
     world.aws.waiting = [("done", json.dumps(s3_event("a"))), ("poison", "{"), ("held", json.dumps(s3_event("b/x")))]

@@ -55,7 +55,7 @@ def counts(world: World) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("event", [sqs_event(s3_event("a.css")), s3_event("a.css")], ids=["queued", "direct"])
-def test_what_was_purged_is_looked_at_until_it_is_fresh(event: dict[str, Any]) -> None:
+def test_a_purged_change_is_looked_at_until_it_is_fresh(event: dict[str, Any]) -> None:
     world = verifying(STALE)
     world.invoke(event)
     [look] = sent(world)
@@ -251,7 +251,7 @@ def test_the_last_change_of_a_key_counts_in_any_order_of_arrival() -> None:
     assert [each.at for each in newest([Change("a", at=2.0), Change("b", at=3.0), Change("a", at=1.0)])] == [3.0, 2.0]
 
 
-def test_of_a_burst_the_newest_are_sampled_over_all_messages() -> None:
+def test_the_newest_changes_of_a_burst_are_sampled_over_all_messages() -> None:
     world = verifying(verify={"sample": 7}, drain=1000)
     world.aws.waiting = [
         (f"w{number}", json.dumps(s3_event(f"{number:04}.css", time=f"2026-11-23T05:{number % 60:02}:00.000Z")))
@@ -321,7 +321,7 @@ AGAIN: list[tuple[dict[str, Any], str, Answer, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("options", "key", "edge", "purges"), AGAIN, ids=repr)
-def test_what_is_purged_again_is_the_path_by_prefix_and_its_pages_by_url(
+def test_a_stale_path_is_purged_again_by_prefix_and_its_pages_by_url(
     options: dict[str, Any], key: str, edge: Answer, purges: list[Any]
 ) -> None:
     world = verifying(edge, targets=[target(**options)])
@@ -331,7 +331,7 @@ def test_what_is_purged_again_is_the_path_by_prefix_and_its_pages_by_url(
     assert sorted(after(world)) == sorted(purges)
 
 
-def test_what_cannot_be_verified_is_purged_once_more_once() -> None:
+def test_an_unverifiable_copy_is_purged_again_only_once() -> None:
     world = verifying(CHALLENGE)
     world.invoke(sqs_event(s3_event("a")))
     after(world)

@@ -127,7 +127,7 @@ def test_nothing_is_fresh_without_evidence() -> None:
         assert has_etag or (has_date and change is not undated)
 
 
-def test_what_is_reported_has_no_query_and_no_long_header() -> None:
+def test_no_query_and_no_long_header_is_reported() -> None:
     headers = {"location": "https://id.example/login?token=secret", "via": "v" * 999, "set-cookie": "s", "etag": '"x"'}
     reported = seen_in(Answer(302, headers, b"")).reported
     assert reported == {"status": 302, "etag": '"x"', "via": "v" * 256, "location_host": "id.example"}
@@ -140,7 +140,7 @@ def test_what_is_reported_has_no_query_and_no_long_header() -> None:
         ("https://user:pass@id.example/x", "id.example"), ("//id.example:8443#x", "id.example:8443"),
     ],
 )  # fmt: skip
-def test_of_a_redirect_only_the_host_is_reported(location: str, host: str) -> None:
+def test_only_the_host_of_a_redirect_is_reported(location: str, host: str) -> None:
     assert seen_in(Answer(302, {"location": location}, b"")).reported["location_host"] == host
 
 
@@ -182,7 +182,7 @@ def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) ->
     assert not {"authorization", "cookie", "x-auth-key"} & set(sent.headers)
 
 
-def test_what_there_is_no_time_for_is_not_asked(serve: Serve) -> None:
+def test_nothing_is_asked_without_time(serve: Serve) -> None:
     server = serve()
     server.respond = lambda handler: drip(handler, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999)
     began = time.monotonic()

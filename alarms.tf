@@ -80,7 +80,7 @@ locals {
     }
     throttles = {
       means = [
-        "${var.name} is throttled: the account's Lambda concurrency, or what is reserved for the function, is used up,",
+        "${var.name} is throttled: the account's Lambda concurrency, or that reserved for the function, is used up,",
         local.queued
         ? "and each throttled receive counts as a try."
         : "and changes wait in Lambda for six hours at most.",

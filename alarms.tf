@@ -17,7 +17,8 @@ locals {
   oldest_message_seconds = var.alarms.oldest_message_seconds + local.longest_delay
 
   # One entry for each of alarm_keys, for the person on call: what it means, the first command to run, what to do next.
-  # The lines are not wrapped in the middle of a phrase, so that grep finds the text of an alarm.
+  # The lines are not wrapped in the middle of a phrase, so that grep finds the text of an alarm. By default an alarm is
+  # raised by a sum of one in one period.
   alarms = {
     dead_letters = {
       means = [
@@ -39,8 +40,6 @@ locals {
       metric_name = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letter.name }
       statistic   = "Maximum"
-      threshold   = 1
-      periods     = 1
     }
     oldest_message = {
       # Ignores messages received three times or more, so it is never the only alarm.
@@ -59,7 +58,6 @@ locals {
       dimensions  = { QueueName = aws_sqs_queue.this.name }
       statistic   = "Maximum"
       threshold   = local.oldest_message_seconds
-      periods     = 1
     }
     errors = {
       means = local.queued ? [
@@ -74,9 +72,6 @@ locals {
       namespace   = "AWS/Lambda"
       metric_name = "Errors"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
-      statistic   = "Sum"
-      threshold   = 1
-      periods     = 1
     }
     throttles = {
       means = [
@@ -93,9 +88,6 @@ locals {
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
-      statistic   = "Sum"
-      threshold   = 1
-      periods     = 1
     }
     misconfigured = {
       means = [
@@ -113,8 +105,6 @@ locals {
       namespace   = "CfPurge"
       metric_name = "Misconfigured"
       dimensions  = { Name = var.name }
-      statistic   = "Sum"
-      threshold   = 1
       periods     = 4 # 20 minutes: tries are up to 16 minutes apart, and the alarm must not flap
     }
     undelivered = {
@@ -134,9 +124,6 @@ locals {
       namespace   = local.queued ? "AWS/Events" : "AWS/Lambda"
       metric_name = local.queued ? "InvocationsFailedToBeSentToDlq" : "DestinationDeliveryFailures"
       dimensions  = { (local.queued ? "RuleName" : "FunctionName") = var.name }
-      statistic   = "Sum"
-      threshold   = 1
-      periods     = 1
     }
     lag = {
       means = [
@@ -154,7 +141,6 @@ locals {
       dimensions  = { Name = var.name }
       statistic   = "Maximum"
       threshold   = var.alarms.lag_milliseconds
-      periods     = 1
     }
     stale = {
       means = [
@@ -165,9 +151,6 @@ locals {
       namespace   = "CfPurge"
       metric_name = "Stale"
       dimensions  = { Name = var.name }
-      statistic   = "Sum"
-      threshold   = 1
-      periods     = 1
     }
     unverifiable = {
       means = [
@@ -179,12 +162,6 @@ locals {
         "The lines have the status. Let bot protection skip the function's requests (User-Agent cf_purge),",
         "or turn verify off.",
       ]
-      namespace   = null
-      metric_name = null
-      dimensions  = null
-      statistic   = null
-      threshold   = 1
-      periods     = 1
     }
   }
   # For the alarm `unverifiable`: copies were unverifiable, and none was fresh, stale or superseded.
@@ -209,21 +186,21 @@ resource "aws_cloudwatch_metric_alarm" "this" {
     local.alarms[each.key].then,
     ["More: ${local.runbook}#${replace(each.key, "_", "-")}"],
   ))
-  namespace           = local.alarms[each.key].namespace
-  metric_name         = local.alarms[each.key].metric_name
-  dimensions          = local.alarms[each.key].dimensions
-  statistic           = local.alarms[each.key].statistic
+  namespace           = try(local.alarms[each.key].namespace, null)
+  metric_name         = try(local.alarms[each.key].metric_name, null)
+  dimensions          = try(local.alarms[each.key].dimensions, null)
+  statistic           = each.key == "unverifiable" ? null : try(local.alarms[each.key].statistic, "Sum")
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = local.alarms[each.key].threshold
-  period              = local.alarms[each.key].metric_name == null ? null : 300
-  evaluation_periods  = local.alarms[each.key].periods
+  threshold           = try(local.alarms[each.key].threshold, 1)
+  period              = each.key == "unverifiable" ? null : 300
+  evaluation_periods  = try(local.alarms[each.key].periods, 1)
   datapoints_to_alarm = 1
   treat_missing_data  = "notBreaching" # a quiet site sends no data
   alarm_actions       = lookup(var.alarms.actions_by_alarm, each.key, var.alarms.actions)
   ok_actions          = var.alarms.ok_actions
 
   dynamic "metric_query" {
-    for_each = local.alarms[each.key].metric_name == null ? local.hourly : {}
+    for_each = each.key == "unverifiable" ? local.hourly : {}
 
     content {
       id = lower(metric_query.key)
@@ -239,7 +216,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 
   dynamic "metric_query" {
-    for_each = local.alarms[each.key].metric_name == null ? ["everything"] : []
+    for_each = each.key == "unverifiable" ? ["everything"] : []
 
     content {
       id          = metric_query.value

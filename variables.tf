@@ -43,6 +43,12 @@ locals {
     "unverifiable",
   ]
 
+  # What a glob must be, for the error messages of three inputs.
+  glob_rule = join(" ", [
+    "not empty, without a slash at its beginning or end, one glob per alternative instead of braces, ranges such as",
+    "[a-z] in that order, [!a] for [^a], no backslashes.",
+  ])
+
   # Smallest and largest value of inputs that are whole numbers.
   ranges = {
     verify = { after_seconds = [0, 900], attempts = [1, 5], sample = [0, 100] }
@@ -323,11 +329,7 @@ variable "targets" {
         for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
       ]), false)
     ] if target != null]))
-    error_message = join(" ", [
-      "Each targets[*].keys must be a glob such as \"*.html\" or \"img/**\": not empty, without a slash at its",
-      "beginning or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for",
-      "[^a], no backslashes.",
-    ])
+    error_message = "Each targets[*].keys must be a glob such as \"*.html\" or \"img/**\": ${local.glob_rule}"
   }
 
   validation {
@@ -446,11 +448,7 @@ variable "include" {
         for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
       ]), false)
     ])
-    error_message = join(" ", [
-      "Each entry of include must be a glob such as \"*.css\" or \"img/**\": not empty, without a slash at its",
-      "beginning or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for",
-      "[^a], no backslashes.",
-    ])
+    error_message = "Each entry of include must be a glob such as \"*.css\" or \"img/**\": ${local.glob_rule}"
   }
 }
 
@@ -466,11 +464,7 @@ variable "exclude" {
         for set in regexall("\\[!?\\]?[^\\]]*\\]", glob) : can(regexall(replace(set, "/^\\[!/", "[^"), ""))
       ]), false)
     ])
-    error_message = join(" ", [
-      "Each entry of exclude must be a glob such as \"*.map\" or \"drafts/**\": not empty, without a slash at its",
-      "beginning or end, one glob per alternative instead of braces, ranges such as [a-z] in that order, [!a] for",
-      "[^a], no backslashes.",
-    ])
+    error_message = "Each entry of exclude must be a glob such as \"*.map\" or \"drafts/**\": ${local.glob_rule}"
   }
 }
 

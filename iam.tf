@@ -168,6 +168,6 @@ resource "aws_iam_role_policy" "this" {
   count = local.create_role ? 1 : 0
 
   name   = "cf-purge"
-  role   = aws_iam_role.this[0].name
+  role   = aws_iam_role.this[0].id # not its name: with another path a new role has the same, and would get no policy
   policy = local.role_policy_json
 }

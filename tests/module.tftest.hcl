@@ -725,7 +725,10 @@ run "the_role_has_four_statements_each_on_one_arn" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.role == output.role_arn && aws_iam_role_policy.this[0].role == "site"
+    # By its ID: a role that is replaced may keep its name, and then the policy would not follow.
+    condition = (aws_lambda_function.this.role == output.role_arn
+      && aws_iam_role_policy.this[0].role == aws_iam_role.this[0].id
+    )
     error_message = "The function does not use the role, or the role lacks the policy."
   }
 

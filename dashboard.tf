@@ -189,7 +189,9 @@ locals {
 resource "aws_cloudwatch_dashboard" "this" {
   count = var.dashboard ? 1 : 0
 
-  dashboard_name = var.name
+  # With the Region: dashboards are global, and another Region's with the same name would be overwritten.
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
+  dashboard_name = "${var.name}-${local.region}"
 
   dashboard_body = jsonencode({ widgets = concat(
     [{

@@ -1069,8 +1069,8 @@ run "the_dashboard_shows_alarms_and_links_of_its_region" {
   }
 
   assert {
-    condition     = aws_cloudwatch_dashboard.this[0].dashboard_name == "site" && output.dashboard_name == "site"
-    error_message = "The dashboard does not have the module's name."
+    condition     = output.dashboard_name == "site-eu-west-1"
+    error_message = "The dashboard does not have the module's name and Region: it would overwrite that of another Region."
   }
 
   assert {

@@ -25,18 +25,14 @@ locals {
   ))]
 
   # The key may only be used through one service. Sources disagree on the service's name in China and in the European
-  # Sovereign Cloud, so both names are allowed there.
+  # Sovereign Cloud, so both names are allowed there. From the isolated partitions nothing reaches Cloudflare.
   token_services = [for suffix in local.service_suffixes :
     "${length(local.secret_names) > 0 ? "secretsmanager" : "ssm"}.${local.api_token_region}.${suffix}"
   ]
   queue_services = [for suffix in local.service_suffixes : "sqs.${local.region}.${suffix}"]
   service_suffixes = lookup({
-    aws-cn    = ["amazonaws.com.cn", "amazonaws.com"]
-    aws-eusc  = ["amazonaws.eu", "amazonaws.com"]
-    aws-iso   = ["c2s.ic.gov"]
-    aws-iso-b = ["sc2s.sgov.gov"]
-    aws-iso-e = ["cloud.adc-e.uk"]
-    aws-iso-f = ["csp.hci.ic.gov"]
+    aws-cn   = ["amazonaws.com.cn", "amazonaws.com"]
+    aws-eusc = ["amazonaws.eu", "amazonaws.com"]
   }, local.partition, ["amazonaws.com"])
 
   role_statements = concat(

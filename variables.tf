@@ -117,7 +117,10 @@ variable "api_token_parameter" {
       "^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
       var.api_token_parameter
     ))
-    error_message = "api_token_parameter must be the name or ARN of an SSM parameter, never the token itself."
+    error_message = join(" ", [
+      "api_token_parameter must be the name or ARN of an SSM parameter (of a Secrets Manager secret",
+      "/aws/reference/secretsmanager/NAME), never the token itself.",
+    ])
   }
 
   validation {

@@ -16,7 +16,7 @@ locals {
     }
     event_filters = { filter_prefix = "prefix", filter_suffix = "suffix" }
     cloudflare    = { rate = "requests_per_second", api_base_url = "api_url" }
-    verify        = { after = "after_seconds", attempt = "attempts", samples = "sample" }
+    verify        = { enabled = "{} or null", after = "after_seconds", attempt = "attempts", samples = "sample" }
     queue = {
       kms_key_id        = "kms_key_arn"
       kms_master_key_id = "kms_key_arn"
@@ -645,6 +645,7 @@ variable "verify" {
     attempts      = optional(number, 3)
     sample        = optional(number, 20)
 
+    enabled = optional(any)
     after   = optional(any)
     attempt = optional(any)
     samples = optional(any)

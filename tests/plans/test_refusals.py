@@ -57,7 +57,7 @@ MISSPELT = {
     "targets": "host:hosts zone:zone_id prefix:key_prefix path:path_prefix scheme:schemes tag:tags"
     " header_variant:header_variants environment:environment_id key:keys delay:delay_seconds",
     "event_filters": "filter_prefix:prefix filter_suffix:suffix",
-    "verify": "after:after_seconds attempt:attempts samples:sample",
+    "verify": "enabled:{} after:after_seconds attempt:attempts samples:sample",
     "cloudflare": "rate:requests_per_second api_base_url:api_url",
     "queue": "kms_key_id:kms_key_arn kms_master_key_id:kms_key_arn max_receives:max_receive_count"
     " batch_window:batch_window_seconds",

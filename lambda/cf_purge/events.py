@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -288,7 +289,7 @@ def _own_event(document: dict[str, Any]) -> Event:
     """
     fields = dict(document)
     try:
-        changes = tuple(Change(**entry) for entry in fields.pop("changes"))
+        changes = tuple(Change(**entry) for entry in islice(fields.pop("changes"), MAX_ITEMS + 1))
         look = Look(**fields) if fields else None
     except TypeError:  # a field is missing or unknown, or no object is there
         changes, look = (), None

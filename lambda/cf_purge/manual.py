@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, unquote
 
 from cf_purge.config import HOST, MAX_SLASHES, Config, Target
 from cf_purge.errors import Rejected, UnknownEvent
-from cf_purge.events import DIRECT, LISTS, SWITCHES, Change, Item, checked_key, is_text
+from cf_purge.events import DIRECT, LISTS, MAX_ITEMS, SWITCHES, Change, Item, checked_key, is_text
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, has_dots, hosts_of, within
 
 _FIELDS = {*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"}
@@ -52,7 +53,8 @@ def items_of(document: dict[str, Any]) -> list[Item]:
     if "everything" in document and zone_id is None:
         raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
     names = [name for name in (*LISTS, *SWITCHES) if name in document]
-    return [Item(name, text, bucket, zone_id) for name in names for text in _texts(name, document[name])]
+    texts = ((name, text) for name in names for text in _texts(name, document[name]))
+    return [Item(name, text, bucket, zone_id) for name, text in islice(texts, MAX_ITEMS + 1)]
 
 
 def purges_for_item(item: Item, config: Config) -> list[Purge]:

@@ -139,6 +139,14 @@ def test_nasty_messages_take_little_memory_and_time_and_their_neighbours_are_pur
     assert all(len(json.dumps(line)) < 1_000_000 for line in lines)
 
 
+@pytest.mark.parametrize("event", [{"keys": ["a"] * 1_400_000}, {"changes": [{"key": "a"}] * 320_000}], ids=list)
+def test_of_the_largest_direct_invocation_only_so_many_items_are_read_as_one_may_have(event: dict[str, Any]) -> None:
+    figures, _ = measure(event, [], {})
+    assert "more than 1000 items" in figures["result"]
+    assert figures["peak"] < MEMORY
+    assert figures["cpu"] < 1
+
+
 # ---- What one message may ask for ----
 
 TOO_MANY: dict[str, tuple[dict[str, Any], Callable[[int], dict[str, Any]]]] = {

@@ -146,7 +146,9 @@ def spellings_of(path: str) -> list[str]:
     if _PLAIN.fullmatch(path):
         return [path]
     paths = {path: None, re.sub("/{2,}", "/", f"/{path}")[1:]: None}
-    spelled = (quote(each, safe=f"/{raw}").replace("%20", space) for each in paths for raw, space in _ENCODERS)
+    # Once for encoders that treat all that is in the path alike.
+    ways = {("".join(filter(path.__contains__, raw)), space if " " in path else ""): 0 for raw, space in _ENCODERS}
+    spelled = (quote(each, safe=f"/{raw}").replace("%20", space) for each in paths for raw, space in ways)
     return list(dict.fromkeys(spelled))
 
 

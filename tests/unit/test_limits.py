@@ -108,6 +108,11 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
         GOOD,
         {"targets": [target(keys=["good-*"]), *(target(keys=[f"*.{n}", f"a/**/*{n}?"]) for n in range(40))]},
     ),
+    "keys with many related pages": (
+        [text(keys=keys(250, 500, "é"))],
+        [],
+        {**FAST, "targets": [target(related=[f"/{n}/{{key}}" for n in range(30)])]},
+    ),
     "globs that look for long names": (
         [text(keys=keys(240, 1000, "a quick brown fox "))],
         [],

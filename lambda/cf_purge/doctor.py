@@ -320,5 +320,5 @@ def _keys_of(path: str, target: Target) -> Iterator[str]:
     rest = target.key_prefix + path.removeprefix(target.path_prefix)
     folder = rest if rest.endswith("/") or not rest else f"{rest}/"
     for key in dict.fromkeys((rest, *(folder + name for name in target.index_documents), f"{rest}.html")):
-        if path in paths_of(key, target._replace(keys=())):
+        if key and path in paths_of(key, target._replace(keys=())):
             yield key

@@ -123,6 +123,7 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("blog/a.css", {"path_prefix": "shop"}, [], "correct path_prefix, index_documents or clean_urls"),
         ("tmp/a.js", {"keys": ["a.css"]}, [], "for its key tmp/a.js correct exclude and include and targets[1].keys."),
         ("a/../b.css", {}, [], "correct path_prefix, index_documents or clean_urls"),
+        ("", {"index_documents": [""]}, [], "correct path_prefix, index_documents or clean_urls"),  # no key is empty
         ("%c3%bc%7e%2b%41.css", {"purge_by": "prefix"}, ["ü~+A.css"], ""),  # as it is kept: %C3%BC~%2BA.css
         ("(1%29.css", {}, [], "for its key (1).css correct the spelling of the link."),  # no client writes it so
         ("a%2fb.css", {}, [], "for its key a/b.css correct the spelling of the link."),

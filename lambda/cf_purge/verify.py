@@ -105,15 +105,15 @@ class Verifier(NamedTuple):
 
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
         """Return the copy with its verdict, which is logged, and counted if it is the last one."""
-        change, page, now = copy.change, copy.page, self.clock.wall()
-        verdict, kind = judge(change, answer, now, look.purged), (look.left or {}).get(copy.id)
+        change, page = copy.change, copy.page
+        verdict, kind = judge(change, answer, look.purged), (look.left or {}).get(copy.id)
         fields = {"key": change.key, "url": page.item, "verdict": verdict, "look": look.hop}
         fields |= {"headers": dict(page.headers) or None, "principal": change.principal}
         fresh_ms = None
         if verdict == FRESH:
             fields["helped"] = f"second purge ({kind})" if kind else "first purge"
             if change.at is not None:
-                fresh_ms = fields["fresh_ms"] = max(0, round((now - change.at) * 1000))
+                fresh_ms = fields["fresh_ms"] = max(0, round((answer.at - change.at) * 1000))
                 self.run.metrics.fresh.append(fresh_ms)
         elif is_last and verdict.capitalize() in self.run.metrics.counts:
             self.run.metrics.counts[verdict.capitalize()] += 1

@@ -76,6 +76,7 @@ class Seen(NamedTuple):
     age: int | None = None  # seconds
     cache_status: str = ""  # CF-Cache-Status
     is_challenge: bool = False
+    at: float = 0.0  # when it came, in seconds since the epoch
     reported: Mapping[str, object] = {}  # what may be logged: the status and some headers, or why there is no answer
 
     def by_age(self, seconds: float) -> str:
@@ -127,7 +128,8 @@ class Visitor(NamedTuple):
         try:
             if left < _MIN_TIMEOUT:
                 raise NotTried("No time was left.")
-            return seen_in(self.http.visit(url, headers, left, bool if edge else is_public))
+            answer = self.http.visit(url, headers, left, bool if edge else is_public)
+            return seen_in(answer, self.clock.wall())
         except PurgeError as error:
             return Seen(0, reported={"error": str(error)})
 
@@ -157,8 +159,8 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-def seen_in(answer: Answer) -> Seen:
-    """Read an answer. Of a redirect the host is reported, never a query."""
+def seen_in(answer: Answer, at: float = 0.0) -> Seen:
+    """Read an answer that came at that time. Of a redirect the host is reported, never a query."""
     headers = answer.headers
     reported = {"status": answer.status, **{name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}}
     if "location" in headers:
@@ -167,15 +169,15 @@ def seen_in(answer: Answer) -> Seen:
     etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
     age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
     seconds = int(age[:12]) if age.isascii() and age.isdigit() else None
-    return Seen(answer.status, etag, modified, seconds, cache_status, "cf-mitigated" in headers, reported)
+    return Seen(answer.status, etag, modified, seconds, cache_status, "cf-mitigated" in headers, at, reported)
 
 
-def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
-    """Return the verdict on what a visitor got at the time `now` of a change that was purged at `purged`. Pure.
+def judge(change: Change, seen: Seen, purged: float) -> str:
+    """Return the verdict on what a visitor got of a change that was purged at `purged`. Pure.
 
     Of a change without a kind at most the time is known, as in a `wait`: there the age of the copy decides the rest.
     """
-    by_age, etag, is_gone = seen.by_age(now - purged), _etag(change.etag), seen.status in (404, 410)
+    by_age, etag, is_gone = seen.by_age(seen.at - purged), _etag(change.etag), seen.status in (404, 410)
     unknown = UNVERIFIABLE if change.kind else by_age
     if seen.is_challenge or seen.status == 401 or not 200 <= seen.status < 500:
         return UNVERIFIABLE
@@ -183,7 +185,7 @@ def judge(change: Change, seen: Seen, now: float, purged: float) -> str:
         return FRESH
     # What the cache has kept since before the change is not its version, though it may have its ETag (another header
     # was corrected), or its second. An age has whole seconds.
-    if change.at is not None and seen.by_age(now - change.at + 1) == STALE:
+    if change.at is not None and seen.by_age(seen.at - change.at + 1) == STALE:
         return STALE
     if change.kind and (is_gone or (change.kind == DELETE and seen.status == 200)):
         return STALE if by_age == STALE else SUPERSEDED
@@ -268,7 +270,9 @@ def wait(pages: Sequence[Purge], until: float, purged: float, since: float | Non
     clock, verdicts, pending = visitor.clock, dict[Purge, str](), pages
     while True:
         for page, seen in visitor.ask(pending, _TIMEOUT).items():
-            verdicts[page] = judge(Change("", at=since), seen, clock.wall(), purged)
+            verdict = judge(Change("", at=since), seen, purged)
+            if verdict != UNVERIFIABLE or page not in verdicts:  # what hides itself later was seen to be stale
+                verdicts[page] = verdict
         pending = [page for page in pending if verdicts[page] not in (FRESH, RENEWED)]
         if not pending or clock.now() >= until:
             break

@@ -131,8 +131,8 @@ class _Game:
         """Compare each verdict with what the edge served, and check the order of purges and looks."""
         judge, look, send = vars(verify)["judge"], Verifier.look, Purger.send
 
-        def judged(change: Change, seen: Seen, now: float, purged: float) -> str:
-            verdict: str = judge(change, seen, now, purged)
+        def judged(change: Change, seen: Seen, purged: float) -> str:
+            verdict: str = judge(change, seen, purged)
             served = self._edge.served.get(str(seen.reported.get("cf-ray")))
             # Dates have whole seconds, and without an ETag five are tolerated.
             least = (change.at or 0.0) - (1 if seen.etag else 6)

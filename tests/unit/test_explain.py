@@ -245,6 +245,27 @@ def test_a_page_that_was_filled_again_before_the_answer_to_its_purge_is_renewed(
     assert world.invoke({"keys": ["a.css"], "wait": 5})["renewed"] == [A]
 
 
+def test_a_page_is_judged_at_the_time_of_its_own_answer() -> None:
+    world = World()
+
+    def edge(sent: Sent) -> Answer:  # the second page answers late
+        world.clock.time += 3.0 if sent.url != A else 0.0
+        return Answer(200, HIT | {"age": "2"} if sent.url == A else MISS, b"")
+
+    world.transport.edge = edge
+    with pytest.raises(NotFresh) as caught:
+        world.invoke({"keys": ["a.css", "b.css"], "wait": 1})
+    assert json.loads(str(caught.value))["stale"] == [A]
+
+
+def test_a_page_that_was_stale_stays_so_when_it_cannot_be_seen_any_more() -> None:
+    world = World()
+    world.transport.edge = lambda _: answer(429) if len(world.transport.visits) > 1 else Answer(200, HIT, b"")
+    with pytest.raises(NotFresh) as caught:
+        world.invoke({"keys": ["a.css"], "wait": 3})
+    assert json.loads(str(caught.value))["stale"] == [A]
+
+
 def test_the_last_look_of_a_wait_ends_before_the_function() -> None:
     world = World()
 

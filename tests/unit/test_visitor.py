@@ -102,19 +102,19 @@ CASES: list[tuple[str, Change, int, dict[str, str]]] = [
 def test_the_verdict_follows_from_the_answer(
     verdict: str, change: Change, status: int, headers: dict[str, str]
 ) -> None:
-    seen = seen_in(Answer(status, headers, b""))
-    assert judge(change, seen, NOW, PURGED) == verdict
+    seen = seen_in(Answer(status, headers, b""), NOW)
+    assert judge(change, seen, PURGED) == verdict
 
 
 def test_nothing_is_fresh_without_evidence() -> None:
     """Of all answers, to all changes."""
     dates, ages = (None, *(int(AT) + late for late in range(-6, 2))), (None, 29, 30, 33)
     statuses, caches = (0, 200, 301, 403, 404, 410, 500), ("", "HIT", "MISS")
-    answers = itertools.product(statuses, (None, MD5, OTHER, MULTIPART), dates, ages, caches, (False, True))
+    answers = itertools.product(statuses, (None, MD5, OTHER, MULTIPART), dates, ages, caches, (False, True), (NOW,))
     for seen, change in itertools.product(
         itertools.starmap(Seen, answers), (put, multipart, nameless, delete, undated)
     ):
-        if judge(change, seen, NOW, PURGED) != "fresh":
+        if judge(change, seen, PURGED) != "fresh":
             continue
         assert not seen.is_challenge
         if change.kind == "delete":

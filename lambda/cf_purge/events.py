@@ -297,8 +297,6 @@ def _own_event(document: dict[str, Any]) -> Event:
         raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
     for change in changes:
         checked_key(change.key, encoded=False)
-    if look and type(look.hop) is not int:
-        look = look._replace(hop=0)  # it counts as the last one
     return Event(changes, look=look)
 
 
@@ -312,7 +310,7 @@ def _is_sound(change: Change) -> bool:
 
 def _is_sound_look(look: Look) -> bool:
     is_left = isinstance(look.left, dict | None) and len(json.dumps(look.left)) <= _MAX_LEFT
-    return _is_time(look.purged) and isinstance(look.sample, int | None) and is_left
+    return type(look.hop) is int and _is_time(look.purged) and isinstance(look.sample, int | None) and is_left
 
 
 def _is_time(value: object) -> bool:

@@ -112,8 +112,8 @@ def test_the_last_look_only_reports(edge: Answer, count: str, verify: dict[str, 
     assert (found, after(world), counts(world)) == (delays, [], {count: 3})
 
 
-@pytest.mark.parametrize("hop", [0, 4, None, "1", 1.0, True])
-def test_a_hop_that_no_look_has_counts_as_the_last(hop: object) -> None:
+@pytest.mark.parametrize("hop", [-1, 0, 4])
+def test_a_hop_that_no_look_has_counts_as_the_last(hop: int) -> None:
     world = verifying(STALE)
     assert world.returned(sqs_event({**LOOK, "hop": hop})) == []
     assert (sent(world), after(world), counts(world)) == ([], [], {"Stale": 1})

@@ -167,7 +167,7 @@ class _Lane(HTTPConnection):
                 error = problem
             else:
                 return self._socket
-        raise error
+        raise urllib3.exceptions.ProtocolError(error)  # urllib3 takes some errors as those of a request, and goes on
 
     def _left(self) -> float:
         return max(0.001, self._until - time.monotonic())

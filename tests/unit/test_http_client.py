@@ -282,6 +282,21 @@ def test_a_tls_handshake_that_drips_ends_at_the_deadline(http: HttpClient) -> No
         greeter.join()
 
 
+def test_a_tls_handshake_that_is_reset_is_no_answer(http: HttpClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            connection, _ = listener.accept()
+            connection.recv(1)
+            connection.close()  # it is reset, since not everything was read
+
+        greeter = threading.Thread(target=hang_up)
+        greeter.start()
+        said = str(failure(http, f"https://127.0.0.1:{listener.getsockname()[1]}"))
+        assert said == "No answer (ConnectionResetError): check the network."
+        greeter.join()
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_request_that_is_not_read_ends_at_the_deadline(authority: trustme.CA, scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -332,7 +347,7 @@ def test_a_certificate_that_does_not_prove_the_host_is_refused_before_anything_i
         monkeypatch.setenv(variable, str(tmp_path / "theirs.pem"))
     monkeypatch.setenv("PYTHONHTTPSVERIFY", "0")
     server = serve(context=tls(authority if is_trusted else theirs, name))
-    assert str(failure(HttpClient(Clock()), server.url)) == "No answer (SSLError): check the network."
+    assert str(failure(HttpClient(Clock()), server.url)) == "No answer (SSLCertVerificationError): check the network."
     assert server.received == []
 
 

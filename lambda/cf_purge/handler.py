@@ -227,7 +227,8 @@ class Function:
 
             errors = [failure.error for failure in failures_of(task, outcomes)]
             error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
-            if not isinstance(error, Rejected) and not task.is_check:  # those say it themselves
+            # A check, and what alone is rejected, say it themselves.
+            if not task.is_check and (len(errors) > 1 or not isinstance(error, Rejected)):
                 error = type(error)(f"{error}{left_in(task, outcomes)}", error.code)
             raise error.with_traceback(None)  # some are raised more than once
         for problem in unsent.values():

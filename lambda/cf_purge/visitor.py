@@ -254,7 +254,7 @@ def pages_for(jobs: Iterable[Job], config: Config) -> list[Purge]:
     if not found:
         raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')
     if len(found) > MAX_URLS:
-        raise TooLarge(f'"wait" looks at {MAX_URLS} URLs at most, and these are {len(found):,}: split the event.')
+        raise TooLarge(f'"wait" looks at {MAX_URLS} URLs at most, and these are {len(found):,}: list fewer, as "urls".')
     return list(found)
 
 

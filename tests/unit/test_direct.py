@@ -82,6 +82,15 @@ def test_a_purge_that_fails_is_an_exception_so_that_lambda_tries_again(world: Wo
     assert f"Not purged: https://{HOST}/a." in str(caught.value)
 
 
+@pytest.mark.parametrize("more", [[], ["no URL"]])
+def test_all_that_is_rejected_is_named(world: World, more: list[str]) -> None:
+    world.cloudflare.bad = lambda url: "bad" in url
+    with pytest.raises(Rejected) as caught:
+        world.invoke({"urls": [*more, *(f"https://{HOST}/{name}" for name in ("bad-1", "good", "bad-2"))]})
+    assert all(name in str(caught.value) for name in (*more, "bad-1", "bad-2"))
+    assert world.cloudflare.urls == [f"https://{HOST}/good"]
+
+
 @pytest.mark.parametrize("event", [{"keys": ["index.html"]}, s3_event("a b"), *(event for event, _, _ in MANUAL)])
 def test_a_dry_run_shows_the_purges_and_sends_nothing(world: World, event: dict[str, Any]) -> None:
     summary = world.invoke({**event, "dry_run": True})

@@ -186,14 +186,14 @@ resource "aws_cloudwatch_metric_alarm" "this" {
     local.alarms[each.key].then,
     ["More: ${local.runbook}#${replace(each.key, "_", "-")}"],
   ))
-  namespace           = try(local.alarms[each.key].namespace, null)
-  metric_name         = try(local.alarms[each.key].metric_name, null)
-  dimensions          = try(local.alarms[each.key].dimensions, null)
-  statistic           = each.key == "unverifiable" ? null : try(local.alarms[each.key].statistic, "Sum")
+  namespace           = lookup(local.alarms[each.key], "namespace", null)
+  metric_name         = lookup(local.alarms[each.key], "metric_name", null)
+  dimensions          = lookup(local.alarms[each.key], "dimensions", null)
+  statistic           = each.key == "unverifiable" ? null : lookup(local.alarms[each.key], "statistic", "Sum")
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = try(local.alarms[each.key].threshold, 1)
+  threshold           = lookup(local.alarms[each.key], "threshold", 1)
   period              = each.key == "unverifiable" ? null : 300
-  evaluation_periods  = try(local.alarms[each.key].periods, 1)
+  evaluation_periods  = lookup(local.alarms[each.key], "periods", 1)
   datapoints_to_alarm = 1
   treat_missing_data  = "notBreaching" # a quiet site sends no data
   alarm_actions       = lookup(var.alarms.actions_by_alarm, each.key, var.alarms.actions)

@@ -1070,7 +1070,7 @@ run "the_dashboard_shows_alarms_and_links_of_its_region" {
 
   assert {
     condition     = output.dashboard_name == "site-eu-west-1"
-    error_message = "The dashboard does not have the module's name and Region: it would overwrite that of another Region."
+    error_message = "The dashboard is not named after module and Region: it would overwrite that of another Region."
   }
 
   assert {

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
 from cf_purge.aws import Aws
+from cf_purge.config import Zone
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
@@ -26,22 +27,8 @@ _MAX_TEXT = 1_024  # characters: a key has no more
 _TIMEOUT = 1.0  # seconds
 
 
-class Entry(NamedTuple):
-    """One object that an event tells of."""
-
-    key: str | None = None
-    lag_ms: int | None = None  # from the change to the accepted purge
-    fresh_ms: int | None = None  # from the change to the proof that a visitor sees it
-    principal: str | None = None
-    reason: str | None = None
-
-    @property
-    def shown(self) -> dict[str, object]:
-        fields = self._asdict().items()
-        return {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in fields}
-
-
-News = tuple[frozenset[str], Entry]  # with the IDs of its zones
+# One object that an event tells of, and the IDs of its zones.
+News = tuple[frozenset[str], dict[str, object]]
 
 
 def purged(tasks: Iterable[Task], accepted: Mapping[Purge, float]) -> Iterator[News]:
@@ -52,25 +39,17 @@ def purged(tasks: Iterable[Task], accepted: Mapping[Purge, float]) -> Iterator[N
             change = result.job.change
             is_last = change is None or (change.key, change.sequencer) not in delayed
             if result.is_done and result.at is not None and is_last:
-                yield _news(result)
+                yield _news_of(result)
 
 
 def parked(tasks: Iterable[Task], accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in tasks:
         if reason := reasons.get(task.id):
-            left = [_news(result, reason) for result in task.results(accepted) if not result.is_done]
+            left = [_news_of(result, reason) for result in task.results(accepted) if not result.is_done]
             changes = [each.change for each in task.delayed]  # that could not be sent
-            left += [(frozenset(), Entry(each.key, principal=each.principal, reason=reason)) for each in changes]
-            yield from left or [(frozenset(), Entry(reason=reason))]
-
-
-def _news(result: Result, reason: str | None = None) -> News:
-    change, lag, purges = result.job.change, result.lag, result.job.purges
-    zones = frozenset(purge.zone.id for purge in purges)
-    if change is None:
-        return zones, Entry(purges[0].item or purges[0].kind, reason=reason)
-    return zones, Entry(change.key, None if lag is None else round(lag * 1000), None, change.principal, reason)
+            left += [_news([], change.key, change, reason=reason) for change in changes]
+            yield from left or [_news([], None, None, reason=reason)]
 
 
 def verified(copies: Iterable[Copy]) -> list[News]:
@@ -84,15 +63,34 @@ def verified(copies: Iterable[Copy]) -> list[News]:
     for change, group in by_change.items():
         worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
-        zones = frozenset(copy.target.zone.id for copy in group)
-        news.append((zones, Entry(change.key, None, worst.fresh_ms, change.principal, reason)))
-    return sorted(news, key=lambda each: each[1].reason is not None)
+        zones = [copy.target.zone for copy in group]
+        news.append(_news(zones, change.key, change, fresh_ms=worst.fresh_ms, reason=reason))
+    return sorted(news, key=lambda each: each[1]["reason"] is not None)
+
+
+def _news_of(result: Result, reason: str | None = None) -> News:
+    change, lag, purges = result.job.change, result.lag, result.job.purges
+    key = change.key if change else purges[0].item or purges[0].kind
+    lag_ms = None if lag is None else round(lag * 1000)
+    return _news([purge.zone for purge in purges], key, change, lag_ms=lag_ms, reason=reason)
+
+
+def _news(zones: Iterable[Zone], key: str | None, change: Change | None, **more: object) -> News:
+    """Return what an event says of one object.
+
+    `more` are `lag_ms` (from the change to the accepted purge), `fresh_ms` (to the proof that a visitor sees it) and
+    the `reason` why it is not done.
+    """
+    principal = change.principal if change else None
+    item = {"key": key, "lag_ms": None, "fresh_ms": None, "principal": principal, "reason": None, **more}
+    short = {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in item.items()}
+    return frozenset(zone.id for zone in zones), short
 
 
 def detail(news: Sequence[News], name: str) -> str:
     """Return the detail of the event about some news, with as many of the first ones as fit. Pure."""
     zones = sorted(frozenset().union(*(zones for zones, _ in news)))
-    items = observe.fitting([item.shown for _, item in news[:MAX_ITEMS]], MAX_CHARACTERS)
+    items = observe.fitting([item for _, item in news[:MAX_ITEMS]], MAX_CHARACTERS)
     return json.dumps({"name": name, "zones": zones, "count": len(news), "items": items})
 
 

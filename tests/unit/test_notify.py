@@ -203,10 +203,17 @@ def test_a_bus_in_another_region_is_called_there() -> None:
 
 def test_the_events_of_an_invocation_fit_into_one_call_with_the_first_items_of_each_type() -> None:
     """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
-    for reason, most in (("no", 100), ("\U0001f4a9" * 150_000, 4)):
-        news = [(frozenset({ZONE}), notify.Entry(str(number), reason=reason)) for number in range(150)]
+    for reason, most in (("no", 100), ("\U0001f4a9" * 1_024, 4)):
+        news = [(frozenset({ZONE}), item(str(number), reason=reason)) for number in range(150)]
         text = notify.detail(news, "site")
         assert 3 * len(text.encode()) <= 200_000  # one event for each type
         said = json.loads(text)
         assert said["count"] == 150
         assert [each["key"] for each in said["items"]] == [str(number) for number in range(most)]
+
+
+def test_a_long_principal_is_cut() -> None:
+    world, event = notifying(), s3_event("a b.css")
+    event["Records"][0]["userIdentity"] = {"principalId": "p" * 100_000}
+    world.invoke(sqs_event(event))
+    assert told(world)["Purged"]["items"] == [item("a b.css", 1000, "p" * 1_024)]

@@ -221,18 +221,16 @@ class Function:
         """Purge what a single event asks for and return the summary; a failure is an exception."""
         outcomes = self._send(plan, run)
         [task] = plan.tasks
-        unsent = self._sqs.send_delayed([task], run.settle_until) if task.delayed else {}
-        if task.error is not None or task.undone(outcomes.accepted):
+        [sent] = self._sqs.send_delayed([task], run.settle_until) if task.delayed else [task]
+        if sent.error is not None or task.undone(outcomes.accepted):
             from cf_purge.settle import failures_of, left_in
 
-            errors = [failure.error for failure in failures_of(task, outcomes)]
+            errors = [failure.error for failure in failures_of(sent, outcomes)]
             error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
             # A check, and what alone is rejected, say it themselves.
             if not task.is_check and (len(errors) > 1 or not isinstance(error, Rejected)):
-                error = type(error)(f"{error}{left_in(task, outcomes)}", error.code)
+                error = type(error)(f"{error}{left_in(sent, outcomes)}", error.code)
             raise error.with_traceback(None)  # some are raised more than once
-        for problem in unsent.values():
-            raise problem
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
             "success": True,

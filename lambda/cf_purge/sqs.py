@@ -7,7 +7,7 @@ upload. So the function receives the rest of a burst itself.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -83,13 +83,10 @@ class Sqs:
         # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have
         # delayed targets that work.
         going = [each for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)]
-        if delayed := {each: tasks[each.id] for each in going if tasks[each.id].delayed}:
-            unsent = self.send_delayed(delayed.values(), deadline)
-            counts["Misconfigured"] += any(isinstance(error, Misconfigured) for error in unsent.values())
-            for message, task in delayed.items():
-                error = next((unsent[each.change] for each in task.delayed if each.change in unsent), None)
-                tasks[task.id] = task._replace(error=error) if error else task._replace(delayed=())
-                fates[message] = settle.fate_of(message, tasks[task.id], outcomes, last, now, chance)
+        delayed = [each for each in going if tasks[each.id].delayed]
+        tasks |= {task.id: task for task in self.send_delayed([tasks[each.id] for each in delayed], deadline)}
+        counts["Misconfigured"] += any(isinstance(tasks[each.id].error, Misconfigured) for each in delayed)
+        fates |= {each: settle.fate_of(each, tasks[each.id], outcomes, last, now, chance) for each in delayed}
         self.delete([message for message, fate in fates.items() if fate is None], deadline)
         # Half of the time is for returning the others.
         park_until = self._clock.now() + (deadline - self._clock.now()) / 2
@@ -113,10 +110,11 @@ class Sqs:
         run.metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
         return {message.id for message, _ in returned}
 
-    def send_delayed(self, tasks: Iterable[Task], deadline: float) -> dict[Change, PurgeError]:
-        """Ask the queue for the changes of tasks that are not due everywhere; return those that it does not have.
+    def send_delayed(self, tasks: Sequence[Task], deadline: float) -> list[Task]:
+        """Put the changes of tasks that are not due everywhere into the queue for later; return the tasks without them.
 
-        Those that are due in the same second share messages, each of about one request.
+        A task of which the queue does not have all keeps them, and has the error. Changes that are due in the same
+        second share messages, each of about one request.
         """
         by_second: dict[int, dict[Change, None]] = {}
         largest = 1
@@ -126,7 +124,7 @@ class Sqs:
         count = max(1, self._config.urls_per_request // largest)
         outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in bodies_of(changes, count)]
         results = self.send_all([(body, seconds) for seconds, body, _ in outgoing], deadline)
-        unsent: dict[Change, PurgeError] = {}
+        errors: dict[Change, PurgeError] = {}
         for (seconds, _, changes), result in zip(outgoing, results, strict=True):
             keys = observe.listed([change.key for change in changes])
             if isinstance(result, str):
@@ -134,8 +132,9 @@ class Sqs:
             else:
                 reason = describe(result)
                 observe.error("delayed changes not sent", reason=reason, **keys)
-                unsent |= dict.fromkeys(changes, result if isinstance(result, PurgeError) else Transient(reason))
-        return unsent
+                errors |= dict.fromkeys(changes, result if isinstance(result, PurgeError) else Transient(reason))
+        found = ((task, [errors[each.change] for each in task.delayed if each.change in errors]) for task in tasks)
+        return [task._replace(error=unsent[0]) if unsent else task._replace(delayed=()) for task, unsent in found]
 
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
         """Delete those of the messages that were drained; the event source mapping deletes its own batch.

@@ -10,7 +10,6 @@ import contextlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
@@ -114,18 +113,15 @@ class Doctor(NamedTuple):
     def diagnosed(self, tasks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
         """Return the outcomes; each failure of a check says all that was found."""
         checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
-        failures, found = dict(outcomes.failures), dict[str, str]()
-        for purge in checked:
-            error = failures[purge].error
-            text = str(error)  # it names the zone, and what was rejected, where these matter
-            found[text] = found.get(text) or self._explained(purge, error, deadline)
-        said = " ".join(dict.fromkeys(found.values()))
+        failures = dict(outcomes.failures)
+        one_of_each = {str(failures[purge].error): purge for purge in checked}  # its text names what matters
+        found = [self._explained(purge, failures[purge].error, deadline) for purge in one_of_each.values()]
+        said = " ".join(dict.fromkeys(found))
         if any(not isinstance(failures[purge].error, Transient) for purge in checked):
             observe.error("check", reason=said)
         for purge in checked:
-            error = copy(failures[purge].error)  # what was rejected stays so: its message is parked
-            error.args = (said,)
-            failures[purge] = failures[purge]._replace(error=error)
+            error = failures[purge].error  # its class stays: what was rejected is parked
+            failures[purge] = failures[purge]._replace(error=type(error)(said, error.code, error.retry_after))
         return outcomes._replace(failures=failures)
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> str:

@@ -79,15 +79,18 @@ def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
 # ---- check ----
 
 
-def summary_of(purges: Collection[Purge], config: Config, visitor: Visitor) -> list[str]:
-    """Return what a check has shown: what was accepted, the rules of its targets, and what a visitor reaches."""
+def summary_of(purges: Collection[Purge], config: Config, visitor: Visitor, left: float) -> list[str]:
+    """Return what a check has shown: what was accepted, the rules of its targets, and what a visitor reaches.
+
+    `left` is the time in seconds.
+    """
     belongs = {purge: f", and {purge.host} belongs to it" if purge.host else "" for purge in purges}
     said = [f"The token may purge zone {purge.zone}{text}." for purge, text in belongs.items()]
     targets = [target for target in config.targets if target.zone in {purge.zone for purge in purges}]
     said += [text for target in targets if (text := _rules_of(target, config))]
     bucket = next((purge.host for purge in purges if purge.host), None)
     pages = {host: nothing_at(target, host, FILES) for target in targets for host in hosts_of(target, bucket)}
-    for page, seen in visitor.ask(pages.values(), _VISIT).items():
+    for page, seen in visitor.ask(pages.values(), min(_VISIT, left)).items():
         _, obstacle = _obstacle_at(page.host, seen)
         said.append(obstacle or f"Visitors of {page.host} reach Cloudflare.")
     return list(dict.fromkeys(said))

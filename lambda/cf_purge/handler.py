@@ -245,7 +245,8 @@ class Function:
         elif task.is_check:
             from cf_purge.doctor import summary_of
 
-            summary["check"] = summary_of(task.purges, self._config, self._visitor)
+            left = run.settle_until - self._clock.now()
+            summary["check"] = summary_of(task.purges, self._config, self._visitor, left)
         return summary
 
     # Created only by the few invocations that need them.

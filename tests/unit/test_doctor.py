@@ -10,7 +10,7 @@ from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.plan import Request
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import document, environment, flat_environment, sns_event, sqs_event, target
-from tests.support.fakes import Item, Reply, World, answer, aws_error, outage, refusal, result
+from tests.support.fakes import Item, Reply, Sent, World, answer, aws_error, outage, refusal, result
 from tests.support.names import HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 
 CHECK = {"check": True}
@@ -136,6 +136,19 @@ def test_a_check_names_a_host_where_a_visitor_does_not_reach_cloudflare(reply: R
     assert second == f"Visitors of {B} reach Cloudflare."
     assert [sent.url for sent in world.transport.visits] == [f"https://{host}/{NAME}" for host in (HOST, B)]
     assert TOKEN not in str([sent.headers for sent in world.transport.visits])
+
+
+def test_a_check_ends_before_the_function(world: World) -> None:
+    def hang(sent: Sent) -> Reply:
+        world.clock.pass_(sent.timeout)
+        return Transient("No answer.")
+
+    world.transport.edge = hang
+    world.transport.on_post = lambda sent: world.clock.pass_(8.0 if "/zones/" in sent.url else 0)
+    began = world.clock.time
+    *_, said = world.invoke(CHECK, seconds=15.0)["check"]
+    assert "No answer." in said
+    assert world.clock.time - began < 15
 
 
 def test_a_check_of_one_zone_leaves_others_alone() -> None:

@@ -89,16 +89,14 @@ class Message(NamedTuple):
         return isinstance(self.body, str) and '"hop":' in self.body
 
 
-def messages_in(event: object) -> list[Message] | None:
+def messages_in(event: Any) -> list[Message] | None:
     """Return the messages of an SQS event, or None for any other event.
 
     Raises:
         UnknownEvent: a record without ID or body, or "dry_run" beside the records, which SQS never sends; nothing of
             the batch is acknowledged.
     """
-    if not isinstance(event, dict):
-        return None
-    records = event.get("Records")
+    records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records:
         return None
     if not all(isinstance(record, dict) and record.get("eventSource") == "aws:sqs" for record in records):

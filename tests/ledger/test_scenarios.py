@@ -66,7 +66,7 @@ class Scenario:
         return sum(json.loads(line)["Misconfigured"] for line in self._output.splitlines() if "_aws" in line)
 
     def reason_codes(self) -> list[str]:
-        """ReasonCodes in the dead-event queue; "" if SQS put the message there."""
+        """ReasonCodes in the dead-letter queue; "" if SQS put the message there."""
         letters = self.world.dead_letters.messages.values()
         return ["" if m.redriven else m.attributes["ReasonCode"]["StringValue"] for m in letters]
 

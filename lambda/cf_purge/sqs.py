@@ -18,14 +18,15 @@ from cf_purge.budget import Clock, Invocation
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient, describe
 from cf_purge.events import Change, Message, bodies_of, receives_in
-from cf_purge.http_client import CONNECTIONS, objects_in
+from cf_purge.http_client import objects_in
 from cf_purge.plan import Plan, Task
 from cf_purge.purger import Outcomes
 
 _BATCH = 10  # entries in one call
-# Messages of one receive: seven of 256 KB, each character escaped, fit into the largest answer that is read.
-_RECEIVE = 7
-_MAX_CHARACTERS = 8_000_000  # of the bodies of one drain
+# Messages of one receive: five of 256 KB, escaped as JSON (é as \u00e9), fit into the largest answer that is read.
+_RECEIVE = 5
+_CALLS = 4  # to receive at the same time, so that memory has room for the answers
+_MAX_BYTES = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
 _MAX_SHORT = 3  # short answers in a row: SQS asks a sample of its servers, so one does not mean an empty queue
 _Json = dict[str, Any]
@@ -53,20 +54,20 @@ class Sqs:
         found = {message.id: message for message in batch}
         began = self._clock.now()
         until = began + _TIME_SHARE * (deadline - began)
-        # One call at a time until one is filled, which shows that more waits; then as many as there are connections.
-        calls, short, characters = 1, 0, 0
-        while short < _MAX_SHORT and characters < _MAX_CHARACTERS and len(found) < limit and self._clock.now() < until:
+        # One call at a time until one is filled, which shows that more waits.
+        calls, short, size = 1, 0, 0
+        while short < _MAX_SHORT and size < _MAX_BYTES and len(found) < limit and self._clock.now() < until:
             asked = min(calls * _RECEIVE, limit - len(found))
             received = self._receive(asked, deadline)
             if len(received) >= asked:
-                calls, short = CONNECTIONS, 0
+                calls, short = _CALLS, 0
             else:
                 calls, short = 1, short + 1 if received else _MAX_SHORT
             for message in received:
                 # Anybody who may invoke the function may use any ID: what was not read is not deleted.
                 if found.setdefault(message.id, message).body == message.body:
                     found[message.id] = message
-                characters += len(message.body)
+                size += len(message.body.encode(errors="surrogatepass"))
         observe.info("drained", messages=sum(message.is_drained for message in found.values()))
         return list(found.values())
 

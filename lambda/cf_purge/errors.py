@@ -28,6 +28,10 @@ class NotTried(Transient):
     """The invocation had no time or request left for it."""
 
 
+class Untested(Transient):
+    """It was part of a request that failed, and the invocation had no time to send it apart."""
+
+
 class Unexplained(Transient):
     """A 4xx in Cloudflare's JSON with a code that is not documented; it may be about the items or not."""
 

@@ -37,7 +37,8 @@ _GRACE = 60.0  # seconds after a wait that an answer named, in which valid token
 class Failure(NamedTuple):
     """Why a purge is not done, which decides when its message comes back.
 
-    Rejected: the item can never be purged. NotTried: there was no time. Anything else: it failed by itself.
+    Rejected: the item can never be purged. NotTried: there was no time. Untested: there was none to send it apart from
+    what failed. Anything else: it failed by itself.
     """
 
     error: errors.PurgeError
@@ -258,19 +259,17 @@ class Purger:
 
     def _isolate(self, request: Request, error: errors.PurgeError, run: _Run) -> None:
         """Halve a request until what failed stands alone."""
-        is_rejected = isinstance(error, errors.Rejected)
         if request.size == 1:
             if isinstance(error, errors.Rejected):
                 error = errors.Rejected(f"{error} Not purged: {str(request.purges[0].shown)[:_MAX_SHOWN]}.", error.code)
             run.fail(request, Failure(error))
             return
         run.pending.remove(request)
-        # Halves that are not sent any more come back apart, so that others share their next request.
-        cause = errors.Transient(str(error)) if is_rejected else error
         # Time-outs and possible faults of the zone are isolated last, after other messages were purged.
         is_costly = isinstance(error, errors.TimedOut | errors.Unauthorized) or error.retry_after is not None
         is_deep = len(request.parts) == 1 or not is_costly
-        is_suspect, depth = request.is_suspect or not is_rejected, request.depth + is_deep
+        is_suspect, depth = request.is_suspect or not isinstance(error, errors.Rejected), request.depth + is_deep
+        cause = errors.Untested(str(error))  # of what is not sent any more
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
         run.pending += whole.halves(self._clock.random())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from cf_purge.errors import NotTried, Rejected
+from cf_purge.errors import NotTried, Rejected, Untested
 from cf_purge.events import Message
 from cf_purge.plan import Task
 from cf_purge.purger import Failure, Outcomes
@@ -15,7 +15,8 @@ Chance = Callable[[], float]
 MAX_DELAY = 900  # seconds
 _FIRST_DELAY = 5  # seconds; doubled with each receive
 _MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
-_PATIENT_RECEIVES = 15  # after which it waits as long as after a failure
+_MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
+_PATIENT_RECEIVES = 15  # after which both wait as long as after a failure
 _MINUTE = 60
 _JITTER = 0.5  # of a delay, at most
 _MAX_SHOWN, _MAX_TEXT = 5, 300  # items in a reason, and characters of each
@@ -74,8 +75,12 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
         # All messages that wait for a hold come back at a whole minute, so that they share requests.
         least = min(MAX_DELAY, max(hold, backoff))
         return math.ceil(math.ceil((now + least) / _MINUTE) * _MINUTE - now)
-    if all(isinstance(failure.error, NotTried) for failure in failures) and receives <= _PATIENT_RECEIVES:
-        return min(_MAX_TIME_DELAY, backoff)
+    if receives <= _PATIENT_RECEIVES:
+        kinds = {type(failure.error) for failure in failures}
+        if kinds == {NotTried}:
+            return min(_MAX_TIME_DELAY, backoff)
+        if Untested in kinds:
+            backoff = min(_MAX_UNTESTED_DELAY, backoff)
     # Messages that failed together come back apart, so that each shares its next request with others.
     named = max(failure.error.retry_after or 0.0 for failure in failures)
     return min(MAX_DELAY, max(1, math.ceil(named + backoff * (1 - _JITTER * chance()))))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cf_purge.budget import Cost
 from cf_purge.config import Zone, load
-from cf_purge.errors import NotTried, Rejected, Transient
+from cf_purge.errors import NotTried, Rejected, Transient, Untested
 from cf_purge.events import Message
 from cf_purge.plan import make_task
 from cf_purge.purger import Failure, Outcomes
@@ -23,7 +23,7 @@ from tests.support.names import AT, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 SITE = f"https://{HOST}"
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]
 OWN = Failure(Transient("down"))
-TIME = Failure(NotTried("no time"))
+TIME, APART = Failure(NotTried("no time")), Failure(Untested("down"))
 ITEM = Failure(Rejected("bad", "RejectedByCloudflare"))
 
 
@@ -43,6 +43,17 @@ def chance(value: float) -> Callable[[], float]:
 )
 @pytest.mark.parametrize("failures", [[OWN], [OWN, ITEM], [OWN, TIME], [TIME, ITEM]])
 def test_a_message_that_failed_waits_twice_as_long_each_time_with_jitter(
+    receives: int, seconds: int, failures: list[Failure]
+) -> None:
+    delays = {delay_after(failures, receives, AT, chance(part / 10)) for part in range(10)}
+    assert max(delays) == seconds
+    assert min(delays) >= seconds / 2
+    assert len(delays) > 2
+
+
+@pytest.mark.parametrize(("receives", "seconds"), [(1, 5), (5, 80), (6, 160), (15, 160), (16, 900), (30, 900)])
+@pytest.mark.parametrize("failures", [[APART], [APART, TIME], [APART, OWN, ITEM]])
+def test_what_was_not_sent_apart_from_a_failure_waits_for_160_seconds_at_most_until_the_fifteenth_receive(
     receives: int, seconds: int, failures: list[Failure]
 ) -> None:
     delays = {delay_after(failures, receives, AT, chance(part / 10)) for part in range(10)}

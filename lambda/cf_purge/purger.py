@@ -265,9 +265,8 @@ class Purger:
             run.fail(request, Failure(error))
             return
         run.pending.remove(request)
-        # Time-outs and possible faults of the zone are isolated last, after other messages were purged.
-        is_costly = isinstance(error, errors.TimedOut | errors.Unauthorized) or error.retry_after is not None
-        is_deep = len(request.parts) == 1 or not is_costly
+        # Time-outs of several messages are isolated last, after other messages were purged.
+        is_deep = len(request.parts) == 1 or not isinstance(error, errors.TimedOut)
         is_suspect, depth = request.is_suspect or not isinstance(error, errors.Rejected), request.depth + is_deep
         cause = errors.Untested(str(error))  # of what is not sent any more
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)

@@ -238,8 +238,10 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     dates = [each.last_modified or 0 for each in (plain, *others.values())]
     is_fetched = any(each.is_fetched or each.cache_status in _NOT_KEPT for each in others.values())
     is_old = is_copy and (is_fetched or max(dates) > dates[0])
-    if cache_status in ("STALE", "UPDATING") or (is_old and "without_query" not in others):
-        remedy = 'set purge_by = "prefix", or clean_urls = true if this is an .html object'
+    if is_old and "without_query" in others:
+        return "OTHER_COPY", f'Cloudflare serves an old copy{age} for this query only: set purge_by = "prefix".'
+    if is_old or cache_status in ("STALE", "UPDATING"):
+        remedy = 'set purge_by = "prefix", or clean_urls = true if the URL omits the end of the key, such as .html'
         return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."
     if others:
         names = " and ".join(others).replace("_", " ")

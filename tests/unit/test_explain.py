@@ -22,6 +22,7 @@ YOUNG = {"cf-cache-status": "HIT", "age": "50"}
 OLD, NEW = {"etag": '"old"'}, {"etag": 'W/"new"'}
 EARLY, LATE = ({"last-modified": f"Sat, 28 Nov 2026 {hour}:00:00 GMT"} for hour in ("08", "09"))
 RAY = {"cf-ray": "8a-FRA"}
+OTHERS = ("with_origin", "with_query", "without_query")
 
 
 def seen(status: int = 200, *headers: dict[str, str]) -> Seen:
@@ -58,7 +59,8 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("STALE", seen(200, NEW, dynamic("UPDATING")), {}, "old copy"),
     ("OTHER_COPY", seen(200, NEW, HIT), {"with_origin": seen(200, OLD, HIT)}, "with origin"),
     ("OTHER_COPY", seen(200, NEW, MISS), {"with_origin": seen(404, HIT)}, "with origin"),
-    ("OTHER_COPY", seen(200, OLD, HIT), {"without_query": seen(200, NEW, MISS)}, "without query"),
+    ("OTHER_COPY", seen(200, NEW, MISS), {"without_query": seen(200, OLD, HIT)}, "without query"),
+    ("OTHER_COPY", seen(200, OLD, HIT), dict.fromkeys(OTHERS, seen(200, NEW, MISS)), "(90 s old) for this query only"),
     ("BEHIND_ANOTHER_CACHE", seen(200, MISS, {"age": "7"}), {}, "age: 7"),
     ("BEHIND_ANOTHER_CACHE", seen(200, dynamic(), {"via": "1.1 varnish"}), {}, "via: 1.1 varnish"),
     ("BEHIND_ANOTHER_CACHE", seen(200, HIT, OLD, {"x-cache": "Hit"}), {"with_query": seen(200, NEW, MISS)}, "x-cache"),

@@ -245,7 +245,7 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
         return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."
     if others:
         names = " and ".join(others).replace("_", " ")
-        remedy = 'purge_by = "prefix", or header_variants for every Origin that visitors send'
+        remedy = 'purge_by = "prefix" or header_variants; if visitors send no Origin, an earlier explain left it'
         return "OTHER_COPY", f"The copy {names} is another version: set {remedy}."
     if caches:
         return "BEHIND_ANOTHER_CACHE", in_front

@@ -117,18 +117,21 @@ def test_a_thousand_innocent_changes_are_purged_within_ten_minutes(name: str, co
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "seed"),
-    [("forbidden", 20, 0), ("forbidden", 20, 6), ("wait", 20, 0), ("wait", 100, 0), ("page", 100, 0)],
+    ("name", "count", "seed", "minutes"),
+    [
+        *(("forbidden", 20, seed, 3) for seed in (0, 6)),
+        *(("wait", 20, 0, 3), ("wait", 100, 0, 10), ("page", 100, 0, 10), ("forbidden", 200, 0, 13)),
+    ],
 )
-def test_changes_between_messages_that_fail_again_and_again_are_purged_within_ten_minutes(
-    name: str, count: int, seed: int
+def test_changes_between_messages_that_fail_again_and_again_are_purged_within_minutes(
+    name: str, count: int, seed: int, minutes: int
 ) -> None:
     scenario = Scenario(provoked_by("poison", name))
     names = [*keys(1000 - count), *(f"poison{number}.css" for number in range(count))]
     Random(seed).shuffle(names)
     scenario.send(*names)
-    scenario.run(11 * MINUTE)
-    assert scenario.waits()[-1] <= 2 * MINUTE
+    scenario.run(15 * MINUTE)
+    assert scenario.waits()[-1] <= minutes * MINUTE
 
 
 def test_one_hanging_message_of_fifty_delays_few_others() -> None:
@@ -194,10 +197,10 @@ def test_a_wrong_host_in_the_configuration_delays_few_urls_of_a_good_one(seed: i
     scenario = Scenario(lambda call, _: REJECTED if "foreign" in str(call.body) else None, seed=seed, targets=targets)
     scenario.send(*keys(300))
     scenario.run(15 * MINUTE)
-    assert scenario.waits()[250] <= 2 * MINUTE
+    assert scenario.waits()[250] <= 5 * MINUTE
     assert scenario.waits()[-1] <= 8 * MINUTE
     assert scenario.reason_codes() == ["RejectedByCloudflare"] * 300
-    assert len(scenario.requests) <= 1_000
+    assert len(scenario.requests) <= 1_200
 
 
 # ---- A zone that fails as a whole ----

@@ -80,13 +80,13 @@ class _Zone:
             self.has_real, self.real_at, self.probes, self.holds = True, now, 0, 0
 
 
-class _Run:
+class _Work:
     """What is still to be sent in one invocation, and what became of the rest; times are those of `Clock.now`."""
 
-    def __init__(self, plan: Plan, now: float, invocation: Invocation) -> None:
+    def __init__(self, plan: Plan, now: float, run: Invocation) -> None:
         self.pending = list(plan.requests)
         self.owners, self.principals = plan.owners, plan.principals
-        self.deadline, self.metrics = invocation.purge_until, invocation.metrics
+        self.deadline, self.metrics = run.purge_until, run.metrics
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
         self.has_failed = False
         self.is_queued = any(task.id for task in plan.tasks)
@@ -120,39 +120,39 @@ class Purger:
         self._condemned: str | None = None  # the one message that was condemned by a probe's word alone
         self._grace_until = 0.0
 
-    def send(self, plan: Plan, invocation: Invocation) -> Outcomes:
+    def send(self, plan: Plan, run: Invocation) -> Outcomes:
         """Send requests until each purge is accepted or has a failure."""
         for zone in self._zones.values():
             zone.has_real = zone.has_probe = zone.is_misconfigured = False
-        run = _Run(plan, self._clock.now(), invocation)
+        work = _Work(plan, self._clock.now(), run)
         # At each receive another suspect goes first, so that none is always behind one that uses up the time.
-        run.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
-        while self._return_what_must_wait(run):
+        work.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
+        while self._return_what_must_wait(work):
             now = self._clock.now()
             ready_at, *_, request = min(
                 (self._ready_at(each, now), *_rank(each, self._zones[each.group].held_until > 0), place, each)
-                for place, each in enumerate(run.pending)
+                for place, each in enumerate(work.pending)
             )
             self._clock.sleep(max(0.0, ready_at - now))
             zone = self._zones[request.group]
-            if not zone.held_until or self._probe(request, zone, run):
-                self._send(request, zone, run)
-        run.log_failures()
-        run.metrics.counts["Purged"] += len(run.outcomes.accepted)
-        run.metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
-        return run.outcomes
+            if not zone.held_until or self._probe(request, zone, work):
+                self._send(request, zone, work)
+        work.log_failures()
+        work.metrics.counts["Purged"] += len(work.outcomes.accepted)
+        work.metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
+        return work.outcomes
 
-    def send_again(self, requests: Iterable[Request], invocation: Invocation) -> set[Purge]:
+    def send_again(self, requests: Iterable[Request], run: Invocation) -> set[Purge]:
         """Send second purges and return what was accepted.
 
         Each request once, and only from a budget that is more than half full. What fails has no effect on first ones.
         """
-        run, accepted = _Run(Plan(), self._clock.now(), invocation), set[Purge]()
+        work, accepted = _Work(Plan(), self._clock.now(), run), set[Purge]()
         for request in requests:
             zone, now = self._zones[request.group], self._clock.now()
             if zone.held_until > now or not self._budget.is_ample(now, request.cost):
                 continue
-            error = self._ask(request, SHORT_TIMEOUT, run)
+            error = self._ask(request, SHORT_TIMEOUT, work)
             fields = {"zone_id": str(request.zone), "kind": request.kind}
             if error is None:
                 accepted.update(request.purges)
@@ -171,14 +171,14 @@ class Purger:
     def _ready_at(self, request: Request, now: float) -> float:
         return max(self._held_until(request), request.repeat_at, now + self._budget.wait(now, request.cost))
 
-    def _return_what_must_wait(self, run: _Run) -> bool:
+    def _return_what_must_wait(self, work: _Work) -> bool:
         """Give a failure to what cannot be sent in this invocation; tell whether anything is left.
 
         That is what its zone's hold or its budget lets go only after the last time at which a request may begin.
         """
         now = self._clock.now()
-        limit = min(run.deadline - _MIN_TIMEOUT, run.failing_until if run.has_failed else run.deadline)
-        for request in list(run.pending):
+        limit = min(work.deadline - _MIN_TIMEOUT, work.failing_until if work.has_failed else work.deadline)
+        for request in list(work.pending):
             zone, hold = self._zones[request.group], self._held_until(request) - now
             if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or now + hold > limit):
                 failure = Failure(zone.error, hold)
@@ -188,40 +188,40 @@ class Purger:
                 continue
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
                 failure = Failure(request.error)
-            run.fail(request, failure)
-        return bool(run.pending)
+            work.fail(request, failure)
+        return bool(work.pending)
 
-    def _send(self, request: Request, zone: _Zone, run: _Run) -> None:
-        timeout = self._timeout(request, run)
-        error = self._ask(request, timeout, run)
+    def _send(self, request: Request, zone: _Zone, work: _Work) -> None:
+        timeout = self._timeout(request, work)
+        error = self._ask(request, timeout, work)
         if error is None:
             zone.accept(self._clock.now(), is_probe=False)
-            run.pending.remove(request)
-            run.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
+            work.pending.remove(request)
+            work.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
             kind = "urls" if request.kind == FILES else request.kind
             by_principal: dict[str, list[object]] = {}
             for purge in request.purges:
-                for principal in run.principals.get(purge, ("",)):
+                for principal in work.principals.get(purge, ("",)):
                     by_principal.setdefault(principal, []).append(purge.shown)
             for principal, items in by_principal.items():
                 who = {"principal": principal} if principal else {}
                 for part in observe.parts(items):
                     observe.info("purged", zone_id=str(request.zone), **who, **{kind: part})
         elif isinstance(error, errors.NotTried):
-            run.fail(request, Failure(error))
+            work.fail(request, Failure(error))
         elif isinstance(error, errors.Rejected):
-            run.has_failed = run.has_failed or run.is_queued  # a direct invocation does not come back
-            self._isolate(request, error, run)
+            work.has_failed = work.has_failed or work.is_queued  # a direct invocation does not come back
+            self._isolate(request, error, work)
         else:
-            run.has_failed = True
+            work.has_failed = True
             zone.failures, zone.error = zone.failures + 1, error
-            self._judge(request, error, timeout, zone, run)
+            self._judge(request, error, timeout, zone, work)
 
-    def _timeout(self, request: Request, run: _Run) -> float:
-        is_short = request.is_suspect or len(request.parts) > 1 or len(run.pending) > 1
+    def _timeout(self, request: Request, work: _Work) -> float:
+        is_short = request.is_suspect or len(request.parts) > 1 or len(work.pending) > 1
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
-    def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, run: _Run) -> None:
+    def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, work: _Work) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
         is_refused = isinstance(error, errors.Unauthorized)
         if isinstance(error, errors.RateLimited) or (isinstance(error, errors.Misconfigured) and not is_refused):
@@ -230,49 +230,49 @@ class Purger:
         # Cloudflare's edge names a wait in its own 5xx too, which an item can cause.
         is_doubtful = is_refused or error.retry_after is not None
         works = zone.failures <= _MAX_FAILURES and (zone.has_real or zone.has_probe or not is_doubtful)
-        others = (self._zones[each.group] for each in run.pending if each.zone != request.zone)
+        others = (self._zones[each.group] for each in work.pending if each.zone != request.zone)
         if not works and isinstance(error, errors.TimedOut) and not all(other.held_until for other in others):
             zone.held_until = self._clock.now()  # other zones first: its probe may take long
             return
-        if not works and not self._probe(request, zone, run, error.retry_after):
+        if not works and not self._probe(request, zone, work, error.retry_after):
             return
-        if isinstance(error, errors.TimedOut) and timeout < self._timeout(request, run):
+        if isinstance(error, errors.TimedOut) and timeout < self._timeout(request, work):
             return  # the probe has shown that Cloudflare is slower: it is sent again, with more time
         if not request.is_suspect and not request.repeat_at and not isinstance(error, errors.TimedOut):
-            run.pending.remove(request)
-            run.pending.append(request._replace(repeat_at=self._clock.now() + _REPEAT_AFTER))
+            work.pending.remove(request)
+            work.pending.append(request._replace(repeat_at=self._clock.now() + _REPEAT_AFTER))
             return
         if isinstance(error, errors.Unexplained) and request.size == 1:
             # By a probe's word alone one message in an environment: a fault of Cloudflare's may spare the probe.
-            if not (zone.has_real or zone.has_probe or self._probe(request, zone, run)):
+            if not (zone.has_real or zone.has_probe or self._probe(request, zone, work)):
                 return
-            message = run.owners[request.purges[0]]
+            message = work.owners[request.purges[0]]
             if zone.has_real or self._condemned in (None, message):
                 if not zone.has_real:
                     self._condemned = message or None  # a direct invocation has no message
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
-        self._isolate(request, error, run)
+        self._isolate(request, error, work)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent
         now = self._clock.now()
         if zone.probes >= _MAX_PROBES and now - zone.real_at > _RECENT and not is_halved:
             zone.suspects_held_until = now + self._next_hold(zone)
 
-    def _isolate(self, request: Request, error: errors.PurgeError, run: _Run) -> None:
+    def _isolate(self, request: Request, error: errors.PurgeError, work: _Work) -> None:
         """Halve a request until what failed stands alone."""
         if request.size == 1:
             if isinstance(error, errors.Rejected):
                 error = errors.Rejected(f"{error} Not purged: {str(request.purges[0].shown)[:_MAX_SHOWN]}.", error.code)
-            run.fail(request, Failure(error))
+            work.fail(request, Failure(error))
             return
-        run.pending.remove(request)
+        work.pending.remove(request)
         # Time-outs of several messages are isolated last, after other messages were purged.
         is_deep = len(request.parts) == 1 or not isinstance(error, errors.TimedOut)
         is_suspect, depth = request.is_suspect or not isinstance(error, errors.Rejected), request.depth + is_deep
         cause = errors.Untested(str(error))  # of what is not sent any more
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
-        run.pending += whole.halves(self._clock.random())
+        work.pending += whole.halves(self._clock.random())
 
-    def _probe(self, request: Request, zone: _Zone, run: _Run, named: float | None = None) -> bool:
+    def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
         from cf_purge.doctor import probe_for
 
@@ -281,13 +281,13 @@ class Purger:
             # Nobody is misconfigured without a probe.
             self._hold(zone, errors.Transient(str(zone.error), retry_after=zone.error.retry_after))
             return False
-        error = self._ask(probe, LONG_TIMEOUT, run)
+        error = self._ask(probe, LONG_TIMEOUT, work)
         if isinstance(error, errors.Unauthorized) and self._token.expire_refused():
-            error = self._ask(probe, LONG_TIMEOUT, run)
+            error = self._ask(probe, LONG_TIMEOUT, work)
         if error is None or isinstance(error, errors.Rejected):
             zone.accept(self._clock.now(), is_probe=True)
             return True
-        run.has_failed = True
+        work.has_failed = True
         self._hold(zone, error, named)
         return False
 
@@ -303,20 +303,20 @@ class Purger:
         zone.holds += 1
         return min(_LAST_HOLD, _FIRST_HOLD * 2.0 ** min(zone.holds - 1, 10))
 
-    def _ask(self, request: Request, timeout: float, run: _Run) -> errors.PurgeError | None:
+    def _ask(self, request: Request, timeout: float, work: _Work) -> errors.PurgeError | None:
         """Send one request as soon as the budget allows; return None if it is accepted."""
         try:
-            token, now = self._token.get(run.deadline), self._clock.now()
+            token, now = self._token.get(work.deadline), self._clock.now()
             wait = self._budget.wait(now, request.cost)
-            if now + wait + _MIN_TIMEOUT > run.deadline:
+            if now + wait + _MIN_TIMEOUT > work.deadline:
                 return _NO_TIME
             self._clock.sleep(wait)
             self._budget.take(request.cost)
-            run.metrics.counts["Requests"] += 1
+            work.metrics.counts["Requests"] += 1
             began = self._clock.now()
-            self._cloudflare.send(request, token, min(timeout, run.deadline - began))
+            self._cloudflare.send(request, token, min(timeout, work.deadline - began))
         except errors.PurgeError as error:
-            run.metrics.counts["RateLimited"] += isinstance(error, errors.RateLimited)
+            work.metrics.counts["RateLimited"] += isinstance(error, errors.RateLimited)
             return error.with_traceback(None)  # which would keep the invocation in memory
         self._latency = self._clock.now() - began
         self._token.note_accepted()

@@ -17,7 +17,7 @@ _FIRST_DELAY = 5  # seconds; doubled with each receive
 _MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
 _MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
 _PATIENT_RECEIVES = 15  # after which both wait as long as after a failure
-_MINUTE = 60
+_MINUTE, _LONG = 60, 300  # seconds
 _JITTER = 0.5  # of a delay, at most
 _MAX_SHOWN, _MAX_TEXT = 5, 300  # items in a reason, and characters of each
 LEFT_OUT = Failure(NotTried("This invocation had no time or no requests left for it."))
@@ -72,9 +72,11 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
     hold = max(failure.hold for failure in failures)
     if hold:
-        # All messages that wait for a hold come back at a whole minute, so that they share requests.
+        # All messages that wait for a hold come back at a whole minute, after a long wait at an even one, so that they
+        # share requests.
         least = min(MAX_DELAY, max(hold, backoff))
-        return math.ceil(math.ceil((now + least) / _MINUTE) * _MINUTE - now)
+        unit = _MINUTE if least < _LONG else 2 * _MINUTE
+        return math.ceil(math.ceil((now + least) / unit) * unit - now)
     if receives <= _PATIENT_RECEIVES:
         kinds = {type(failure.error) for failure in failures}
         if kinds == {NotTried}:

@@ -276,9 +276,11 @@ def test_no_message_is_given_up_during_hours_of_retry_after(wait: str, hours: in
     assert scenario.waits()[-1] < inf
 
 
-def test_ten_thousand_changes_recover_from_an_hour_of_outage_with_few_requests() -> None:
+@pytest.mark.parametrize("seconds", [0.0, HOUR], ids=["at its start", "during it"])
+def test_ten_thousand_changes_recover_from_an_hour_of_outage_with_few_requests(seconds: float) -> None:
     scenario = Scenario(until(HOUR, Fault(answer(503))))
-    scenario.send(*keys(10_000))
+    for number, key in enumerate(keys(10_000)):
+        scenario.send(key, at=seconds * number / 10_000)
     scenario.run(HOUR + 20 * MINUTE)
     assert scenario.waits()[-1] < inf
     assert max(scenario.requests_by_minute(60)) <= 20

@@ -17,7 +17,7 @@ from cf_purge.aws import Aws
 from cf_purge.budget import Budget, Clock, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, load
-from cf_purge.errors import Misconfigured, Rejected
+from cf_purge.errors import Misconfigured, Rejected, Transient
 from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.observe import Metrics
@@ -226,7 +226,8 @@ class Function:
             from cf_purge.settle import failures_of, left_in
 
             errors = [failure.error for failure in failures_of(sent, outcomes)]
-            error = next((error for error in errors if not isinstance(error, Rejected)), errors[0])
+            # First what needs a person, then what can pass.
+            error = min(errors, key=lambda each: (isinstance(each, Rejected), isinstance(each, Transient)))
             # A check, and what alone is rejected, say it themselves.
             if not task.is_check and (len(errors) > 1 or not isinstance(error, Rejected)):
                 error = type(error)(f"{error}{left_in(sent, outcomes)}", error.code)

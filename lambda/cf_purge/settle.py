@@ -16,7 +16,7 @@ MAX_DELAY = 900  # seconds
 _FIRST_DELAY = 5  # seconds; doubled with each receive
 _MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
 _MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
-_PATIENT_RECEIVES = 15  # after which both wait as long as after a failure
+_RECEIVES = 30  # before SQS gives a message up, if the configuration does not say; half of them may be that short
 _MINUTE, _LONG = 60, 300  # seconds
 _JITTER = 0.5  # of a delay, at most
 _MAX_SHOWN, _MAX_TEXT = 5, 300  # items in a reason, and characters of each
@@ -44,7 +44,7 @@ def fate_of(
         last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
         left = left_in(task, outcomes) if task else ""
         return Rejected(f"Given up after {message.receives} receives: {last}{left}", "GaveUp")
-    return delay_after(failures, message.receives, now, chance)
+    return delay_after(failures, message.receives, max_receive_count, now, chance)
 
 
 def left_in(task: Task, outcomes: Outcomes) -> str:
@@ -67,7 +67,9 @@ def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
     return list(dict.fromkeys(failures))
 
 
-def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: Chance) -> int:
+def delay_after(
+    failures: Sequence[Failure], receives: int, max_receive_count: int | None, now: float, chance: Chance
+) -> int:
     """Return the seconds after which a message that was received `receives` times is to be seen again."""
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
     hold = max(failure.hold for failure in failures)
@@ -77,7 +79,7 @@ def delay_after(failures: Sequence[Failure], receives: int, now: float, chance: 
         least = min(MAX_DELAY, max(hold, backoff))
         unit = _MINUTE if least < _LONG else 2 * _MINUTE
         return math.ceil(math.ceil((now + least) / unit) * unit - now)
-    if receives <= _PATIENT_RECEIVES:
+    if receives <= (max_receive_count or _RECEIVES) / 2:  # later as after a failure, or too few receives are left
         kinds = {type(failure.error) for failure in failures}
         if kinds == {NotTried}:
             return min(_MAX_TIME_DELAY, backoff)

@@ -98,7 +98,7 @@ class Sqs:
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))
                 counts["Misconfigured"] += isinstance(result, Misconfigured)
-                fates[message] = settle.delay_after([settle.LEFT_OUT], message.receives, now, chance)
+                fates[message] = settle.delay_after([settle.LEFT_OUT], message.receives, last, now, chance)
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
         parked = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}

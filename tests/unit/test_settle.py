@@ -45,18 +45,21 @@ def chance(value: float) -> Callable[[], float]:
 def test_a_message_that_failed_waits_twice_as_long_each_time_with_jitter(
     receives: int, seconds: int, failures: list[Failure]
 ) -> None:
-    delays = {delay_after(failures, receives, AT, chance(part / 10)) for part in range(10)}
+    delays = {delay_after(failures, receives, 30, AT, chance(part / 10)) for part in range(10)}
     assert max(delays) == seconds
     assert min(delays) >= seconds / 2
     assert len(delays) > 2
 
 
-@pytest.mark.parametrize(("receives", "seconds"), [(1, 5), (5, 80), (6, 160), (15, 160), (16, 900), (30, 900)])
+@pytest.mark.parametrize(
+    ("receives", "most", "seconds"),
+    [(1, 30, 5), (5, 30, 80), (6, 30, 160), (15, 30, 160), (15, None, 160), (16, 30, 900), (30, 30, 900), (7, 12, 320)],
+)
 @pytest.mark.parametrize("failures", [[APART], [APART, TIME], [APART, OWN, ITEM]])
-def test_what_was_not_sent_apart_from_a_failure_waits_for_160_seconds_at_most_until_the_fifteenth_receive(
-    receives: int, seconds: int, failures: list[Failure]
+def test_what_was_not_sent_apart_from_a_failure_waits_for_160_seconds_at_most_for_half_of_its_receives(
+    receives: int, most: int | None, seconds: int, failures: list[Failure]
 ) -> None:
-    delays = {delay_after(failures, receives, AT, chance(part / 10)) for part in range(10)}
+    delays = {delay_after(failures, receives, most, AT, chance(part / 10)) for part in range(10)}
     assert max(delays) == seconds
     assert min(delays) >= seconds / 2
     assert len(delays) > 2
@@ -65,16 +68,19 @@ def test_what_was_not_sent_apart_from_a_failure_waits_for_160_seconds_at_most_un
 @pytest.mark.parametrize(("named", "receives", "least"), [(60.0, 1, 60), (60.0, 8, 380), (900.0, 1, 900)])
 def test_nothing_comes_back_before_the_wait_that_its_answer_named(named: float, receives: int, least: int) -> None:
     asked = Failure(Transient("503", retry_after=named))
-    delays = {delay_after([OWN, asked], receives, AT, chance(part / 10)) for part in range(10)}
+    delays = {delay_after([OWN, asked], receives, 30, AT, chance(part / 10)) for part in range(10)}
     assert min(delays) >= least
     assert max(delays) <= MAX_DELAY
 
 
-@pytest.mark.parametrize(("receives", "seconds"), [(1, 5), (2, 10), (4, 40), (5, 40), (15, 40), (16, 900), (30, 900)])
-def test_a_message_that_was_not_tried_waits_forty_seconds_at_most_until_the_fifteenth_receive(
-    receives: int, seconds: int
+@pytest.mark.parametrize(
+    ("receives", "most", "seconds"),
+    [(1, 30, 5), (2, 30, 10), (4, 30, 40), (5, 30, 40), (15, 30, 40), (16, 30, 900), (30, 30, 900), (6, 10, 160)],
+)
+def test_a_message_that_was_not_tried_waits_forty_seconds_at_most_for_half_of_its_receives(
+    receives: int, most: int, seconds: int
 ) -> None:
-    assert delay_after([TIME], receives, AT, chance(0.0)) == seconds
+    assert delay_after([TIME], receives, most, AT, chance(0.0)) == seconds
 
 
 @pytest.mark.parametrize("now", [AT, AT + 0.25, AT + 29, AT + 59.9])
@@ -89,7 +95,7 @@ def test_a_message_that_was_not_tried_waits_forty_seconds_at_most_until_the_fift
 def test_messages_that_wait_for_a_hold_come_back_together_at_a_whole_minute_or_an_even_one(
     now: float, left: float, receives: int, least: float, minutes: int, others: list[Failure]
 ) -> None:
-    delay = delay_after([*others, hold(left)], receives, now, chance(0.9))
+    delay = delay_after([*others, hold(left)], receives, 30, now, chance(0.9))
     assert least <= delay < least + minutes * 60 + 1
     assert (now + delay) % (minutes * 60) < 1
     assert delay == math.floor(delay)
@@ -99,7 +105,7 @@ def test_messages_that_wait_for_a_hold_come_back_together_at_a_whole_minute_or_a
     st.lists(st.sampled_from([OWN, TIME, ITEM, hold(3), hold(1e6)]), min_size=1), st.integers(1, 60), st.floats(0, 1)
 )
 def test_every_delay_is_one_that_sqs_takes(failures: list[Failure], receives: int, value: float) -> None:
-    delay = delay_after(failures, receives, AT + 7.5, chance(value * 0.999))
+    delay = delay_after(failures, receives, None, AT + 7.5, chance(value * 0.999))
     assert 1 <= delay <= MAX_DELAY + 120
 
 

@@ -16,8 +16,9 @@ MAX_DELAY = 900  # seconds
 _FIRST_DELAY = 5  # seconds; doubled with each receive
 _MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
 _MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
-_RECEIVES = 30  # before SQS gives a message up, if the configuration does not say; half of them may be that short
-_MINUTE, _LONG = 60, 300  # seconds
+_RECEIVES = 30  # of a message, if the configuration does not say; these two limits hold in the first half of them
+_MINUTE = 60  # seconds
+_LONG = 300  # seconds; after a wait of this length messages come back at an even minute
 _JITTER = 0.5  # of a delay, at most
 _MAX_SHOWN, _MAX_TEXT = 5, 300  # items in a reason, and characters of each
 LEFT_OUT = Failure(NotTried("This invocation had no time or no requests left for it."))
@@ -74,8 +75,7 @@ def delay_after(
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
     hold = max(failure.hold for failure in failures)
     if hold:
-        # All messages that wait for a hold come back at a whole minute, after a long wait at an even one, so that they
-        # share requests.
+        # All messages that wait for a hold come back at a whole minute, so that they share requests.
         least = min(MAX_DELAY, max(hold, backoff))
         unit = _MINUTE if least < _LONG else 2 * _MINUTE
         return math.ceil(math.ceil((now + least) / unit) * unit - now)

@@ -78,7 +78,7 @@ class Sqs:
         The event source mapping deletes its own batch, so only drained messages are deleted. Those of the batch that
         were received again are among them: an older receipt deletes nothing.
         """
-        tasks, deadline, counts = ({task.id: task for task in plan.tasks}, run.settle_until, run.metrics.counts)
+        tasks, deadline, counts = {task.id: task for task in plan.tasks}, run.settle_until, run.metrics.counts
         last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
         fates = {each: settle.fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
         # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have

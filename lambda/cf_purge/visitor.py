@@ -159,8 +159,8 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-def seen_in(answer: Answer, at: float = 0.0) -> Seen:
-    """Read an answer that came at that time. Of a redirect the host is reported, never a query."""
+def seen_in(answer: Answer, at: float) -> Seen:
+    """Read an answer that came `at` seconds since the epoch. Of a redirect the host is reported, never a query."""
     headers = answer.headers
     reported = {"status": answer.status, **{name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}}
     if "location" in headers:

@@ -26,7 +26,7 @@ OTHERS = ("with_origin", "with_query", "without_query")
 
 
 def seen(status: int = 200, *headers: dict[str, str]) -> Seen:
-    return seen_in(Answer(status, {name: value for each in headers for name, value in each.items()}, b""))
+    return seen_in(Answer(status, {name: value for each in headers for name, value in each.items()}, b""), 0.0)
 
 
 def dynamic(name: str = "DYNAMIC") -> dict[str, str]:

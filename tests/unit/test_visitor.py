@@ -129,7 +129,7 @@ def test_nothing_is_fresh_without_evidence() -> None:
 
 def test_no_query_and_no_long_header_is_reported() -> None:
     headers = {"location": "https://id.example/login?token=secret", "via": "v" * 999, "set-cookie": "s", "etag": '"x"'}
-    reported = seen_in(Answer(302, headers, b"")).reported
+    reported = seen_in(Answer(302, headers, b""), NOW).reported
     assert reported == {"status": 302, "etag": '"x"', "via": "v" * 256, "location_host": "id.example"}
 
 
@@ -141,7 +141,7 @@ def test_no_query_and_no_long_header_is_reported() -> None:
     ],
 )  # fmt: skip
 def test_only_the_host_of_a_redirect_is_reported(location: str, host: str) -> None:
-    assert seen_in(Answer(302, {"location": location}, b"")).reported["location_host"] == host
+    assert seen_in(Answer(302, {"location": location}, b""), NOW).reported["location_host"] == host
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,9 @@ def test_a_message_parked_for_one_target_is_still_purged_later_in_another(event:
         each.cloudflare.bad = lambda item: "refused" in item and "late" not in item
     assert world.returned(sqs_event(event)) == []
     assert len(world.aws.parked) == 1
-    with pytest.raises(PurgeError):
+    with pytest.raises(PurgeError) as caught:
         direct.invoke(event)
+    assert "Not purged: a.html" not in str(caught.value)  # it waits in the queue
     assert world.aws.delayed == direct.aws.delayed
     purged(world)
     world.cloudflare.bad = lambda _: False

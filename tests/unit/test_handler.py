@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cf_purge import handler
-from cf_purge.errors import Misconfigured, NotTried, PurgeError, Transient, UnknownEvent
+from cf_purge.errors import Misconfigured, NotTried, PurgeError, UnknownEvent
 from cf_purge.targets import FILES, TAGS
 from tests.support.factories import (
     document,
@@ -158,12 +158,16 @@ def test_an_unexpected_error_about_one_message_harms_no_other(world: World, monk
 # ---- Single events ----
 
 
-def test_a_failure_that_can_pass_is_raised_instead_of_a_rejection() -> None:
+@pytest.mark.parametrize(
+    ("other", "first"), [(refusal(400, 1012), "answered 503"), (refusal(403, 10000), "answered 403")]
+)
+def test_a_failure_that_needs_a_person_is_raised_first_then_one_that_can_pass(other: Reply, first: str) -> None:
     """Lambda tries an asynchronous invocation again; what is rejected is named at its end."""
-    world = World(document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[CDN])]))
-    world.cloudflare.zones = {ZONE: refusal(400, 1012), OTHER_ZONE: answer(503)}
-    with pytest.raises(Transient, match="503"):
-        world.invoke(s3_event("a"))
+    for zones in ((ZONE, OTHER_ZONE), (OTHER_ZONE, ZONE)):
+        world = World(document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=[CDN])]))
+        world.cloudflare.zones = dict(zip(zones, (other, answer(503)), strict=True))
+        with pytest.raises(PurgeError, match=first):
+            world.invoke(s3_event("a"))
 
 
 # ---- Metrics ----

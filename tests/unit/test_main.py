@@ -186,6 +186,13 @@ def test_an_invalid_key_is_refused(preview: Preview) -> None:
     assert out.endswith(f"\na.css\n  zone {ZONE} url https://{HOST}/a.css\n")
 
 
+def test_a_key_that_one_target_refuses_shows_what_the_others_purge(preview: Preview) -> None:
+    tagged = target(purge_by="tag", tags=["{key}" * 9])
+    status, out, _ = preview({"values": configured(document(targets=[tagged, target()]))}, "a" * 200)
+    assert (status, out.splitlines()[1][:11]) == (1, "  refused: ")
+    assert out.endswith(f"\n  zone {ZONE} url https://{HOST}/{'a' * 200}\n")
+
+
 SEVERAL = configured(document(name="a"), document(name="b", bucket="b.example"))
 SHOW = " cannot be read as a plan or state in JSON: write it with `terraform show -json plan > plan.json`."
 CHOOSE = f": Choose one with --name: a (bucket {BUCKET}), b (bucket b.example)."

@@ -223,7 +223,7 @@ class Function:
         [task] = plan.tasks
         [sent] = self._sqs.send_delayed([task], run.settle_until) if task.delayed else [task]
         if sent.error is not None or task.undone(outcomes.accepted):
-            from cf_purge.settle import failures_of, left_in
+            from cf_purge.sqs import failures_of, left_in
 
             errors = [failure.error for failure in failures_of(sent, outcomes)]
             # First what needs a person, then what can pass.

@@ -7,20 +7,21 @@ upload. So the function receives the rest of a burst itself.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
-from cf_purge import observe, settle
+from cf_purge import observe
 from cf_purge.aws import Aws, Denied
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import QUEUE_ARN, Config
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient, describe
+from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested, describe
 from cf_purge.events import Change, Message, bodies_of, receives_in
 from cf_purge.http_client import objects_in
 from cf_purge.plan import Plan, Task
-from cf_purge.purger import Outcomes
+from cf_purge.purger import Failure, Outcomes
 
 _BATCH = 10  # entries in one call
 # Messages of one receive: five of 256 KB, escaped as JSON (é as \u00e9), fit into the largest answer that is read.
@@ -35,15 +36,25 @@ _MAX_MESSAGE = 262_144  # bytes; both queues are created with it
 # What is wrong with a message, not with the role: characters or a size that the queue does not take.
 _REFUSED = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
+# When a message is seen again.
+MAX_DELAY = 900  # seconds
+_FIRST_DELAY = 5  # seconds; doubled with each receive
+_MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
+_MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
+_RECEIVES = 30  # of a message, if the configuration does not say; these two limits hold in the first half of them
+_MINUTE = 60  # seconds
+_LONG = 300  # seconds; after a wait of this length messages come back at an even minute
+_JITTER = 0.5  # of a delay, at most
+_MAX_SHOWN, _MAX_TEXT = 5, 300  # items in a reason, and characters of each
+_LEFT_OUT = NotTried("This invocation had no time or no requests left for it.")
 
-class Sqs:
+
+class Sqs(NamedTuple):
     """The function's own queue; deadlines are times of `Clock.now`."""
 
-    def __init__(self, config: Config, aws: Aws, clock: Clock) -> None:
-        self._config = config
-        self._own = config.queue_arn or ""  # the module sets it
-        self._aws = aws
-        self._clock = clock
+    config: Config
+    aws: Aws
+    clock: Clock
 
     def drain(self, batch: Sequence[Message], limit: int, deadline: float) -> list[Message]:
         """Return a batch and what else can be received, until there are `limit` messages or 8 MB of bodies.
@@ -52,11 +63,11 @@ class Sqs:
         not returned.
         """
         found = {message.id: message for message in batch}
-        began = self._clock.now()
+        began = self.clock.now()
         until = began + _TIME_SHARE * (deadline - began)
         # One call at a time until one is filled, which shows that more waits.
         calls, short, size = 1, 0, 0
-        while short < _MAX_SHORT and size < _MAX_BYTES and len(found) < limit and self._clock.now() < until:
+        while short < _MAX_SHORT and size < _MAX_BYTES and len(found) < limit and self.clock.now() < until:
             asked = min(calls * _RECEIVE, limit - len(found))
             received = self._receive(asked, deadline)
             if len(received) >= asked:
@@ -78,36 +89,41 @@ class Sqs:
         The event source mapping deletes its own batch, so only drained messages are deleted. Those of the batch that
         were received again are among them: an older receipt deletes nothing.
         """
-        tasks, deadline, counts = {task.id: task for task in plan.tasks}, run.settle_until, run.metrics.counts
-        last, now, chance = self._config.max_receive_count, self._clock.wall(), self._clock.random
-        fates = {each: settle.fate_of(each, tasks.get(each.id), outcomes, last, now, chance) for each in messages}
+        deadline, counts, tasks = run.settle_until, run.metrics.counts, {task.id: task for task in plan.tasks}
+        tasks |= {each.id: Task(each.id, error=_LEFT_OUT) for each in messages if each.id not in tasks}
+        last, now = self.config.max_receive_count, self.clock.wall()
+
+        def fate(message: Message) -> Rejected | int | None:
+            return fate_of(message, tasks[message.id], outcomes, last, now, self.clock.random())
+
+        fates = {message: fate(message) for message in messages}
         # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have
         # delayed targets that work.
-        going = [each for each, fate in fates.items() if each.id in tasks and not isinstance(fate, int)]
-        delayed = [each for each in going if tasks[each.id].delayed]
+        delayed = [each for each, end in fates.items() if tasks[each.id].delayed and not isinstance(end, int)]
         tasks |= {task.id: task for task in self.send_delayed([tasks[each.id] for each in delayed], deadline)}
         counts["Misconfigured"] += any(isinstance(tasks[each.id].error, Misconfigured) for each in delayed)
-        fates |= {each: settle.fate_of(each, tasks[each.id], outcomes, last, now, chance) for each in delayed}
+        fates |= {message: fate(message) for message in delayed}
         self.delete([message for message, fate in fates.items() if fate is None], deadline)
         # Half of the time is for returning the others.
-        park_until = self._clock.now() + (deadline - self._clock.now()) / 2
-        to_park = [(message, fate) for message, fate in fates.items() if isinstance(fate, Rejected)]
-        results = self._aws.http.together([partial(self._park, *each, park_until) for each in to_park])
-        for (message, error), result in zip(to_park, results, strict=True):
+        park_until = self.clock.now() + (deadline - self.clock.now()) / 2
+        rejected = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
+        results = self.aws.http.together([partial(self._park, *each, park_until) for each in rejected.items()])
+        reasons: dict[str, str] = {}
+        for (message, error), result in zip(rejected.items(), results, strict=True):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))
                 counts["Misconfigured"] += isinstance(result, Misconfigured)
-                fates[message] = settle.delay_after([settle.LEFT_OUT], message.receives, last, now, chance)
+                left_out = [Failure(_LEFT_OUT)]
+                fates[message] = delay_after(left_out, message.receives, last, now, self.clock.random())
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
-        parked = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
-        self.delete([*parked], deadline)
+                reasons[message.id] = str(error)
+        self.delete([message for message in rejected if message.id in reasons], deadline)
         returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
         self.give_back(returned, deadline)
-        counts["Parked"] += len(parked)
+        counts["Parked"] += len(reasons)
         counts["Retried"] += len(returned)
-        reasons = {message.id: str(error) for message, error in parked.items()}
         run.metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
         return {message.id for message, _ in returned}
 
@@ -122,7 +138,7 @@ class Sqs:
         for change, seconds, purges in chain.from_iterable(task.delayed for task in tasks):
             by_second.setdefault(seconds, {})[change] = None
             largest = max(largest, purges)
-        count = max(1, self._config.urls_per_request // largest)
+        count = max(1, self.config.urls_per_request // largest)
         outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in bodies_of(changes, count)]
         results = self.send_all([(body, seconds) for seconds, body, _ in outgoing], deadline)
         errors: dict[Change, PurgeError] = {}
@@ -143,14 +159,14 @@ class Sqs:
         One that cannot be deleted comes back and is purged once more.
         """
         entries = [{"ReceiptHandle": message.receipt} for message in messages if message.is_drained]
-        self._batch("DeleteMessageBatch", self._own, entries, deadline, "not deleted")
+        self._batch("DeleteMessageBatch", self.config.queue_arn, entries, deadline, "not deleted")
 
     def give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
         """Choose in how many seconds returned messages are seen again.
 
         If that fails they are still returned: the queue's own visibility timeout applies.
         """
-        arn = self._own or next((message.queue_arn for message, _ in messages), "")
+        arn = self.config.queue_arn or next((message.queue_arn for message, _ in messages), "")
         # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
         if not QUEUE_ARN.fullmatch(arn):
             return
@@ -168,21 +184,22 @@ class Sqs:
             For each the ID that it has there, or why it is not there.
         """
         payloads = [{"MessageBody": body, "DelaySeconds": delay} for body, delay in messages]
-        return self._aws.http.together([partial(self._put, self._own, each, deadline) for each in payloads])
+        return self.aws.http.together([partial(self._put, self.config.queue_arn, each, deadline) for each in payloads])
 
     def _receive(self, count: int, deadline: float) -> list[Message]:
         """Receive up to so many messages that are there; none when SQS fails."""
         more = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
         payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
         messages = []
-        for each in self._call_all("ReceiveMessage", "Messages", self._own, payloads, deadline):
+        for each in self._call_all("ReceiveMessage", "Messages", self.config.queue_arn, payloads, deadline):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
                 receives = receives_in(each.get("Attributes"))
-                messages.append(Message(message_id, body, receipt, receives, self._own, is_drained=True))
+                arn = self.config.queue_arn or ""
+                messages.append(Message(message_id, body, receipt, receives, arn, is_drained=True))
         return messages
 
-    def _batch(self, operation: str, arn: str, entries: Sequence[_Json], deadline: float, failure: str) -> None:
+    def _batch(self, operation: str, arn: str | None, entries: Sequence[_Json], deadline: float, failure: str) -> None:
         """Call an operation for any number of entries; log the number of those it did not succeed for."""
         numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
         payloads = [{"Entries": numbered[start : start + _BATCH]} for start in range(0, len(numbered), _BATCH)]
@@ -195,17 +212,17 @@ class Sqs:
 
         The body is unchanged; beside it are `ReasonCode` and `Reason`, if there is room.
         """
-        arn = self._config.dead_letter_queue_arn
+        arn = self.config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
         payload: _Json = {"MessageBody": message.body}
         reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
         texts = {"ReasonCode": error.code, "Reason": reason}
+        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
         # Attributes, with their types, count towards the size of a message: of one near the limit only the log has the
         # reason.
-        parts = [message.body, *chain(*((name, "String", text) for name, text in texts.items()))]
+        parts = [message.body, *chain(*((name, *values.values()) for name, values in attributes.items()))]
         if sum(len(part.encode(errors="surrogatepass")) for part in parts) <= _MAX_MESSAGE:
-            attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
             payload["MessageAttributes"] = attributes
         try:
             with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
@@ -216,7 +233,7 @@ class Sqs:
                 raise Transient(f"The dead-letter queue does not accept this message ({denied}).") from None
             raise
 
-    def _put(self, arn: str, payload: _Json, deadline: float) -> str:
+    def _put(self, arn: str | None, payload: _Json, deadline: float) -> str:
         """Put a message into a queue and return the ID it has there.
 
         Raises:
@@ -227,20 +244,89 @@ class Sqs:
             raise Transient("SQS answered SendMessage without the ID of the message.")
         return message_id
 
-    def _call(self, operation: str, arn: str, payload: _Json, deadline: float) -> _Json:
+    def _call(self, operation: str, arn: str | None, payload: _Json, deadline: float) -> _Json:
         if not arn:
             raise Misconfigured("There is no queue_arn in the configuration: let the module write it.")
         _, _, _, region, account, name = arn.split(":")
-        whole = {"QueueUrl": f"{self._aws.endpoint('sqs', region)}/{account}/{name}", **payload}
-        return self._aws.call("sqs", operation, whole, region, deadline - self._clock.now())
+        whole = {"QueueUrl": f"{self.aws.endpoint('sqs', region)}/{account}/{name}", **payload}
+        return self.aws.call("sqs", operation, whole, region, deadline - self.clock.now())
 
     def _call_all(
-        self, operation: str, field: str, arn: str, payloads: Sequence[_Json], deadline: float
+        self, operation: str, field: str, arn: str | None, payloads: Sequence[_Json], deadline: float
     ) -> list[_Json]:
         """Make calls at the same time and return the objects in a field of the answers; failures are logged."""
-        results = self._aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
+        results = self.aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
         failures = [result for result in results if isinstance(result, Exception)]
         if failures:
             observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
         answers = [result for result in results if not isinstance(result, Exception)]
         return [each for answer in answers for each in objects_in(answer.get(field))]
+
+
+# ---- What happens to a message ----
+
+
+def fate_of(
+    message: Message, task: Task, outcomes: Outcomes, max_receive_count: int | None, now: float, chance: float
+) -> Rejected | int | None:
+    """Choose what happens to a message. Pure.
+
+    `now` is in seconds since the epoch, `chance` a random number in [0, 1), another one for each message.
+
+    Returns:
+        None: it is done. Rejected: it is parked for that reason. A number: it is seen again after so many seconds.
+    """
+    failures = failures_of(task, outcomes)
+    rejections = [failure.error for failure in failures if isinstance(failure.error, Rejected)]
+    if not failures:
+        return None
+    if len(rejections) == len(failures):
+        more = f" Further errors: {len(rejections) - 1}." if len(rejections) > 1 else ""
+        return Rejected(f"{rejections[0]}{more}", rejections[0].code)
+    if max_receive_count is not None and message.receives >= max_receive_count:
+        last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
+        left = left_in(task, outcomes)
+        return Rejected(f"Given up after {message.receives} receives: {last}{left}", "GaveUp")
+    return delay_after(failures, message.receives, max_receive_count, now, chance)
+
+
+def left_in(task: Task, outcomes: Outcomes) -> str:
+    """Return a sentence that names the first purges that are not done, with a space before it; "" if all are. Pure."""
+    undone = [str(purge.shown)[:_MAX_TEXT] for purge in task.undone(outcomes.accepted)]
+    undone += [each.change.key for each in task.delayed]
+    items = ", ".join(undone[:_MAX_SHOWN])
+    return f" Not purged: {items}{' and more' if len(undone) > _MAX_SHOWN else ''}." if undone else ""
+
+
+def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
+    """Return the distinct reasons why a task is not done; none when it is. Pure.
+
+    A purge without an outcome is not done.
+    """
+    failures = [] if task.error is None else [Failure(task.error)]
+    for purge in task.undone(outcomes.accepted):
+        rejected = task.rejected.get(purge)
+        failures.append(Failure(rejected) if rejected else outcomes.failures.get(purge, Failure(_LEFT_OUT)))
+    return list(dict.fromkeys(failures))
+
+
+def delay_after(
+    failures: Sequence[Failure], receives: int, max_receive_count: int | None, now: float, chance: float
+) -> int:
+    """Return the seconds after which a message that was received `receives` times is to be seen again."""
+    backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
+    hold = max(failure.hold for failure in failures)
+    if hold:
+        # All messages that wait for a hold come back at a whole minute, so that they share requests.
+        least = min(MAX_DELAY, max(hold, backoff))
+        unit = _MINUTE if least < _LONG else 2 * _MINUTE
+        return math.ceil(math.ceil((now + least) / unit) * unit - now)
+    if receives <= (max_receive_count or _RECEIVES) / 2:  # later as after a failure, or too few receives are left
+        kinds = {type(failure.error) for failure in failures}
+        if kinds == {NotTried}:
+            return min(_MAX_TIME_DELAY, backoff)
+        if Untested in kinds:
+            backoff = min(_MAX_UNTESTED_DELAY, backoff)
+    # Messages that failed together come back apart, so that each shares its next request with others.
+    named = max(failure.error.retry_after or 0.0 for failure in failures)
+    return min(MAX_DELAY, max(1, math.ceil(named + backoff * (1 - _JITTER * chance))))

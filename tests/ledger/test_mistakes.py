@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from cf_purge import plan, settle, verify
+from cf_purge import plan, sqs, verify
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.errors import PurgeError, Rejected, TimedOut, Transient
 from cf_purge.handler import Function
@@ -81,7 +81,7 @@ MISTAKES = {
         lambda park, sqs, message, *rest: park(sqs, message._replace(body=message.body.strip()), *rest),
     ),
     "a message on hold is parked": Mistake(
-        settle, "fate_of", "nothing was wrong with it|never sent like this", park_on_hold
+        sqs, "fate_of", "nothing was wrong with it|never sent like this", park_on_hold
     ),
     "one accepted purge counts for its message": Mistake(Outcomes, "ends_of", "lost", accept_all),
     "no answer counts as success": Mistake(Cloudflare, "send", "lost", accept_silence),
@@ -107,7 +107,7 @@ MISTAKES = {
     "nothing follows from a look": Mistake(verify.Verifier, "_follow", "old in silence", lambda *_: []),
     "a look comes before the purges": Mistake(Function, "_send", "waited for a look", look_first),
     "a look is tried again": Mistake(
-        settle,
+        sqs,
         "failures_of",
         "a look came back|never sent like this",
         lambda failures, task, *rest: [Failure(Transient("Again."))] if task.look else failures(task, *rest),

@@ -118,7 +118,7 @@ def test_time_is_kept_back_to_return_and_park_messages(world: World, seconds: fl
     [
         *("cf_purge.plan.parse", "cf_purge.plan.purges_at", "cf_purge.plan.requests_for"),
         *("cf_purge.cloudflare.Cloudflare.send", "cf_purge.cloudflare.json_object"),
-        *("cf_purge.purger.Purger.send", "cf_purge.settle.fate_of"),
+        *("cf_purge.purger.Purger.send", "cf_purge.sqs.fate_of"),
     ],
 )
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyError("boom"), RecursionError(), MemoryError()], ids=repr)
@@ -129,7 +129,7 @@ def test_an_unexpected_error_acknowledges_nothing(
         raise error
 
     monkeypatch.setattr(place, explode)
-    event = sqs_event(s3_event("a"), {"keys": ["b"]}, *(["poison"] if "settle" in place else []))
+    event = sqs_event(s3_event("a"), {"keys": ["b"]}, *(["poison"] if "sqs" in place else []))
     try:
         returned = world.returned(event)
     except type(error):

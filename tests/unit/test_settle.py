@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -14,11 +13,11 @@ from cf_purge.errors import NotTried, Rejected, Transient, Untested
 from cf_purge.events import Message
 from cf_purge.plan import make_task
 from cf_purge.purger import Failure, Outcomes
-from cf_purge.settle import MAX_DELAY, delay_after, fate_of
+from cf_purge.sqs import MAX_DELAY, delay_after, fate_of
 from cf_purge.targets import FILES, Purge
 from tests.support.factories import document, environment, s3_event, s3_test_event, sqs_event, target
 from tests.support.fakes import World, answer
-from tests.support.names import AT, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
+from tests.support.names import AT, BUS_ARN, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
 
 SITE = f"https://{HOST}"
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]
@@ -31,10 +30,6 @@ def hold(seconds: float) -> Failure:
     return Failure(Transient("on hold"), seconds)
 
 
-def chance(value: float) -> Callable[[], float]:
-    return lambda: value
-
-
 # ---- When a message is seen again ----
 
 
@@ -45,7 +40,7 @@ def chance(value: float) -> Callable[[], float]:
 def test_a_message_that_failed_waits_twice_as_long_each_time_with_jitter(
     receives: int, seconds: int, failures: list[Failure]
 ) -> None:
-    delays = {delay_after(failures, receives, 30, AT, chance(part / 10)) for part in range(10)}
+    delays = {delay_after(failures, receives, 30, AT, part / 10) for part in range(10)}
     assert max(delays) == seconds
     assert min(delays) >= seconds / 2
     assert len(delays) > 2
@@ -59,7 +54,7 @@ def test_a_message_that_failed_waits_twice_as_long_each_time_with_jitter(
 def test_what_was_not_sent_apart_from_a_failure_waits_for_160_seconds_at_most_for_half_of_its_receives(
     receives: int, most: int | None, seconds: int, failures: list[Failure]
 ) -> None:
-    delays = {delay_after(failures, receives, most, AT, chance(part / 10)) for part in range(10)}
+    delays = {delay_after(failures, receives, most, AT, part / 10) for part in range(10)}
     assert max(delays) == seconds
     assert min(delays) >= seconds / 2
     assert len(delays) > 2
@@ -68,7 +63,7 @@ def test_what_was_not_sent_apart_from_a_failure_waits_for_160_seconds_at_most_fo
 @pytest.mark.parametrize(("named", "receives", "least"), [(60.0, 1, 60), (60.0, 8, 380), (900.0, 1, 900)])
 def test_nothing_comes_back_before_the_wait_that_its_answer_named(named: float, receives: int, least: int) -> None:
     asked = Failure(Transient("503", retry_after=named))
-    delays = {delay_after([OWN, asked], receives, 30, AT, chance(part / 10)) for part in range(10)}
+    delays = {delay_after([OWN, asked], receives, 30, AT, part / 10) for part in range(10)}
     assert min(delays) >= least
     assert max(delays) <= MAX_DELAY
 
@@ -80,7 +75,7 @@ def test_nothing_comes_back_before_the_wait_that_its_answer_named(named: float, 
 def test_a_message_that_was_not_tried_waits_forty_seconds_at_most_for_half_of_its_receives(
     receives: int, most: int, seconds: int
 ) -> None:
-    assert delay_after([TIME], receives, most, AT, chance(0.0)) == seconds
+    assert delay_after([TIME], receives, most, AT, 0.0) == seconds
 
 
 @pytest.mark.parametrize("now", [AT, AT + 0.25, AT + 29, AT + 59.9])
@@ -95,7 +90,7 @@ def test_a_message_that_was_not_tried_waits_forty_seconds_at_most_for_half_of_it
 def test_messages_that_wait_for_a_hold_come_back_together_at_a_whole_minute_or_an_even_one(
     now: float, left: float, receives: int, least: float, minutes: int, others: list[Failure]
 ) -> None:
-    delay = delay_after([*others, hold(left)], receives, 30, now, chance(0.9))
+    delay = delay_after([*others, hold(left)], receives, 30, now, 0.9)
     assert least <= delay < least + minutes * 60 + 1
     assert (now + delay) % (minutes * 60) < 1
     assert delay == math.floor(delay)
@@ -105,7 +100,7 @@ def test_messages_that_wait_for_a_hold_come_back_together_at_a_whole_minute_or_a
     st.lists(st.sampled_from([OWN, TIME, ITEM, hold(3), hold(1e6)]), min_size=1), st.integers(1, 60), st.floats(0, 1)
 )
 def test_every_delay_is_one_that_sqs_takes(failures: list[Failure], receives: int, value: float) -> None:
-    delay = delay_after(failures, receives, None, AT + 7.5, chance(value * 0.999))
+    delay = delay_after(failures, receives, None, AT + 7.5, value * 0.999)
     assert 1 <= delay <= MAX_DELAY + 120
 
 
@@ -124,7 +119,7 @@ def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = Fals
         {by_name[name]: AT for name, failure in purges.items() if failure is None},
         {by_name[name]: failure for name, failure in purges.items() if failure is not None},
     )
-    return fate_of(Message("m0", body, "r", receives), task, outcomes, 5, AT, chance(0.0))
+    return fate_of(Message("m0", body, "r", receives), task, outcomes, 5, AT, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -170,13 +165,14 @@ def test_messages_that_are_left_out_of_the_plan_are_returned_or_given_up_and_har
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cf_purge.plan._MAX_BYTES", 0)
-    world = World(document(max_receive_count=30))
+    world = World(document(max_receive_count=30, event_bus_arn=BUS_ARN))
     event = sqs_event(s3_event("a"), s3_event("b"), s3_event("c"))
     event["Records"][1]["attributes"] = {"ApproximateReceiveCount": "30"}
     assert world.returned(event) == ["m2"]
     assert world.aws.delays == {"receipt-m2": 5}
     assert world.cloudflare.urls == [f"{SITE}/a"]
     assert [code for code, _ in world.parked_reasons] == ["GaveUp"]
+    assert [entry["DetailType"] for entry in world.aws.events] == ["Purged", "Parked"]
 
 
 def test_looks_take_no_memory_from_uploads(monkeypatch: pytest.MonkeyPatch) -> None:

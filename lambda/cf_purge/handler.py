@@ -163,7 +163,8 @@ class Function:
             failure = Failure(observe.unexpected(error))
             return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
-        run.metrics.lags += {result.job.change: result.lag for result in results if result.lag is not None}.values()
+        lags = {result.job.change: result.lag_ms for result in results if result.lag_ms is not None}
+        run.metrics.times["Lag"] += lags.values()
         run.metrics.news["Purged"] = plan.tasks, outcomes.accepted
         return outcomes
 

@@ -69,10 +69,9 @@ def verified(copies: Iterable[Copy]) -> list[News]:
 
 
 def _news_of(result: Result, reason: str | None = None) -> News:
-    change, lag, purges = result.job.change, result.lag, result.job.purges
+    change, purges = result.job.change, result.job.purges
     key = change.key if change else purges[0].item or purges[0].kind
-    lag_ms = None if lag is None else round(lag * 1000)
-    return _news([purge.zone for purge in purges], key, change, lag_ms=lag_ms, reason=reason)
+    return _news([purge.zone for purge in purges], key, change, lag_ms=result.lag_ms, reason=reason)
 
 
 def _news(zones: Iterable[Zone], key: str | None, change: Change | None, **more: object) -> News:

@@ -55,20 +55,20 @@ class Metrics:
 
     def __init__(self, *, verifies: bool = False) -> None:
         self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
-        self.fresh: list[float] = []  # milliseconds from the change to the proof that visitors see it
-        self.lags: list[float] = []  # seconds from the change to the accepted purge
+        # Milliseconds from a change to its accepted purge, and to the proof that visitors see it.
+        self.times: dict[str, list[int]] = {"Lag": [], "Fresh": []}
         # By detail type: the arguments of the function in `notify` that makes its entries. It is imported only if a
         # bus is configured, after everything else is done.
         self.news: dict[str, tuple[Any, ...]] = {}
 
     def document(self, name: str, now: float) -> dict[str, object]:
-        """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch, Lag in ms.
+        """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch.
 
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
         """
         values: dict[str, object] = {**self.counts}
         metrics = [{"Name": metric, "Unit": "Count"} for metric in self.counts]
-        for metric, times in (("Lag", [round(lag * 1000) for lag in self.lags]), ("Fresh", self.fresh)):
+        for metric, times in self.times.items():
             if times:
                 # Evenly chosen if there are too many, and with the largest, which the alarm is about.
                 values[metric] = sorted(times, reverse=True)[:: ceil(len(times) / _MAX_VALUES)]

@@ -49,13 +49,13 @@ class Result(NamedTuple):
     at: float | None  # when the last of its purges was accepted; None: not in this invocation
 
     @property
-    def lag(self) -> float | None:
-        """The seconds from the time at which a change was due until all of it was purged."""
+    def lag_ms(self) -> int | None:
+        """The milliseconds from the time at which a change was due until all of it was purged."""
         change = self.job.change
         if not self.is_done or self.at is None or change is None or change.at is None:
             return None
         delay = max(target.delay_seconds for target, _ in self.job.parts if target)
-        return max(0.0, self.at - change.at - delay)
+        return round(max(0.0, self.at - change.at - delay) * 1000)
 
 
 class Delayed(NamedTuple):

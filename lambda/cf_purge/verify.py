@@ -114,7 +114,7 @@ class Verifier(NamedTuple):
             fields["helped"] = f"second purge ({kind})" if kind else "first purge"
             if change.at is not None:
                 fresh_ms = fields["fresh_ms"] = max(0, round((answer.at - change.at) * 1000))
-                self.run.metrics.fresh.append(fresh_ms)
+                self.run.metrics.times["Fresh"].append(fresh_ms)
         elif is_last and verdict.capitalize() in self.run.metrics.counts:
             self.run.metrics.counts[verdict.capitalize()] += 1
         write = observe.warn if is_last and verdict == STALE else observe.info

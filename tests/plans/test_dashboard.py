@@ -44,8 +44,7 @@ def alarms(mode: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("mode", LOST)
 def test_the_dashboard_shows_all_that_the_function_emits_and_nothing_that_does_not_exist(mode: str) -> None:
     metrics = Metrics(verifies=True)
-    metrics.lags.append(1.0)
-    metrics.fresh.append(1)
+    metrics.times = {"Lag": [1], "Fresh": [1]}
     emitted: dict[str, Any] = metrics.document(NAME, 0.0)
     (directive,) = emitted["_aws"]["CloudWatchMetrics"]
     ((dimension,),) = directive["Dimensions"]

@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from cf_purge.config import Config, Zone
@@ -35,12 +35,11 @@ _FOREIGN_HOST = 1082
 _ITEM = frozenset({1012, 1013, 1014, 1016, _FOREIGN_HOST, 1092, 1094, 1100})
 
 
-class Cloudflare:
+class Cloudflare(NamedTuple):
     """The purge API of one account."""
 
-    def __init__(self, config: Config, http: HttpClient) -> None:
-        self._config = config
-        self._http = http
+    config: Config
+    http: HttpClient
 
     def send(self, request: Request, token: str, timeout: float) -> None:
         """Send one purge request and return when Cloudflare has accepted it; `timeout` is in seconds.
@@ -50,9 +49,9 @@ class Cloudflare:
         """
         zone = request.zone
         environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
-        url = f"{self._config.api_url}/zones/{zone.id}{environment}/{self._config.endpoint}"
+        url = f"{self.config.api_url}/zones/{zone.id}{environment}/{self.config.endpoint}"
         headers = {"Content-Type": "application/json", **self._identity(token)}
-        answer = self._http.request("POST", url, headers, json.dumps(request.body).encode(), timeout, _MAX_BYTES)
+        answer = self.http.request("POST", url, headers, json.dumps(request.body).encode(), timeout, _MAX_BYTES)
         document = json_object(answer.body)
         # `success: false` has been seen with 200 too.
         if not (200 <= answer.status < 300 and document is not None and document.get("success") is True):
@@ -79,13 +78,13 @@ class Cloudflare:
         return [each for each in ids if re.fullmatch(r"[0-9a-f]{32}", each)]
 
     def _read(self, path: str, token: str, timeout: float) -> tuple[int, dict[str, Any]]:
-        url = f"{self._config.api_url}{path}"
-        answer = self._http.request("GET", url, self._identity(token), None, timeout, _MAX_BYTES)
+        url = f"{self.config.api_url}{path}"
+        answer = self.http.request("GET", url, self._identity(token), None, timeout, _MAX_BYTES)
         return answer.status, json_object(answer.body) or {}
 
     def _identity(self, token: str) -> dict[str, str]:
-        if self._config.email:
-            return {"X-Auth-Email": self._config.email, "X-Auth-Key": token}
+        if self.config.email:
+            return {"X-Auth-Email": self.config.email, "X-Auth-Key": token}
         return {"Authorization": f"Bearer {token}"}
 
 

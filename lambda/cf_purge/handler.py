@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
-from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws
-from cf_purge.budget import Budget, Clock, Invocation
-from cf_purge.cloudflare import Cloudflare
-from cf_purge.config import Config, load
+from cf_purge.budget import Clock, Invocation
+from cf_purge.config import load
 from cf_purge.errors import Misconfigured, Rejected, Transient
 from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
@@ -61,42 +59,33 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     """
     global _function
     if _function is None:
-        _function = Function.from_environment(os.environ, _http, _clock)
+        _function = Function(os.environ, _http, _clock)
     return _function.invoke(event, context)
 
 
 class Function:
     """The function with one configuration; what it holds lives as long as the environment is warm."""
 
-    def __init__(self, config: Config, aws: Aws, http: HttpClient, clock: Clock) -> None:
-        self._config = config
-        self._aws = aws
-        self._clock = clock
-        self._budget = Budget(config)
-        self._http = http
-        self._cloudflare = Cloudflare(config, http)
-        self._token = ApiToken(config, aws, clock)
-        self._purger = Purger(config, self._cloudflare, self._token, self._budget, clock)
-        # By message: what was accepted or rejected, so that each receive leaves less for the next. Hashes are small,
-        # and no two purges of a message have the same 64 bits.
-        self._done: dict[str, dict[int, Rejected | None]] = {}
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str], http: HttpClient, clock: Clock) -> Function:
-        """Create it from CF_PURGE_CONFIG or the flat variables.
+    def __init__(self, environ: Mapping[str, str], http: HttpClient, clock: Clock) -> None:
+        """Configure it by CF_PURGE_CONFIG or the flat variables.
 
         Raises:
             Misconfigured: also written as a log line and a metric, so that the alarm goes off.
         """
         try:
-            config = load(environ)
+            self._config = config = load(environ)
         except Misconfigured as error:
             observe.error(str(error))
             document = Metrics().document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall())
             observe.emit({**document, "Misconfigured": 1})
             raise
         observe.set_level(config.log_level)
-        return cls(config, Aws(http, environ), http, clock)
+        self._clock = clock
+        self._aws = Aws(http, environ)
+        self._purger = Purger(config, self._aws, clock)
+        # By message: what was accepted or rejected, so that each receive leaves less for the next. Hashes are small,
+        # and no two purges of a message have the same 64 bits.
+        self._done: dict[str, dict[int, Rejected | None]] = {}
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
         metrics = Metrics(verifies=self._config.verify is not None)
@@ -137,7 +126,7 @@ class Function:
 
     def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:
         # An invocation must be able to finish what one message asks for.
-        limit = self._budget.capacity(min(_LARGEST, _LARGEST_SHARE * (deadline - self._clock.now())))
+        limit = self._purger.budget.capacity(min(_LARGEST, _LARGEST_SHARE * (deadline - self._clock.now())))
         return make_plan(messages, self._config, self._done, limit, self._clock.wall())
 
     def _send(self, plan: Plan, run: Invocation) -> Outcomes:
@@ -152,16 +141,16 @@ class Function:
         checks = any(task.is_check and not task.dry_run for task in plan.tasks)
         try:
             if checks:
-                self._token.expire()  # a check is about what is stored now
+                self._purger.token.expire()  # a check is about what is stored now
             outcomes = self._purger.send(plan, run)
             if checks:
                 from cf_purge.doctor import Doctor
 
-                doctor = Doctor(self._config, self._cloudflare, self._token, self._clock)
+                doctor = Doctor(self._config, self._purger.cloudflare, self._purger.token, self._clock)
                 outcomes = doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
             failure = Failure(observe.unexpected(error))
-            return Outcomes({}, {purge: failure for request in plan.requests for purge in request.purges})
+            return Outcomes({}, dict.fromkeys(plan.owners, failure))
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
         lags = {result.job.change: result.lag_ms for result in results if result.lag_ms is not None}
         run.metrics.times["Lag"] += lags.values()
@@ -263,4 +252,4 @@ class Function:
     def _visitor(self) -> Visitor:
         from cf_purge.visitor import Visitor
 
-        return Visitor(self._config, self._http, self._clock)
+        return Visitor(self._config, self._aws.http, self._clock)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cf_purge import errors, observe
 from cf_purge.api_token import ApiToken
+from cf_purge.aws import Aws
 from cf_purge.budget import Budget, Clock, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
@@ -109,11 +110,11 @@ class _Work:
 class Purger:
     """Sends requests; it remembers its zones as long as the environment is warm."""
 
-    def __init__(self, config: Config, cloudflare: Cloudflare, token: ApiToken, budget: Budget, clock: Clock) -> None:
+    def __init__(self, config: Config, aws: Aws, clock: Clock) -> None:
+        self.cloudflare = Cloudflare(config, aws.http)
+        self.token = ApiToken(config, aws, clock)
+        self.budget = Budget(config)
         self._config = config
-        self._cloudflare = cloudflare
-        self._token = token
-        self._budget = budget
         self._clock = clock
         self._zones: defaultdict[Group, _Zone] = defaultdict(_Zone)
         self._latency = 0.0  # seconds that the last accepted request took
@@ -150,7 +151,7 @@ class Purger:
         work, accepted = _Work(Plan(), self._clock.now(), run), set[Purge]()
         for request in requests:
             zone, now = self._zones[request.group], self._clock.now()
-            if zone.held_until > now or not self._budget.is_ample(now, request.cost):
+            if zone.held_until > now or not self.budget.is_ample(now, request.cost):
                 continue
             error = self._ask(request, SHORT_TIMEOUT, work)
             fields = {"zone_id": str(request.zone), "kind": request.kind}
@@ -169,7 +170,7 @@ class Purger:
         return max(zone.held_until, zone.suspects_held_until if request.is_suspect else 0.0)
 
     def _ready_at(self, request: Request, now: float) -> float:
-        return max(self._held_until(request), request.repeat_at, now + self._budget.wait(now, request.cost))
+        return max(self._held_until(request), request.repeat_at, now + self.budget.wait(now, request.cost))
 
     def _return_what_must_wait(self, work: _Work) -> bool:
         """Give a failure to what cannot be sent in this invocation; tell whether anything is left.
@@ -277,12 +278,12 @@ class Purger:
         from cf_purge.doctor import probe_for
 
         probe = probe_for(request, self._config)
-        if self._budget.wait(self._clock.now(), probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
+        if self.budget.wait(self._clock.now(), probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
             # Nobody is misconfigured without a probe.
             self._hold(zone, errors.Transient(str(zone.error), retry_after=zone.error.retry_after))
             return False
         error = self._ask(probe, LONG_TIMEOUT, work)
-        if isinstance(error, errors.Unauthorized) and self._token.expire_refused():
+        if isinstance(error, errors.Unauthorized) and self.token.expire_refused():
             error = self._ask(probe, LONG_TIMEOUT, work)
         if error is None or isinstance(error, errors.Rejected):
             zone.accept(self._clock.now(), is_probe=True)
@@ -306,20 +307,20 @@ class Purger:
     def _ask(self, request: Request, timeout: float, work: _Work) -> errors.PurgeError | None:
         """Send one request as soon as the budget allows; return None if it is accepted."""
         try:
-            token, now = self._token.get(work.deadline), self._clock.now()
-            wait = self._budget.wait(now, request.cost)
+            token, now = self.token.get(work.deadline), self._clock.now()
+            wait = self.budget.wait(now, request.cost)
             if now + wait + _MIN_TIMEOUT > work.deadline:
                 return _NO_TIME
             self._clock.sleep(wait)
-            self._budget.take(request.cost)
+            self.budget.take(request.cost)
             work.metrics.counts["Requests"] += 1
             began = self._clock.now()
-            self._cloudflare.send(request, token, min(timeout, work.deadline - began))
+            self.cloudflare.send(request, token, min(timeout, work.deadline - began))
         except errors.PurgeError as error:
             work.metrics.counts["RateLimited"] += isinstance(error, errors.RateLimited)
             return error.with_traceback(None)  # which would keep the invocation in memory
         self._latency = self._clock.now() - began
-        self._token.note_accepted()
+        self.token.note_accepted()
         return None
 
 

@@ -342,7 +342,7 @@ class World:
         self.transport = FakeTransport(self.cloudflare, self.aws)
         self.output = ""
         with self.listening():
-            self.function = Function.from_environment(
+            self.function = Function(
                 environment(config) if environ is None else environ,
                 self.transport,  # type: ignore[arg-type]
                 self.clock.clock(),

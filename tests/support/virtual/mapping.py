@@ -33,7 +33,7 @@ class Environment:
         self._hub = hub
         clock = clock_of(lambda: hub.now, lambda: hub.now, self._sleep, random)
         wire: Any = Wire(hub, network, self._wait_until)
-        self.function = Function.from_environment(environ, wire, clock)
+        self.function = Function(environ, wire, clock)
 
     def _sleep(self, seconds: float) -> None:
         assert seconds >= 0

@@ -86,8 +86,7 @@ class _Work:
 
     def __init__(self, plan: Plan, now: float, run: Invocation) -> None:
         self.pending = list(plan.requests)
-        self.owners, self.principals = plan.owners, plan.principals
-        self.deadline, self.metrics = run.purge_until, run.metrics
+        self.owners, self.principals, self.run = plan.owners, plan.principals, run
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
         self.has_failed = False
         self.is_queued = any(task.id for task in plan.tasks)
@@ -128,19 +127,13 @@ class Purger:
         work = _Work(plan, self._clock.now(), run)
         # At each receive another suspect goes first, so that none is always behind one that uses up the time.
         work.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
-        while self._return_what_must_wait(work):
-            now = self._clock.now()
-            ready_at, *_, request = min(
-                (self._ready_at(each, now), *_rank(each, self._zones[each.group].held_until > 0), place, each)
-                for place, each in enumerate(work.pending)
-            )
-            self._clock.sleep(max(0.0, ready_at - now))
+        while request := self._next(work):
             zone = self._zones[request.group]
             if not zone.held_until or self._probe(request, zone, work):
                 self._send(request, zone, work)
         work.log_failures()
-        work.metrics.counts["Purged"] += len(work.outcomes.accepted)
-        work.metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
+        run.metrics.counts["Purged"] += len(work.outcomes.accepted)
+        run.metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
         return work.outcomes
 
     def send_again(self, requests: Iterable[Request], run: Invocation) -> set[Purge]:
@@ -148,12 +141,12 @@ class Purger:
 
         Each request once, and only from a budget that is more than half full. What fails has no effect on first ones.
         """
-        work, accepted = _Work(Plan(), self._clock.now(), run), set[Purge]()
+        accepted: set[Purge] = set()
         for request in requests:
             zone, now = self._zones[request.group], self._clock.now()
             if zone.held_until > now or not self.budget.is_ample(now, request.cost):
                 continue
-            error = self._ask(request, SHORT_TIMEOUT, work)
+            error = self._ask(request, SHORT_TIMEOUT, run)
             fields = {"zone_id": str(request.zone), "kind": request.kind}
             if error is None:
                 accepted.update(request.purges)
@@ -165,36 +158,38 @@ class Purger:
                     break
         return accepted
 
-    def _held_until(self, request: Request) -> float:
-        zone = self._zones[request.group]
-        return max(zone.held_until, zone.suspects_held_until if request.is_suspect else 0.0)
+    def _next(self, work: _Work) -> Request | None:
+        """Return the request that is sent next, when its time has come, or None if nothing is left.
 
-    def _ready_at(self, request: Request, now: float) -> float:
-        return max(self._held_until(request), request.repeat_at, now + self.budget.wait(now, request.cost))
-
-    def _return_what_must_wait(self, work: _Work) -> bool:
-        """Give a failure to what cannot be sent in this invocation; tell whether anything is left.
-
-        That is what its zone's hold or its budget lets go only after the last time at which a request may begin.
+        What its zone's hold or its budget lets go only after the last time at which a request may begin gets a failure.
         """
         now = self._clock.now()
-        limit = min(work.deadline - _MIN_TIMEOUT, work.failing_until if work.has_failed else work.deadline)
-        for request in list(work.pending):
-            zone, hold = self._zones[request.group], self._held_until(request) - now
-            if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or now + hold > limit):
+        limit = min(work.run.purge_until - _MIN_TIMEOUT, work.failing_until if work.has_failed else inf)
+        ready = []
+        for place, request in enumerate([*work.pending]):
+            zone = self._zones[request.group]
+            held_until = max(zone.held_until, zone.suspects_held_until if request.is_suspect else 0.0)
+            ready_at = max(held_until, request.repeat_at, now + self.budget.wait(now, request.cost))
+            hold = held_until - now
+            if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or held_until > limit):
                 failure = Failure(zone.error, hold)
-            elif self._ready_at(request, now) > limit:
+            elif ready_at > limit:
                 failure = Failure(_NO_TIME)
             else:
+                ready.append((ready_at, *_rank(request, zone.held_until > 0), place, request))
                 continue
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
                 failure = Failure(request.error)
             work.fail(request, failure)
-        return bool(work.pending)
+        if not ready:
+            return None
+        ready_at, *_, request = min(ready)
+        self._clock.sleep(max(0.0, ready_at - now))
+        return request
 
     def _send(self, request: Request, zone: _Zone, work: _Work) -> None:
         timeout = self._timeout(request, work)
-        error = self._ask(request, timeout, work)
+        error = self._ask(request, timeout, work.run)
         if error is None:
             zone.accept(self._clock.now(), is_probe=False)
             work.pending.remove(request)
@@ -225,7 +220,7 @@ class Purger:
     def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, work: _Work) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
         is_refused = isinstance(error, errors.Unauthorized)
-        if isinstance(error, errors.RateLimited) or (isinstance(error, errors.Misconfigured) and not is_refused):
+        if isinstance(error, errors.RateLimited | errors.Misconfigured) and not is_refused:
             self._hold(zone, error)
             return
         # Cloudflare's edge names a wait in its own 5xx too, which an item can cause.
@@ -282,9 +277,9 @@ class Purger:
             # Nobody is misconfigured without a probe.
             self._hold(zone, errors.Transient(str(zone.error), retry_after=zone.error.retry_after))
             return False
-        error = self._ask(probe, LONG_TIMEOUT, work)
+        error = self._ask(probe, LONG_TIMEOUT, work.run)
         if isinstance(error, errors.Unauthorized) and self.token.expire_refused():
-            error = self._ask(probe, LONG_TIMEOUT, work)
+            error = self._ask(probe, LONG_TIMEOUT, work.run)
         if error is None or isinstance(error, errors.Rejected):
             zone.accept(self._clock.now(), is_probe=True)
             return True
@@ -304,20 +299,20 @@ class Purger:
         zone.holds += 1
         return min(_LAST_HOLD, _FIRST_HOLD * 2.0 ** min(zone.holds - 1, 10))
 
-    def _ask(self, request: Request, timeout: float, work: _Work) -> errors.PurgeError | None:
+    def _ask(self, request: Request, timeout: float, run: Invocation) -> errors.PurgeError | None:
         """Send one request as soon as the budget allows; return None if it is accepted."""
         try:
-            token, now = self.token.get(work.deadline), self._clock.now()
+            token, now = self.token.get(run.purge_until), self._clock.now()
             wait = self.budget.wait(now, request.cost)
-            if now + wait + _MIN_TIMEOUT > work.deadline:
+            if now + wait + _MIN_TIMEOUT > run.purge_until:
                 return _NO_TIME
             self._clock.sleep(wait)
             self.budget.take(request.cost)
-            work.metrics.counts["Requests"] += 1
+            run.metrics.counts["Requests"] += 1
             began = self._clock.now()
-            self.cloudflare.send(request, token, min(timeout, work.deadline - began))
+            self.cloudflare.send(request, token, min(timeout, run.purge_until - began))
         except errors.PurgeError as error:
-            work.metrics.counts["RateLimited"] += isinstance(error, errors.RateLimited)
+            run.metrics.counts["RateLimited"] += isinstance(error, errors.RateLimited)
             return error.with_traceback(None)  # which would keep the invocation in memory
         self._latency = self._clock.now() - began
         self.token.note_accepted()

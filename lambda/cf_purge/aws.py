@@ -28,6 +28,9 @@ _THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThro
 _MAX_BYTES = 4 << 20  # of an answer
 
 
+Json = dict[str, Any]
+
+
 class Denied(Misconfigured):
     """AWS did not do it; `code` is its own error code."""
 
@@ -39,9 +42,7 @@ class Aws:
         self.http = http
         self._environ = environ
 
-    def call(
-        self, service: str, operation: str, payload: dict[str, Any], region: str | None = None, timeout: float = TIMEOUT
-    ) -> dict[str, Any]:
+    def call(self, service: str, operation: str, payload: Json, region: str | None, timeout: float) -> Json:
         """Call an operation of a service in _PROTOCOLS and return its result, in at most `timeout` seconds, or TIMEOUT.
 
         Raises:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cf_purge import observe
-from cf_purge.aws import Aws, Denied
+from cf_purge.aws import Aws, Denied, Json
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested, describe
@@ -30,7 +30,6 @@ _CALLS = 4  # to receive at the same time, so that memory has room for the answe
 _MAX_BYTES = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
 _MAX_SHORT = 3  # short answers in a row: SQS asks a sample of its servers, so one does not mean an empty queue
-_Json = dict[str, Any]
 _MAX_REASON = 1_000  # characters
 _MAX_MESSAGE = 262_144  # bytes; both queues are created with it
 # What is wrong with a message, not with the role: characters or a size that the queue does not take.
@@ -91,18 +90,14 @@ class Sqs(NamedTuple):
         """
         deadline, counts, tasks = run.settle_until, run.metrics.counts, {task.id: task for task in plan.tasks}
         tasks |= {each.id: Task(each.id, error=_LEFT_OUT) for each in messages if each.id not in tasks}
-        last, now = self.config.max_receive_count, self.clock.wall()
-
-        def fate(message: Message) -> Rejected | int | None:
-            return fate_of(message, tasks[message.id], outcomes, last, now, self.clock.random())
-
-        fates = {message: fate(message) for message in messages}
+        last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
+        fates = {each: fate_of(each, tasks[each.id], outcomes, last) for each in messages}
         # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have
         # delayed targets that work.
-        delayed = [each for each, end in fates.items() if tasks[each.id].delayed and not isinstance(end, int)]
+        delayed = [each for each, fate in fates.items() if tasks[each.id].delayed and not isinstance(fate, list)]
         tasks |= {task.id: task for task in self.send_delayed([tasks[each.id] for each in delayed], deadline)}
         counts["Misconfigured"] += any(isinstance(tasks[each.id].error, Misconfigured) for each in delayed)
-        fates |= {message: fate(message) for message in delayed}
+        fates |= {each: fate_of(each, tasks[each.id], outcomes, last) for each in delayed}
         self.delete([message for message, fate in fates.items() if fate is None], deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (deadline - self.clock.now()) / 2
@@ -114,18 +109,18 @@ class Sqs(NamedTuple):
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))
                 counts["Misconfigured"] += isinstance(result, Misconfigured)
-                left_out = [Failure(_LEFT_OUT)]
-                fates[message] = delay_after(left_out, message.receives, last, now, self.clock.random())
+                fates[message] = [Failure(_LEFT_OUT)]
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
                 reasons[message.id] = str(error)
         self.delete([message for message in rejected if message.id in reasons], deadline)
-        returned = [(message, fate) for message, fate in fates.items() if isinstance(fate, int)]
-        self.give_back(returned, deadline)
+        returned = {message: fate for message, fate in fates.items() if isinstance(fate, list)}
+        delays = {each: delay_after(fate, each.receives, last, now, chance()) for each, fate in returned.items()}
+        self.give_back(delays, deadline)
         counts["Parked"] += len(reasons)
         counts["Retried"] += len(returned)
         run.metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
-        return {message.id for message, _ in returned}
+        return {message.id for message in returned}
 
     def send_delayed(self, tasks: Sequence[Task], deadline: float) -> list[Task]:
         """Put the changes of tasks that are not due everywhere into the queue for later; return the tasks without them.
@@ -161,18 +156,18 @@ class Sqs(NamedTuple):
         entries = [{"ReceiptHandle": message.receipt} for message in messages if message.is_drained]
         self._batch("DeleteMessageBatch", self.config.queue_arn, entries, deadline, "not deleted")
 
-    def give_back(self, messages: Sequence[tuple[Message, int]], deadline: float) -> None:
+    def give_back(self, delays: Mapping[Message, int], deadline: float) -> None:
         """Choose in how many seconds returned messages are seen again.
 
         If that fails they are still returned: the queue's own visibility timeout applies.
         """
-        arn = self.config.queue_arn or next((message.queue_arn for message, _ in messages), "")
+        arn = self.config.queue_arn or next((message.queue_arn for message in delays), "")
         # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
         if not QUEUE_ARN.fullmatch(arn):
             return
         entries = [
             {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
-            for message, delay in messages
+            for message, delay in delays.items()
             if message.receipt and message.queue_arn == arn
         ]
         self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline, "visibility not changed")
@@ -191,7 +186,8 @@ class Sqs(NamedTuple):
         more = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
         payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
         messages = []
-        for each in self._call_all("ReceiveMessage", "Messages", self.config.queue_arn, payloads, deadline):
+        answers = self._call_all("ReceiveMessage", self.config.queue_arn, payloads, deadline)
+        for each in (each for answer in answers for each in objects_in(answer.get("Messages"))):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
                 receives = receives_in(each.get("Attributes"))
@@ -199,13 +195,14 @@ class Sqs(NamedTuple):
                 messages.append(Message(message_id, body, receipt, receives, arn, is_drained=True))
         return messages
 
-    def _batch(self, operation: str, arn: str | None, entries: Sequence[_Json], deadline: float, failure: str) -> None:
+    def _batch(self, operation: str, arn: str | None, entries: Sequence[Json], deadline: float, failure: str) -> None:
         """Call an operation for any number of entries; log the number of those it did not succeed for."""
         numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
         payloads = [{"Entries": numbered[start : start + _BATCH]} for start in range(0, len(numbered), _BATCH)]
-        done = self._call_all(operation, "Successful", arn, payloads, deadline)
-        if len(done) < len(entries):
-            observe.warn(failure, messages=len(entries) - len(done))
+        answers = self._call_all(operation, arn, payloads, deadline)
+        done = sum(len(objects_in(answer.get("Successful"))) for answer in answers)
+        if done < len(entries):
+            observe.warn(failure, messages=len(entries) - done)
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> str:
         """Put a message into the dead-letter queue and return the ID it has there; errors are those of `_put`.
@@ -215,7 +212,7 @@ class Sqs(NamedTuple):
         arn = self.config.dead_letter_queue_arn
         if arn is None:
             raise Transient("There is no dead-letter queue for the message.")
-        payload: _Json = {"MessageBody": message.body}
+        payload: Json = {"MessageBody": message.body}
         reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
         texts = {"ReasonCode": error.code, "Reason": reason}
         attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
@@ -233,7 +230,7 @@ class Sqs(NamedTuple):
                 raise Transient(f"The dead-letter queue does not accept this message ({denied}).") from None
             raise
 
-    def _put(self, arn: str | None, payload: _Json, deadline: float) -> str:
+    def _put(self, arn: str | None, payload: Json, deadline: float) -> str:
         """Put a message into a queue and return the ID it has there.
 
         Raises:
@@ -244,50 +241,44 @@ class Sqs(NamedTuple):
             raise Transient("SQS answered SendMessage without the ID of the message.")
         return message_id
 
-    def _call(self, operation: str, arn: str | None, payload: _Json, deadline: float) -> _Json:
+    def _call(self, operation: str, arn: str | None, payload: Json, deadline: float) -> Json:
         if not arn:
             raise Misconfigured("There is no queue_arn in the configuration: let the module write it.")
         _, _, _, region, account, name = arn.split(":")
         whole = {"QueueUrl": f"{self.aws.endpoint('sqs', region)}/{account}/{name}", **payload}
         return self.aws.call("sqs", operation, whole, region, deadline - self.clock.now())
 
-    def _call_all(
-        self, operation: str, field: str, arn: str | None, payloads: Sequence[_Json], deadline: float
-    ) -> list[_Json]:
-        """Make calls at the same time and return the objects in a field of the answers; failures are logged."""
+    def _call_all(self, operation: str, arn: str | None, payloads: Sequence[Json], deadline: float) -> list[Json]:
+        """Make calls at the same time and return the answers; failures are logged."""
         results = self.aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
         failures = [result for result in results if isinstance(result, Exception)]
         if failures:
             observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
-        answers = [result for result in results if not isinstance(result, Exception)]
-        return [each for answer in answers for each in objects_in(answer.get(field))]
+        return [result for result in results if not isinstance(result, Exception)]
 
 
 # ---- What happens to a message ----
 
 
 def fate_of(
-    message: Message, task: Task, outcomes: Outcomes, max_receive_count: int | None, now: float, chance: float
-) -> Rejected | int | None:
+    message: Message, task: Task, outcomes: Outcomes, max_receive_count: int | None
+) -> Rejected | list[Failure] | None:
     """Choose what happens to a message. Pure.
 
-    `now` is in seconds since the epoch, `chance` a random number in [0, 1), another one for each message.
-
     Returns:
-        None: it is done. Rejected: it is parked for that reason. A number: it is seen again after so many seconds.
+        None: it is done. Rejected: it is parked for that reason. Failures: it is returned because of them.
     """
     failures = failures_of(task, outcomes)
-    rejections = [failure.error for failure in failures if isinstance(failure.error, Rejected)]
+    passing = [failure.error for failure in failures if not isinstance(failure.error, Rejected)]
     if not failures:
         return None
-    if len(rejections) == len(failures):
-        more = f" Further errors: {len(rejections) - 1}." if len(rejections) > 1 else ""
-        return Rejected(f"{rejections[0]}{more}", rejections[0].code)
+    if not passing:
+        first, more = failures[0].error, len(failures) - 1
+        return Rejected(f"{first}{f' Further errors: {more}.' if more else ''}", first.code)
     if max_receive_count is not None and message.receives >= max_receive_count:
-        last = next(failure.error for failure in failures if not isinstance(failure.error, Rejected))
-        left = left_in(task, outcomes)
-        return Rejected(f"Given up after {message.receives} receives: {last}{left}", "GaveUp")
-    return delay_after(failures, message.receives, max_receive_count, now, chance)
+        text = f"Given up after {message.receives} receives: {passing[0]}{left_in(task, outcomes)}"
+        return Rejected(text, "GaveUp")
+    return failures
 
 
 def left_in(task: Task, outcomes: Outcomes) -> str:
@@ -299,14 +290,11 @@ def left_in(task: Task, outcomes: Outcomes) -> str:
 
 
 def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
-    """Return the distinct reasons why a task is not done; none when it is. Pure.
-
-    A purge without an outcome is not done.
-    """
+    """Return the distinct reasons why a task is not done; none when it is. Pure."""
     failures = [] if task.error is None else [Failure(task.error)]
     for purge in task.undone(outcomes.accepted):
         rejected = task.rejected.get(purge)
-        failures.append(Failure(rejected) if rejected else outcomes.failures.get(purge, Failure(_LEFT_OUT)))
+        failures.append(Failure(rejected) if rejected else outcomes.failures[purge])
     return list(dict.fromkeys(failures))
 
 

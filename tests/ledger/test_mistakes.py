@@ -52,7 +52,7 @@ def accept_all(_: Any, outcomes: Outcomes, purges: Any) -> dict[int, None]:
 
 def park_on_hold(decide: Any, *rest: Any) -> Any:
     fate = decide(*rest)
-    return Rejected("No.", "Gone") if isinstance(fate, int) and fate > 30 else fate
+    return Rejected("No.", "Gone") if isinstance(fate, list) and any(each.hold for each in fate) else fate
 
 
 def print_token(identity: Any, *rest: Any) -> Any:

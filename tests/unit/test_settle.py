@@ -107,7 +107,7 @@ def test_every_delay_is_one_that_sqs_takes(failures: list[Failure], receives: in
 # ---- What is decided ----
 
 
-def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = False) -> Rejected | int | None:
+def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = False) -> Rejected | list[Failure] | None:
     """Settle one message about some keys; a key without a failure was accepted."""
     config = load(environment(document()))
     records = [*s3_event(*purges)["Records"], *([{"bad": True}] if error else [])]
@@ -119,7 +119,7 @@ def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = Fals
         {by_name[name]: AT for name, failure in purges.items() if failure is None},
         {by_name[name]: failure for name, failure in purges.items() if failure is not None},
     )
-    return fate_of(Message("m0", body, "r", receives), task, outcomes, 5, AT, 0.0)
+    return fate_of(Message("m0", body, "r", receives), task, outcomes, 5)
 
 
 @pytest.mark.parametrize(

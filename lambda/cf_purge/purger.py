@@ -89,7 +89,6 @@ class _Work:
         self.owners, self.principals, self.run = plan.owners, plan.principals, run
         self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
         self.has_failed = False
-        self.is_queued = any(task.id for task in plan.tasks)
         self.outcomes = Outcomes({}, {})
 
     def fail(self, request: Request, failure: Failure) -> None:
@@ -117,7 +116,7 @@ class Purger:
         self._clock = clock
         self._zones: defaultdict[Group, _Zone] = defaultdict(_Zone)
         self._latency = 0.0  # seconds that the last accepted request took
-        self._condemned: str | None = None  # the one message that was condemned by a probe's word alone
+        self._condemned = ""  # the one message that was condemned by a probe's word alone
         self._grace_until = 0.0
 
     def send(self, plan: Plan, run: Invocation) -> Outcomes:
@@ -206,7 +205,7 @@ class Purger:
         elif isinstance(error, errors.NotTried):
             work.fail(request, Failure(error))
         elif isinstance(error, errors.Rejected):
-            work.has_failed = work.has_failed or work.is_queued  # a direct invocation does not come back
+            work.has_failed |= work.owners[request.purges[0]] != ""  # a direct invocation does not come back
             self._isolate(request, error, work)
         else:
             work.has_failed = True
@@ -243,9 +242,9 @@ class Purger:
             if not (zone.has_real or zone.has_probe or self._probe(request, zone, work)):
                 return
             message = work.owners[request.purges[0]]
-            if zone.has_real or self._condemned in (None, message):
+            if zone.has_real or self._condemned in ("", message):
                 if not zone.has_real:
-                    self._condemned = message or None  # a direct invocation has no message
+                    self._condemned = message  # "" of a direct invocation
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, work)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from cf_purge import observe
-from cf_purge.aws import Aws, Denied, Json
+from cf_purge.aws import Aws, Json
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested, describe
@@ -108,7 +108,7 @@ class Sqs(NamedTuple):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))
-                counts["Misconfigured"] += isinstance(result, Misconfigured)
+                counts["Misconfigured"] += isinstance(result, Misconfigured) and result.code not in _REFUSED
                 fates[message] = [Failure(_LEFT_OUT)]
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
@@ -128,12 +128,11 @@ class Sqs(NamedTuple):
         A task of which the queue does not have all keeps them, and has the error. Changes that are due in the same
         second share messages, each of about one request.
         """
+        delayed = [each for task in tasks for each in task.delayed]
+        count = max(1, self.config.urls_per_request // max((each.purges for each in delayed), default=1))
         by_second: dict[int, dict[Change, None]] = {}
-        largest = 1
-        for change, seconds, purges in chain.from_iterable(task.delayed for task in tasks):
-            by_second.setdefault(seconds, {})[change] = None
-            largest = max(largest, purges)
-        count = max(1, self.config.urls_per_request // largest)
+        for each in delayed:
+            by_second.setdefault(each.seconds, {})[each.change] = None
         outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in bodies_of(changes, count)]
         results = self.send_all([(body, seconds) for seconds, body, _ in outgoing], deadline)
         errors: dict[Change, PurgeError] = {}
@@ -162,13 +161,11 @@ class Sqs(NamedTuple):
         If that fails they are still returned: the queue's own visibility timeout applies.
         """
         arn = self.config.queue_arn or next((message.queue_arn for message in delays), "")
-        # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
-        if not QUEUE_ARN.fullmatch(arn):
-            return
         entries = [
             {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
             for message, delay in delays.items()
-            if message.receipt and message.queue_arn == arn
+            # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
+            if message.receipt and message.queue_arn == arn and QUEUE_ARN.fullmatch(arn)
         ]
         self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline, "visibility not changed")
 
@@ -221,14 +218,9 @@ class Sqs(NamedTuple):
         parts = [message.body, *chain(*((name, *values.values()) for name, values in attributes.items()))]
         if sum(len(part.encode(errors="surrogatepass")) for part in parts) <= _MAX_MESSAGE:
             payload["MessageAttributes"] = attributes
-        try:
-            with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
-                return self._put(arn, payload, deadline)
+        with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
             return self._put(arn, payload, deadline)
-        except Denied as denied:
-            if denied.code in _REFUSED:
-                raise Transient(f"The dead-letter queue does not accept this message ({denied}).") from None
-            raise
+        return self._put(arn, payload, deadline)
 
     def _put(self, arn: str | None, payload: Json, deadline: float) -> str:
         """Put a message into a queue and return the ID it has there.

@@ -32,9 +32,8 @@ class ApiToken:
         self._clock = clock
         name = config.api_token_parameter
         self.place = f"SSM parameter {name}" if name else "CLOUDFLARE_API_KEY"  # where it is stored, for people
-        self._value: str | None = None
-        self._expires_at = 0.0
-        self._refused_at = -_MIN_INTERVAL
+        self._value = ""
+        self._expires_at = self._not_before = 0.0  # the second for a read because the token was refused
 
     def get(self, deadline: float) -> str:
         """Return the token, at most TTL old; older while SSM does not answer.
@@ -44,11 +43,11 @@ class ApiToken:
             Misconfigured: no such parameter, no permission to read it, or a value that cannot be a token.
         """
         now = self._clock.now()
-        if self._value is None or now >= self._expires_at:
+        if now >= self._expires_at:
             try:
                 self._value, self._expires_at = self._read(deadline), now + TTL
             except Transient:
-                if self._value is None:
+                if not self._value:
                     raise
                 self._expires_at = now + _STALE_TTL
         return self._value
@@ -63,15 +62,14 @@ class ApiToken:
         The minute ends when a token is accepted, so that a second rotation is noticed at once.
         """
         now = self._clock.now()
-        if now - self._refused_at < _MIN_INTERVAL:
+        if now < self._not_before:
             return False
-        self._refused_at = now
-        self.expire()
+        self._expires_at, self._not_before = 0.0, now + _MIN_INTERVAL
         return True
 
     def note_accepted(self) -> None:
         """Note that Cloudflare accepted the token."""
-        self._refused_at = -_MIN_INTERVAL
+        self._not_before = 0.0
 
     def _read(self, deadline: float) -> str:
         value: Any = self._config.api_token

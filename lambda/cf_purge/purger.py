@@ -73,13 +73,6 @@ class _Zone:
     has_real = has_probe = False  # something real, or a probe, was accepted
     is_misconfigured = False
 
-    def accept(self, now: float, *, is_probe: bool) -> None:
-        self.failures, self.held_until = 0, 0.0
-        if is_probe:
-            self.has_probe, self.probes = True, self.probes + 1
-        else:
-            self.has_real, self.real_at, self.probes, self.holds = True, now, 0, 0
-
 
 class _Work:
     """What is still to be sent in one invocation, and what became of the rest; times are those of `Clock.now`."""
@@ -190,7 +183,8 @@ class Purger:
         timeout = self._timeout(request, work)
         error = self._ask(request, timeout, work.run)
         if error is None:
-            zone.accept(self._clock.now(), is_probe=False)
+            zone.failures = zone.holds = zone.probes = 0
+            zone.held_until, zone.has_real, zone.real_at = 0.0, True, self._clock.now()
             work.pending.remove(request)
             work.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
             kind = "urls" if request.kind == FILES else request.kind
@@ -280,7 +274,8 @@ class Purger:
         if isinstance(error, errors.Unauthorized) and self.token.expire_refused():
             error = self._ask(probe, LONG_TIMEOUT, work.run)
         if error is None or isinstance(error, errors.Rejected):
-            zone.accept(self._clock.now(), is_probe=True)
+            zone.failures, zone.held_until = 0, 0.0
+            zone.has_probe, zone.probes = True, zone.probes + 1
             return True
         work.has_failed = True
         self._hold(zone, error, named)

@@ -159,7 +159,7 @@ class Function:
 
     def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
-        is_done = not any(task.error or task.delayed or task.undone(outcomes.accepted) for task in plan.tasks)
+        is_done = not any(task.delayed or outcomes.failures_of(task) for task in plan.tasks)
         returned: set[str] = set()
         # A batch that is done needs nothing: the event source mapping deletes it.
         if not is_done or len(plan.tasks) < len(messages) or any(each.is_drained for each in messages):
@@ -212,15 +212,12 @@ class Function:
         outcomes = self._send(plan, run)
         [task] = plan.tasks
         [sent] = self._sqs.send_delayed([task], run.settle_until) if task.delayed else [task]
-        if sent.error is not None or task.undone(outcomes.accepted):
-            from cf_purge.sqs import failures_of, left_in
-
-            errors = [failure.error for failure in failures_of(sent, outcomes)]
+        if errors := [failure.error for failure in outcomes.failures_of(sent)]:
             # First what needs a person, then what can pass.
             error = min(errors, key=lambda each: (isinstance(each, Rejected), isinstance(each, Transient)))
             # A check, and what alone is rejected, say it themselves.
             if not task.is_check and (len(errors) > 1 or not isinstance(error, Rejected)):
-                error = type(error)(f"{error}{left_in(sent, outcomes)}", error.code)
+                error = type(error)(f"{error}{outcomes.left_in(sent)}", error.code)
             raise error.with_traceback(None)  # some are raised more than once
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {

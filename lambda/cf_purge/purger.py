@@ -18,7 +18,7 @@ from cf_purge.aws import Aws
 from cf_purge.budget import Budget, Clock, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.plan import Group, Plan, Request
+from cf_purge.plan import Group, Plan, Request, Task
 from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
@@ -30,7 +30,7 @@ _FIRST_HOLD, _LAST_HOLD = 1.0, 30.0  # seconds
 _MAX_FAILURES = 3  # of a zone that is believed to work
 _MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
 _NO_TIME = errors.NotTried("No time was left.")
-_MAX_SHOWN = 300  # characters of an item in an error
+_MAX_NAMED, _MAX_SHOWN = 5, 300  # items in an error, and characters of each
 _RECENT = 60.0  # seconds after something real was accepted, in which suspects are not held
 _GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
 
@@ -51,6 +51,21 @@ class Outcomes(NamedTuple):
 
     accepted: dict[Purge, float]  # with the time, in seconds since the epoch
     failures: dict[Purge, Failure]
+
+    def failures_of(self, task: Task) -> list[Failure]:
+        """Return the distinct reasons why a task is not done; none when it is."""
+        failures = [] if task.error is None else [Failure(task.error)]
+        for purge in task.undone(self.accepted):
+            rejected = task.rejected.get(purge)
+            failures.append(Failure(rejected) if rejected else self.failures[purge])
+        return list(dict.fromkeys(failures))
+
+    def left_in(self, task: Task) -> str:
+        """Return a sentence that names the first purges that are not done, with a space before it; "" if all are."""
+        undone = [str(purge.shown)[:_MAX_SHOWN] for purge in task.undone(self.accepted)]
+        undone += [each.change.key for each in task.delayed]
+        items = ", ".join(undone[:_MAX_NAMED])
+        return f" Not purged: {items}{' and more' if len(undone) > _MAX_NAMED else ''}." if undone else ""
 
     def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.Rejected | None]:
         """Return, by the hash of a purge, None if it was accepted, or why it never will be."""

@@ -44,7 +44,6 @@ _RECEIVES = 30  # of a message, if the configuration does not say; these two lim
 _MINUTE = 60  # seconds
 _LONG = 300  # seconds; after a wait of this length messages come back at an even minute
 _JITTER = 0.5  # of a delay, at most
-_MAX_SHOWN, _MAX_TEXT = 5, 300  # items in a reason, and characters of each
 _LEFT_OUT = NotTried("This invocation had no time or no requests left for it.")
 
 
@@ -260,7 +259,7 @@ def fate_of(
     Returns:
         None: it is done. Rejected: it is parked for that reason. Failures: it is returned because of them.
     """
-    failures = failures_of(task, outcomes)
+    failures = outcomes.failures_of(task)
     passing = [failure.error for failure in failures if not isinstance(failure.error, Rejected)]
     if not failures:
         return None
@@ -268,26 +267,9 @@ def fate_of(
         first, more = failures[0].error, len(failures) - 1
         return Rejected(f"{first}{f' Further errors: {more}.' if more else ''}", first.code)
     if max_receive_count is not None and message.receives >= max_receive_count:
-        text = f"Given up after {message.receives} receives: {passing[0]}{left_in(task, outcomes)}"
+        text = f"Given up after {message.receives} receives: {passing[0]}{outcomes.left_in(task)}"
         return Rejected(text, "GaveUp")
     return failures
-
-
-def left_in(task: Task, outcomes: Outcomes) -> str:
-    """Return a sentence that names the first purges that are not done, with a space before it; "" if all are. Pure."""
-    undone = [str(purge.shown)[:_MAX_TEXT] for purge in task.undone(outcomes.accepted)]
-    undone += [each.change.key for each in task.delayed]
-    items = ", ".join(undone[:_MAX_SHOWN])
-    return f" Not purged: {items}{' and more' if len(undone) > _MAX_SHOWN else ''}." if undone else ""
-
-
-def failures_of(task: Task, outcomes: Outcomes) -> list[Failure]:
-    """Return the distinct reasons why a task is not done; none when it is. Pure."""
-    failures = [] if task.error is None else [Failure(task.error)]
-    for purge in task.undone(outcomes.accepted):
-        rejected = task.rejected.get(purge)
-        failures.append(Failure(rejected) if rejected else outcomes.failures[purge])
-    return list(dict.fromkeys(failures))
 
 
 def delay_after(

@@ -107,10 +107,10 @@ MISTAKES = {
     "nothing follows from a look": Mistake(verify.Verifier, "_follow", "old in silence", lambda *_: []),
     "a look comes before the purges": Mistake(Function, "_send", "waited for a look", look_first),
     "a look is tried again": Mistake(
-        sqs,
+        Outcomes,
         "failures_of",
         "a look came back|never sent like this",
-        lambda failures, task, *rest: [Failure(Transient("Again."))] if task.look else failures(task, *rest),
+        lambda failures, outcomes, task: [Failure(Transient("Again."))] if task.look else failures(outcomes, task),
     ),
 }
 

@@ -52,9 +52,9 @@ class Cloudflare(NamedTuple):
         url = f"{self.config.api_url}/zones/{zone.id}{environment}/{self.config.endpoint}"
         headers = {"Content-Type": "application/json", **self._identity(token)}
         answer = self.http.request("POST", url, headers, json.dumps(request.body).encode(), timeout, _MAX_BYTES)
-        document = json_object(answer.body)
+        document = json_object(answer.body) or {}
         # `success: false` has been seen with 200 too.
-        if not (200 <= answer.status < 300 and document is not None and document.get("success") is True):
+        if not (200 <= answer.status < 300 and document.get("success") is True):
             raise error_in(answer, zone, token)
 
     def token_status(self, token: str, timeout: float) -> str | None:
@@ -100,8 +100,8 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
         Unexplained: a 4xx of Cloudflare's with an unknown code.
         Transient: everything else, such as a 5xx, or a page of something between us and Cloudflare.
     """
-    document = json_object(answer.body)
-    is_cloudflares = document is not None and ("success" in document or "errors" in document)
+    document = json_object(answer.body) or {}
+    is_cloudflares = "success" in document or "errors" in document
     errors = _errors_in(document)
     codes = {code for code, _ in errors}
     # Cloudflare may echo parts of the request.
@@ -124,10 +124,10 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
     return kind(f"{said}.")
 
 
-def _errors_in(document: dict[str, Any] | None) -> list[tuple[int, str]]:
+def _errors_in(document: dict[str, Any]) -> list[tuple[int, str]]:
     """Flatten `errors` and their `error_chain`s to (code, message with place and page), whatever their shape."""
     found: list[tuple[int, str]] = []
-    pending = objects_in(document.get("errors")) if document else []
+    pending = objects_in(document.get("errors"))
     for error in pending:  # which grows meanwhile
         code, source, page = str(error.get("code")), error.get("source"), error.get("documentation_url")
         place = source.get("pointer") if isinstance(source, dict) else None

@@ -181,13 +181,12 @@ class Sqs(NamedTuple):
         """Receive up to so many messages that are there; none when SQS fails."""
         more = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
         payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
-        messages = []
         answers = self._call_all("ReceiveMessage", self.config.queue_arn, payloads, deadline)
-        for each in (each for answer in answers for each in objects_in(answer.get("Messages"))):
+        messages = []
+        for each in chain(*(objects_in(answer.get("Messages")) for answer in answers)):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
-                receives = receives_in(each.get("Attributes"))
-                arn = self.config.queue_arn or ""
+                receives, arn = receives_in(each.get("Attributes")), self.config.queue_arn or ""
                 messages.append(Message(message_id, body, receipt, receives, arn, is_drained=True))
         return messages
 
@@ -251,10 +250,10 @@ class Sqs(NamedTuple):
 # ---- What happens to a message ----
 
 
-def fate_of(
-    message: Message, task: Task, outcomes: Outcomes, max_receive_count: int | None
-) -> Rejected | list[Failure] | None:
+def fate_of(message: Message, task: Task, outcomes: Outcomes, last: int | None) -> Rejected | list[Failure] | None:
     """Choose what happens to a message. Pure.
+
+    `last` is the number of its receives after which SQS gives it up.
 
     Returns:
         None: it is done. Rejected: it is parked for that reason. Failures: it is returned because of them.
@@ -266,16 +265,18 @@ def fate_of(
     if not passing:
         first, more = failures[0].error, len(failures) - 1
         return Rejected(f"{first}{f' Further errors: {more}.' if more else ''}", first.code)
-    if max_receive_count is not None and message.receives >= max_receive_count:
+    if last is not None and message.receives >= last:
         text = f"Given up after {message.receives} receives: {passing[0]}{outcomes.left_in(task)}"
         return Rejected(text, "GaveUp")
     return failures
 
 
-def delay_after(
-    failures: Sequence[Failure], receives: int, max_receive_count: int | None, now: float, chance: float
-) -> int:
-    """Return the seconds after which a message that was received `receives` times is to be seen again."""
+def delay_after(failures: Sequence[Failure], receives: int, last: int | None, now: float, chance: float) -> int:
+    """Return the seconds after which a message that was received `receives` times is to be seen again. Pure.
+
+    `last` is that of `fate_of`, `now` in seconds since the epoch, `chance` a random number in [0, 1), another one for
+    each message.
+    """
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
     hold = max(failure.hold for failure in failures)
     if hold:
@@ -283,7 +284,7 @@ def delay_after(
         least = min(MAX_DELAY, max(hold, backoff))
         unit = _MINUTE if least < _LONG else 2 * _MINUTE
         return math.ceil(math.ceil((now + least) / unit) * unit - now)
-    if receives <= (max_receive_count or _RECEIVES) / 2:  # later as after a failure, or too few receives are left
+    if receives <= (last or _RECEIVES) / 2:  # later as after a failure, or too few receives are left
         kinds = {type(failure.error) for failure in failures}
         if kinds == {NotTried}:
             return min(_MAX_TIME_DELAY, backoff)

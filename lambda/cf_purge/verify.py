@@ -16,14 +16,13 @@ from cf_purge.errors import Rejected, describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look, bodies_of
 from cf_purge.plan import MAX_PURGES, Delayed, Job, Task, due_of, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
-from cf_purge.sqs import Sqs
+from cf_purge.sqs import MAX_DELAY, Sqs
 from cf_purge.targets import Purge
 from cf_purge.visitor import FRESH, MAX_URLS, STALE, SUPERSEDED, UNVERIFIABLE, Copy, Seen, Visitor, copies_of, judge
 
 # Looked at again. An old answer that a slow fill stored looks superseded, too.
 _OPEN = (STALE, UNVERIFIABLE, SUPERSEDED)
 _SECONDS = 3.0  # for all questions of an invocation
-_MAX_DELAY = 900  # seconds
 _MOST = 500  # changes in one message, so that they fit
 
 
@@ -122,7 +121,7 @@ class Verifier(NamedTuple):
         return copy._replace(verdict=verdict, fresh_ms=fresh_ms)
 
     def _send(self, look: Look, changes: Sequence[Change]) -> None:
-        delay = min(_MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
+        delay = min(MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
         outgoing = list(bodies_of(changes, head=look._asdict()))
         results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.run.settle_until)
         for (_, part), result in zip(outgoing, results, strict=True):

@@ -18,7 +18,6 @@ from cf_purge.config import load
 from cf_purge.errors import Misconfigured, Rejected, Transient
 from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
-from cf_purge.observe import Metrics
 from cf_purge.plan import Plan, Task, make_plan
 from cf_purge.purger import Failure, Outcomes, Purger
 
@@ -76,7 +75,7 @@ class Function:
             self._config = config = load(environ)
         except Misconfigured as error:
             observe.error(str(error))
-            document = Metrics().document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall())
+            document = observe.Metrics().document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall())
             observe.emit({**document, "Misconfigured": 1})
             raise
         observe.set_level(config.log_level)
@@ -88,7 +87,7 @@ class Function:
         self._done: dict[str, dict[int, Rejected | None]] = {}
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
-        metrics = Metrics(verifies=self._config.verify is not None)
+        metrics = observe.Metrics(verifies=self._config.verify is not None)
         left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
         end = self._clock.now() + left
         run = Invocation(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
@@ -101,7 +100,7 @@ class Function:
             return self._answer(self._plan([Message("", event)], run.purge_until), run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
-            if metrics.news and (arn := self._config.event_bus_arn):
+            if arn := self._config.event_bus_arn:
                 from cf_purge import notify
 
                 notify.send(metrics.news, self._config.name, arn, self._aws, run.settle_until - self._clock.now())
@@ -149,8 +148,7 @@ class Function:
                 doctor = Doctor(self._config, self._purger.cloudflare, self._purger.token, self._clock)
                 outcomes = doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
-            failure = Failure(observe.unexpected(error))
-            return Outcomes({}, dict.fromkeys(plan.owners, failure))
+            return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.unexpected(error))))
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
         lags = {result.job.change: result.lag_ms for result in results if result.lag_ms is not None}
         run.metrics.times["Lag"] += lags.values()
@@ -160,10 +158,9 @@ class Function:
     def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
         is_done = not any(task.delayed or outcomes.failures_of(task) for task in plan.tasks)
-        returned: set[str] = set()
-        # A batch that is done needs nothing: the event source mapping deletes it.
-        if not is_done or len(plan.tasks) < len(messages) or any(each.is_drained for each in messages):
-            returned = self._sqs.settle(messages, plan, outcomes, run)
+        # The event source mapping deletes a batch that is done, so nothing is left to do.
+        is_settled = is_done and len(plan.tasks) == len(messages) and not any(each.is_drained for each in messages)
+        returned = set[str]() if is_settled else self._sqs.settle(messages, plan, outcomes, run)
         for task in plan.tasks:
             done = self._done.pop(task.id, {})
             # A delayed change is purged again, all of it, when it is due.

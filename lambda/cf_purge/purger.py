@@ -82,7 +82,7 @@ class _Zone:
     holds = 0  # in a row; only something real accepted ends the row
     probes = 0  # accepted in a row, with nothing real accepted between them
     real_at = -inf  # when something real was accepted last
-    error: errors.PurgeError = errors.Transient("The zone is on hold.")  # the last one
+    error: errors.PurgeError  # the last one
     failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known of a new zone
     # Of the current invocation:
     has_real = has_probe = False  # something real, or a probe, was accepted

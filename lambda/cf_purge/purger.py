@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cf_purge import errors, observe
 from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws
-from cf_purge.budget import Budget, Clock, Invocation
+from cf_purge.budget import Budget, Clock, Cost, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
 from cf_purge.plan import Group, Plan, Request, Task
@@ -178,13 +178,11 @@ class Purger:
             held_until = max(zone.held_until, zone.suspects_held_until if request.is_suspect else 0.0)
             ready_at = max(held_until, request.repeat_at, now + self.budget.wait(now, request.cost))
             hold = held_until - now
-            if hold > 0 and (zone.is_misconfigured or hold > _MAX_SLEEP or held_until > limit):
-                failure = Failure(zone.error, hold)
-            elif ready_at > limit:
-                failure = Failure(_NO_TIME)
-            else:
+            is_long = zone.is_misconfigured or hold > _MAX_SLEEP
+            if ready_at <= limit and not (hold > 0 and is_long):
                 ready.append((ready_at, *_rank(request, zone.held_until > 0), place, request))
                 continue
+            failure = Failure(zone.error, hold) if hold > 0 else Failure(_NO_TIME)
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
                 failure = Failure(request.error)
             work.fail(request, failure)
@@ -222,7 +220,9 @@ class Purger:
             self._judge(request, error, timeout, zone, work)
 
     def _timeout(self, request: Request, work: _Work) -> float:
-        is_short = request.is_suspect or len(request.parts) > 1 or len(work.pending) > 1
+        is_shared = request.is_suspect or len(request.parts) > 1 or len(work.pending) > 1
+        # A short one saves time for other requests, and needs a probe if it ends.
+        is_short = is_shared and self.budget.wait(self._clock.now(), Cost(requests=2)) <= _MAX_SLEEP
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
     def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, work: _Work) -> None:

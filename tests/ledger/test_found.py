@@ -57,6 +57,18 @@ FOUND = {
         bursts=(Burst(0.0, "change", 1, 1, 0.0),),
         storms=(Storm(0.0, 900.4, "purge", "broken", 1.0),),
     ),
+    "messages of a zone on hold, without a request for its probe, came back too often": Schedule(
+        seed=0,
+        setting=Setting("by host", "free", 0.5, 5, 10, 1000, 60.0, None, None, 0.25, 0.01),
+        bursts=(Burst(0.0, "change", 1, 1, 0.0),),
+        storms=(Storm(0.0, 14400.0, "purge", "broken", 1.0),),
+    ),
+    "the only request of each invocation was ended after two seconds": Schedule(
+        seed=0,
+        setting=Setting("by host", "free", 0.5, 5, 10, 1000, 60.0, None, None, 3.0, 0.01),
+        bursts=(Burst(0.0, "change", 1, 1, 0.0),),
+        storms=(Storm(0.0, 11738.0, "purge", "broken", 1.0),),
+    ),
     "a dry run counted, and a folder was purged without a request": Schedule(
         seed=1,
         setting=Setting("by prefix", "free", 4.0, 2, 10, 1000, 60.0, None, 1, 0.25, 0.01),

@@ -53,11 +53,11 @@ class Outcomes(NamedTuple):
     failures: dict[Purge, Failure]
 
     def failures_of(self, task: Task) -> list[Failure]:
-        """Return the distinct reasons why a task is not done; none when it is."""
+        """Return the distinct reasons why a task is not done; none when it is. A purge without an outcome is not done."""
         failures = [] if task.error is None else [Failure(task.error)]
         for purge in task.undone(self.accepted):
             rejected = task.rejected.get(purge)
-            failures.append(Failure(rejected) if rejected else self.failures[purge])
+            failures.append(Failure(rejected) if rejected else self.failures.get(purge, Failure(_NO_TIME)))
         return list(dict.fromkeys(failures))
 
     def left_in(self, task: Task) -> str:

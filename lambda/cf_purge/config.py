@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cf_purge.errors import Misconfigured
+from cf_purge.errors import Misconfigured, Rejected
 
 VARIABLE = "CF_PURGE_CONFIG"
 REQUIRED = ("name", "bucket", "api_token_parameter", "targets")  # fields of the document
@@ -69,6 +69,10 @@ class Target(NamedTuple):
     related: tuple[str, ...] = ()  # templates of further paths; a last "*" makes a prefix
     delay_seconds: int = 0  # from a change to its purge
 
+    def hosts_of(self, bucket: str | None) -> tuple[str, ...]:
+        """Return the hosts; the bucket's name when there are none."""
+        return self.hosts or ((bucket.lower(),) if bucket else ())
+
 
 class Verify(NamedTuple):
     """How it is verified that visitors see what was purged."""
@@ -115,6 +119,34 @@ class Config(NamedTuple):
     def takes(self, key: str) -> bool:
         """Tell whether the filters let a decoded key pass."""
         return takes(key, self.include) and not (self.exclude and takes(key, self.exclude))
+
+    def within(self, zone_id: str | None) -> tuple[Target, ...]:
+        """Return the targets of one zone, or all of them for None.
+
+        Raises:
+            Rejected: no target has that zone.
+        """
+        targets = tuple(target for target in self.targets if zone_id is None or target.zone.id == zone_id.lower())
+        if zone_id is not None and not targets:
+            fault = "is not configured in any target: add it to targets[*].zone_id"
+            raise Rejected(f"Zone {zone_id[:64]!r} {fault}.", "ForeignZone")
+        return targets
+
+    def checked_bucket(self, bucket: str | None) -> str:
+        """Return the name of the bucket that an event is about.
+
+        Raises:
+            Rejected: it is not the configured one, invalid, or missing where any bucket is accepted.
+        """
+        bucket, configured = bucket or self.bucket, self.bucket
+        if not bucket:
+            raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
+        if configured and bucket != configured:
+            fault = f"The event is about bucket {bucket[:64]}, this function serves {configured}."
+            raise Rejected(fault, "ForeignBucket")
+        if not configured and not HOST.fullmatch(bucket.lower()):
+            raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
+        return bucket
 
     def __repr__(self) -> str:
         return f"Config(name={self.name!r})"  # the default one would print the token

@@ -1,4 +1,4 @@
-"""What is wrong: `check`, a harmless purge for every zone and host; `explain`, why a visitor gets a version; the probe.
+"""What is wrong: `check`, a harmless purge for every zone and host; `explain`, why a visitor gets a version.
 
 The role cannot read the bucket, so nothing is compared with the object itself. That a copy is the origin's version is
 proven by the same path with a query that nobody has used before: Cloudflare has to fetch its answer from the origin.
@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
 from cf_purge import observe
@@ -19,17 +19,12 @@ from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, takes
 from cf_purge.errors import PurgeError, Rejected, Transient, Unauthorized, UnknownEvent
-from cf_purge.plan import Request, Task
+from cf_purge.manual import address_of
+from cf_purge.plan import Task
 from cf_purge.purger import Outcomes
-from cf_purge.targets import FILES, PLACEHOLDER, PREFIXES, TAGS, Purge, hosts_of, paths_of, spellings_of
+from cf_purge.targets import FILES, PLACEHOLDER, Purge, nothing_at, paths_of, spellings_of
+from cf_purge.visitor import Seen, Visitor
 
-if TYPE_CHECKING:
-    from cf_purge.visitor import Seen, Visitor
-
-# The purger imports this module for its probe; modules that only answers to people need are imported inside functions.
-
-# No page and no tag has this name.
-_NAME = ".cf-purge-check"
 _PERMISSION = "Zone → Cache Purge → Purge"
 _TIMEOUT = 5.0  # seconds of one question to Cloudflare
 _VISIT = 10.0  # seconds of all questions to the edge together
@@ -46,36 +41,6 @@ _FAULTS = {  # by the status of a token
 _NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
 
 
-# ---- The harmless purge ----
-
-
-def nothing_at(target: Target, host: str, kind: str) -> Purge:
-    """Return the purge of a page or tag that does not exist, on a host of a target."""
-    address = f"{host}/{spellings_of(f'{target.path_prefix}{_NAME}')[0]}"
-    items = {FILES: f"{target.schemes[0]}://{address}", PREFIXES: address, TAGS: _NAME}
-    return Purge(target.zone, kind, items[kind])
-
-
-def probe_for(request: Request, config: Config) -> Request:
-    """Return a request of the same zone and kind that a zone that works accepts, and that drops no copy. Pure."""
-    target = next(each for each in config.targets if each.zone == request.zone)
-    # With the flat variables the bucket's name is the host. A tag has none, and needs none.
-    host, *_ = hosts_of(target, request.purges[0].host) or ("",)
-    probe = nothing_at(target, host, FILES if request.kind == FILES else TAGS)
-    return Request(request.zone, probe.kind, ((probe,),))
-
-
-def purges_for_check(targets: Iterable[Target], bucket: str) -> Iterator[Purge]:
-    """Yield purges that show that token, zones and hosts fit together and that drop no copy. Pure.
-
-    Each is of its target's own kind, since an environment may accept one and not the other; where that kind would drop
-    something, it is a prefix.
-    """
-    for target in targets:
-        kind = {"url": FILES, "tag": TAGS}.get(target.purge_by, PREFIXES)
-        yield from (nothing_at(target, host, kind) for host in hosts_of(target, bucket))
-
-
 # ---- check ----
 
 
@@ -89,7 +54,7 @@ def summary_of(purges: Collection[Purge], config: Config, visitor: Visitor, left
     targets = [target for target in config.targets if target.zone in {purge.zone for purge in purges}]
     said += [text for target in targets if (text := _rules_of(target, config))]
     bucket = next((purge.host for purge in purges if purge.host), None)
-    pages = {host: nothing_at(target, host, FILES) for target in targets for host in hosts_of(target, bucket)}
+    pages = {host: nothing_at(target, host, FILES) for target in targets for host in target.hosts_of(bucket)}
     for page, seen in visitor.ask(pages.values(), min(_VISIT, left)).items():
         _, obstacle = _obstacle_at(page.host, seen)
         said.append(obstacle or f"Visitors of {page.host} reach Cloudflare.")
@@ -159,7 +124,7 @@ class Doctor(NamedTuple):
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
         targets = [target for target in self.config.targets if target.zone.id == purge.zone.id]
-        domains = [host.split(".") for target in targets for host in hosts_of(target, purge.host)]
+        domains = [host.split(".") for target in targets for host in target.hosts_of(purge.host)]
         names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
         return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
 
@@ -173,14 +138,12 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     Raises:
         Rejected: it is no URL, or its host is in no target.
     """
-    from cf_purge.manual import address_of
-
     if len(event) > 1 or not isinstance(event["explain"], str):
         raise UnknownEvent('"explain" must be a URL such as "https://www.example.com/a.css", and nothing beside it.')
     scheme, host, path = address_of("urls", event["explain"])
     url = f"{scheme}://{host}{path}"
     bare, mark, _ = url.partition("?")
-    targets = [target for target in config.targets if host in hosts_of(target, config.bucket)]
+    targets = [target for target in config.targets if host in target.hosts_of(config.bucket)]
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
     found = [way for target in targets for way in ways_to(bare, target, config)]

@@ -42,7 +42,7 @@ class Change(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One manual item, by its field: one of LISTS, or one of SWITCHES with an empty text."""
+    """One manual item other than a key, by its field: one of LISTS, or one of SWITCHES with an empty text."""
 
     kind: str
     text: str
@@ -64,14 +64,13 @@ class Event(NamedTuple):
 
     changes: tuple[Change, ...] = ()
     items: tuple[Item, ...] = ()
-    error: Rejected | None = None  # the first record that is invalid
-    errors: int = 0  # how many are
+    errors: tuple[Rejected, ...] = ()  # of records and keys that are invalid
     dry_run: bool = False
     look: Look | None = None
 
     @property
     def size(self) -> int:
-        return len(self.changes) + len(self.items)
+        return len(self.changes) + len(self.items) + len(self.errors)
 
 
 class Message(NamedTuple):
@@ -129,12 +128,11 @@ def parse(document: object) -> Event:
         event = Event(
             event.changes + part.changes,
             event.items + part.items,
-            event.error or part.error,
             event.errors + part.errors,
             event.dry_run or part.dry_run,
             event.look or part.look,
         )
-        if event.size + event.errors > MAX_ITEMS:
+        if event.size > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
     return event
 
@@ -170,7 +168,7 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
                     raise UnknownEvent("A record is neither from S3 nor from SNS.")
                 yield from _parts_of(record, depth + 1)
             except Rejected as error:
-                yield Event(error=error.with_traceback(None), errors=1)
+                yield Event(errors=(error.with_traceback(None),))
     elif envelope := next((name for name in _ENVELOPES if name in document), None):
         yield from _parts_of(document[envelope], depth + 1)
     elif "s3" in document:
@@ -178,9 +176,9 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     elif document.get("source") == "aws.s3":
         yield Event((_eventbridge_change(document),))
     elif any(name in document for name in (*LISTS, *SWITCHES, *DIRECT)):
-        from cf_purge.manual import items_of
+        from cf_purge.manual import parts_of
 
-        yield Event(items=tuple(items_of(document)))
+        yield from parts_of(document)
     elif "changes" in document and not depth:  # nobody wraps the function's own messages
         yield _own_event(document)
     elif document.get("Event") != "s3:TestEvent":

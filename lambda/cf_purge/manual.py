@@ -1,17 +1,17 @@
-"""Manual events → items → purges and changes, inside the configured targets only. Pure."""
+"""Manual events → changes and items → purges, inside the configured targets only. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 from urllib.parse import quote, unquote
 
 from cf_purge.config import HOST, MAX_SLASHES, Config, Target
 from cf_purge.errors import Rejected, UnknownEvent
-from cf_purge.events import DIRECT, LISTS, MAX_ITEMS, SWITCHES, Change, Item, checked_key, is_text
-from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, has_dots, hosts_of, within
+from cf_purge.events import DIRECT, LISTS, MAX_ITEMS, SWITCHES, Change, Event, Item, checked_key, is_text
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, has_dots, nothing_at
 
 _FIELDS = {*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"}
 # By field, with the groups scheme, host, and what follows. No credentials, and no port: omit it. No client sends a
@@ -36,8 +36,8 @@ _FORMS = {
 }
 
 
-def items_of(document: dict[str, Any]) -> list[Item]:
-    """Return the items of a manual event; whether each is valid is seen when it is planned.
+def parts_of(document: dict[str, Any]) -> Iterator[Event]:
+    """Yield what a manual event asks for, one by one; whether items other than keys are valid is seen later.
 
     Raises:
         UnknownEvent: anything else is wrong with the event.
@@ -54,18 +54,33 @@ def items_of(document: dict[str, Any]) -> list[Item]:
         raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
     names = [name for name in (*LISTS, *SWITCHES) if name in document]
     texts = ((name, text) for name in names for text in _texts(name, document[name]))
-    return [Item(name, text, bucket, zone_id) for name, text in islice(texts, MAX_ITEMS + 1)]
+    for name, text in list(islice(texts, MAX_ITEMS + 1)):  # with a wrong field nothing of the event is purged
+        try:
+            if name == "keys":
+                yield Event((Change(manual_key(text), bucket, zone_id=zone_id),))
+            else:
+                yield Event(items=(Item(name, text, bucket, zone_id),))
+        except Rejected as error:
+            yield Event(errors=(error.with_traceback(None),))
 
 
 def purges_for_item(item: Item, config: Config) -> list[Purge]:
     """Return the purges of one item, one for each zone that serves it, spelled as given where a URL may be.
 
+    Those of a check show that token, zones and hosts fit together, and drop no copy. Each is of its target's own kind,
+    since an environment may accept one and not the other; where that kind would drop something, it is a prefix.
+
     Raises:
         Rejected: malformed, or outside of every target.
     """
-    # With the flat variables no bucket is configured, and a manual event need not name one.
-    bucket = config.bucket if item.bucket is None else checked_bucket(item.bucket, config)
-    targets: Sequence[Target] = within(config, item.zone_id)
+    targets: Sequence[Target] = config.within(item.zone_id)
+    # With the flat variables no bucket is configured, and only a check must name one.
+    is_check = item.kind == "check"
+    bucket = config.checked_bucket(item.bucket) if is_check or item.bucket else config.bucket
+    if is_check:
+        kinds = {"url": FILES, "tag": TAGS}
+        pairs = ((target, kinds.get(target.purge_by, PREFIXES)) for target in targets)
+        return [nothing_at(target, host, kind) for target, kind in pairs for host in target.hosts_of(bucket)]
     kind, text = _FORMS[item.kind][0], item.text
     if item.kind == "tags" and not re.fullmatch("[!-~]{1,1024}", text):
         raise _malformed(item.kind, text)
@@ -102,7 +117,7 @@ def _serving(targets: Sequence[Target], bucket: str | None, host: str, path: str
 
     Without hosts and a bucket's name there is nothing to compare the host with.
     """
-    serving = [target for target in targets if host in (hosts_of(target, bucket) or [host])]
+    serving = [target for target in targets if host in (target.hosts_of(bucket) or [host])]
     if not serving:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
     # An encoded slash separates no folders, but some clients resolve dot segments behind it.
@@ -126,15 +141,14 @@ def _texts(name: str, value: Any) -> list[str]:
     return value
 
 
-def change_of(item: Item) -> Change:
-    """Return the change that a key stands for.
+def manual_key(key: str) -> str:
+    """Return a key of a manual event.
 
     Raises:
         Rejected: it looks like a path or a URL: it would purge something else without an error.
     """
-    key = item.text
     if match := re.match(r"/+|(?:https?|s3)://+(?=.)[^/]*/*", key, re.IGNORECASE):
         right = f", such as {key[match.end() :][:256]!r}" if match.end() < len(key) else ""
         fault = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
         raise Rejected(f"{key[:256]!r} {fault}{right}.", "MalformedKey")
-    return Change(checked_key(key, encoded=False), item.bucket, None, item.zone_id)
+    return checked_key(key, encoded=False)

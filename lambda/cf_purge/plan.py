@@ -13,7 +13,7 @@ from cf_purge.budget import Cost
 from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import PurgeError, Rejected, TooLarge
 from cf_purge.events import Change, Event, Item, Message, parse
-from cf_purge.targets import EVERYTHING, FILES, Purge, checked_bucket, prefixes_of, purges_at, within
+from cf_purge.targets import EVERYTHING, FILES, TAGS, Purge, nothing_at, prefixes_of, purges_at
 
 MAX_PURGES = 10_000  # of one message
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
@@ -34,7 +34,7 @@ class Job(NamedTuple):
 
     change: Change | None  # None: another item
     parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # by target; None: they must not be collapsed
-    error: Rejected | None = None  # why other targets cannot purge it
+    error: Rejected | None = None  # why it, or some targets, cannot purge it
 
     @property
     def purges(self) -> list[Purge]:
@@ -73,7 +73,7 @@ class Task(NamedTuple):
     jobs: Sequence[Job] = ()
     skipped: tuple[str, ...] = ()  # keys that need no purge
     error: PurgeError | None = None  # what is wrong with it apart from its purges
-    changes: int = 0  # changes and manual items
+    changes: int = 0  # changes and manual items, also invalid ones
     dry_run: bool = False
     is_check: bool = False
     look: Event | None = None  # it purges nothing, but looks at what was purged
@@ -245,31 +245,37 @@ def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Conta
     yield from (request for _, request in sorted(found, key=lambda each: each[0]))
 
 
+def probe_for(request: Request, config: Config) -> Request:
+    """Return a request of the same zone and kind that a zone that works accepts, and that drops no copy."""
+    target = next(each for each in config.targets if each.zone == request.zone)
+    # With the flat variables the bucket's name is the host. A tag has none, and needs none.
+    host, *_ = target.hosts_of(request.purges[0].host) or ("",)
+    probe = nothing_at(target, host, FILES if request.kind == FILES else TAGS)
+    return Request(request.zone, probe.kind, ((probe,),))
+
+
 def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -> Task:
     jobs: list[Job] = []
     delayed: list[Delayed] = []
     skipped: list[str] = []
-    error, errors, count = event.error, event.errors, 0
+    errors = [*event.errors]
+    count = 0
     entries: tuple[Change | Item, ...] = (*event.changes, *event.items)
-    for entry in entries:
-        try:
-            job = job_of(entry, config)
-        except Rejected as problem:
-            error, errors = error or problem.with_traceback(None), errors + 1
-            continue
+    for job in (job_of(entry, config) for entry in entries):
         count += len(job.purges)
         if count > MAX_PURGES:
             remedy = "split it, or choose another purge_by where one key alone has so many"
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
         if job.error:
-            error, errors = error or job.error, errors + 1
-        elif not job.parts:
-            skipped.append(entry.key if isinstance(entry, Change) else entry.text or entry.kind)
+            errors.append(job.error)
+        elif job.change and not job.parts:
+            skipped.append(job.change.key)
         due, later = (job, None) if event.dry_run else due_of(job, now)
         jobs += [due] if due.parts else []
         delayed += [later] if later else []
-    if error is not None and errors > 1:
-        error = Rejected(f"{error} Further invalid items: {errors - 1:,}.", error.code)
+    error = errors[0] if errors else None
+    if error and len(errors) > 1:
+        error = Rejected(f"{error} Further invalid items: {len(errors) - 1:,}.", error.code)
     _check_cost(jobs, config, limit)
     is_check = any(item.kind == "check" for item in event.items)
     return Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
@@ -278,34 +284,25 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
 def job_of(entry: Change | Item, config: Config) -> Job:
     """Return what a change or item asks for, in each target just more than MAX_PURGES purges at most.
 
-    Raises:
-        Rejected: it is invalid, or outside of the targets.
+    One that is invalid or outside of the targets has an error and nothing to purge.
     """
     parts: list[tuple[Target | None, Sequence[Purge]]] = []
-    if isinstance(entry, Item) and entry.kind == "keys":
-        from cf_purge.manual import change_of
+    change, error = entry if isinstance(entry, Change) else None, None
+    try:
+        if isinstance(entry, Item):
+            from cf_purge.manual import purges_for_item
 
-        entry = change_of(entry)
-    if isinstance(entry, Change):
-        bucket, targets = checked_bucket(entry.bucket, config), within(config, entry.zone_id)
-        error = None
-        for target in targets if config.takes(entry.key) else ():
-            try:
-                purges = dict.fromkeys(islice(purges_at(target, entry.key, bucket), MAX_PURGES + 1))
-            except Rejected as problem:  # the other targets purge it
-                purges, error = {}, problem.with_traceback(None)
-            parts += [(target, tuple(purges))] if purges else []
-        return Job(entry, parts, error)
-    if entry.kind == "check":
-        from cf_purge.doctor import purges_for_check
-
-        targets, bucket = within(config, entry.zone_id), checked_bucket(entry.bucket, config)
-        purges = dict.fromkeys(purges_for_check(targets, bucket))
-    else:
-        from cf_purge.manual import purges_for_item
-
-        purges = dict.fromkeys(purges_for_item(entry, config))
-    return Job(None, [(None, tuple(purges))])
+            return Job(None, [(None, purges_for_item(entry, config))])
+        bucket, targets = config.checked_bucket(entry.bucket), config.within(entry.zone_id)
+    except Rejected as problem:
+        return Job(change, (), problem.with_traceback(None))
+    for target in targets if config.takes(entry.key) else ():
+        try:
+            purges = dict.fromkeys(islice(purges_at(target, entry.key, bucket), MAX_PURGES + 1))
+        except Rejected as problem:  # the other targets purge it
+            purges, error = {}, problem.with_traceback(None)
+        parts += [(target, tuple(purges))] if purges else []
+    return Job(change, parts, error)
 
 
 def due_of(job: Job, now: float) -> tuple[Job, Delayed | None]:

@@ -18,7 +18,7 @@ from cf_purge.aws import Aws
 from cf_purge.budget import Budget, Clock, Cost, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.plan import Group, Plan, Request, Task
+from cf_purge.plan import Group, Plan, Request, Task, probe_for
 from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
@@ -278,8 +278,6 @@ class Purger:
 
     def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
-        from cf_purge.doctor import probe_for
-
         probe = probe_for(request, self._config)
         if self.budget.wait(self._clock.now(), probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
             # Nobody is misconfigured without a probe.

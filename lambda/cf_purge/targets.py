@@ -8,12 +8,13 @@ from itertools import product
 from typing import NamedTuple
 from urllib.parse import quote
 
-from cf_purge.config import HOST, MAX_SLASHES, Config, Target, Zone, takes
+from cf_purge.config import MAX_SLASHES, Target, Zone, takes
 from cf_purge.errors import Rejected
 
 # The kinds are the fields of the request's body: https://developers.cloudflare.com/api/resources/cache/methods/purge/
 FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts", "purge_everything"
 MAX_TAG = 1024  # characters
+_NOTHING = ".cf-purge-check"  # no page and no tag has this name
 
 _PLAIN = re.compile(r"([A-Za-z0-9_.\-~]+(/[A-Za-z0-9_.\-~]+)*/?)?")  # a path with one spelling
 # How clients write a path in a URL, since Cloudflare keeps one copy for each spelling: the characters that stay raw
@@ -69,7 +70,7 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     paths = paths_of(key, target)
     if not paths:
         return
-    hosts = hosts_of(target, bucket)
+    hosts = target.hosts_of(bucket)
     if target.purge_by == "everything":
         yield Purge(target.zone, EVERYTHING, "")
     elif target.purge_by == "host":
@@ -101,40 +102,11 @@ def _related(target: Target, hosts: Sequence[str], values: dict[str, str]) -> It
             yield from urls_of(target, hosts, [path]) if text == template else prefixes_of(target, hosts, path)
 
 
-def within(config: Config, zone_id: str | None) -> tuple[Target, ...]:
-    """Return the targets of one zone, or all of them for None.
-
-    Raises:
-        Rejected: no target has that zone.
-    """
-    if zone_id is None:
-        return config.targets
-    targets = tuple(target for target in config.targets if target.zone.id == zone_id.lower())
-    if not targets:
-        fault = "is not configured in any target: add it to targets[*].zone_id"
-        raise Rejected(f"Zone {zone_id[:64]!r} {fault}.", "ForeignZone")
-    return targets
-
-
-def checked_bucket(bucket: str | None, config: Config) -> str:
-    """Return the name of the bucket that an event is about.
-
-    Raises:
-        Rejected: it is not the configured one, invalid, or missing where any bucket is accepted.
-    """
-    bucket, configured = bucket or config.bucket, config.bucket
-    if not bucket:
-        raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
-    if configured and bucket != configured:
-        raise Rejected(f"The event is about bucket {bucket[:64]}, this function serves {configured}.", "ForeignBucket")
-    if not configured and not HOST.fullmatch(bucket.lower()):
-        raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
-    return bucket
-
-
-def hosts_of(target: Target, bucket: str | None) -> tuple[str, ...]:
-    """Return the hosts of a target; the bucket's name when it names none."""
-    return target.hosts or ((bucket.lower(),) if bucket else ())
+def nothing_at(target: Target, host: str, kind: str) -> Purge:
+    """Return the purge of a page or tag that does not exist, on a host of a target."""
+    address = f"{host}/{spellings_of(f'{target.path_prefix}{_NOTHING}')[0]}"
+    items = {FILES: f"{target.schemes[0]}://{address}", PREFIXES: address, TAGS: _NOTHING}
+    return Purge(target.zone, kind, items[kind])
 
 
 def spellings_of(path: str) -> list[str]:

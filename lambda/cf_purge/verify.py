@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cf_purge import observe
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import Config, Verify
-from cf_purge.errors import Rejected, describe
+from cf_purge.errors import describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look, bodies_of
 from cf_purge.plan import MAX_PURGES, Delayed, Job, Task, due_of, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
@@ -165,7 +165,4 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
 
 def _due_of(change: Change, look: Look, config: Config) -> tuple[Job, Delayed | None]:
     """Return what was due when the change was purged, and what was not."""
-    try:
-        return due_of(job_of(change, config), look.purged)
-    except Rejected:  # the configuration has changed since
-        return Job(change, ()), None
+    return due_of(job_of(change, config), look.purged)

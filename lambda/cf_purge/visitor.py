@@ -22,7 +22,7 @@ from cf_purge.errors import NotFresh, NotTried, PurgeError, TooLarge, UnknownEve
 from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
 from cf_purge.plan import Job
-from cf_purge.targets import FILES, Purge, hosts_of, paths_of, prefixes_of, spellings_of, urls_of
+from cf_purge.targets import FILES, Purge, paths_of, prefixes_of, spellings_of, urls_of
 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
@@ -145,7 +145,7 @@ def copies_of(job: Job, config: Config) -> Iterator[Copy]:
             continue
         scheme = "https" if "https" in target.schemes else "http"
         variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
-        for host, each in product(hosts_of(target, change.bucket or config.bucket), paths_of(change.key, target)):
+        for host, each in product(target.hosts_of(change.bucket or config.bucket), paths_of(change.key, target)):
             url = f"{scheme}://{host}/{spellings_of(each)[0]}"
             for headers in ((), *variants):
                 yield Copy(change, target, each, Purge(target.zone, FILES, url, headers))

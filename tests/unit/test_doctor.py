@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from cf_purge.config import Zone, load
-from cf_purge.doctor import probe_for
 from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
-from cf_purge.plan import Request
+from cf_purge.plan import Request, probe_for
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import document, environment, flat_environment, sns_event, sqs_event, target
 from tests.support.fakes import Item, Reply, Sent, World, answer, aws_error, outage, refusal, result

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cf_purge.config import Target, Zone, load
 from cf_purge.errors import Rejected
-from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, checked_bucket, purges_at
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, purges_at
 from tests.support.factories import document, flat_environment, s3_event, sqs_event
 from tests.support.factories import target as place
 from tests.support.fakes import World
@@ -341,13 +341,13 @@ def test_a_foreign_zone_or_bucket_is_refused_by_its_name(event: dict[str, Any], 
 
 def test_with_the_flat_variables_the_bucket_is_the_host() -> None:
     flat = load(flat_environment())
-    served = checked_bucket("Old_Assets.Example.org", flat)
+    served = flat.checked_bucket("Old_Assets.Example.org")
     assert [each.item for each in purges_at(flat.targets[0], "a", served)] == ["https://old_assets.example.org/a"]
     with pytest.raises(Rejected, match='add "bucket" to it'):
-        checked_bucket(None, flat)
+        flat.checked_bucket(None)
     for bucket in ("www.example.com/private", "www.example.com?", "a b", "a@b.example", "x:8080", "ü"):
         with pytest.raises(Rejected, match="is not a bucket name"):
-            checked_bucket(bucket, flat)
+            flat.checked_bucket(bucket)
 
 
 # ---- Laws ----

@@ -150,7 +150,7 @@ class Function:
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.unexpected(error))))
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
-        lags = {result.job.change: result.lag_ms for result in results if result.lag_ms is not None}
+        lags = {job.change: lag for job, at in results if (lag := job.lag_ms(at)) is not None}
         run.metrics.times["Lag"] += lags.values()
         run.metrics.news["Purged"] = plan.tasks, outcomes.accepted
         return outcomes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
@@ -15,7 +16,7 @@ from cf_purge.config import Zone
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Result, Task
+from cf_purge.plan import Job, Task
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -35,21 +36,19 @@ def purged(tasks: Iterable[Task], accepted: Mapping[Purge, float]) -> Iterator[N
     """Yield the changes and manual items whose last purge was accepted now; what is delayed is not done. Pure."""
     for task in tasks:
         delayed = {(each.change.key, each.change.sequencer) for each in task.delayed}
-        for result in () if task.is_check else task.results(accepted):
-            change = result.job.change
-            is_last = change is None or (change.key, change.sequencer) not in delayed
-            if result.is_done and result.at is not None and is_last:
-                yield _news_of(result)
+        for job, at in () if task.is_check else task.results(accepted):
+            is_last = job.change is None or (job.change.key, job.change.sequencer) not in delayed
+            if 0 < at < inf and is_last:
+                yield _news_of(job, lag_ms=job.lag_ms(at))
 
 
 def parked(tasks: Iterable[Task], accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in tasks:
         if reason := reasons.get(task.id):
-            left = [_news_of(result, reason) for result in task.results(accepted) if not result.is_done]
-            changes = [each.change for each in task.delayed]  # that could not be sent
-            left += [_news([], change.key, change, reason=reason) for change in changes]
-            yield from left or [_news([], None, None, reason=reason)]
+            left = [_news_of(job, reason=reason) for job, at in task.results(accepted) if at == inf]
+            left += [_news(each.change, reason=reason) for each in task.delayed]  # that could not be sent
+            yield from left or [_news(None, reason=reason)]
 
 
 def verified(copies: Iterable[Copy]) -> list[News]:
@@ -64,23 +63,23 @@ def verified(copies: Iterable[Copy]) -> list[News]:
         worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
         zones = [copy.target.zone for copy in group]
-        news.append(_news(zones, change.key, change, fresh_ms=worst.fresh_ms, reason=reason))
+        news.append(_news(change, zones, fresh_ms=worst.fresh_ms, reason=reason))
     return sorted(news, key=lambda each: each[1]["reason"] is not None)
 
 
-def _news_of(result: Result, reason: str | None = None) -> News:
-    change, purges = result.job.change, result.job.purges
-    key = change.key if change else purges[0].item or purges[0].kind
-    return _news([purge.zone for purge in purges], key, change, lag_ms=result.lag_ms, reason=reason)
+def _news_of(job: Job, **more: object) -> News:
+    if job.change is None:
+        more["key"] = job.purges[0].item or job.purges[0].kind
+    return _news(job.change, [purge.zone for purge in job.purges], **more)
 
 
-def _news(zones: Iterable[Zone], key: str | None, change: Change | None, **more: object) -> News:
+def _news(change: Change | None, zones: Iterable[Zone] = (), **more: object) -> News:
     """Return what an event says of one object.
 
-    `more` are `lag_ms` (from the change to the accepted purge), `fresh_ms` (to the proof that a visitor sees it) and
-    the `reason` why it is not done.
+    `more` are the `key` of a manual item, `lag_ms` (from the change to the accepted purge), `fresh_ms` (to the proof
+    that a visitor sees it) and the `reason` why it is not done.
     """
-    principal = change.principal if change else None
+    key, principal = (change.key, change.principal) if change else (None, None)
     item = {"key": key, "lag_ms": None, "fresh_ms": None, "principal": principal, "reason": None, **more}
     short = {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in item.items()}
     return frozenset(zone.id for zone in zones), short

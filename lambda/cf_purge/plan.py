@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -40,22 +40,12 @@ class Job(NamedTuple):
     def purges(self) -> list[Purge]:
         return [purge for _, purges in self.parts for purge in purges]
 
-
-class Result(NamedTuple):
-    """What became of a job."""
-
-    job: Job
-    is_done: bool
-    at: float | None  # when the last of its purges was accepted; None: not in this invocation
-
-    @property
-    def lag_ms(self) -> int | None:
-        """The milliseconds from the time at which a change was due until all of it was purged."""
-        change = self.job.change
-        if not self.is_done or self.at is None or change is None or change.at is None:
+    def lag_ms(self, at: float) -> int | None:
+        """Return the milliseconds from the time at which a change was due to that of `Task.results`."""
+        if not 0 < at < inf or self.change is None or self.change.at is None:
             return None
-        delay = max(target.delay_seconds for target, _ in self.job.parts if target)
-        return round(max(0.0, self.at - change.at - delay) * 1000)
+        delay = max(target.delay_seconds for target, _ in self.parts if target)
+        return max(0, round((at - self.change.at - delay) * 1000))
 
 
 class Delayed(NamedTuple):
@@ -96,12 +86,13 @@ class Task(NamedTuple):
         """Return the purges that are not known to be accepted."""
         return [] if self.dry_run else [purge for purge in self.purges if purge not in accepted]
 
-    def results(self, accepted: Mapping[Purge, float]) -> Iterator[Result]:
-        """Yield what became of each change and manual item; `accepted` are purges with their time."""
+    def results(self, accepted: Mapping[Purge, float]) -> Iterator[tuple[Job, float]]:
+        """Yield each change and manual item with the time at which the last of its purges was accepted.
+
+        That is 0 for an earlier receive, and infinite if it is not done; `accepted` are purges with their time.
+        """
         for job in () if self.dry_run else self.jobs:
-            purges = [purge for purge in job.purges if purge not in self.accepted]
-            times = [accepted[purge] for purge in purges if purge in accepted]
-            yield Result(job, len(times) == len(purges), max(times, default=None))
+            yield job, max(0.0 if purge in self.accepted else accepted.get(purge, inf) for purge in job.purges)
 
 
 class Request(NamedTuple):

@@ -53,7 +53,7 @@ class Outcomes(NamedTuple):
     failures: dict[Purge, Failure]
 
     def failures_of(self, task: Task) -> list[Failure]:
-        """Return the distinct reasons why a task is not done; none when it is. A purge without an outcome is not done."""
+        """Return the distinct reasons why a task is not done, also for purges without an outcome; none when it is."""
         failures = [] if task.error is None else [Failure(task.error)]
         for purge in task.undone(self.accepted):
             rejected = task.rejected.get(purge)

@@ -6,7 +6,7 @@ Nothing here delays, repeats or parks a first purge: what cannot be done is left
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -39,9 +39,9 @@ class Verifier(NamedTuple):
 
     def announce(self, tasks: Iterable[Task], outcomes: Outcomes) -> None:
         """Ask the queue for the first look at the changes of which all purges were accepted."""
-        results = [result for task in tasks for result in task.results(outcomes.accepted) if result.is_done]
-        # Without a time of its own it was done at an earlier receive.
-        changes = {change: result.at or self.clock.wall() for result in results if (change := result.job.change)}
+        results = [result for task in tasks for result in task.results(outcomes.accepted)]
+        # What was done at an earlier receive has no time of its own.
+        changes = {job.change: at or self.clock.wall() for job, at in results if job.change and at < inf}
         sample = self.verify.sample
         known = [change for change in newest(changes) if not sample or change.kind in (PUT, DELETE)]
         shares = ceil(len(known) / _MOST)

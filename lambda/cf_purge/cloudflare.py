@@ -49,7 +49,7 @@ class Cloudflare(NamedTuple):
         """
         zone = request.zone
         environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
-        url = f"{self.config.api_url}/zones/{zone.id}{environment}/{self.config.endpoint}"
+        url = f"{self.config.api_url}/zones/{zone.id}{environment}/{self.config.operation}_cache"
         headers = {"Content-Type": "application/json", **self._identity(token)}
         answer = self.http.request("POST", url, headers, json.dumps(request.body).encode(), timeout, _MAX_BYTES)
         document = json_object(answer.body) or {}

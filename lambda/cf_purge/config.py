@@ -13,8 +13,6 @@ from cf_purge.errors import Misconfigured, Rejected
 VARIABLE = "CF_PURGE_CONFIG"
 REQUIRED = ("name", "bucket", "api_token_parameter", "targets")  # fields of the document
 API_URL = "https://api.cloudflare.com/client/v4"
-# `invalidate` marks copies as stale and asks the origin again; `purge` removes them.
-ENDPOINTS = {"purge": "purge_cache", "invalidate": "invalidate_cache"}
 MAX_SLASHES = 31  # in a prefix purge
 SHARE = 0.8  # of the plan's limits; the rest is left to others who purge in the account
 # A hostname in lower case; underscores are allowed because they occur.
@@ -95,7 +93,7 @@ class Config(NamedTuple):
     email: str | None = None  # set: the token is a Global API key
     api_url: str = API_URL
     edge_url: str | None = None  # for tests: requested instead of the hosts
-    endpoint: str = ENDPOINTS["purge"]
+    operation: str = "purge"  # removes copies; "invalidate" marks them as stale, and the origin is asked again
     plan: Plan = PLANS["free"]
     requests_per_second: float = 4.0  # of all environments together
     max_concurrency: float = 1.0  # environments that share every limit
@@ -209,7 +207,6 @@ def _from_document(document: dict[str, Any]) -> Config:
     fields["targets"] = tuple(map(_target, fields["targets"]))
     if "verify" in fields:
         fields["verify"] = Verify(**_given(fields["verify"]))
-    fields["endpoint"] = ENDPOINTS[fields.pop("operation", "purge")]
     fields["plan"] = PLANS[fields.get("plan", "free")]
     return Config(**fields)
 

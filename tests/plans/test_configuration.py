@@ -6,7 +6,7 @@ import gzip
 import pytest
 
 from cf_purge.__main__ import config_in
-from cf_purge.config import ENDPOINTS, PLANS, VARIABLE, Config, Target, Verify, Zone, load
+from cf_purge.config import PLANS, VARIABLE, Config, Target, Verify, Zone, load
 from tests.plans import shared_plans
 from tests.plans.cases import BUS, EVERYTHING, KINDS, MANY, S3, ZONE_ID
 from tests.plans.planning import label
@@ -72,7 +72,7 @@ def test_every_option_and_every_kind_of_target_arrives() -> None:
         include=("*.css",),
         exclude=("drafts/**",),
         plan=PLANS["enterprise"],
-        endpoint=ENDPOINTS["invalidate"],
+        operation="invalidate",
         email="me@example.com",
         api_url="http://127.0.0.1:8787/client/v4",
         edge_url="http://127.0.0.1:8788",

@@ -44,14 +44,14 @@ def error_of(reply: Reply) -> PurgeError:
 @pytest.mark.parametrize(
     ("operation", "environment_id", "path"),
     [
-        ("purge_cache", None, f"/zones/{ZONE}/purge_cache"),
-        ("invalidate_cache", "staging", f"/zones/{ZONE}/environments/staging/invalidate_cache"),
+        ("purge", None, f"/zones/{ZONE}/purge_cache"),
+        ("invalidate", "staging", f"/zones/{ZONE}/environments/staging/invalidate_cache"),
     ],
 )
 def test_the_path_names_the_zone_its_environment_and_the_operation(
     operation: str, environment_id: str | None, path: str
 ) -> None:
-    sent = send(environment_id=environment_id, endpoint=operation)
+    sent = send(environment_id=environment_id, operation=operation)
     assert sent == Sent(
         f"{API}{path}",
         {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from math import ceil, inf
 from typing import NamedTuple
@@ -68,19 +68,22 @@ class Task(NamedTuple):
     is_check: bool = False
     look: Event | None = None  # it purges nothing, but looks at what was purged
     delayed: Sequence[Delayed] = ()
-    # At an earlier receive; neither is sent again for this message.
-    accepted: Collection[Purge] = ()
-    rejected: Mapping[Purge, Rejected] = {}
+    # What an earlier receive has ended, by the hash of a purge: None if it was accepted, or why it never will be.
+    ended: Mapping[int, Rejected | None] = {}
 
     @property
     def purges(self) -> dict[Purge, None]:
         """The purges it asks for that no earlier receive has done."""
-        return dict.fromkeys(purge for job in self.jobs for purge in job.purges if purge not in self.accepted)
+        return dict.fromkeys(purge for job in self.jobs for purge in job.purges if not self.was_accepted(purge))
 
     @property
     def shown(self) -> list[object]:
         """What it purges, each once, as Cloudflare is sent it."""
         return [purge.shown for purge in self.purges]
+
+    def was_accepted(self, purge: Purge) -> bool:
+        """Tell whether an earlier receive has done a purge."""
+        return hash(purge) in self.ended and self.ended[hash(purge)] is None
 
     def undone(self, accepted: Container[Purge]) -> list[Purge]:
         """Return the purges that are not known to be accepted."""
@@ -92,7 +95,7 @@ class Task(NamedTuple):
         That is 0 for an earlier receive, and infinite if it is not done; `accepted` are purges with their time.
         """
         for job in () if self.dry_run else self.jobs:
-            yield job, max(0.0 if purge in self.accepted else accepted.get(purge, inf) for purge in job.purges)
+            yield job, max(0.0 if self.was_accepted(purge) else accepted.get(purge, inf) for purge in job.purges)
 
 
 class Request(NamedTuple):
@@ -202,13 +205,10 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     owners: dict[Purge, str] = {}
     for task in tasks:
         # A dry run must not widen the purges of other messages.
-        task = task._replace(jobs=_collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering))
-        if before := done.get(task.id):
-            ends = {purge: before[hash(purge)] for purge in task.purges if hash(purge) in before}
-            rejected = {purge: error for purge, error in ends.items() if error is not None}
-            task = task._replace(accepted=ends.keys() - rejected.keys(), rejected=rejected)
+        jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
+        task = task._replace(jobs=jobs, ended=done.get(task.id, {}))
         planned.append(task)
-        owners.update({purge: task.id for purge in task.undone(owners) if purge not in task.rejected})
+        owners.update({purge: task.id for purge in task.undone(owners) if not task.ended.get(hash(purge))})
     suspect_ids = {message.id for message in ordered if message.receives > 1}
     return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners)
 

@@ -56,7 +56,7 @@ class Outcomes(NamedTuple):
         """Return the distinct reasons why a task is not done, also for purges without an outcome; none when it is."""
         failures = [] if task.error is None else [Failure(task.error)]
         for purge in task.undone(self.accepted):
-            rejected = task.rejected.get(purge)
+            rejected = task.ended.get(hash(purge))
             failures.append(Failure(rejected) if rejected else self.failures.get(purge, Failure(_NO_TIME)))
         return list(dict.fromkeys(failures))
 

@@ -83,12 +83,11 @@ class Verifier(NamedTuple):
         }
         if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
             unsampled = []
-        count = sum(map(len, again.values()))
-        for change in unsampled:
-            if count < MAX_PURGES:  # what does not fit waits for the next look
-                again[change] = _due_of(change, look, self.config)[0].purges
-                count += len(again[change])
         wanted = {purge: "" for purges in again.values() for purge in purges}
+        for change in unsampled:
+            if len(wanted) < MAX_PURGES:  # what does not fit waits for the next look
+                again[change] = _due_of(change, look, self.config)[0].purges
+                wanted |= dict.fromkeys(again[change], "")
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.run)
         self.run.metrics.counts["Repurged"] += len(accepted)
         done = {each: purges[0].kind for each, purges in again.items() if purges and accepted.issuperset(purges)}
@@ -114,7 +113,7 @@ class Verifier(NamedTuple):
             if change.at is not None:
                 fresh_ms = fields["fresh_ms"] = max(0, round((answer.at - change.at) * 1000))
                 self.run.metrics.times["Fresh"].append(fresh_ms)
-        elif is_last and verdict.capitalize() in self.run.metrics.counts:
+        elif is_last and verdict in _OPEN:
             self.run.metrics.counts[verdict.capitalize()] += 1
         write = observe.warn if is_last and verdict == STALE else observe.info
         write("seen", **{name: value for name, value in fields.items() if value is not None}, **answer.reported)

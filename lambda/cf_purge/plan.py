@@ -197,9 +197,8 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
         task = make_task(message.id, message.body, config, limit, now)
         tasks.append(task)
         looked_at = task.look.size if task.look else 0
-        size += _BYTES * (task.changes + looked_at) + sum(
-            _BYTES + len(purge.item) for job in task.jobs for purge in job.purges
-        )
+        purges = [purge for job in task.jobs for purge in job.purges]
+        size += _BYTES * (task.changes + looked_at) + sum(_BYTES + len(purge.item) for purge in purges)
     covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
     planned: list[Task] = []
     owners: dict[Purge, str] = {}
@@ -246,30 +245,25 @@ def probe_for(request: Request, config: Config) -> Request:
 
 
 def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -> Task:
-    jobs: list[Job] = []
-    delayed: list[Delayed] = []
-    skipped: list[str] = []
-    errors = [*event.errors]
-    count = 0
     entries: tuple[Change | Item, ...] = (*event.changes, *event.items)
-    for job in (job_of(entry, config) for entry in entries):
-        count += len(job.purges)
+    jobs: list[Job] = []
+    count = 0
+    for entry in entries:
+        jobs.append(job_of(entry, config))
+        count += len(jobs[-1].purges)
         if count > MAX_PURGES:
             remedy = "split it, or choose another purge_by where one key alone has so many"
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
-        if job.error:
-            errors.append(job.error)
-        elif job.change and not job.parts:
-            skipped.append(job.change.key)
-        due, later = (job, None) if event.dry_run else due_of(job, now)
-        jobs += [due] if due.parts else []
-        delayed += [later] if later else []
+    skipped = tuple(job.change.key for job in jobs if job.change and not job.parts and not job.error)
+    errors = [*event.errors, *(job.error for job in jobs if job.error)]
     error = errors[0] if errors else None
-    if error and len(errors) > 1:
-        error = Rejected(f"{error} Further invalid items: {len(errors) - 1:,}.", error.code)
-    _check_cost(jobs, config, limit)
+    if len(errors) > 1:
+        error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
+    split = [(job, None) if event.dry_run else due_of(job, now) for job in jobs]
+    due, delayed = [job for job, _ in split if job.parts], [later for _, later in split if later]
+    _check_cost(due, config, limit)
     is_check = any(item.kind == "check" for item in event.items)
-    return Task(task_id, jobs, tuple(skipped), error, event.size, event.dry_run, is_check, delayed=delayed)
+    return Task(task_id, due, skipped, error, event.size, event.dry_run, is_check, delayed=delayed)
 
 
 def job_of(entry: Change | Item, config: Config) -> Job:

@@ -63,8 +63,7 @@ def preview(arguments: list[str]) -> int:
         print(f"{given.plan}: {error}", file=sys.stderr)
         return 2
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        remedy = "write it with `terraform show -json plan > plan.json`"
-        print(f"{given.plan} cannot be read as a plan or state in JSON: {remedy}.", file=sys.stderr)
+        print(f"{given.plan} cannot be read: write it with `terraform show -json plan > plan.json`.", file=sys.stderr)
         return 2
     groups = {key: lines_of(key, config) for key in given.key}
     for key, lines in groups.items():

@@ -126,8 +126,7 @@ class Config(NamedTuple):
         """
         targets = tuple(target for target in self.targets if zone_id is None or target.zone.id == zone_id.lower())
         if zone_id is not None and not targets:
-            fault = "is not configured in any target: add it to targets[*].zone_id"
-            raise Rejected(f"Zone {zone_id[:64]!r} {fault}.", "ForeignZone")
+            raise Rejected(f"Zone {zone_id[:64]!r} is in no target: add it to targets[*].zone_id.", "ForeignZone")
         return targets
 
     def checked_bucket(self, bucket: str | None) -> str:
@@ -140,8 +139,7 @@ class Config(NamedTuple):
         if not bucket:
             raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
         if configured and bucket != configured:
-            fault = f"The event is about bucket {bucket[:64]}, this function serves {configured}."
-            raise Rejected(fault, "ForeignBucket")
+            raise Rejected(f"The event is about bucket {bucket[:64]}, not about {configured}.", "ForeignBucket")
         if not configured and not HOST.fullmatch(bucket.lower()):
             raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
         return bucket

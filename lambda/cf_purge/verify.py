@@ -139,13 +139,8 @@ def newest(changes: Iterable[Change]) -> list[Change]:
     Sequencers order the changes of one key; the shorter one counts as padded with zeros on the right:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """
-
-    def order(change: Change) -> tuple[str, float]:
-        return (change.sequencer or "").upper().rstrip("0"), change.at or 0.0
-
-    found: dict[object, Change] = {}
-    for change in sorted(changes, key=order):
-        found[change.bucket, change.zone_id, change.key] = change
+    ordered = sorted(changes, key=lambda change: ((change.sequencer or "").upper().rstrip("0"), change.at or 0.0))
+    found = {(change.bucket, change.zone_id, change.key): change for change in ordered}
     return sorted(found.values(), key=lambda change: change.at or 0.0, reverse=True)
 
 

@@ -35,10 +35,8 @@ News = tuple[frozenset[str], dict[str, object]]
 def purged(tasks: Iterable[Task], accepted: Mapping[Purge, float]) -> Iterator[News]:
     """Yield the changes and manual items whose last purge was accepted now; what is delayed is not done. Pure."""
     for task in tasks:
-        delayed = {(each.change.key, each.change.sequencer) for each in task.delayed}
         for job, at in () if task.is_check else task.results(accepted):
-            is_last = job.change is None or (job.change.key, job.change.sequencer) not in delayed
-            if 0 < at < inf and is_last:
+            if 0 < at < inf and not job.later:
                 yield _news_of(job, lag_ms=job.lag_ms(at))
 
 

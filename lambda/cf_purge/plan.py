@@ -29,16 +29,37 @@ Group = tuple[Zone, bool]
 Done = Mapping[str, Mapping[int, Rejected | None]]
 
 
+class Delayed(NamedTuple):
+    """A change that some target is to purge later."""
+
+    change: Change  # with the time of the change
+    seconds: int  # until the next target is to purge it
+    purges: int  # in all targets
+
+
 class Job(NamedTuple):
     """One change or manual item that needs purges; it is done when all of them are accepted."""
 
     change: Change | None  # None: another item
     parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # by target; None: they must not be collapsed
     error: Rejected | None = None  # why it, or some targets, cannot purge it
+    later: Delayed | None = None  # for other targets
 
     @property
     def purges(self) -> list[Purge]:
         return [purge for _, purges in self.parts for purge in purges]
+
+    def due_at(self, now: float) -> Job:
+        """Return it with the targets that are due; the others purge its change later. Manual items always are."""
+        change = self.change
+        if change is None or (change.at is None and change.kind is None):
+            return self
+        at = now if change.at is None else min(change.at, now)
+        waits = {target: at + target.delay_seconds - now for target, _ in self.parts if target}
+        due = [(target, purges) for target, purges in self.parts if not target or waits[target] <= 0]
+        seconds = ceil(min((wait for wait in waits.values() if wait > 0), default=0))
+        later = Delayed(change._replace(at=at), seconds, len(self.purges)) if seconds else None
+        return self._replace(parts=due, later=later)
 
     def lag_ms(self, at: float) -> int | None:
         """Return the milliseconds from the time at which a change was due to that of `Task.results`."""
@@ -46,14 +67,6 @@ class Job(NamedTuple):
             return None
         delay = max(target.delay_seconds for target, _ in self.parts if target)
         return max(0, round((at - self.change.at - delay) * 1000))
-
-
-class Delayed(NamedTuple):
-    """A change that some target is to purge later."""
-
-    change: Change  # with the time of the change
-    seconds: int  # until the next target is to purge it
-    purges: int  # in all targets
 
 
 class Task(NamedTuple):
@@ -259,8 +272,8 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
     error = errors[0] if errors else None
     if len(errors) > 1:
         error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
-    split = [(job, None) if event.dry_run else due_of(job, now) for job in jobs]
-    due, delayed = [job for job, _ in split if job.parts], [later for _, later in split if later]
+    split = [job if event.dry_run else job.due_at(now) for job in jobs]
+    due, delayed = [job for job in split if job.parts], [job.later for job in split if job.later]
     _check_cost(due, config, limit)
     is_check = any(item.kind == "check" for item in event.items)
     return Task(task_id, due, skipped, error, event.size, event.dry_run, is_check, delayed=delayed)
@@ -288,18 +301,6 @@ def job_of(entry: Change | Item, config: Config) -> Job:
             purges, error = {}, problem.with_traceback(None)
         parts += [(target, tuple(purges))] if purges else []
     return Job(change, parts, error)
-
-
-def due_of(job: Job, now: float) -> tuple[Job, Delayed | None]:
-    """Return a job with the targets that are due, and its change if others are not. Manual items always are."""
-    change = job.change
-    if change is None or (change.at is None and change.kind is None):
-        return job, None
-    at = now if change.at is None else min(change.at, now)
-    waits = {target: at + target.delay_seconds - now for target, _ in job.parts if target}
-    due = job._replace(parts=[(target, purges) for target, purges in job.parts if not target or waits[target] <= 0])
-    later = [wait for wait in waits.values() if wait > 0]
-    return due, Delayed(change._replace(at=at), ceil(min(later)), len(job.purges)) if later else None
 
 
 def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:

@@ -14,7 +14,7 @@ from cf_purge.budget import Clock, Invocation
 from cf_purge.config import Config, Verify
 from cf_purge.errors import describe
 from cf_purge.events import DELETE, PUT, Change, Event, Look, bodies_of
-from cf_purge.plan import MAX_PURGES, Delayed, Job, Task, due_of, job_of, requests_for
+from cf_purge.plan import MAX_PURGES, Task, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import MAX_DELAY, Sqs
 from cf_purge.targets import Purge
@@ -86,7 +86,7 @@ class Verifier(NamedTuple):
         wanted = {purge: "" for purges in again.values() for purge in purges}
         for change in unsampled:
             if len(wanted) < MAX_PURGES:  # what does not fit waits for the next look
-                again[change] = _due_of(change, look, self.config)[0].purges
+                again[change] = job_of(change, self.config).due_at(look.purged).purges
                 wanted |= dict.fromkeys(again[change], "")
         accepted = self.purger.send_again(requests_for(wanted, self.config), self.run)
         self.run.metrics.counts["Repurged"] += len(accepted)
@@ -98,7 +98,8 @@ class Verifier(NamedTuple):
         elif left or unsampled:
             kinds = {copy.id: done.get(copy, before.get(copy.id)) for copy in left}
             self._send(Look(look.hop + 1, look.purged, len(unsettled), kinds), [*unsettled, *unsampled])
-        ended = {change for change in sampled if change not in unsettled and not _due_of(change, look, self.config)[1]}
+        settled = (job_of(change, self.config).due_at(look.purged) for change in sampled if change not in unsettled)
+        ended = {job.change for job in settled if not job.later}
         return [copy for copy in copies if copy.change in ended]
 
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
@@ -149,14 +150,9 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     found: list[Copy] = []
     for change in event.changes[: look.sample]:
         # Two targets may have the same page.
-        pages = {copy.page: copy for copy in copies_of(_due_of(change, look, config)[0], config)}
+        pages = {copy.page: copy for copy in copies_of(job_of(change, config).due_at(look.purged), config)}
         copies = [copy for copy in pages.values() if look.left is None or copy.id in look.left]
         if found and len(found) + len(copies) > MAX_URLS:
             break
         found += copies[:MAX_URLS]
     return found
-
-
-def _due_of(change: Change, look: Look, config: Config) -> tuple[Job, Delayed | None]:
-    """Return what was due when the change was purged, and what was not."""
-    return due_of(job_of(change, config), look.purged)

@@ -96,7 +96,7 @@ MISTAKES = {
         plan, "parse", "purged without a request", lambda parse, *rest: parse(*rest)._replace(dry_run=False)
     ),
     "a delayed change is due at once": Mistake(
-        plan, "due_of", "purged too early|lost", lambda due, job, now: due(job, now + 60)
+        plan.Job, "due_at", "purged too early|lost", lambda due, job, now: due(job, now + 60)
     ),
     "every copy is called fresh": Mistake(
         verify,

@@ -25,7 +25,7 @@ DIRECT = ("explain", "wait", "since")  # by direct invocation only
 _MAX_BODY = 200_000  # bytes of an own message; the queue takes 262,144
 _MAX_LEFT = 4_000  # characters of what a look has left: the IDs of a hundred copies, and kinds of purges
 _LAST_TIME = 1e12  # seconds since the epoch, in the year 33658
-PUT, DELETE, VERSION = "put", "delete", "version"  # the last: one version is deleted for good
+PUT, DELETE = "put", "delete"
 
 
 class Change(NamedTuple):
@@ -38,7 +38,7 @@ class Change(NamedTuple):
     etag: str | None = None  # without quotes
     sequencer: str | None = None  # hexadecimal; orders the changes of one key
     principal: str | None = None  # who changed it; EventBridge says the account only
-    kind: str | None = None  # PUT, DELETE or VERSION; None: something else, or unknown
+    kind: str | None = None  # PUT or DELETE; None: unknown, or something else, such as the end of one version
 
 
 class Item(NamedTuple):
@@ -193,9 +193,9 @@ def _s3_change(record: dict[str, Any]) -> Change:
         raise UnknownEvent(f"S3 event version {version[:16]!r} is not 2.x.")
     change, thing = _change(record["s3"], record.get("eventTime"), encoded=True)
     name, user = str(record.get("eventName")).removeprefix("s3:"), record.get("userIdentity")
-    kind = PUT if name.startswith("ObjectCreated:") else None
-    if name.startswith(("ObjectRemoved:", "LifecycleExpiration:")):
-        kind = VERSION if name.endswith(":Delete") and thing.get("versionId") else DELETE
+    is_removed = name.startswith(("ObjectRemoved:", "LifecycleExpiration:"))
+    is_version = name.endswith(":Delete") and thing.get("versionId")
+    kind = PUT if name.startswith("ObjectCreated:") else DELETE if is_removed and not is_version else None
     principal = user.get("principalId") if isinstance(user, dict) else None
     return change._replace(kind=kind, etag=_text(thing.get("eTag")), principal=_text(principal))
 
@@ -203,12 +203,10 @@ def _s3_change(record: dict[str, Any]) -> Change:
 def _eventbridge_change(document: dict[str, Any]) -> Change:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
     detail: Any = document.get("detail")
-    name = document.get("detail-type")
     change, thing = _change(detail, document.get("time"), encoded=False)
-    kind = PUT if name == "Object Created" else None
-    if name == "Object Deleted":
-        is_version = detail.get("deletion-type") == "Permanently Deleted" and thing.get("version-id")
-        kind = VERSION if is_version else DELETE
+    is_version = detail.get("deletion-type") == "Permanently Deleted" and thing.get("version-id")
+    kinds = {"Object Created": PUT, "Object Deleted": None if is_version else DELETE}
+    kind = kinds.get(str(document.get("detail-type")))
     return change._replace(kind=kind, etag=_text(thing.get("etag")), principal=_text(detail.get("requester")))
 
 

@@ -21,7 +21,7 @@ _changes = st.builds(
     etag=_texts,
     sequencer=_texts,
     principal=_texts,
-    kind=st.sampled_from(["put", "delete", "version", None]),
+    kind=st.sampled_from(["put", "delete", None]),
 )
 
 

@@ -99,6 +99,9 @@ locals {
     name => local.console == null ? name : "[${name}](https://${local.console}/${path})"
   }
 
+  # An alarm widget must have at least one alarm:
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+  has_alarms  = length(aws_cloudwatch_metric_alarm.this) > 0
   own         = ["Name", var.name] # as lambda/cf_purge/observe.py writes it
   of_function = ["FunctionName", aws_lambda_function.this.function_name]
   of_queue    = ["QueueName", aws_sqs_queue.this.name]
@@ -195,7 +198,7 @@ resource "aws_cloudwatch_dashboard" "this" {
 
   dashboard_body = jsonencode({ widgets = concat(
     [{
-      type = "text", x = 0, y = 0, width = var.alarms.enabled ? 12 : 24, height = 6
+      type = "text", x = 0, y = 0, width = local.has_alarms ? 12 : 24, height = 6
       properties = { markdown = <<-EOT
         # ${var.name}
         Purges changes in `s3://${var.bucket}` from Cloudflare.
@@ -204,7 +207,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         ${join(", ", [for title, _ in local.log_queries : "*${title}*"])}
 
         Troubleshooting: first run `${local.check_command}`
-        ${var.alarms.enabled ? "Then follow the alarm's description. " : ""}
+        ${local.has_alarms ? "Then follow the alarm's description. " : ""}
         More: ${local.runbook}
 
         Managed by Terraform: manual changes here are overwritten.
@@ -214,7 +217,7 @@ resource "aws_cloudwatch_dashboard" "this" {
     [for alarms in [aws_cloudwatch_metric_alarm.this] : {
       type       = "alarm", x = 12, y = 0, width = 12, height = 6
       properties = { title = "Alarms", alarms = [for alarm in alarms : alarm.arn] }
-    } if var.alarms.enabled],
+    } if local.has_alarms],
     [for graph in local.graphs : {
       type = "metric", x = graph.x, y = graph.y, width = graph.width, height = 6
       properties = {

@@ -98,7 +98,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_272:signing is the account's (lambda.code_signing_config_arn); source_code_hash ties it
 
   function_name     = var.name
-  description       = "Purges from Cloudflare what changed in s3://${var.bucket}"
+  description       = substr("Purges from Cloudflare what changed in s3://${var.bucket}", 0, 256)
   role              = local.role_arn
   filename          = local.package.filename
   s3_bucket         = local.package.s3_bucket

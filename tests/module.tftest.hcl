@@ -1112,14 +1112,36 @@ run "the_dashboard_shows_alarms_and_links_of_its_region" {
   }
 }
 
-run "alarm_descriptions_fit_with_the_longest_names" {
+run "without_any_alarm_the_dashboard_has_no_alarm_widget" {
+  command = apply
+
+  variables {
+    dashboard = true
+    alarms    = { disabled = ["dead_letters", "oldest_message", "errors", "throttles", "misconfigured", "lag"] }
+  }
+
+  assert {
+    condition = !contains([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget.type
+    ], "alarm")
+    error_message = "An alarm widget has no alarm, which CloudWatch refuses."
+  }
+}
+
+run "descriptions_fit_with_the_longest_names" {
   command = apply
 
   variables {
     name     = "a23456789-123456789-123456789-123456789-123456789-1234567890"
-    bucket   = "b23456789-123456789-123456789-123456789-123456789-123456789.cde"
+    bucket   = "Legacy%{for n in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}_123456789_123456789%{endfor}_12345678"
+    targets  = [{ zone_id = "0123456789abcdef0123456789abcdef", hosts = ["www.example.com"] }]
     alarms   = { oldest_message_seconds = 1209600, lag_milliseconds = 1209600000 }
     delivery = "direct"
+  }
+
+  assert {
+    condition     = length(var.bucket) == 255 && length(aws_lambda_function.this.description) == 256
+    error_message = "The function's description exceeds Lambda's 256 characters."
   }
 
   assert {

@@ -90,16 +90,12 @@ variable "bucket" {
   nullable    = false
 
   validation {
-    # Buckets created before March 2018 in us-east-1 may have capitals, underscores and 255 characters.
-    condition = (
-      can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$", var.bucket)) && !strcontains(var.bucket, "..")
+    # Buckets created before March 2018 in us-east-1 may have capitals, underscores and 255 characters. For directory
+    # buckets (--x-s3) S3 sends no events.
+    condition = (can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$", var.bucket))
+      && !strcontains(var.bucket, "..") && !endswith(var.bucket, "--x-s3")
     )
-    error_message = "bucket must be the bucket's name (letters, digits, dots, hyphens), not its ARN or URL."
-  }
-
-  validation {
-    condition     = !endswith(var.bucket, "--x-s3")
-    error_message = "bucket is a directory bucket, for which S3 sends no events: use a general purpose bucket."
+    error_message = "bucket must be a general purpose bucket's name (letters, digits, dots, hyphens), no ARN or URL."
   }
 }
 
@@ -211,14 +207,16 @@ variable "targets" {
   }
 
   validation {
-    condition = alltrue(flatten([for target in var.targets : [
-      for host in target.hosts == null ? [] : target.hosts :
-      try(can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host))
-      && length(host) <= 253, false)
-    ] if target != null]))
+    condition = alltrue([
+      for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 && alltrue([
+        for host in target.hosts :
+        try(can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host))
+        && length(host) <= 253, false)
+      ]) if target != null
+    ])
     error_message = join(" ", [
-      "Each targets[*].hosts must be a lower-case hostname such as www.example.com, without scheme, port, path or",
-      "wildcard (an international name in its xn-- form).",
+      "targets[*].hosts must be lower-case hostnames such as www.example.com, without scheme, port, path or wildcard",
+      "(an international name in its xn-- form): name at least one, or omit hosts to use the bucket's name.",
     ])
   }
 
@@ -239,13 +237,6 @@ variable "targets" {
       ])) <= 1
     ])
     error_message = "A host in targets[*].hosts is in two zones, but each host belongs to one: correct its zone_id."
-  }
-
-  validation {
-    condition = alltrue([
-      for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 if target != null
-    ])
-    error_message = "targets[*].hosts must not be empty: name a host, or omit it to use the bucket's name."
   }
 
   validation {
@@ -273,57 +264,39 @@ variable "targets" {
   }
 
   validation {
-    condition = alltrue(flatten([
-      for target in var.targets : [
-        for path in [target.key_prefix, target.path_prefix] :
-        !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))
-      ] if target != null
-    ]))
-    error_message = join(" ", [
-      "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs, and without .",
-      "or ..: use include and exclude for globs.",
-    ])
-  }
-  validation {
     # A prefix that Cloudflare purges has at most 31 slashes,
     # https://developers.cloudflare.com/cache/how-to/purge-cache/purge_by_prefix/
     condition = alltrue([
-      for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 if target != null
+      for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 && alltrue([
+        for path in [target.key_prefix, target.path_prefix] :
+        !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))
+      ]) if target != null
     ])
-    error_message = "targets[*].path_prefix must be at most 30 folders deep: Cloudflare purges no deeper prefix."
+    error_message = join(" ", [
+      "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs, without . or ..,",
+      "and path_prefix at most 30 folders deep: use include and exclude for globs.",
+    ])
   }
 
   validation {
     condition = alltrue([
-      for target in var.targets : target.purge_by != "tag" || length(target.tags) > 0 if target != null
+      for target in var.targets : (target.purge_by == "tag") == (length(target.tags) > 0) if target != null
     ])
-    error_message = "A target with purge_by = \"tag\" needs tags, such as [\"{bucket}/{key}\"]."
-  }
-
-  validation {
-    condition = alltrue([
-      for target in var.targets : target.purge_by == "tag" || length(target.tags) == 0 if target != null
-    ])
-    error_message = "targets[*].tags are for purge_by = \"tag\": set it, or omit them."
+    error_message = "targets[*].tags need purge_by = \"tag\" and it needs tags, such as [\"{bucket}/{key}\"]."
   }
 
   validation {
     condition = alltrue(flatten([
       for target in var.targets : [
-        for tag in target.tags : try(can(regex("^[!-+\\--~]+$", tag)) && length(tag) <= 1024, false)
+        for tag in target.tags : try(
+          length(tag) <= 1024 && can(regex("^([!-+\\--z|~]|\\{(bucket|key|dir|name|stem|ext)\\})+$", tag)), false
+        )
       ] if target != null
     ]))
-    error_message = "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for target in var.targets : [
-        for tag in target.tags :
-        try(!can(regex("[{}]", replace(tag, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)
-      ] if target != null
-    ]))
-    error_message = "targets[*].tags accept {bucket}, {key}, {dir}, {name}, {stem} and {ext}, and no other braces."
+    error_message = join(" ", [
+      "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas, and with no braces",
+      "but {bucket}, {key}, {dir}, {name}, {stem} and {ext}.",
+    ])
   }
 
   validation {
@@ -339,25 +312,16 @@ variable "targets" {
     condition = alltrue(flatten([
       for target in var.targets : [
         for path in target.related : try(
-          length(path) <= 1024 && can(regex("^/[^\\x00-\\x1f\\x7f?#%*]*[*]?$", path))
-          && !can(regex("/(/|[.]{1,2}([*]?$|/))", path)), false
+          length(path) <= 1024 && !can(regex("/(/|[.]{1,2}([*]?$|/))", path))
+          && can(regex("^/([^\\x00-\\x1f\\x7f?#%*{}]|\\{(bucket|key|dir|name|stem|ext)\\})*[*]?$", path)), false
         )
       ] if target != null
     ]))
     error_message = join(" ", [
       "Each targets[*].related must be a path on the host such as \"/feed.xml\", \"/amp/{key}\" or \"/tags/{dir}/*\":",
-      "one slash first, no empty folders, . or .., no query, nothing percent-encoded, and a * at the end only.",
+      "one slash first, no empty folders, . or .., no query, nothing percent-encoded, a * at the end only, and no",
+      "braces but {bucket}, {key}, {dir}, {name}, {stem} and {ext}.",
     ])
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for target in var.targets : [
-        for path in target.related :
-        try(!can(regex("[{}]", replace(path, "/\\{(bucket|key|dir|name|stem|ext)\\}/", ""))), true)
-      ] if target != null
-    ]))
-    error_message = "targets[*].related accept {bucket}, {key}, {dir}, {name}, {stem} and {ext}, and no other braces."
   }
 
   validation {
@@ -395,34 +359,19 @@ variable "targets" {
   }
 
   validation {
-    condition = alltrue(flatten([
-      for target in var.targets : [for variant in target.header_variants : try(length(variant) > 0, false)]
-      if target != null
-    ]))
-    error_message = "Each targets[*].header_variants must have a header, such as { Origin = \"https://example.com\" }."
-  }
-
-  validation {
     # A token of https://www.rfc-editor.org/rfc/rfc9110#name-tokens.
     condition = alltrue(flatten([
       for target in var.targets : [
-        for variant in target.header_variants : [
-          for name in try(keys(variant), []) : can(regex("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", name))
-        ]
+        for variant in target.header_variants : try(length(variant) > 0 && alltrue([
+          for name, value in variant :
+          can(regex("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", name)) && can(regex("^[!-~]([ -~]*[!-~])?$", value))
+        ]), false)
       ] if target != null
     ]))
-    error_message = "targets[*].header_variants has an invalid header name: use one such as Origin, without a colon."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for target in var.targets : [
-        for variant in target.header_variants : [
-          for value in try(values(variant), []) : can(regex("^[!-~]([ -~]*[!-~])?$", value))
-        ]
-      ] if target != null
-    ]))
-    error_message = "Each value in targets[*].header_variants must be printable ASCII, not empty and not padded."
+    error_message = join(" ", [
+      "Each targets[*].header_variants must have header names without a colon, and values of printable ASCII that are",
+      "neither empty nor padded, such as { Origin = \"https://example.com\" }.",
+    ])
   }
 
   validation {
@@ -482,11 +431,6 @@ variable "events" {
   nullable    = false
 
   validation {
-    condition     = length(var.events) > 0
-    error_message = "events must name at least one S3 event type, such as \"s3:ObjectCreated:*\"."
-  }
-
-  validation {
     condition = length(setsubtract(var.events, concat(["s3:ObjectAcl:Put", "s3:ReducedRedundancyLostObject"], flatten([
       for kind, types in {
         ObjectCreated       = ["*", "Put", "Post", "Copy", "CompleteMultipartUpload"]
@@ -495,8 +439,8 @@ variable "events" {
         LifecycleExpiration = ["*", "Delete", "DeleteMarkerCreated"]
         ObjectTagging       = ["*", "Put", "Delete"]
       } : [for type in types : "s3:${kind}:${type}"]
-    ])))) == 0
-    error_message = "Each entry of events must be an S3 event type such as \"s3:ObjectCreated:*\"."
+    ])))) == 0 && length(var.events) > 0
+    error_message = "events must be S3 event types such as \"s3:ObjectCreated:*\", at least one."
   }
 
   validation {
@@ -969,35 +913,18 @@ variable "lambda" {
   }
 
   validation {
-    condition = var.lambda.vpc == null ? true : try(
-      length(var.lambda.vpc.subnet_ids) > 0 && length(var.lambda.vpc.security_group_ids) > 0, false
-    )
-    error_message = "lambda.vpc needs subnet_ids and security_group_ids, one each at least; omit it for no VPC."
+    condition = var.lambda.vpc == null ? true : alltrue([
+      for kind, ids in { subnet = var.lambda.vpc.subnet_ids, sg = var.lambda.vpc.security_group_ids } :
+      try(length(ids) > 0 && alltrue([for id in ids : can(regex("^${kind}-[0-9a-f]+$", id))]), false)
+    ])
+    error_message = "lambda.vpc needs IDs, one each at least: subnet_ids (subnet-...) and security_group_ids (sg-...)."
   }
 
   validation {
-    condition     = alltrue(try([for id in var.lambda.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))], []))
-    error_message = "Each lambda.vpc.subnet_ids must be the ID of a subnet (subnet-...), not its ARN or name."
-  }
-
-  validation {
-    condition     = alltrue(try([for id in var.lambda.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))], []))
-    error_message = "Each lambda.vpc.security_group_ids must be the ID of a security group (sg-...), not its name."
-  }
-
-  validation {
-    condition = (var.lambda.package == null ? true : var.lambda.package.filename != null
-      ? var.lambda.package.s3_bucket == null && var.lambda.package.s3_key == null
-      : var.lambda.package.s3_bucket != null && var.lambda.package.s3_key != null
-    )
-    error_message = "lambda.package needs either filename, or s3_bucket and s3_key."
-  }
-
-  validation {
-    condition = var.lambda.package == null ? true : (
-      var.lambda.package.s3_object_version == null || var.lambda.package.s3_bucket != null
-    )
-    error_message = "lambda.package.s3_object_version is for a package in S3: add s3_bucket and s3_key, or omit it."
+    condition = var.lambda.package == null ? true : alltrue([
+      for name in ["s3_bucket", "s3_key"] : (var.lambda.package[name] == null) == (var.lambda.package.filename != null)
+    ]) && (var.lambda.package.filename == null || var.lambda.package.s3_object_version == null)
+    error_message = "lambda.package needs either filename, or s3_bucket and s3_key with an optional s3_object_version."
   }
 
   validation {
@@ -1053,13 +980,8 @@ variable "role" {
   }
 
   validation {
-    condition     = var.role.create == true ? var.role.arn == null : true
-    error_message = "role.create = true creates a role, and role.arn names an existing one: omit one of them."
-  }
-
-  validation {
-    condition     = var.role.create == false ? var.role.arn != null : true
-    error_message = "role.create = false needs role.arn, the ARN of the function's execution role."
+    condition     = coalesce(var.role.create, var.role.arn == null) == (var.role.arn == null)
+    error_message = "role.create must be false with role.arn (an existing role), true without it: omit or correct it."
   }
 
   validation {
@@ -1138,18 +1060,10 @@ variable "alarms" {
 
   validation {
     condition = alltrue([
-      for arn in flatten([var.alarms.actions, var.alarms.ok_actions, try(values(var.alarms.actions_by_alarm), [])]) :
-      can(regex("^arn:[a-z-]+:.+$", arn))
-    ])
-    error_message = "alarms.actions, ok_actions and actions_by_alarm must be ARNs, such as that of an SNS topic."
-  }
-
-  validation {
-    condition = alltrue([
       for arns in concat([var.alarms.actions, var.alarms.ok_actions], try(values(var.alarms.actions_by_alarm), [])) :
-      try(length(arns) <= 5, true)
+      try(length(arns) <= 5 && alltrue([for arn in arns : can(regex("^arn:[a-z-]+:.+$", arn))]), false)
     ])
-    error_message = "alarms.actions, ok_actions and actions_by_alarm have at most 5 ARNs each, CloudWatch's maximum."
+    error_message = "alarms.actions, ok_actions and actions_by_alarm must be up to 5 ARNs each, such as an SNS topic's."
   }
 
   validation {

@@ -62,6 +62,10 @@ locals {
     }
     lambda = { memory_size = [128, 32768], timeout = [15, 5400] } # a shorter time-out leaves no time to retry
   }
+
+  log_retention_days = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+  ]
 }
 
 # ---- Required ----
@@ -131,38 +135,34 @@ variable "api_token_parameter" {
 
 variable "targets" {
   description = <<-EOT
-    Where the bucket's objects are served: one entry per zone, several if paths or rules differ. Each key is purged
-    by every entry that matches it. The limit is Lambda's 4 KB for environment variables: about 150 hosts in one
-    zone, or 80 zones with one host each.
+    Where the bucket's objects are served: an entry per zone, several if paths or rules differ. Each key is purged by
+    every entry that matches it. They must fit into Lambda's 4 KB: about 150 hosts in a zone, or 80 zones with one.
     - `zone_id`: ID of the zone (32 hex digits), not its name.
     - `hosts`: (Optional) hostnames in that zone. Defaults to the bucket's name.
-    - `purge_by`: (Optional) `url`: every URL of the object, including `Vary` copies and resized images; `prefix`:
-      everything whose URL begins with the object's URL, including query strings; `tag`: see `tags`; `host`:
-      everything on the hosts; `everything`: the whole zone.
-    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`); the entry applies only to matching keys,
-      and ignores `collapse_above`. Defaults to every key.
+    - `purge_by`: (Optional) `url`: the object's URLs, with `Vary` copies and resized images; `prefix`: everything that
+      begins with the object's URL, query strings too; `tag`: see `tags`; `host`: everything on the hosts;
+      `everything`: the whole zone.
+    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`): only for these keys, and without
+      `collapse_above`. Defaults to every key.
     - `key_prefix`: (Optional) only keys in this folder; it is removed from the key.
     - `path_prefix`: (Optional) folder put before the rest of the key.
-    - `schemes`: (Optional) `https`, `http` or both. With Flexible SSL use both: Cloudflare's cache key contains the
-      scheme used towards the origin.
+    - `schemes`: (Optional) `https`, `http`, or with Flexible SSL both: cache keys have the scheme towards the origin.
     - `index_documents`: (Optional) names that are also served at their folder's URL: `a/index.html` at `/a/`.
-    - `clean_urls`: (Optional) pages are also served without their extension: `a/index.html` as `/a`, `b.html` as
-      `/b`.
+    - `clean_urls`: (Optional) pages are also served without extension: `a/index.html` at `/a`, `b.html` at `/b`.
     - `header_variants`: (Optional) request headers of copies that Cloudflare keeps separately, for each `Origin` or
       by a custom cache key: `[{ Origin = "https://www.example.com" }]`.
-    - `tags`: (Optional) for `purge_by = "tag"`: templates of cache tags, with `{bucket}`, `{key}`, `{dir}`,
-      `{name}` (with its extension), `{stem}` (without it) and `{ext}` (without the dot). S3 sends
-      no tags: the output `cache_response_rules` contains the rules that set them.
+    - `tags`: (Optional) for `purge_by = "tag"`: templates of cache tags, with `{bucket}`, `{key}`, `{dir}`, `{name}`
+      (with extension), `{stem}` (without it) and `{ext}` (without the dot). S3 sends no tags: the output
+      `cache_response_rules` has rules that set them.
     - `related`: (Optional) further pages that depend on the object, as paths on the host: `["/", "/feed.xml",
-      "/amp/{key}"]`, with the placeholders of `tags` (`{key}` and `{dir}` without `key_prefix`). They are purged by
-      URL, whatever `purge_by` is, and not verified. A `*` at the end purges every path with that beginning
-      (`"/tags/{dir}/*"`); on the Free plan Cloudflare allows 5 such requests a minute, with 100 paths each. A
-      template with an empty placeholder is omitted for that key.
-    - `delay_seconds`: (Optional) seconds from a change to its purge by this entry, at most 900: for the pages of a
-      deploy, so that their assets are uploaded first. Keys in a manual event are purged at once. An entry that
-      shares paths with a delayed one ignores `collapse_above` too.
-    - `environment_id`: (Optional) with zone versioning: ID of the environment to purge. Omit it for Production,
-      whose endpoint is the zone's (`everything` there empties all environments).
+      "/amp/{key}"]`, with the placeholders of `tags` (`{key}` and `{dir}` without `key_prefix`); one with an empty
+      placeholder is omitted. They are purged by URL, whatever `purge_by` is, and not verified. A `*` at the end purges
+      every path with that beginning (`"/tags/{dir}/*"`): on the Free plan 5 requests a minute, with 100 paths each.
+    - `delay_seconds`: (Optional) seconds from a change to its purge, at most 900: for pages that may be uploaded before
+      their assets. Keys in a manual event are purged at once. An entry that shares paths with a delayed one ignores
+      `collapse_above` too.
+    - `environment_id`: (Optional) with zone versioning: ID of the environment. Omit it for Production, which has the
+      zone's endpoint (`everything` there empties all environments).
   EOT
   type = list(object({
     zone_id         = string
@@ -199,11 +199,8 @@ variable "targets" {
   }
 
   validation {
-    condition = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
-    error_message = join(" ", [
-      "Each targets[*].zone_id must be the zone's 32-digit hex ID in lower case (Cloudflare dashboard → Overview →",
-      "API), not its name.",
-    ])
+    condition     = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
+    error_message = "Each targets[*].zone_id must be 32 lower-case hex digits (dashboard → Overview → API), not a name."
   }
 
   validation {
@@ -387,9 +384,7 @@ variable "targets" {
 # ---- Which changes ----
 
 variable "include" {
-  description = <<-EOT
-    Globs on the decoded key (`*.css`, `img/**`); only matching keys are purged. Empty means every key.
-  EOT
+  description = "Globs on the decoded key (`*.css`, `img/**`); only matching keys are purged. Empty: every key."
   type        = list(string)
   default     = []
   nullable    = false
@@ -423,8 +418,7 @@ variable "exclude" {
 variable "events" {
   description = <<-EOT
     S3 event types that purge. Add `s3:LifecycleExpiration:*` if a lifecycle rule deletes served objects. With
-    `event_source = "eventbridge"` a type includes all its subtypes, and `s3:ObjectRemoved:*` includes lifecycle
-    expiry.
+    EventBridge a type includes all its subtypes, and `s3:ObjectRemoved:*` lifecycle expiry.
   EOT
   type        = list(string)
   default     = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
@@ -451,20 +445,17 @@ variable "events" {
   }
 
   validation {
-    condition = var.event_source != "eventbridge" || !contains(var.events, "s3:ReducedRedundancyLostObject")
-    error_message = join(" ", [
-      "EventBridge has no event for \"s3:ReducedRedundancyLostObject\": remove it from events, or set event_source to",
-      "\"s3\".",
-    ])
+    condition     = var.event_source != "eventbridge" || !contains(var.events, "s3:ReducedRedundancyLostObject")
+    error_message = "EventBridge has no s3:ReducedRedundancyLostObject: remove it, or set event_source = \"s3\"."
   }
 }
 
 variable "event_source" {
   description = <<-EOT
-    Where events come from. `s3`: the bucket's notification, which the module then owns completely; other entries in
-    it are removed (an `import` block shows them at plan: docs/upgrading.md). `eventbridge`: a rule; the bucket's
-    owner must enable EventBridge (`aws_s3_bucket_notification` with `eventbridge = true`). `none`: a notification
-    with another owner, who adds the output `notification`.
+    Where events come from. `s3`: the bucket's notification, all of which the module then owns; other entries are
+    removed (an `import` block shows them at plan: docs/upgrading.md). `eventbridge`: a rule; enable EventBridge on the
+    bucket (`aws_s3_bucket_notification`, `eventbridge = true`). `none`: a notification with another owner, who adds
+    the output `notification`.
   EOT
   type        = string
   default     = "s3"
@@ -561,9 +552,9 @@ variable "keep_eventbridge" {
 
 variable "delivery" {
   description = <<-EOT
-    How events reach the function. `queue`: in batches through the queue. `direct`: each event invokes the function,
-    up to three times; an event that still fails goes to the dead-letter queue. Manual messages, looks of `verify` and
-    messages moved back from the dead-letter queue use the queue in both cases.
+    How events reach the function. `queue`: in batches through the queue. `direct`: each event invokes the function, up
+    to three times, then goes to the dead-letter queue. Manual messages, looks of `verify` and messages moved back from
+    the dead-letter queue always use the queue.
   EOT
   type        = string
   default     = "queue"
@@ -716,8 +707,8 @@ variable "queue" {
     - `batch_size`: (Optional) maximum number of messages in one invocation.
     - `batch_window_seconds`: (Optional) how long to wait for a full batch. With any window a single upload can wait
       20 seconds.
-    - `max_concurrency`: (Optional) maximum number of concurrent functions, which share every limit: on the Free plan
-      with a `purge_by` other than `url` use 2 or 3, because the 5 requests a minute would otherwise be minutes apart.
+    - `max_concurrency`: (Optional) maximum number of concurrent functions, which share every limit: at most 3 on the
+      Free plan with a `purge_by` other than `url`, whose 5 requests a minute would otherwise be minutes apart.
     - `drain`: (Optional) after a full batch the function itself receives more messages, up to this number (at most
       1,000), so that a burst needs few requests. `0` disables it.
     - `max_receive_count`: (Optional) receives before a message goes to the dead-letter queue; 30 take more than five
@@ -797,16 +788,14 @@ variable "queue" {
 variable "lambda" {
   description = <<-EOT
     The function:
-    - `runtime`: (Optional) Python runtime, `python3.11` or later, if the AWS provider accepts it. The default is
-      not `python3.14`, because AWS provider 5 does not accept that.
+    - `runtime`: (Optional) `python3.11` or later, if the AWS provider accepts it: version 5 refuses `python3.14`.
     - `architecture`: (Optional) `arm64` or `x86_64`.
     - `memory_size`: (Optional) MB; the share of a CPU grows with it.
     - `timeout`: (Optional) seconds.
     - `log_level`: (Optional) `DEBUG`, `INFO`, `WARN` or `ERROR`.
     - `log_principals`: (Optional) whether the log and the events of `notify` name who changed an object.
     - `log_retention_days`: (Optional) days the log is kept.
-    - `log_kms_key_arn`: (Optional) customer managed key for the log group; CloudWatch Logs must be allowed to use
-      it.
+    - `log_kms_key_arn`: (Optional) customer managed key for the log group; CloudWatch Logs must be allowed to use it.
     - `tracing`: (Optional) X-Ray: `Active`, or `PassThrough` to follow the caller.
     - `vpc`: (Optional) `subnet_ids` and `security_group_ids`; Cloudflare, SSM and SQS (with `notify` EventBridge too)
       must be reachable from there. `ipv6_allowed_for_dual_stack` allows IPv6 in dual-stack subnets.
@@ -891,13 +880,8 @@ variable "lambda" {
   }
 
   validation {
-    condition = contains([
-      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
-    ], var.lambda.log_retention_days)
-    error_message = join(" ", [
-      "lambda.log_retention_days must be a value that CloudWatch accepts: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180,",
-      "365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653.",
-    ])
+    condition     = contains(local.log_retention_days, var.lambda.log_retention_days)
+    error_message = "lambda.log_retention_days must be among CloudWatch's: ${join(", ", local.log_retention_days)}."
   }
 
   validation {
@@ -943,8 +927,7 @@ variable "role" {
       is that of a role created in the same apply.
     - `arn`: (Optional) ARN of an existing role with the policy of the output `role_policy_json`; the module then
       creates nothing in IAM.
-    - `name`: (Optional) name of the created role. Set it to use the same `name` in two Regions, because IAM roles
-      are global. Defaults to `name`.
+    - `name`: (Optional) name of the created role, to use the same `name` in two Regions. Defaults to `name`.
     - `path`: (Optional) path of the created role.
     - `permissions_boundary`: (Optional) ARN of its permissions boundary.
   EOT
@@ -1070,10 +1053,7 @@ variable "alarms" {
     condition = length(setsubtract(
       concat(try(keys(var.alarms.actions_by_alarm), []), var.alarms.disabled), local.alarm_keys
     )) == 0
-    error_message = join(" ", [
-      "alarms.disabled and the keys of alarms.actions_by_alarm must be among",
-      "${join(", ", local.alarm_keys)}.",
-    ])
+    error_message = "alarms.disabled and keys of actions_by_alarm must be among ${join(", ", local.alarm_keys)}."
   }
 
   validation {
@@ -1102,10 +1082,7 @@ variable "notify" {
 }
 
 variable "dashboard" {
-  description = <<-EOT
-    Create a CloudWatch dashboard and saved log queries: whether a key was purged, who changed what, why a message is
-    parked.
-  EOT
+  description = "Create a CloudWatch dashboard and saved log queries: who changed a key, was it purged, why not."
   type        = bool
   default     = false
   nullable    = false

@@ -98,7 +98,10 @@ REFUSED: dict[str, list[Inputs]] = {
     # ---- targets ----
     "required variable may not be set to null": [{"targets": None}],
     "targets must have at least one entry": [{"targets": []}],
-    "must be the zone's 32-digit hex ID": [target(zone_id=ZONE_ID.upper()), {"targets": [{"zone_id": ZONE_ID}, None]}],
+    "zone_id must be 32 lower-case hex digits": [
+        target(zone_id=ZONE_ID.upper()),
+        {"targets": [{"zone_id": ZONE_ID}, None]},
+    ],
     "targets[*].hosts must be lower-case hostnames": [
         target(hosts=[host])
         for host in ("https://www.example.com", "*.example.com", "www.example.com:443", "www.exämple.com", "a..b", None)
@@ -152,7 +155,7 @@ REFUSED: dict[str, list[Inputs]] = {
         {"events": names} for names in ([], ["ObjectCreated:*"], ["s3:ObjectCreate:Put"], [None])
     ],
     "events names a type twice": [{"events": ["s3:ObjectCreated:*", "s3:ObjectCreated:Put"]}],
-    "EventBridge has no event for": [
+    "EventBridge has no s3:ReducedRedundancyLostObject": [
         {"event_source": "eventbridge", "events": ["s3:ObjectCreated:*", "s3:ReducedRedundancyLostObject"]}
     ],
     'event_source must be "s3", "eventbridge" or "none"': [{"event_source": "sns"}, {"event_source": "S3"}],
@@ -257,7 +260,7 @@ REFUSED: dict[str, list[Inputs]] = {
         {"alarms": {"actions": TOPICS}},
         {"alarms": {"actions_by_alarm": {"lag": TOPICS}}},
     ],
-    "alarms.disabled and the keys of alarms.actions_by_alarm must be among dead_letters, oldest_message, errors,": [
+    "alarms.disabled and keys of actions_by_alarm must be among dead_letters, oldest_message, errors,": [
         {"alarms": {"disabled": ["dead-letters"]}},
         {"alarms": {"actions_by_alarm": {"all": []}}},
     ],

@@ -1044,7 +1044,7 @@ variable "alarms" {
   validation {
     condition = alltrue([
       for arns in concat([var.alarms.actions, var.alarms.ok_actions], try(values(var.alarms.actions_by_alarm), [])) :
-      try(length(arns) <= 5 && alltrue([for arn in arns : can(regex("^arn:[a-z-]+:.+$", arn))]), false)
+      try(length(arns) <= 5 && alltrue([for arn in arns : can(regex("^arn:[a-z-]+:([^:]*:){3}.+$", arn))]), false)
     ])
     error_message = "alarms.actions, ok_actions and actions_by_alarm must be up to 5 ARNs each, such as an SNS topic's."
   }

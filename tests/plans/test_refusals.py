@@ -255,6 +255,7 @@ REFUSED: dict[str, list[Inputs]] = {
     # ---- Alarms and notify ----
     "alarms.actions, ok_actions and actions_by_alarm must be up to 5 ARNs": [
         {"alarms": {"actions": ["me@example.com"]}},
+        {"alarms": {"ok_actions": ["arn:aws:sns:on-call"]}},
         {"alarms": {"actions_by_alarm": {"lag": ["me@example.com"]}}},
         {"alarms": {"actions_by_alarm": {"lag": None}}},
         {"alarms": {"actions": TOPICS}},

@@ -166,8 +166,8 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       # Not a validation of the variable, which would also fail at destroy if bucket_prefix names the bucket.
-      condition = alltrue([for target in var.targets : target.hosts != null]) || can(
-        regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.bucket)
+      condition = (alltrue([for target in var.targets : target.hosts != null])
+        || can(regex(local.hostname, var.bucket))
       )
       error_message = "targets[*].hosts is required, because its default, the bucket's name, is not a hostname."
     }

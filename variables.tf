@@ -43,6 +43,9 @@ locals {
     "unverifiable",
   ]
 
+  hostname = "^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+  key_arn  = "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$"
+
   # What a glob must be, for the error messages of three inputs.
   glob_rule = join(" ", [
     "not empty, without a slash at its beginning or end, one glob per alternative instead of braces, ranges such as",
@@ -117,10 +120,7 @@ variable "api_token_parameter" {
       "^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
       var.api_token_parameter
     ))
-    error_message = join(" ", [
-      "api_token_parameter must be the name or ARN of an SSM parameter (of a Secrets Manager secret",
-      "/aws/reference/secretsmanager/NAME), never the token itself.",
-    ])
+    error_message = "api_token_parameter must be an SSM parameter's name or ARN, or /aws/reference/secretsmanager/NAME."
   }
 
   validation {
@@ -206,9 +206,7 @@ variable "targets" {
   validation {
     condition = alltrue([
       for target in var.targets : target.hosts == null ? true : length(target.hosts) > 0 && alltrue([
-        for host in target.hosts :
-        try(can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", host))
-        && length(host) <= 253, false)
+        for host in target.hosts : try(can(regex(local.hostname, host)) && length(host) <= 253, false)
       ]) if target != null
     ])
     error_message = join(" ", [
@@ -333,10 +331,7 @@ variable "targets" {
         ]
       ] if target != null
     ]))
-    error_message = join(" ", [
-      "targets[*].related must be below the target's path_prefix, such as \"/blog/feed.xml\" for path_prefix =",
-      "\"blog\": correct the path, or add a target without path_prefix.",
-    ])
+    error_message = "targets[*].related must be below path_prefix (/blog/feed.xml for blog): else use another target."
   }
 
   validation {
@@ -778,9 +773,7 @@ variable "queue" {
   }
 
   validation {
-    condition = var.queue.kms_key_arn == null || can(
-      regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.queue.kms_key_arn)
-    )
+    condition     = var.queue.kms_key_arn == null || can(regex(local.key_arn, var.queue.kms_key_arn))
     error_message = "queue.kms_key_arn must be the ARN of a customer managed key (arn:...:key/...), not an alias."
   }
 }
@@ -885,9 +878,7 @@ variable "lambda" {
   }
 
   validation {
-    condition = var.lambda.log_kms_key_arn == null || can(
-      regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.lambda.log_kms_key_arn)
-    )
+    condition     = var.lambda.log_kms_key_arn == null || can(regex(local.key_arn, var.lambda.log_kms_key_arn))
     error_message = "lambda.log_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...)."
   }
 
@@ -996,9 +987,7 @@ variable "api_token_kms_key_arn" {
   default     = null
 
   validation {
-    condition = var.api_token_kms_key_arn == null || can(
-      regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.api_token_kms_key_arn)
-    )
+    condition     = var.api_token_kms_key_arn == null || can(regex(local.key_arn, var.api_token_kms_key_arn))
     error_message = "api_token_kms_key_arn must be the ARN of a customer managed key (arn:...:key/...), not an alias."
   }
 }

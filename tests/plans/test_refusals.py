@@ -82,7 +82,7 @@ REFUSED: dict[str, list[Inputs]] = {
         {"bucket": name, **target(hosts=["a.example"])}
         for name in ("arn:aws:s3:::www.example.com", "ab", "a..b", "a/b", "site--euw1-az1--x-s3")
     ],
-    "api_token_parameter must be the name or ARN of an SSM parameter": [
+    "api_token_parameter must be an SSM parameter's name or ARN": [
         {"api_token_parameter": text}
         for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b")
     ],
@@ -130,7 +130,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ]
     + [target(related=[path]) for path in ("/a?b", "/a#b", "/%61", "/*/a", "/a**", "/a\n", f"/{'x' * 1024}")]
     + [target(related=[f"/{path}"]) for path in ("{path}", "{KEY}", "{key", "{}*")],
-    "targets[*].related must be below the target's path_prefix": [
+    "targets[*].related must be below path_prefix": [
         target(path_prefix="blog/", related=["/blog/", path])
         for path in ("/feed.xml", "/blog", "/blog*", "/blogger/{key}", "/a{key}")
     ],

@@ -97,12 +97,16 @@ variable "bucket" {
   nullable    = false
 
   validation {
-    # Buckets created before March 2018 in us-east-1 may have capitals, underscores and 255 characters. For directory
-    # buckets (--x-s3) S3 sends no events.
-    condition = (can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$", var.bucket))
-      && !strcontains(var.bucket, "..") && !endswith(var.bucket, "--x-s3")
+    # Buckets created before March 2018 in us-east-1 may have capitals, underscores and 255 characters.
+    condition = (
+      can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$", var.bucket)) && !strcontains(var.bucket, "..")
     )
-    error_message = "bucket must be a general purpose bucket's name (letters, digits, dots, hyphens), no ARN or URL."
+    error_message = "bucket must be the bucket's name (letters, digits, dots, hyphens), not its ARN or URL."
+  }
+
+  validation {
+    condition     = !endswith(var.bucket, "--x-s3")
+    error_message = "bucket is a directory bucket, for which S3 sends no events: use a general purpose bucket."
   }
 }
 
@@ -277,7 +281,7 @@ variable "targets" {
     condition = alltrue([
       for target in var.targets : (target.purge_by == "tag") == (length(target.tags) > 0) if target != null
     ])
-    error_message = "targets[*].tags need purge_by = \"tag\" and it needs tags, such as [\"{bucket}/{key}\"]."
+    error_message = "Each target with purge_by = \"tag\", and no other, needs tags, such as [\"{bucket}/{key}\"]."
   }
 
   validation {
@@ -955,7 +959,7 @@ variable "role" {
 
   validation {
     condition     = coalesce(var.role.create, var.role.arn == null) == (var.role.arn == null)
-    error_message = "role.create must be false with role.arn (an existing role), true without it: omit or correct it."
+    error_message = "role.create must be false if role.arn names an existing role, and else true: correct or omit it."
   }
 
   validation {

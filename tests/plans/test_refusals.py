@@ -78,10 +78,11 @@ def misspelt(variable: str, wrong: str) -> Inputs:
 REFUSED: dict[str, list[Inputs]] = {
     # ---- Required ----
     "name must be 1 to 60 letters": [{"name": "my site"}, {"name": "x" * 61}, {"name": ""}],
-    "bucket must be a general purpose bucket's name": [
+    "bucket must be the bucket's name": [
         {"bucket": name, **target(hosts=["a.example"])}
-        for name in ("arn:aws:s3:::www.example.com", "ab", "a..b", "a/b", "site--euw1-az1--x-s3")
+        for name in ("arn:aws:s3:::www.example.com", "ab", "a..b", "a/b")
     ],
+    "bucket is a directory bucket": [{"bucket": "site--euw1-az1--x-s3", **target(hosts=["a.example"])}],
     "api_token_parameter must be an SSM parameter's name or ARN": [
         {"api_token_parameter": text}
         for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b")
@@ -118,7 +119,7 @@ REFUSED: dict[str, list[Inputs]] = {
         target(key_prefix="assets/*"),
         target(path_prefix="/".join("x" * 31)),
     ],
-    'targets[*].tags need purge_by = "tag"': [target(purge_by="tag"), target(tags=["{key}"])],
+    'target with purge_by = "tag", and no other, needs tags': [target(purge_by="tag"), target(tags=["{key}"])],
     "targets[*].tags must be 1 to 1024 printable ASCII": [
         tagged(tag) for tag in ("", "x" * 1025, "{bucket} {key}", "a,b", "größe", "a\n", None)
     ]
@@ -243,7 +244,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "lambda.package.source_code_hash must be": [package(filename="a.zip", source_code_hash="e3b0c442" * 8)],
     "role.arn must be": [{"role": {"arn": "my-role"}}, {"role": {"create": False, "arn": "my-role"}}],
-    "role.create must be false with role.arn": [{"role": {"create": True, "arn": ROLE}}, {"role": {"create": False}}],
+    "role.create must be false if role.arn names": [{"role": {"create": True, "arn": ROLE}}, {"role": {"create": False}}],
     "role.name must be": [{"role": {"name": "my role"}}, {"role": {"name": "x" * 65}}],
     "role.path must": [{"role": {"path": "service"}}],
     "role.permissions_boundary must be": [{"role": {"permissions_boundary": "my-boundary"}}],

@@ -199,7 +199,7 @@ class FakeCloudflare:
         if parts.path.endswith("/user/tokens/verify"):
             status = self.status if self._knows(sent) else "unknown"
             if status == "unknown":
-                return refusal(401, 1000, message="Invalid API Token")
+                return refusal(400, 1000, message="Invalid API Token")
             if not isinstance(status, str):
                 return status
             return result({"id": "f267e341f3dd4697bd3b9f71dd96247f", "status": status})

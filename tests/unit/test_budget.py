@@ -94,6 +94,15 @@ def test_the_share_of_a_message_can_be_spent_in_its_time(seconds: float, cost: C
     assert sent[count - 1] - 1000.0 <= seconds + 1e-6 < sent[count] - 1000.0 + 2e-6
 
 
+def test_second_purges_use_only_the_buckets_that_are_more_than_half_full() -> None:
+    budget = Budget(config_of("free", 40))
+    times(budget, OTHER, 9)  # of twenty
+    assert budget.is_ample(1000.0, OTHER)
+    budget.take(OTHER)
+    assert not budget.is_ample(1000.0, OTHER)
+    assert budget.is_ample(1000.0, URL)
+
+
 @given(st.sampled_from([0.05, 0.5, 4.0, 50.0]), st.lists(st.floats(0, 5), min_size=1, max_size=60))
 def test_no_span_of_time_sees_more_than_the_rate_and_the_burst(rate: float, gaps: list[float]) -> None:
     budget, now, sent = Budget(config_of("enterprise", rate)), 0.0, []

@@ -120,6 +120,7 @@ MEANINGS: list[tuple[int, tuple[int, ...] | dict[str, Any] | bytes, dict[str, st
     (400, {"errors": "text"}, {}, Unexplained),
     (400, {"errors": [None, "text", 7, []]}, {}, Unexplained),
     (400, {"errors": [{"code": "ten", "message": None}, {"code": -1}, {"code": 1e300}, {}]}, {}, Unexplained),
+    (400, {"errors": [{"code": "9" * 5000}, {"code": "²"}]}, {}, Unexplained),
     (400, {"errors": [{"code": [], "error_chain": [{"error_chain": [None]}]}]}, {}, Unexplained),
     # Everything else: the server, or something between it and us.
     *((status, NO_CODE, {}, Transient) for status in (200, 302, 408, 500, 502, 503, 520, 600)),

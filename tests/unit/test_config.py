@@ -127,11 +127,11 @@ def test_extensions_are_globs_of_the_end_of_a_key(text: str, globs: tuple[str, .
         ({"INCLUDED_EXTS": "css", "EXCLUDED_EXTS": "min.css"}, {"include": ["*.css"], "exclude": ["*.min.css"]}),
         ({"CLOUDFLARE_API_EMAIL": "ops@example.com"}, {"cloudflare": {"email": "ops@example.com"}}),
         ({"CLOUDFLARE_API_URL": "http://127.0.0.1:9/v4/"}, {"cloudflare": {"api_url": "http://127.0.0.1:9/v4"}}),
-        ({"CLOUDFLARE_ZONE_ID": ZONE.upper()}, {}),
+        ({"CLOUDFLARE_ZONE_ID": ZONE.upper(), "AWS_LAMBDA_FUNCTION_NAME": "purge"}, {"name": "purge"}),
     ],
 )
 def test_flat_variables_are_a_document_without_bucket_and_hosts(flat: dict[str, str], changes: dict[str, Any]) -> None:
-    config = read(name="cf_purge", dead_letter_queue_arn=None, **changes)
-    assert load(flat_environment(CLOUDFLARE_API_KEY_SSMPATH=PARAMETER, **flat)) == config._replace(
-        bucket=None, targets=(config.targets[0]._replace(hosts=()),)
-    )
+    config = read(**{"name": "cf_purge", "dead_letter_queue_arn": None, **changes})
+    assert load(
+        flat_environment(CLOUDFLARE_API_KEY_SSMPATH=PARAMETER, CLOUDFLARE_API_KEY="", **flat)
+    ) == config._replace(bucket=None, targets=(config.targets[0]._replace(hosts=()),))

@@ -86,7 +86,8 @@ def test_a_check_asks_each_zone_and_host_in_its_own_kind(
 )
 @pytest.mark.parametrize("is_flat", [False, True])
 def test_a_probe_is_harmless_and_of_the_same_zone_and_limit(kind: str, probe: Purge, is_flat: bool) -> None:
-    config = load(flat_environment() if is_flat else environment())
+    other = target(zone_id=OTHER_ZONE, hosts=[B])
+    config = load(flat_environment() if is_flat else environment(document(targets=[other, target()])))
     item = {FILES: f"https://{HOST}/a", EVERYTHING: ""}.get(kind, f"{HOST}/a")
     request = Request(probe.zone, kind, ((Purge(probe.zone, kind, item),),))
     found = probe_for(request, config)
@@ -185,7 +186,7 @@ def test_a_removed_parameter_is_found(world: World) -> None:
 @pytest.mark.parametrize(
     ("status", "names", "text"),
     [
-        ("unknown", {}, WRONG),
+        *((status, {}, WRONG) for status in ("unknown", refusal(401))),
         ("disabled", {}, f"{TOKEN_IN_SSM} is disabled: enable it, or store a new one."),
         ("expired", {}, f"{TOKEN_IN_SSM} is expired: create a new one and store it."),
         ("active", {}, NO_ACCESS),

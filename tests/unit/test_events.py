@@ -189,6 +189,8 @@ OWN = sns_body({"changes": [{"key": "a"}], "hop": 1, "purged": 1})
 )
 def test_a_document_that_is_not_an_event_is_refused_in_a_sentence(document: object, words: str) -> None:
     assert words in refusal_of(document)
+    with pytest.raises(UnknownEvent):
+        World().invoke(document)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("FRESH", seen(200, NEW, HIT), {"with_query": seen(200, NEW, HIT)}, "may have a newer one"),
     ("FRESH", seen(200, HIT, NEW), {"with_query": seen(403, {"cf-mitigated": "challenge"})}, "may have a newer one"),
     ("FRESH", seen(200, HIT, NEW), {"with_query": seen(500, MISS)}, "may have a newer one"),
+    *(("FRESH", seen(200, HIT, LATE), {"with_query": seen(200, HIT, each)}, "newer one") for each in ({}, NEW | LATE)),
     # What the origin has is the newer version, even if its date is older: somebody restored it.
     ("STALE", seen(200, OLD, HIT), {"with_query": seen(200, NEW, MISS)}, "(90 s old)"),
     ("STALE", seen(200, OLD, LATE, HIT), {"with_query": seen(200, NEW, EARLY, MISS)}, "or clean_urls = true"),
@@ -68,7 +69,7 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("STALE", seen(200, HIT, OLD, {"x-cache": "Miss"}), {"with_query": seen(200, NEW, MISS)}, "old copy"),
     ("REDIRECT", seen(302, {"location": "https://b.test/c?d"}), {}, "(302) to b.test"),
     ("REDIRECT", seen(301, HIT, {"location": "/b"}), {}, "another path"),
-    *(("CACHED_404", seen(status, HIT), {}, f"a {status} (90 s old)") for status in (403, 404, 410)),
+    *(("CACHED_404", seen(status, HIT, RAY), {}, f"a {status} (90 s old)") for status in (403, 404, 410)),
     ("NOT_CACHED", seen(200, dynamic()), {}, "DYNAMIC"),
     ("NOT_CACHED", seen(200, dynamic("BYPASS"), {"cache-control": "private"}), {}, "Cache-Control: private"),
     ("NOT_CACHED", seen(522, RAY, MISS), {}, "522"),
@@ -100,6 +101,7 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
     ("path", "of_target", "keys", "said"),
     [
         ("css/a+b.css", {}, ["css/a+b.css", "css/a b.css"], ""),
+        ("", {}, ["index.html"], ""),
         ("docs/", {}, ["docs/index.html"], ""),
         ("docs", {"clean_urls": True}, ["docs/index.html", "docs.html"], ""),
         ("static/a.css", {"key_prefix": "site", "path_prefix": "static"}, ["site/a.css"], ""),
@@ -122,6 +124,7 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("a.js", {}, [], "for its key a.js correct include."),
         ("docs", {"clean_urls": True, "keys": ["*.txt"]}, [], "for its key docs/index.html correct targets[1].keys."),
         ("a.css", {"schemes": ["http"]}, [], "for its key a.css correct targets[1].schemes."),
+        ("a.css", {"schemes": ["http"], "purge_by": "prefix"}, ["a.css"], ""),
         ("blog/a.css", {"path_prefix": "shop"}, [], "correct path_prefix, index_documents or clean_urls"),
         ("tmp/a.js", {"keys": ["a.css"]}, [], "for its key tmp/a.js correct exclude and include and targets[1].keys."),
         ("a/../b.css", {}, [], "correct path_prefix, index_documents or clean_urls"),
@@ -156,7 +159,7 @@ def test_no_url_is_slow_to_compare_with_a_template() -> None:
 
 
 def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_credentials() -> None:
-    world = World(document(targets=[target(header_variants=[{"origin": "https://app.test"}])]))
+    world = World(document(targets=[target(header_variants=[{"Origin": "https://app.test"}])]))
     found = world.invoke({"explain": f"{A}?v=1"})
     plain, origin, query, bare = world.transport.visits
     assert [plain.url, origin.url, bare.url] == [f"{A}?v=1", f"{A}?v=1", A]
@@ -164,6 +167,9 @@ def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_cred
     assert query.url.startswith(f"{A}?v=1&cf-purge-explain=")
     assert (found["code"], world.cloudflare.requests) == ("NO_CLOUDFLARE", [])
     assert TOKEN not in json.dumps([sent.headers for sent in world.transport.visits])
+    world = World(document(targets=[target(purge_by="prefix")]))  # a prefix takes all queries
+    world.invoke({"explain": f"{A}?v=1"})
+    assert A not in [sent.url for sent in world.transport.visits]
 
 
 # ---- wait ----
@@ -172,13 +178,12 @@ def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_cred
 @pytest.mark.parametrize(
     ("verdict", "since", "status", "fields"),
     [
-        ("renewed", None, 200, MISS),
         ("stale", None, 200, HIT | OLD),
         ("unverifiable", None, 200, dynamic()),
         *(("fresh", f"2026-11-28T{time}", 200, YOUNG | LATE) for time in ("09:00:00Z", "11:00:00.5+02:00")),
         ("stale", "2026-11-28T09:00:00Z", 200, HIT | LATE),
         ("stale", "2026-11-28T09:00:06Z", 200, MISS | LATE),
-        ("renewed", "2026-11-28T09:00:00Z", 200, MISS),
+        *(("renewed", since, 200, MISS) for since in (None, "2026-11-28T09:00:00Z", "2026-11-28T09:01:05Z")),
         ("unverifiable", None, 200, MISS | {"age": "300"}),  # another cache had it before the purge
         # What was just fetched is renewed, unless it is no page.
         *(("renewed", None, status, MISS) for status in (301, 403, 404)),
@@ -305,7 +310,7 @@ FOREIGN = {"explain": "https://elsewhere.example/a.css"}
         ({"keys": ["a"], "since": "2026-11-28T23:00:00Z"}, UnknownEvent, "from 1 to 50"),
         *(
             ({**other, "wait": 5}, UnknownEvent, '"wait" belongs to')
-            for other in ({"check": True}, s3_event("a"), {**WAIT, "tags": ["a"]}, {**WAIT, "dry_run": True})
+            for other in ({}, {"check": True}, s3_event("a"), {**WAIT, "tags": ["a"]}, {**WAIT, "dry_run": True})
         ),
         ({"keys": ["x.map"], "wait": 5}, UnknownEvent, "No target serves these keys"),
         ({"keys": [f"{n}" for n in range(101)], "wait": 5}, TooLarge, "100 URLs at most, and these are 101"),

@@ -86,11 +86,15 @@ def test_a_file_that_is_not_json_is_reported(content: bytes | None, tmp_path: Pa
 WHOLE = document(queue_arn="arn:aws:sqs:eu-west-1:123456789012:cf-purge", drain=1000, verify={})
 
 
+def packed_text(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode())).decode()
+
+
 def configured(*configs: dict[str, Any], packed: bool = False) -> dict[str, Any]:
     """The values of a plan or state in which functions have these configurations; of a first plan none is known."""
     texts = [json.dumps(each) for each in configs]
     if packed:
-        texts = [base64.b64encode(gzip.compress(text.encode())).decode() for text in texts]
+        texts = [*map(packed_text, texts)]
     functions = [{"values": {"environment": [{"variables": {"CF_PURGE_CONFIG": text}}]}} for text in texts]
     return {"root_module": {"child_modules": [{"child_modules": [{"resources": functions}]}]}}
 
@@ -207,7 +211,11 @@ UNKNOWN = ": No configuration is known in it: add `output "
         (b'{"@level": "info"}\n{"@level": "info"}', [], SHOW),
         ([], [], SHOW),
         ({"version": 4, "resources": []}, [], SHOW),
-        ({"values": {"root_module": {"x": ["{", "H4sI", "H4sIAAAAAAAA////////", '{"name": 1}']}}}, [], UNKNOWN),
+        (
+            {"values": {"x": ["{", "H4sI", "H4sIAAAAAAAA////////", '{"name": 1}', packed_text("[]"), 7, None]}},
+            [],
+            UNKNOWN,
+        ),
         ({"values": SEVERAL}, [], CHOOSE),
         ({"values": SEVERAL}, ["--name", "c"], CHOOSE),
         ({"planned_values": configured()}, [], UNKNOWN),

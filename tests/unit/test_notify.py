@@ -78,10 +78,12 @@ def test_purges_of_a_failed_invocation_are_told() -> None:
     assert told(world) == {"Purged": detail(item("good.css"))}
 
 
-def test_a_change_is_told_when_both_its_zones_are_purged() -> None:
-    world = notifying(targets=TWO_ZONES)
-    event = sqs_event(s3_event("a"))
+def test_a_change_is_told_once_when_both_its_zones_are_purged() -> None:
+    world = notifying(targets=[target(), {**TWO_ZONES[1], "keys": ["a"]}])
+    event = sqs_event(s3_event("a", "b"))
     assert world.returned(event) == ["m0"]
+    assert told(world) == {"Purged": detail(item("b", 1000, PRINCIPAL))}
+    world.aws.events.clear()
     world.cloudflare.zones = {}
     world.clock.pass_(60)
     assert world.returned(event) == []

@@ -19,7 +19,11 @@ ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 FRESH = answer(200, b"", etag=f'"{ETAG}"')
 STALE = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="HIT", age="9")
 CHALLENGE = answer(403, b"", cf_mitigated="challenge")
-LOOK = {"changes": [{"key": "a.map", "bucket": BUCKET, "at": AT, "kind": "put"}], "hop": 1, "purged": AT}
+LOOK: dict[str, Any] = {
+    "changes": [{"key": "a.map", "bucket": BUCKET, "at": AT, "kind": "put"}],
+    "hop": 1,
+    "purged": AT,
+}
 
 
 def verifying(edge: Reply = FRESH, verify: dict[str, int] | None = None, **changes: Any) -> World:
@@ -246,7 +250,7 @@ def test_the_last_change_of_a_key_counts_in_any_order_of_arrival() -> None:
     first, last = Change("a", sequencer="0055AED6DCD90281E5A", at=AT), Change("a", sequencer="0055aed6dcd90281e6", at=9)
     for order in permutations([first._replace(sequencer="0055AED6DCD90281E5"), first, last]):
         assert newest(order) == [last]
-    padded = [Change("a", sequencer="0055AED6", at=AT), Change("a", sequencer="0055AED600", at=AT + 1)]
+    padded = [Change("a", sequencer="0055AED600", at=AT), Change("a", sequencer="0055AED6", at=AT + 1)]
     assert newest(padded) == newest(padded[::-1]) == padded[1:]
     assert [each.at for each in newest([Change("a", at=2.0), Change("b", at=3.0), Change("a", at=1.0)])] == [3.0, 2.0]
 
@@ -294,12 +298,13 @@ def test_with_sample_0_everything_is_purged_once_more_and_nothing_is_asked() -> 
     assert (world.transport.visits, sent(world), counts(world)) == ([], [], {"Repurged": len(first)})
 
 
-def test_a_look_asks_for_a_hundred_urls_at_most() -> None:
-    world = verifying(verify={"sample": 100}, targets=[target(hosts=[f"h{n}.example" for n in range(30)])])
+@pytest.mark.parametrize(("hosts", "visits", "left"), [(30, 90, 7), (101, 100, 9)])
+def test_a_look_asks_for_a_hundred_urls_at_most(hosts: int, visits: int, left: int) -> None:
+    world = verifying(verify={"sample": 100}, targets=[target(hosts=[f"h{n}.example" for n in range(hosts)])])
     world.invoke(sqs_event(s3_event(*"abcde"), s3_event(*"fghij")))
     due(world)
-    assert len(world.transport.visits) == 90
-    assert counts(world)["NotSampled"] == 7
+    assert len(world.transport.visits) == visits
+    assert counts(world)["NotSampled"] == left
 
 
 # ---- What is purged again ----
@@ -329,6 +334,15 @@ def test_a_stale_path_is_purged_again_by_prefix_and_its_pages_by_url(
     after(world)
     due(world)
     assert sorted(after(world)) == sorted(purges)
+
+
+def test_a_renewed_copy_is_not_purged_again_beside_a_stale_one() -> None:
+    world = verifying(targets=[target(hosts=[HOST, "b.example"])])
+    world.transport.edge = lambda sent: STALE if HOST in sent.url else answer(200, b"", cf_cache_status="MISS")
+    world.invoke(sqs_event(s3_event("a")))
+    after(world)
+    due(world)
+    assert after(world) == [f"{HOST}/a"]
 
 
 def test_an_unverifiable_copy_is_purged_again_only_once() -> None:
@@ -440,7 +454,11 @@ def test_without_time_a_look_is_dropped_with_a_count() -> None:
     assert (world.transport.visits, world.metrics["NotSampled"]) == ([], 1)
 
 
-def test_a_look_whose_target_has_gone_asks_nothing() -> None:
+def test_what_no_target_serves_any_more_is_not_asked_for() -> None:
     world = verifying(exclude=["*.map"])
-    assert world.returned(sqs_event(LOOK)) == []
-    assert world.transport.visits == []
+    changes = [*LOOK["changes"], {"key": "a", "bucket": "former", "kind": "put"}, {"key": "b", "kind": "put"}]
+    assert world.returned(sqs_event({**LOOK, "changes": changes})) == []
+    assert [sent.url for sent in world.transport.visits] == [f"{SITE}/b"]
+    world = verifying(verify={"sample": 0}, exclude=["*.map"])
+    assert world.returned(sqs_event({**LOOK, "changes": changes})) == []
+    assert after(world) == [f"{SITE}/b"]

@@ -244,7 +244,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "lambda.package.source_code_hash must be": [package(filename="a.zip", source_code_hash="e3b0c442" * 8)],
     "role.arn must be": [{"role": {"arn": "my-role"}}, {"role": {"create": False, "arn": "my-role"}}],
-    "role.create must be false if role.arn names": [{"role": {"create": True, "arn": ROLE}}, {"role": {"create": False}}],
+    "role.create must be false if role.arn": [{"role": {"create": True, "arn": ROLE}}, {"role": {"create": False}}],
     "role.name must be": [{"role": {"name": "my role"}}, {"role": {"name": "x" * 65}}],
     "role.path must": [{"role": {"path": "service"}}],
     "role.permissions_boundary must be": [{"role": {"permissions_boundary": "my-boundary"}}],

@@ -389,6 +389,6 @@ class World:
         ]
 
 
-def outage(seconds: float | None = None) -> Transient:
+def outage() -> Transient:
     """The error that the real transport raises without an answer."""
-    return Transient("No answer (TimeoutError).", retry_after=seconds)
+    return Transient("No answer (TimeoutError).")

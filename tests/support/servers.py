@@ -85,14 +85,14 @@ def reset(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.close()
 
 
-def drip(handler: BaseHTTPRequestHandler, words: bytes, at_once: bytes = b"", every: float = 0.02) -> None:
+def drip(handler: BaseHTTPRequestHandler, words: bytes, at_once: bytes = b"") -> None:
     """Answer one byte at a time, after `at_once`."""
     handler.close_connection = True
     try:
         handler.connection.sendall(at_once)
         for byte in words:
             handler.connection.sendall(bytes([byte]))
-            time.sleep(every)
+            time.sleep(0.02)
     except OSError:  # the client has closed the connection
         pass
 

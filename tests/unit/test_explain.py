@@ -159,7 +159,7 @@ def test_no_url_is_slow_to_compare_with_a_template() -> None:
 
 
 def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_credentials() -> None:
-    world = World(document(targets=[target(header_variants=[{"Origin": "https://app.test"}])]))
+    world = World(document(targets=[target(header_variants=[{"X-App": "1"}, {"Origin": "https://app.test"}])]))
     found = world.invoke({"explain": f"{A}?v=1"})
     plain, origin, query, bare = world.transport.visits
     assert [plain.url, origin.url, bare.url] == [f"{A}?v=1", f"{A}?v=1", A]

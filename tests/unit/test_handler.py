@@ -19,9 +19,8 @@ from tests.support.factories import (
     target,
 )
 from tests.support.fakes import Context, FakeAws, FakeCloudflare, FakeTransport, Reply, World, answer, outage, refusal
-from tests.support.names import AT, HOST, OTHER_ZONE, ZONE
+from tests.support.names import AT, OTHER_ZONE, SITE, ZONE
 
-SITE = f"https://{HOST}"
 CDN = "cdn.example.org"
 
 

@@ -14,9 +14,8 @@ from cf_purge.plan import Plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import document, s3_event, s3_record, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
-from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, ZONE
+from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
 
-SITE = f"https://{HOST}"
 PROBE = ".cf-purge-check"
 HTML = b"<html>Forbidden</html>"
 TWO_ZONES = [target(), target(zone_id=OTHER_ZONE, hosts=["b.example.net"], key_prefix="b")]

@@ -17,9 +17,8 @@ from cf_purge.sqs import MAX_DELAY, delay_after, fate_of
 from cf_purge.targets import FILES, Purge
 from tests.support.factories import document, environment, s3_event, s3_test_event, sqs_event, target
 from tests.support.fakes import World, answer
-from tests.support.names import AT, BUS_ARN, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
+from tests.support.names import AT, BUS_ARN, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
 
-SITE = f"https://{HOST}"
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]
 OWN = Failure(Transient("down"))
 TIME, APART = Failure(NotTried("no time")), Failure(Untested("down"))

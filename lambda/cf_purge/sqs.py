@@ -292,4 +292,4 @@ def delay_after(failures: Sequence[Failure], receives: int, last: int | None, no
             backoff = min(_MAX_UNTESTED_DELAY, backoff)
     # Messages that failed together come back apart, so that each shares its next request with others.
     named = max(failure.error.retry_after or 0.0 for failure in failures)
-    return min(MAX_DELAY, max(1, math.ceil(named + backoff * (1 - _JITTER * chance))))
+    return min(MAX_DELAY, math.ceil(named + backoff * (1 - _JITTER * chance)))

@@ -266,61 +266,55 @@ def test_many_dead_addresses_end_at_the_deadline(http: HttpClient, monkeypatch: 
         assert_ends_in_time(http, "http://api.example")
 
 
+@contextlib.contextmanager
+def accepting(serve: Callable[[socket.socket], object]) -> Iterator[str]:
+    """Yield host and port of a server that accepts one connection, and wait until it has served it."""
+
+    def accept() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            serve(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(accept)
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
 def test_a_tls_handshake_that_drips_ends_at_the_deadline(http: HttpClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    def greet(connection: socket.socket) -> None:
+        for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 500:
+            connection.send(bytes([byte]))
+            time.sleep(0.02)
 
-        def greet() -> None:
-            connection, _ = listener.accept()
-            with connection, contextlib.suppress(OSError):
-                for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 500:
-                    connection.send(bytes([byte]))
-                    time.sleep(0.02)
-
-        greeter = threading.Thread(target=greet)
-        greeter.start()
-        assert_ends_in_time(http, f"https://127.0.0.1:{listener.getsockname()[1]}")
-        greeter.join()
+    with accepting(greet) as address:
+        assert_ends_in_time(http, f"https://{address}")
 
 
 def test_a_tls_handshake_that_is_reset_is_no_answer(http: HttpClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def hang_up() -> None:
-            connection, _ = listener.accept()
-            connection.recv(1)
-            connection.close()  # it is reset, since not everything was read
-
-        greeter = threading.Thread(target=hang_up)
-        greeter.start()
-        said = str(failure(http, f"https://127.0.0.1:{listener.getsockname()[1]}"))
-        assert said == "No answer (ConnectionResetError): check the network."
-        greeter.join()
+    with accepting(lambda connection: connection.recv_into(bytearray(1))) as address:  # reset: not all of it was read
+        assert str(failure(http, f"https://{address}")) == "No answer (ConnectionResetError): check the network."
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_request_that_is_not_read_ends_at_the_deadline(authority: trustme.CA, scheme: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        has_ended = threading.Event()
+    has_ended = threading.Event()
 
-        def sip() -> None:
-            accepted, _ = listener.accept()
-            if scheme == "https":
-                time.sleep(0.8)  # what the handshake takes is not left for the request
-            reader = tls(authority).wrap_socket(accepted, server_side=True) if scheme == "https" else accepted
-            with reader, contextlib.suppress(OSError):
-                while not has_ended.wait(0.02):
-                    reader.recv(100_000)
+    def sip(connection: socket.socket) -> None:
+        if scheme == "https":
+            time.sleep(0.8)  # what the handshake takes is not left for the request
+        reader = tls(authority).wrap_socket(connection, server_side=True) if scheme == "https" else connection
+        with reader:
+            while not has_ended.wait(0.02):
+                reader.recv(100_000)
 
-        sipping = threading.Thread(target=sip)
-        sipping.start()
+    with accepting(sip) as address:
         began = time.monotonic()
         try:
             with pytest.raises(TimedOut):
-                post(HttpClient(Clock()), f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", 1.0, b"x" * (16 << 20))
+                post(HttpClient(Clock()), f"{scheme}://{address}", 1.0, b"x" * (16 << 20))
             assert time.monotonic() - began < 1.7
         finally:
             has_ended.set()
-            sipping.join()
 
 
 # ---- TLS and proxies ----

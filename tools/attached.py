@@ -1,7 +1,7 @@
 """One provider process for many runs of Terraform: `python -m tools.attached ARGUMENTS` runs it in the root with one.
 
-Terraform starts the AWS provider anew twice and more for each `run` of `terraform test`, which is most of what such a
-run costs. It can be told of one that is running: https://developer.hashicorp.com/terraform/plugin/debugging
+Terraform starts the AWS provider at least twice for each `run` of `terraform test`, which is most of the time that a
+run takes. It can use one that is already running: https://developer.hashicorp.com/terraform/plugin/debugging
 """
 
 import json

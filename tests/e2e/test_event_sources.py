@@ -91,7 +91,7 @@ def test_the_bucket_invokes_the_function(deployed: Deployed) -> None:
     assert {request.kind for request in site.accepted()} == {"invalidate_cache"}
 
 
-def test_what_fails_for_good_is_a_dead_letter_and_purges_when_it_is_moved_back(deployed: Deployed) -> None:
+def test_what_fails_three_times_is_parked_and_purged_after_it_is_moved_back(deployed: Deployed) -> None:
     site = deployed("direct")
     # Longer than an invocation waits.
     site.world.control.add_fault("answer", times=None, status=503, headers={"Retry-After": "6"})

@@ -116,7 +116,7 @@ def test_a_reserved_concurrency_is_found_and_taken_away(shell: Shell, site: Site
     assert "ReservedConcurrentExecutions" not in shell.run("throttles", "get-function-concurrency")
 
 
-def test_a_check_with_a_wrong_token_says_so_and_so_does_the_log(shell: Shell, site: Site) -> None:
+def test_a_check_and_the_log_name_a_wrong_token(shell: Shell, site: Site) -> None:
     site.world.store_token("cfut_" + site.world.token[::-1], PARAMETER)
     try:
         complaint = shell.answer("misconfigured", "aws lambda invoke")["errorMessage"]

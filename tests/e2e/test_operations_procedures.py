@@ -20,7 +20,7 @@ Deployed = Callable[..., Site]
 
 PARAMETER = "/prod/cloudflare/api-token"
 OTHER_TOKEN = "rotated"
-BY_HAND = "Manual purges, dry runs, releases"
+MANUAL_PURGES = "Manual purges, dry runs, releases"
 CHANGING = "Changing the plan, moving things"
 
 
@@ -51,7 +51,7 @@ def test_after_the_token_is_rotated_purges_work_without_the_old_one(shell: Shell
     site.put_and_purge("rotated-back.html", "text")
 
 
-def test_what_is_named_by_hand_is_purged_and_a_dry_run_purges_nothing(shell: Shell, site: Site) -> None:
+def test_a_manual_purge_purges_what_it_names_and_a_dry_run_nothing(shell: Shell, site: Site) -> None:
     site.put_and_purge("news/index.html", "text")
 
     def copies() -> list[str | None]:
@@ -60,7 +60,7 @@ def test_what_is_named_by_hand_is_purged_and_a_dry_run_purges_nothing(shell: She
 
     copies()
     site.world.control.forget_requests()
-    assert shell.answer(BY_HAND, "dry_run")["invalidations"] == [site.url("news/index.html"), site.url("news/")]
+    assert shell.answer(MANUAL_PURGES, "dry_run")["invalidations"] == [site.url("news/index.html"), site.url("news/")]
     assert site.world.control.requests() == []
     assert copies() == ["HIT", "HIT"]
     for command, left in {
@@ -68,10 +68,10 @@ def test_what_is_named_by_hand_is_purged_and_a_dry_run_purges_nothing(shell: She
         """--payload '{"prefixes": ["www""": ["MISS", "MISS"],
         "everything": ["MISS", "MISS"],
     }.items():
-        assert shell.answer(BY_HAND, command)["success"] is True
+        assert shell.answer(MANUAL_PURGES, command)["success"] is True
         assert copies() == left, command
     site.world.control.forget_requests()
-    shell.run(BY_HAND, "send-message")
+    shell.run(MANUAL_PURGES, "send-message")
     site.purge_of("www.example.com/news/", "prefixes")
     assert copies() == ["MISS", "MISS"]
 
@@ -190,7 +190,7 @@ def test_a_renamed_block_moves_all_and_another_bucket_replaces_the_notification(
     }
 
 
-def test_what_goes_with_the_module_is_the_module(root: Shell) -> None:
+def test_destroying_the_module_destroys_nothing_else(root: Shell) -> None:
     root.run(CHANGING, "terraform init")
     found = changes_in(root.run("Deleting the module", "terraform plan"))
     assert set(found.values()) == {"will be destroyed"}

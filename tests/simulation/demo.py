@@ -144,7 +144,7 @@ def many_files(site: Site) -> None:
     check(requests <= _MOST_REQUESTS, f"{_FILES} files took {requests} purge requests.")
 
 
-def by_hand(site: Site) -> None:
+def manual_purge(site: Site) -> None:
     headline("A manual purge: first a check, then a page with all its query strings")
     say(" ".join(invoke(site, {"check": True})["check"]))
     site.put_and_purge("list.html", "list")
@@ -177,7 +177,7 @@ def filtered(site: Site) -> None:
     check(seen.text == "draft 1" and not any("/drafts/" in url for url in purged), "The excluded key was purged.")
 
 
-STEPS = (first_version, second_version, deletion, nasty_key, kept_copy, many_files, by_hand, filtered)
+STEPS = (first_version, second_version, deletion, nasty_key, kept_copy, many_files, manual_purge, filtered)
 
 
 def main() -> int:

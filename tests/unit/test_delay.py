@@ -53,7 +53,7 @@ def test_a_delayed_target_is_purged_later_and_the_others_at_once_and_then_again(
     assert world.aws.delayed == []
 
 
-def test_keys_by_hand_are_purged_at_once_and_a_dry_run_shows_them() -> None:
+def test_manual_keys_are_purged_at_once_and_a_dry_run_shows_them() -> None:
     world = world_of(PAGES, ALL)
     everywhere = [f"https://{HOST}/late/a.html", f"https://{HOST}/a.html"]
     assert world.invoke({"keys": ["a.html"], "dry_run": True})["invalidations"] == everywhere
@@ -74,7 +74,7 @@ def test_many_changes_share_a_message_that_fits_into_one_request() -> None:
     assert sizes == [(59, 50), (59, 50), (59, 20), (60, 40)]
 
 
-def test_a_delayed_change_is_sent_before_its_message_is_deleted_and_else_it_comes_back() -> None:
+def test_a_delayed_change_is_sent_before_its_message_is_deleted_or_the_message_is_returned() -> None:
     world = world_of(PAGES, ALL, drain=1000, batch_size=2)
     batch = sqs_event(s3_event("a.html"), s3_event("b.css"))
     world.aws.waiting = [("w0", json.dumps(s3_event("b.html")))]

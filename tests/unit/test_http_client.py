@@ -241,7 +241,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> Non
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
 
-def test_a_name_that_does_not_resolve_is_said_as_the_runbook_has_it(
+def test_a_name_that_does_not_resolve_has_the_error_of_the_runbook(
     http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look_up(*_: object, **__: object) -> object:

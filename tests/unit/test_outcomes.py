@@ -301,7 +301,7 @@ def test_a_purge_that_was_accepted_or_rejected_is_not_sent_again_and_the_reason_
     assert (code, f"{SITE}/bad" in reason) == ("RejectedByCloudflare", True)
     [look] = [json.loads(message["MessageBody"]) for message in world.aws.delayed]
     assert [change["key"] for change in look["changes"]] == ["k", "b/x"]
-    # Another message about it is asked for anew.
+    # Another message about it is sent again.
     world.cloudflare.bad = lambda item: False
     assert world.returned(batch("bad")) == []
     assert world.cloudflare.urls[-1] == f"{SITE}/bad"

@@ -58,8 +58,8 @@ def start_move(asked: Mapping[str, Any], _url: str) -> dict[str, Any]:
     with sqs._queues_lock:
         moved = [message for message in source["messages"] if message["visible_at"] <= now]
         source["messages"] = [message for message in source["messages"] if message["visible_at"] > now]
-    anew = {"receipt_handle": None, "sent_at": now, "visible_at": now, "receive_count": 0, "first_receive_at": None}
-    destination["messages"] += [{**message, **anew, "id": str(uuid.uuid4())} for message in moved]
+    reset = {"receipt_handle": None, "sent_at": now, "visible_at": now, "receive_count": 0, "first_receive_at": None}
+    destination["messages"] += [{**message, **reset, "id": str(uuid.uuid4())} for message in moved]
     sqs.esm_wake.set()
     _moves[asked["SourceArn"]] = {
         **asked,

@@ -27,6 +27,7 @@ def times(budget: Budget, cost: Cost, count: int) -> list[float]:
     sent, now = [], 1000.0
     for _ in range(count):
         now += budget.wait(now, cost)
+        assert budget.wait(now, cost) == pytest.approx(0, abs=1e-6)
         budget.take(cost)
         sent.append(now)
     return sent
@@ -69,6 +70,10 @@ def test_urls_are_counted_one_by_one_and_a_full_request_can_always_be_sent(plan:
     assert items <= (500 if plan == "enterprise" else 100)
     sent = times(Budget(config), Cost(1, items, 0), 200)
     assert sent[0] == 1000.0
+    assert (sum(at == 1000.0 for at in sent) + 1) * items > SHARE * URLS[
+        plan
+    ] / environments  # a second's worth at once
+    assert times(Budget(config), OTHER, 1) == [1000.0]
     assert most_in(sent, 1.0) * items * environments <= 2 * SHARE * URLS[plan] + items * environments
     urls = (len(sent) - 1) * items * environments / (sent[-1] - 1000.0)
     assert urls <= 1.1 * SHARE * URLS[plan] or items == 1

@@ -9,16 +9,6 @@ NASTY = [
 ]  # fmt: skip
 
 
-def test_a_correction_reaches_the_visitor(site: Site) -> None:
-    site.put_and_purge("page.html", "version 1")
-    assert site.reads("page.html") == (200, "version 1", "MISS")
-    assert site.reads("page.html") == (200, "version 1", "HIT")
-
-    site.put_and_purge("page.html", "version 2")
-
-    assert site.reads("page.html") == (200, "version 2", "MISS")
-
-
 def test_a_deleted_object_is_gone_for_the_visitor(site: Site) -> None:
     site.put_and_purge("old.html", "still here")
     assert site.reads("old.html")[1] == "still here"

@@ -126,7 +126,7 @@ class Config(NamedTuple):
         """
         targets = tuple(target for target in self.targets if zone_id is None or target.zone.id == zone_id.lower())
         if zone_id is not None and not targets:
-            raise Rejected(f"Zone {zone_id[:64]!r} is in no target: add it to targets[*].zone_id.", "ForeignZone")
+            raise Rejected(f"Zone {zone_id[:64]!r} is not in any target: add it to targets[*].zone_id.", "ForeignZone")
         return targets
 
     def checked_bucket(self, bucket: str | None) -> str:

@@ -95,7 +95,7 @@ class Doctor(NamedTuple):
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> str:
         """Return what is wrong and what to do about it."""
         if isinstance(error, Rejected) and error.code == "ForeignHost":
-            return f"{purge.host} is not in zone {purge.zone}: correct targets[*].hosts, or add a target for its zone."
+            return f"{purge.host} is not a host of zone {purge.zone}: correct targets[*].hosts, or add a target for it."
         if isinstance(error, Unauthorized):
             with contextlib.suppress(PurgeError):
                 return self._cause(purge, deadline) or str(error)

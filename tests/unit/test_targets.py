@@ -326,7 +326,7 @@ def test_a_filtered_key_is_purged_nowhere_and_the_filter_sees_the_whole_key() ->
 @pytest.mark.parametrize(
     ("event", "code", "named"),
     [
-        ({"keys": ["a"], "zone_id": "c" * 32}, "ForeignZone", f"Zone '{'c' * 32}' is in no target"),
+        ({"keys": ["a"], "zone_id": "c" * 32}, "ForeignZone", f"Zone '{'c' * 32}' is not in any target"),
         ({"keys": ["a"], "zone_id": "x" * 9999}, "ForeignZone", "x" * 64),
         (s3_event("a", bucket="other"), "ForeignBucket", "bucket other, not about my-assets"),
         (s3_event("a", bucket="x" * 100_000), "ForeignBucket", "x" * 64),

@@ -67,9 +67,8 @@ def _one(piece: str) -> str:
         return "[^/]"
     if len(piece) == 1:
         return re.escape(piece)
-    negation, members = ("^", piece[2:-1]) if piece[1] == "!" else ("", piece[1:-1])
-    escaped = re.escape(members).replace(r"\-", "-")
-    return re.compile(f"(?!/)[{negation}{escaped}]").pattern
+    members = re.sub("^!", "^", re.escape(piece[1:-1]).replace(r"\-", "-"))
+    return re.compile(f"(?!/)[{members}]").pattern
 
 
 @lru_cache(maxsize=64)  # one key is compared with many globs

@@ -59,16 +59,14 @@ def preview(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         config = config_in(_read(given.plan), given.name)
-    except Misconfigured as error:
-        print(f"{given.plan}: {error}", file=sys.stderr)
-        return 2
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        print(f"{given.plan} cannot be read: write it with `terraform show -json plan > plan.json`.", file=sys.stderr)
+    except (Misconfigured, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        unreadable = "It cannot be read, write it with `terraform show -json plan > plan.json`."
+        print(f"{given.plan}: {error if isinstance(error, Misconfigured) else unreadable}", file=sys.stderr)
         return 2
     groups = {key: lines_of(key, config) for key in given.key}
     for key, lines in groups.items():
         print(key if key.isprintable() else json.dumps(key), *lines, sep="\n  ")
-    return int(any(line.startswith("refused") for lines in groups.values() for line in lines))
+    return int(any(lines[0].startswith("refused") for lines in groups.values()))
 
 
 def config_in(shown: Any, name: str | None = None) -> Config:
@@ -100,8 +98,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
 def lines_of(key: str, config: Config) -> list[str]:
     """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
     [task] = make_plan([Message("", {"keys": [key]})], config, {}, Cost(inf, inf, inf), 0.0).tasks
-    parts = [part for job in task.jobs for part in job.parts]
-    lines = sorted({_line_of(purge, target) for target, purges in parts for purge in purges})
+    lines = sorted({_line_of(purge, target) for job in task.jobs for target, purges in job.parts for purge in purges})
     if task.error is not None:
         return [f"refused: {task.error}", *lines]
     if lines:

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
 from cf_purge.aws import Aws
-from cf_purge.config import Zone
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Job, Task
+from cf_purge.plan import Task
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -37,16 +36,16 @@ def purged(tasks: Iterable[Task], accepted: Mapping[Purge, float]) -> Iterator[N
     for task in tasks:
         for job, at in () if task.is_check else task.results(accepted):
             if 0 < at < inf and not job.later:
-                yield _news_of(job, lag_ms=job.lag_ms(at))
+                yield _news(job.change, job.purges, lag_ms=job.lag_ms(at))
 
 
 def parked(tasks: Iterable[Task], accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in tasks:
         if reason := reasons.get(task.id):
-            left = [_news_of(job, reason=reason) for job, at in task.results(accepted) if at == inf]
-            left += [_news(each.change, reason=reason) for each in task.delayed]  # that could not be sent
-            yield from left or [_news(None, reason=reason)]
+            left = [(job.change, job.purges) for job, at in task.results(accepted) if at == inf]
+            left += [(each.change, []) for each in task.delayed]  # that could not be sent
+            yield from (_news(*each, reason=reason) for each in left or [(None, [])])
 
 
 def verified(copies: Iterable[Copy]) -> list[News]:
@@ -60,27 +59,20 @@ def verified(copies: Iterable[Copy]) -> list[News]:
     for change, group in by_change.items():
         worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
-        zones = [copy.target.zone for copy in group]
-        news.append(_news(change, zones, fresh_ms=worst.fresh_ms, reason=reason))
+        news.append(_news(change, [copy.page for copy in group], fresh_ms=worst.fresh_ms, reason=reason))
     return sorted(news, key=lambda each: each[1]["reason"] is not None)
 
 
-def _news_of(job: Job, **more: object) -> News:
-    if job.change is None:
-        more["key"] = job.purges[0].item or job.purges[0].kind
-    return _news(job.change, [purge.zone for purge in job.purges], **more)
+def _news(change: Change | None, purges: Sequence[Purge], **more: object) -> News:
+    """Return what an event says of a change, or of a manual item, which its purges name.
 
-
-def _news(change: Change | None, zones: Iterable[Zone] = (), **more: object) -> News:
-    """Return what an event says of one object.
-
-    `more` are the `key` of a manual item, `lag_ms` (from the change to the accepted purge), `fresh_ms` (to the proof
-    that a visitor sees it) and the `reason` why it is not done.
+    `more` are `lag_ms` (from the change to the accepted purge), `fresh_ms` (to the proof that a visitor sees it) and
+    the `reason` why it is not done.
     """
-    key, principal = (change.key, change.principal) if change else (None, None)
-    item = {"key": key, "lag_ms": None, "fresh_ms": None, "principal": principal, "reason": None, **more}
-    short = {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in item.items()}
-    return frozenset(zone.id for zone in zones), short
+    key = change.key if change else next((purge.item or purge.kind for purge in purges), None)
+    item = {"key": key, "lag_ms": None, "fresh_ms": None, "principal": change and change.principal, "reason": None}
+    short = {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in (item | more).items()}
+    return frozenset(purge.zone.id for purge in purges), short
 
 
 def detail(news: Sequence[News], name: str) -> str:
@@ -93,15 +85,12 @@ def detail(news: Sequence[News], name: str) -> str:
 def send(news: Mapping[str, tuple[Any, ...]], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
     """Tell the bus what `Metrics.news` has; it takes `timeout` seconds, or one, at most, and raises nothing."""
     makers: dict[str, Callable[..., Iterable[News]]] = {"Purged": purged, "Verified": verified, "Parked": parked}
-    entries = []
+    entry, region = {"EventBusName": event_bus_arn, "Source": "cf_purge"}, event_bus_arn.split(":")[3]
     try:
-        for kind, parts in news.items():
-            if told := list(makers[kind](*parts)):
-                entry = {"EventBusName": event_bus_arn, "Source": "cf_purge", "DetailType": kind}
-                entries.append({**entry, "Detail": detail(told, name)})
+        told = {kind: list(makers[kind](*parts)) for kind, parts in news.items()}
+        entries = [{**entry, "DetailType": kind, "Detail": detail(each, name)} for kind, each in told.items() if each]
         if not entries:
             return
-        region = event_bus_arn.split(":")[3]
         answer = aws.call("events", "PutEvents", {"Entries": entries}, region, min(_TIMEOUT, timeout))
         for each in objects_in(answer.get("Entries")):
             if "ErrorCode" in each:

@@ -139,8 +139,7 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
     """
     if len(event) > 1 or not isinstance(event["explain"], str):
         raise UnknownEvent('"explain" must be a URL such as "https://www.example.com/a.css", and nothing beside it.')
-    scheme, host, path = address_of("urls", event["explain"])
-    url = f"{scheme}://{host}{path}"
+    url, host, _ = address_of("urls", event["explain"])
     bare, mark, _ = url.partition("?")
     targets = [target for target in config.targets if host in target.hosts_of(config.bucket)]
     if not targets:

@@ -18,7 +18,7 @@ _FIELDS = {*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"}
 # fragment.
 _HOST, _STEP = r"([^/?#@:\s]+)", r"(?:/[^/?#\x00-\x1f\x7f\ud800-\udfff]*)"
 _ADDRESSES = {
-    "urls": rf"(https?)://{_HOST}({_STEP}*(?:\?[^#\x00-\x1f\x7f\ud800-\udfff]*)?)(?:#.*)?",
+    "urls": rf"(https?://){_HOST}({_STEP}*(?:\?[^#\x00-\x1f\x7f\ud800-\udfff]*)?)(?:#.*)?",
     "prefixes": rf"(){_HOST}({_STEP}{{1,{MAX_SLASHES}}})",
     "hosts": rf"(){_HOST}()",
 }
@@ -85,14 +85,13 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
     if item.kind == "tags" and not re.fullmatch("[!-~]{1,1024}", text):
         raise _malformed(item.kind, text)
     if item.kind in _ADDRESSES:
-        scheme, host, rest = address_of(item.kind, text)
-        targets = _serving(targets, bucket, host, rest.partition("?")[0])
-        text = f"{scheme}://{host}{rest}" if scheme else f"{host}{rest}"
+        text, host, path = address_of(item.kind, text)
+        targets = _serving(targets, bucket, host, path)
     return list(dict.fromkeys(Purge(target.zone, kind, text) for target in targets))
 
 
 def address_of(field: str, text: str) -> tuple[str, str, str]:
-    """Return the scheme of a URL ("" of a prefix or host), the host, and what follows it, percent-encoded.
+    """Return a URL, prefix or host as it is purged, percent-encoded; then its host and its path, without a query.
 
     Raises:
         Rejected: a purge of that kind cannot have it.
@@ -104,7 +103,7 @@ def address_of(field: str, text: str) -> tuple[str, str, str]:
     rest = quote(rest, safe=_KEPT)
     if not HOST.fullmatch(host.lower()) or len(rest) > _MAX_URL:
         raise _malformed(field, text)
-    return scheme.lower(), host.lower(), rest
+    return f"{scheme}{host}".lower() + rest, host.lower(), rest.partition("?")[0]
 
 
 def _malformed(field: str, text: str) -> Rejected:

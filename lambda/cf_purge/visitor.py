@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -27,9 +27,8 @@ from cf_purge.targets import FILES, Purge, paths_of, prefixes_of, spellings_of, 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
 _TOLERANCE = 5  # seconds from the date of an object to the event's time, which is when the upload had finished
-_MULTIPART = re.compile(r".*-[0-9]+")  # an ETag; such an object has the date at which its upload began
-# A Location that names a host, which is group 1: no credentials, no query.
-_LOCATION = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
+# A Location, and the host if it names one as group 1: no credentials, no query.
+_LOCATION = re.compile(r"(?:(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*))?.*", re.IGNORECASE | re.DOTALL)
 _UNICAST = ipaddress.ip_network("2000::/3")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 _MAX_HEADER = 256  # characters that are reported
@@ -79,10 +78,10 @@ class Seen(NamedTuple):
     at: float = 0.0  # when it came, in seconds since the epoch
     reported: Mapping[str, object] = {}  # what may be logged: the status and some headers, or why there is no answer
 
-    def by_age(self, seconds: float) -> str:
-        """Return what the age of the copy says so many seconds after a purge: younger, older, or nothing."""
+    def by_age(self, purged: float) -> str:
+        """Return what the age of the copy says after a purge at `purged`: younger, older, or nothing."""
         # What was fetched for this visitor is new, unless an age shows that it came from another cache.
-        if (self.is_fetched and not self.age) or (self.age is not None and self.age < seconds):
+        if (self.is_fetched and not self.age) or (self.age is not None and self.age < self.at - purged):
             return RENEWED
         return STALE if self.cache_status == "HIT" and self.age is not None else UNVERIFIABLE
 
@@ -145,10 +144,10 @@ def copies_of(job: Job, config: Config) -> Iterator[Copy]:
             continue
         scheme = "https" if "https" in target.schemes else "http"
         variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
-        for host, each in product(target.hosts_of(change.bucket or config.bucket), paths_of(change.key, target)):
-            url = f"{scheme}://{host}/{spellings_of(each)[0]}"
-            for headers in ((), *variants):
-                yield Copy(change, target, each, Purge(target.zone, FILES, url, headers))
+        hosts, paths = target.hosts_of(change.bucket or config.bucket), paths_of(change.key, target)
+        for host, path, headers in product(hosts, paths, ((), *variants)):
+            page = Purge(target.zone, FILES, f"{scheme}://{host}/{spellings_of(path)[0]}", headers)
+            yield Copy(change, target, path, page)
 
 
 def is_public(address: str) -> bool:
@@ -164,8 +163,7 @@ def seen_in(answer: Answer, at: float) -> Seen:
     headers = answer.headers
     reported = {"status": answer.status, **{name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}}
     if "location" in headers:
-        named = _LOCATION.match(headers["location"])
-        reported["location_host"] = named[1][:253] if named else ""
+        reported["location_host"] = _LOCATION.sub(r"\1", headers["location"])[:253]
     etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
     age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
     seconds = int(age[:12]) if age.isascii() and age.isdigit() else None
@@ -177,7 +175,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
 
     Of a change without a kind at most the time is known, as in a `wait`: there the age of the copy decides the rest.
     """
-    by_age, etag, is_gone = seen.by_age(seen.at - purged), _etag(change.etag), seen.status in (404, 410)
+    by_age, etag, is_gone = seen.by_age(purged), _etag(change.etag), seen.status in (404, 410)
     unknown = UNVERIFIABLE if change.kind else by_age
     if seen.is_challenge or seen.status == 401 or not 200 <= seen.status < 500:
         return UNVERIFIABLE
@@ -185,7 +183,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
         return FRESH
     # What the cache has kept since before the change is not its version, though it may have its ETag (another header
     # was corrected), or its second. An age has whole seconds.
-    if change.at is not None and seen.by_age(seen.at - change.at + 1) == STALE:
+    if change.at is not None and seen.by_age(change.at - 1) == STALE:
         return STALE
     if change.kind and (is_gone or (change.kind == DELETE and seen.status == 200)):
         return STALE if by_age == STALE else SUPERSEDED
@@ -199,7 +197,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
             return FRESH
         if behind <= _TOLERANCE:
             return unknown
-        if etag is None or not _MULTIPART.fullmatch(etag):
+        if "-" not in (etag or ""):  # of a multipart upload, whose date is that of its start
             return STALE
     elif etag is None or seen.etag is None:  # nothing can be compared
         return RENEWED if by_age == RENEWED else unknown
@@ -236,8 +234,7 @@ def wait_in(event: Mapping[str, Any], left: float, now: float) -> tuple[dict[str
         raise UnknownEvent(f'"wait" must be seconds, a whole number from 1 to {limit} (the time-out less {_MARGIN}).')
     at = epoch(since)
     # A time without a zone, which is behind the date, is often local: what is older would be called fresh.
-    is_past = at is not None and at <= now + _TOLERANCE and re.search("[Z+-]", since[10:])
-    if since is not None and not is_past:
+    if since is not None and (at is None or at > now + _TOLERANCE or not re.search("[Z+-]", since[10:])):
         raise UnknownEvent('"since" must be a past time with its zone, such as "2026-11-28T23:00:00Z".')
     return rest, seconds, at
 
@@ -248,14 +245,13 @@ def pages_for(jobs: Iterable[Job], config: Config) -> list[Purge]:
     Raises:
         Rejected: nothing, or too much.
     """
-    found: dict[Purge, None] = {}
-    for job in jobs:
-        found |= dict.fromkeys([copy.page for copy in copies_of(job, config)] or job.purges)
+    pages = ([copy.page for copy in copies_of(job, config)] or job.purges for job in jobs)
+    found = list(dict.fromkeys(chain(*pages)))
     if not found:
         raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')
     if len(found) > MAX_URLS:
         raise TooLarge(f'"wait" looks at {MAX_URLS} URLs at most, and these are {len(found):,}: list fewer, as "urls".')
-    return list(found)
+    return found
 
 
 def wait(pages: Sequence[Purge], until: float, purged: float, since: float | None, visitor: Visitor) -> dict[str, Any]:
@@ -267,21 +263,18 @@ def wait(pages: Sequence[Purge], until: float, purged: float, since: float | Non
     Raises:
         NotFresh: something is still stale; the text is the answer as JSON.
     """
-    clock, verdicts, pending = visitor.clock, dict[Purge, str](), pages
+    verdicts, pending = dict.fromkeys(pages, UNVERIFIABLE), pages
     while True:
         for page, seen in visitor.ask(pending, _TIMEOUT).items():
             verdict = judge(Change("", at=since), seen, purged)
-            if verdict != UNVERIFIABLE or page not in verdicts:  # what hides itself later was seen to be stale
+            if verdict != UNVERIFIABLE:  # what hides itself later was seen to be stale
                 verdicts[page] = verdict
         pending = [page for page in pending if verdicts[page] not in (FRESH, RENEWED)]
-        if not pending or clock.now() >= until:
+        left = until - visitor.clock.now()
+        if not pending or left <= 0:
             break
-        clock.sleep(max(0.0, min(_INTERVAL, until - clock.now())))
-    answer: dict[str, Any] = {kind: [] for kind in (FRESH, RENEWED, UNVERIFIABLE, STALE)}
-    for page in pages:
-        answer[verdicts[page]].append(page.shown)
-    stale = answer.pop(STALE)
-    answer["verified"] = not stale and not answer[UNVERIFIABLE]
-    if stale:
-        raise NotFresh(json.dumps({**answer, STALE: stale}))
-    return answer
+        visitor.clock.sleep(min(_INTERVAL, left))
+    found = {kind: [page.shown for page in pages if verdicts[page] == kind] for kind in (FRESH, RENEWED, UNVERIFIABLE)}
+    if stale := [page.shown for page in pages if verdicts[page] == STALE]:
+        raise NotFresh(json.dumps({**found, "verified": False, STALE: stale}))
+    return {**found, "verified": not found[UNVERIFIABLE]}

@@ -196,8 +196,7 @@ class Function:
         try:
             from cf_purge.verify import Verifier
 
-            own = self._config, self._config.verify, self._visitor, self._purger, self._sqs, self._clock
-            verifier = Verifier(*own, run)
+            verifier = Verifier(self._config.verify, self._visitor, self._purger, self._sqs, run)
             verifier.announce(tasks, outcomes)
             if looks := [task.look for task in tasks if task.look]:
                 run.metrics.news["Verified"] = (verifier.look(looks),)

@@ -10,10 +10,10 @@ from math import ceil, inf
 from typing import NamedTuple
 
 from cf_purge import observe
-from cf_purge.budget import Clock, Invocation
+from cf_purge.budget import Invocation
 from cf_purge.config import Config, Verify
 from cf_purge.errors import describe
-from cf_purge.events import DELETE, PUT, Change, Event, Look, bodies_of
+from cf_purge.events import Change, Event, Look, bodies_of
 from cf_purge.plan import MAX_PURGES, Task, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import MAX_DELAY, Sqs
@@ -29,21 +29,19 @@ _MOST = 500  # changes in one message, so that they fit
 class Verifier(NamedTuple):
     """Verifies in one invocation."""
 
-    config: Config
     verify: Verify
     visitor: Visitor
     purger: Purger
     sqs: Sqs
-    clock: Clock
     run: Invocation
 
     def announce(self, tasks: Iterable[Task], outcomes: Outcomes) -> None:
         """Ask the queue for the first look at the changes of which all purges were accepted."""
         results = [result for task in tasks for result in task.results(outcomes.accepted)]
         # What was done at an earlier receive has no time of its own.
-        changes = {job.change: at or self.clock.wall() for job, at in results if job.change and at < inf}
+        changes = {job.change: at or self.visitor.clock.wall() for job, at in results if job.change and at < inf}
         sample = self.verify.sample
-        known = [change for change in newest(changes) if not sample or change.kind in (PUT, DELETE)]
+        known = [change for change in newest(changes) if not sample or change.kind]
         shares = ceil(len(known) / _MOST)
         for share in range(shares):  # each message has its part of the newest
             look = Look(1, min(changes.values()), len(range(share, sample, shares)))
@@ -55,10 +53,10 @@ class Verifier(NamedTuple):
         Returns:
             The last word on the copies of the changes that are not looked at again, and that no target purges later.
         """
-        if self.clock.now() + _SECONDS > self.run.purge_until:
+        if self.visitor.clock.now() + _SECONDS > self.run.purge_until:
             self._leave_out([change for event in events for change in event.changes], "No time was left.")
             return []
-        asked = [(event, event.look, _asked(event, event.look, self.config)) for event in events if event.look]
+        asked = [(event, event.look, _asked(event, event.look, self.visitor.config)) for event in events if event.look]
         seen = self.visitor.ask((copy.page for *_, copies in asked for copy in copies), _SECONDS)
         return [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
 
@@ -76,19 +74,16 @@ class Verifier(NamedTuple):
 
         # A stale copy at each look, another one once; what is not sampled only where a sampled copy was stale.
         before = look.left or {}  # by copy: the kind of its last second purge
-        again: dict[Copy | Change, list[Purge]] = {
-            copy: copy.purges()
-            for copy in left
-            if copy.verdict == STALE or (copy.verdict in _OPEN and not before.get(copy.id))
-        }
+        due = [each for each in left if each.verdict == STALE or (each.verdict in _OPEN and not before.get(each.id))]
+        again: dict[Copy | Change, list[Purge]] = {copy: copy.purges() for copy in due}
         if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
             unsampled = []
         wanted = {purge: "" for purges in again.values() for purge in purges}
         for change in unsampled:
             if len(wanted) < MAX_PURGES:  # what does not fit waits for the next look
-                again[change] = job_of(change, self.config).due_at(look.purged).purges
+                again[change] = job_of(change, self.visitor.config).due_at(look.purged).purges
                 wanted |= dict.fromkeys(again[change], "")
-        accepted = self.purger.send_again(requests_for(wanted, self.config), self.run)
+        accepted = self.purger.send_again(requests_for(wanted, self.visitor.config), self.run)
         self.run.metrics.counts["Repurged"] += len(accepted)
         done = {each: purges[0].kind for each, purges in again.items() if purges and accepted.issuperset(purges)}
         unsampled = [change for change in unsampled if change not in done]
@@ -98,9 +93,7 @@ class Verifier(NamedTuple):
         elif left or unsampled:
             kinds = {copy.id: done.get(copy, before.get(copy.id)) for copy in left}
             self._send(Look(look.hop + 1, look.purged, len(unsettled), kinds), [*unsettled, *unsampled])
-        settled = (job_of(change, self.config).due_at(look.purged) for change in sampled if change not in unsettled)
-        ended = {job.change for job in settled if not job.later}
-        return [copy for copy in copies if copy.change in ended]
+        return [copy for copy in copies if copy.change not in unsettled and not copy.is_early]
 
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
         """Return the copy with its verdict, which is logged, and counted if it is the last one."""

@@ -46,6 +46,7 @@ class Copy(NamedTuple):
     target: Target
     path: str  # decoded
     page: Purge  # by URL: what is asked
+    is_early: bool  # another target purges the change later
     verdict: str = ""
     fresh_ms: int | None = None  # from the change to the proof
 
@@ -147,7 +148,7 @@ def copies_of(job: Job, config: Config) -> Iterator[Copy]:
         hosts, paths = target.hosts_of(change.bucket or config.bucket), paths_of(change.key, target)
         for host, path, headers in product(hosts, paths, ((), *variants)):
             page = Purge(target.zone, FILES, f"{scheme}://{host}/{spellings_of(path)[0]}", headers)
-            yield Copy(change, target, path, page)
+            yield Copy(change, target, path, page, job.later is not None)
 
 
 def is_public(address: str) -> bool:

@@ -37,27 +37,25 @@ _FAULTS = {  # by the status of a token
     "unknown": f"is wrong, Cloudflare does not know it: create one with the permission {_PERMISSION} and store it.",
     "active": "has no access to zone {zone}: add it to the token's zone resources, or correct targets[*].zone_id.",
 }
-# CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
-_NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
 
 
 # ---- check ----
 
 
-def summary_of(purges: Collection[Purge], config: Config, visitor: Visitor, left: float) -> list[str]:
+def summary_of(purges: Collection[Purge], visitor: Visitor, left: float) -> list[str]:
     """Return what a check has shown: what was accepted, the rules of its targets, and what a visitor reaches.
 
     `left` is the time in seconds.
     """
     belongs = {purge: f", and {purge.host} belongs to it" if purge.host else "" for purge in purges}
     said = [f"The token may purge zone {purge.zone}{text}." for purge, text in belongs.items()]
-    targets = [target for target in config.targets if target.zone in {purge.zone for purge in purges}]
-    said += [text for target in targets if (text := _rules_of(target, config))]
+    targets = [target for target in visitor.config.targets if target.zone in {purge.zone for purge in purges}]
+    said += [text for target in targets if (text := _rules_of(target, visitor.config))]
     bucket = next((purge.host for purge in purges if purge.host), None)
     pages = {host: nothing_at(target, host, FILES) for target in targets for host in target.hosts_of(bucket)}
     for page, seen in visitor.ask(pages.values(), min(_VISIT, left)).items():
-        _, obstacle = _obstacle_at(page.host, seen)
-        said.append(obstacle or f"Visitors of {page.host} reach Cloudflare.")
+        obstacle = _obstacle_at(page.host, seen)
+        said.append(obstacle[1] if obstacle else f"Visitors of {page.host} reach Cloudflare.")
     return list(dict.fromkeys(said))
 
 
@@ -73,7 +71,6 @@ def _rules_of(target: Target, config: Config) -> str:
 class Doctor(NamedTuple):
     """Asks Cloudflare for what it does not say when it rejects a check; deadlines are times of `Clock.now`."""
 
-    config: Config
     cloudflare: Cloudflare
     token: ApiToken
     clock: Clock
@@ -81,20 +78,20 @@ class Doctor(NamedTuple):
     def diagnosed(self, tasks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
         """Return the outcomes; each failure of a check says all that was found."""
         checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
-        failures = dict(outcomes.failures)
-        one_of_each = {str(failures[purge].error): purge for purge in checked}  # its text names what matters
-        found = [self._explained(purge, failures[purge].error, deadline) for purge in one_of_each.values()]
+        errors = {purge: outcomes.failures[purge].error for purge in checked}
+        one_of_each = {str(error): purge for purge, error in errors.items()}  # its text names what matters
+        found = [self._explained(purge, errors[purge], deadline) for purge in one_of_each.values()]
         said = " ".join(dict.fromkeys(found))
-        if any(not isinstance(failures[purge].error, Transient) for purge in checked):
+        if not all(isinstance(error, Transient) for error in errors.values()):
             observe.error("check", reason=said)
-        for purge in checked:
-            error = failures[purge].error  # its class stays: what was rejected is parked
+        failures = dict(outcomes.failures)
+        for purge, error in errors.items():  # its class stays: what was rejected is parked
             failures[purge] = failures[purge]._replace(error=type(error)(said, error.code, error.retry_after))
         return outcomes._replace(failures=failures)
 
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> str:
         """Return what is wrong and what to do about it."""
-        if isinstance(error, Rejected) and error.code == "ForeignHost":
+        if error.code == "ForeignHost":
             return f"{purge.host} is not a host of zone {purge.zone}: correct targets[*].hosts, or add a target for it."
         if isinstance(error, Unauthorized):
             with contextlib.suppress(PurgeError):
@@ -103,7 +100,7 @@ class Doctor(NamedTuple):
 
     def _cause(self, purge: Purge, deadline: float) -> str | None:
         """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
-        zone, place, email = purge.zone, self.token.place, self.config.email
+        zone, place, email = purge.zone, self.token.place, self.cloudflare.config.email
         if email is not None:
             return f"{place} has no Global API key of {email} with access to zone {zone}: correct one of the three."
         it, token, names = f"The API token in {place}", self.token.get(deadline), self._names_of(purge)
@@ -122,7 +119,7 @@ class Doctor(NamedTuple):
 
     def _names_of(self, purge: Purge) -> list[str]:
         """The names the zone can have: its hosts and the domains above them, the shortest first."""
-        targets = [target for target in self.config.targets if target.zone.id == purge.zone.id]
+        targets = [target for target in self.cloudflare.config.targets if target.zone.id == purge.zone.id]
         domains = [host.split(".") for target in targets for host in target.hosts_of(purge.host)]
         names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
         return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
@@ -131,8 +128,8 @@ class Doctor(NamedTuple):
 # ---- explain ----
 
 
-def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: float) -> dict[str, Any]:
-    """Answer `{"explain": "https://..."}`; `now` in seconds since the epoch.
+def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
+    """Answer `{"explain": "https://..."}`.
 
     Raises:
         Rejected: it is no URL, or its host is in no target.
@@ -141,21 +138,20 @@ def explain(event: Mapping[str, Any], config: Config, visitor: Visitor, now: flo
         raise UnknownEvent('"explain" must be a URL such as "https://www.example.com/a.css", and nothing beside it.')
     url, host, _ = address_of("urls", event["explain"])
     bare, mark, _ = url.partition("?")
-    targets = [target for target in config.targets if host in target.hosts_of(config.bucket)]
+    targets = [target for target in visitor.config.targets if host in target.hosts_of(visitor.config.bucket)]
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
-    found = [way for target in targets for way in ways_to(bare, target, config)]
+    found = [way for target in targets for way in ways_to(bare, target, visitor.config)]
     covered = [entry for entry, missing in found if not missing]
-    unserved = "correct path_prefix, index_documents or clean_urls, so that some key is served there"
-    remedies = (missing for _, missing in found)
-    missing = "" if covered else min(remedies, key=lambda each: each.count(" and "), default=unserved)
+    remedies = [each for _, each in found] or ["no key leads to it, correct path_prefix, index_documents or clean_urls"]
+    missing = "" if covered else min(remedies, key=lambda each: each.count(" and "))
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url)
     pages = {
         "plain": plain,
         "with_origin": plain._replace(headers=(("Origin", origin),)),
-        "with_query": plain._replace(item=f"{url}{'&' if mark else '?'}cf-purge-explain={now:.6f}"),
+        "with_query": plain._replace(item=f"{url}{'&' if mark else '?'}cf-purge-explain={visitor.clock.wall():.6f}"),
     }
     if mark and any(each["purge_by"] == "url" for each in covered):
         pages["without_query"] = plain._replace(item=bare)
@@ -172,36 +168,32 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     `missing` is what to correct where nothing covers the URL.
     """
     plain, said = seen["plain"], seen["plain"].reported
-    status, cache_status, age = plain.status, plain.cache_status, "" if plain.age is None else f" ({plain.age} s old)"
+    status, age = plain.status, "" if plain.age is None else f" ({plain.age} s old)"
     if "location_host" in said and 300 <= status < 400:
         return "REDIRECT", f"It redirects ({status}) to {said['location_host'] or 'another path'}: explain that URL."
     if missing:
         return "NOT_COVERED", f"No change in the bucket purges this URL: {missing}."
-    code, obstacle = _obstacle_at(host, plain)
-    if obstacle:
-        return code, obstacle
+    if obstacle := _obstacle_at(host, plain):
+        return obstacle
 
-    is_copy = not plain.is_fetched and cache_status not in _NOT_KEPT
     caches = [f"{name}: {said[name]}" for name in ("via", "x-cache") if name in said]
-    caches += [f"age: {plain.age}"] if plain.age and not is_copy else []
+    caches += [f"age: {plain.age}"] if plain.age and not plain.is_copy else []
     in_front = f"Another cache answers ({', '.join(caches)}), and Cloudflare's purges do not reach it: purge it too."
-    if caches and (not is_copy or "hit" in str(said.get("x-cache")).lower()):
+    if caches and (not plain.is_copy or "hit" in str(said.get("x-cache")).lower()):
         return "BEHIND_ANOTHER_CACHE", in_front
-    if status in _GONE and is_copy:
-        remedy = "purge it; if it stays, the object is missing or private"
-        return "CACHED_404", f"Cloudflare keeps a {status}{age}: {remedy}."
-    if cache_status in _NOT_KEPT or status >= 500:
-        why = f"{status}, {cache_status}, Cache-Control: {said.get('cache-control', 'none')}"
+    if status in _GONE and plain.is_copy:
+        return "CACHED_404", f"Cloudflare has a {status}{age}: purge it; if it stays, the object is missing or private."
+    if status >= 500 or not (plain.is_copy or plain.is_fetched):
+        why = f"{status}, {plain.cache_status}, Cache-Control: {said.get('cache-control', 'none')}"
         return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."
 
     others = {name: each for name, each in seen.items() if _is_same(plain, each) is False}
     # What was just fetched is what the origin has, even if an older object was restored.
-    dates = [each.last_modified or 0 for each in (plain, *others.values())]
-    is_fetched = any(each.is_fetched or each.cache_status in _NOT_KEPT for each in others.values())
-    is_old = is_copy and (is_fetched or max(dates) > dates[0])
+    date = plain.last_modified or 0
+    is_old = plain.is_copy and any(not each.is_copy or (each.last_modified or 0) > date for each in others.values())
     if is_old and "without_query" in others:
         return "OTHER_COPY", f'Cloudflare serves an old copy{age} for this query only: set purge_by = "prefix".'
-    if is_old or cache_status in ("STALE", "UPDATING"):
+    if is_old or plain.cache_status in ("STALE", "UPDATING"):
         remedy = 'set purge_by = "prefix", or clean_urls = true if the URL omits the end of the key, such as .html'
         return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."
     if others:
@@ -215,18 +207,17 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     return "FRESH", f"Cloudflare serves {version} ({status}): an older one is the browser's, or at another edge."
 
 
-def _obstacle_at(host: str, seen: Seen) -> tuple[str, str]:
-    """Return code and sentence of what keeps a visitor from Cloudflare's cache; empty: nothing does. Pure."""
+def _obstacle_at(host: str, seen: Seen) -> tuple[str, str] | None:
+    """Return code and sentence of what keeps a visitor from Cloudflare's cache, if anything does. Pure."""
     status, said = seen.status, seen.reported
     if seen.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not seen.cache_status):
-        remedy = "exempt the User-Agent cf_purge in Cloudflare's rules, or in the site's login"
-        return "CHALLENGE", f"{host} stops this visitor ({status}): {remedy}."
+        return "CHALLENGE", f"{host} stops this visitor ({status}): exempt the User-Agent cf_purge in its WAF or login."
     if not seen.cache_status:
         why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
         if "cf-ray" in said and status >= 500:
             why = f"its origin fails ({status}), correct that first."
         return "NO_CLOUDFLARE", f"{host} does not answer from Cloudflare's cache: {why}"
-    return "", ""
+    return None
 
 
 def _is_same(one: Seen, other: Seen) -> bool | None:
@@ -235,11 +226,11 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
         return None
     if any(seen.is_challenge or not seen.cache_status or seen.status not in (200, *_GONE) for seen in (one, other)):
         return None
-    if one.status in _GONE or other.status in _GONE:
-        return one.status in _GONE and other.status in _GONE
-    if one.etag and other.etag:
-        return one.etag == other.etag
-    return one.last_modified == other.last_modified if one.last_modified and other.last_modified else None
+    gone = [seen.status in _GONE for seen in (one, other)]
+    if any(gone):
+        return all(gone)
+    marks = (one.etag, other.etag), (one.last_modified, other.last_modified)
+    return next((first == second for first, second in marks if first and second), None)
 
 
 def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], str]]:
@@ -254,7 +245,7 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     spelling = re.sub("%..", lambda found: quote(unquote_to_bytes(found[0]), safe=""), encoded)
     # By decoded path, whether a client writes it like that. S3 reads a plus as a space.
     paths = {path: spelling in spellings_of(path) for path in (unquote(encoded), unquote_plus(encoded))}
-    where = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by}
+    way = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by, "key": None, "filter": None}
     for key, is_spelled in ((key, paths[path]) for path in paths for key in _keys_of(path, target)):
         fields = {
             "exclude": not config.exclude or not takes(key, config.exclude),
@@ -265,16 +256,16 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
         missing = " and ".join(field for field, passes in fields.items() if not passes)
-        yield {**where, "key": key, "filter": glob}, missing and f"for its key {key} correct {missing}"
+        yield {**way, "key": key, "filter": glob}, missing and f"for its key {key} correct {missing}"
     if target.purge_by in ("host", "everything"):
-        yield {**where, "key": None, "filter": next(iter((*target.keys, *config.include)), None)}, ""
+        yield {**way, "filter": next(iter((*target.keys, *config.include)), None)}, ""
     for template in target.related:
         # As a glob, which no path slows down: a placeholder is one character or more, only of two also slashes.
         text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))
         text = PLACEHOLDER.sub(lambda found: "**?" if found[1] in ("key", "dir") else "*?", text)
         glob = f".{text}{'**' if template.endswith('*') else ''}"
         if any(takes(f"./{path}", [glob]) for path in paths):
-            yield {**where, "key": None, "filter": None, "related": template}, ""
+            yield {**way, "related": template}, ""
 
 
 def _keys_of(path: str, target: Target) -> Iterator[str]:

@@ -145,7 +145,7 @@ class Function:
             if checks:
                 from cf_purge.doctor import Doctor
 
-                doctor = Doctor(self._config, self._purger.cloudflare, self._purger.token, self._clock)
+                doctor = Doctor(self._purger.cloudflare, self._purger.token, self._clock)
                 outcomes = doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.unexpected(error))))
@@ -176,7 +176,7 @@ class Function:
         if "explain" in event:
             from cf_purge.doctor import explain
 
-            return explain(event, self._config, self._visitor, self._clock.wall())
+            return explain(event, self._visitor)
         from cf_purge.visitor import pages_for, wait, wait_in
 
         event, seconds, since = wait_in(event, left, self._clock.wall())
@@ -230,7 +230,7 @@ class Function:
             from cf_purge.doctor import summary_of
 
             left = run.settle_until - self._clock.now()
-            summary["check"] = summary_of(task.purges, self._config, self._visitor, left)
+            summary["check"] = summary_of(task.purges, self._visitor, left)
         return summary
 
     # Created only by the few invocations that need them.

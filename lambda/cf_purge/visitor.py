@@ -30,6 +30,8 @@ _TOLERANCE = 5  # seconds from the date of an object to the event's time, which 
 # A Location, and the host if it names one as group 1: no credentials, no query.
 _LOCATION = re.compile(r"(?:(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*))?.*", re.IGNORECASE | re.DOTALL)
 _UNICAST = ipaddress.ip_network("2000::/3")
+# CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
+_NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 _MAX_HEADER = 256  # characters that are reported
 _MIN_TIMEOUT = 0.05  # seconds; with less left nothing is asked
@@ -88,8 +90,13 @@ class Seen(NamedTuple):
 
     @property
     def is_fetched(self) -> bool:
-        """From the origin, for this visitor: https://developers.cloudflare.com/cache/concepts/cache-responses/"""
+        """From the origin, for this visitor."""
         return self.cache_status in ("MISS", "EXPIRED", "REVALIDATED")
+
+    @property
+    def is_copy(self) -> bool:
+        """From the cache."""
+        return not self.is_fetched and self.cache_status not in _NOT_KEPT
 
 
 class Visitor(NamedTuple):

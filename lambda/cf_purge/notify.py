@@ -77,7 +77,7 @@ def _news(change: Change | None, purges: Sequence[Purge], **more: object) -> New
 
 def detail(news: Sequence[News], name: str) -> str:
     """Return the detail of the event about some news, with as many of the first ones as fit. Pure."""
-    zones = sorted(frozenset().union(*(zones for zones, _ in news)))
+    zones = sorted({zone for zones, _ in news for zone in zones})
     items = observe.fitting([item for _, item in news[:MAX_ITEMS]], MAX_CHARACTERS)
     return json.dumps({"name": name, "zones": zones, "count": len(news), "items": items})
 

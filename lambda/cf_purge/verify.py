@@ -40,11 +40,10 @@ class Verifier(NamedTuple):
         results = [result for task in tasks for result in task.results(outcomes.accepted)]
         # What was done at an earlier receive has no time of its own.
         changes = {job.change: at or self.visitor.clock.wall() for job, at in results if job.change and at < inf}
-        sample = self.verify.sample
-        known = [change for change in newest(changes) if not sample or change.kind]
+        known = [change for change in newest(changes) if not self.verify.sample or change.kind]
         shares = ceil(len(known) / _MOST)
         for share in range(shares):  # each message has its part of the newest
-            look = Look(1, min(changes.values()), len(range(share, sample, shares)))
+            look = Look(1, min(changes.values()), len(range(share, self.verify.sample, shares)))
             self._send(look, known[share::shares])
 
     def look(self, events: Sequence[Event]) -> list[Copy]:

@@ -201,7 +201,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
         return FRESH
     if change.at is not None and seen.last_modified is not None:
         behind = math.floor(change.at) - seen.last_modified  # a date has whole seconds
-        if behind <= 0 or (behind <= _TOLERANCE and seen.etag is None):
+        if behind <= (_TOLERANCE if seen.etag is None else 0):
             return FRESH
         if behind <= _TOLERANCE:
             return unknown

@@ -101,11 +101,9 @@ def lines_of(key: str, config: Config) -> list[str]:
     lines = sorted({_line_of(purge, target) for job in task.jobs for target, purges in job.parts for purge in purges})
     if task.error is not None:
         return [f"refused: {task.error}", *lines]
-    if lines:
-        return lines
     reasons = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
     reasons.append("no target serves it" if config.takes(key) else "include has no glob for it")
-    return [f"skipped: {reasons[0]}"]
+    return lines or [f"skipped: {reasons[0]}"]
 
 
 def _line_of(purge: Purge, target: Target | None) -> str:

@@ -187,19 +187,18 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
         why = f"{status}, {plain.cache_status}, Cache-Control: {said.get('cache-control', 'none')}"
         return "NOT_CACHED", f"Cloudflare keeps no copy of it ({why}): an old version is the origin's or the browser's."
 
-    others = {name: each for name, each in seen.items() if _is_same(plain, each) is False}
+    others = {name.replace("_", " "): each for name, each in seen.items() if _is_same(plain, each) is False}
     # What was just fetched is what the origin has, even if an older object was restored.
     date = plain.last_modified or 0
     is_old = plain.is_copy and any(not each.is_copy or (each.last_modified or 0) > date for each in others.values())
-    if is_old and "without_query" in others:
+    if is_old and "without query" in others:
         return "OTHER_COPY", f'Cloudflare serves an old copy{age} for this query only: set purge_by = "prefix".'
     if is_old or plain.cache_status in ("STALE", "UPDATING"):
         remedy = 'set purge_by = "prefix", or clean_urls = true if the URL omits the end of the key, such as .html'
         return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."
     if others:
-        names = " and ".join(others).replace("_", " ")
         remedy = 'purge_by = "prefix" or header_variants; if visitors send no Origin, an earlier explain left it'
-        return "OTHER_COPY", f"The copy {names} is another version: set {remedy}."
+        return "OTHER_COPY", f"The copy {' and '.join(others)} is another version: set {remedy}."
     if caches:
         return "BEHIND_ANOTHER_CACHE", in_front
     is_proven = plain.is_fetched or any(each.is_fetched and _is_same(plain, each) for each in seen.values())

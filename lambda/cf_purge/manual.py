@@ -52,8 +52,7 @@ def parts_of(document: dict[str, Any]) -> Iterator[Event]:
             raise UnknownEvent(f'"{name}" must be a non-empty string.')
     if "everything" in document and zone_id is None:
         raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
-    names = [name for name in (*LISTS, *SWITCHES) if name in document]
-    texts = ((name, text) for name in names for text in _texts(name, document[name]))
+    texts = ((name, text) for name in (*LISTS, *SWITCHES) if name in document for text in _texts(name, document[name]))
     for name, text in list(islice(texts, MAX_ITEMS + 1)):  # with a wrong field nothing of the event is purged
         try:
             if name == "keys":

@@ -66,11 +66,9 @@ class Metrics:
 
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
         """
-        values: dict[str, object] = {**self.counts}
-        for metric, times in self.times.items():
-            if times:
-                # Evenly chosen if there are too many, and with the largest, which the alarm is about.
-                values[metric] = sorted(times, reverse=True)[:: ceil(len(times) / _MAX_VALUES)]
+        # Evenly chosen if there are too many, and with the largest, which the alarm is about.
+        chosen = {name: sorted(ms)[:: -ceil(len(ms) / _MAX_VALUES)] for name, ms in self.times.items() if ms}
+        values = self.counts | chosen
         metrics = [{"Name": metric, "Unit": "Count" if metric in self.counts else "Milliseconds"} for metric in values]
         directive = {"Namespace": NAMESPACE, "Dimensions": [["Name"]], "Metrics": metrics}
         return {"_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}, "Name": name, **values}

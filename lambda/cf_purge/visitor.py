@@ -18,7 +18,7 @@ from zlib import crc32
 
 from cf_purge.budget import Clock
 from cf_purge.config import MAX_SLASHES, Config, Target
-from cf_purge.errors import NotFresh, NotTried, PurgeError, TooLarge, UnknownEvent
+from cf_purge.errors import NotFresh, PurgeError, TooLarge, UnknownEvent
 from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
 from cf_purge.plan import Job
@@ -132,9 +132,9 @@ class Visitor(NamedTuple):
             url = edge.rstrip("/") + url[url.index(page.host) + len(page.host) :]
             headers["Host"] = page.host
         left = until - self.clock.now()
+        if left < _MIN_TIMEOUT:
+            return Seen(0, reported={"error": "No time was left."})
         try:
-            if left < _MIN_TIMEOUT:
-                raise NotTried("No time was left.")
             answer = self.http.visit(url, headers, left, bool if edge else is_public)
             return seen_in(answer, self.clock.wall())
         except PurgeError as error:

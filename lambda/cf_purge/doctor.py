@@ -143,7 +143,7 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
     found = [way for target in targets for way in ways_to(bare, target, visitor.config)]
     covered = [entry for entry, missing in found if not missing]
-    remedies = [each for _, each in found] or ["no key leads to it, correct path_prefix, index_documents or clean_urls"]
+    remedies = [each for _, each in found] or ["correct path_prefix, index_documents or clean_urls"]
     missing = "" if covered else min(remedies, key=lambda each: each.count(" and "))
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")

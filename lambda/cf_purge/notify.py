@@ -15,7 +15,7 @@ from cf_purge.aws import Aws
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Task
+from cf_purge.plan import Task, grouped
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -52,11 +52,8 @@ def verified(copies: Iterable[Copy]) -> list[News]:
     """Return the result of each change, fresh ones first: its proof, or the worst of its copies. Pure."""
     from cf_purge.visitor import FRESH, STALE
 
-    by_change: dict[Change, list[Copy]] = {}
-    for copy in copies:
-        by_change.setdefault(copy.change, []).append(copy)
     news = []
-    for change, group in by_change.items():
+    for change, group in grouped((copy.change, copy) for copy in copies).items():
         worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
         news.append(_news(change, [copy.page for copy in group], fresh_ms=worst.fresh_ms, reason=reason))

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from math import ceil, inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cf_purge import observe
 from cf_purge.budget import Cost
@@ -14,6 +14,9 @@ from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import PurgeError, Rejected, TooLarge
 from cf_purge.events import Change, Event, Item, Message, parse
 from cf_purge.targets import EVERYTHING, FILES, TAGS, Purge, nothing_at, prefixes_of, purges_at
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 MAX_PURGES = 10_000  # of one message
 # https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits; for URLs it depends on the plan.
@@ -167,14 +170,19 @@ class Plan(NamedTuple):
     owners: Mapping[Purge, str] = {}  # by purge: the ID of the first task that asks for it
 
     @property
-    def principals(self) -> dict[Purge, dict[str, None]]:
+    def principals(self) -> dict[Purge, list[str]]:
         """By purge: who made the changes that it is for, if S3 says so."""
-        found: dict[Purge, dict[str, None]] = {}
-        for job in (job for task in self.tasks for job in task.jobs):
-            if job.change is not None and job.change.principal:
-                for purge in job.purges:
-                    found.setdefault(purge, {})[job.change.principal[:_MAX_PRINCIPAL]] = None
-        return found
+        jobs = [job for task in self.tasks for job in task.jobs]
+        named = [(job, job.change.principal[:_MAX_PRINCIPAL]) for job in jobs if job.change and job.change.principal]
+        return grouped(dict.fromkeys((purge, principal) for job, principal in named for purge in job.purges))
+
+
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """Return the second ones of pairs by their first ones, in order."""
+    groups: dict[K, list[V]] = {}
+    for name, value in pairs:
+        groups.setdefault(name, []).append(value)
+    return groups
 
 
 def make_task(task_id: str, document: object, config: Config, limit: Cost, now: float) -> Task:
@@ -231,19 +239,15 @@ def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Conta
     The first ones of all zones go before the second ones, so that a message about many zones is done early. Of as
     many messages as fill a request, the purges of each host are together, so that a wrong host harms few of the others.
     """
-    groups: dict[tuple[Zone, str, bool], dict[str, list[Purge]]] = {}
-    for purge, owner in purges.items():
-        by_host = groups.setdefault((purge.zone, purge.kind, owner in suspect_ids), {})
-        by_host.setdefault(purge.host, []).append(purge)
     found: list[tuple[int, Request]] = []
-    for (zone, kind, is_suspect), by_host in groups.items():
+    groups = grouped(((purge.zone, purge.kind, owner in suspect_ids), purge) for purge, owner in purges.items())
+    for (zone, kind, is_suspect), group in groups.items():
         limit = config.urls_per_request if kind == FILES else _ITEMS_PER_REQUEST
-        starts = range(0, max(map(len, by_host.values())), limit)
-        items = [purge for start in starts for each in by_host.values() for purge in each[start : start + limit]]
+        by_host = grouped((purge.host, purge) for purge in group).values()
+        starts = range(0, max(map(len, by_host)), limit)
+        items = [purge for start in starts for each in by_host for purge in each[start : start + limit]]
         for start in range(0, len(items), limit):
-            by_task: dict[str, list[Purge]] = {}
-            for purge in items[start : start + limit]:
-                by_task.setdefault(purges[purge], []).append(purge)
+            by_task = grouped((purges[purge], purge) for purge in items[start : start + limit])
             found.append((start // limit, Request(zone, kind, tuple(map(tuple, by_task.values())), is_suspect)))
     yield from (request for _, request in sorted(found, key=lambda each: each[0]))
 
@@ -341,14 +345,11 @@ def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[P
     """
     if config.collapse_above is None:
         return {}
-    urls: dict[Target | None, set[str]] = {}
-    for target, purges in chain(*(job.parts for job in jobs)):
-        urls.setdefault(target, set()).update(purge.item for purge in purges if purge.kind == FILES)
-    return {
-        target: list(prefixes_of(target, target.hosts, target.path_prefix))
-        for target, items in urls.items()
-        if target and len(items) > config.collapse_above and _may_collapse(target, config)
-    }
+    parts = chain(*(job.parts for job in jobs))
+    urls = grouped((target, purge.item) for target, purges in parts for purge in purges if purge.kind == FILES)
+    large = [target for target, items in urls.items() if target and len(set(items)) > config.collapse_above]
+    chosen = [target for target in large if _may_collapse(target, config)]
+    return {target: list(prefixes_of(target, target.hosts, target.path_prefix)) for target in chosen}
 
 
 def _may_collapse(target: Target, config: Config) -> bool:

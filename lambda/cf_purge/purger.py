@@ -18,7 +18,7 @@ from cf_purge.aws import Aws
 from cf_purge.budget import Budget, Clock, Cost, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.plan import Group, Plan, Request, Task, probe_for
+from cf_purge.plan import Group, Plan, Request, Task, grouped, probe_for
 from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
@@ -105,9 +105,7 @@ class _Work:
 
     def log_failures(self) -> None:
         """Write one line for all purges that have the same failure."""
-        by_failure: dict[Failure, list[Purge]] = {}
-        for purge, failure in self.outcomes.failures.items():
-            by_failure.setdefault(failure, []).append(purge)
+        by_failure = grouped((failure, purge) for purge, failure in self.outcomes.failures.items())
         for failure, purges in by_failure.items():
             fields = {"kind": type(failure.error).__name__, "reason": str(failure.error), "count": len(purges)}
             observe.error("not purged", **fields, zone_id=str(purges[0].zone), first=purges[0].shown)
@@ -201,11 +199,8 @@ class Purger:
             work.pending.remove(request)
             work.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
             kind = "urls" if request.kind == FILES else request.kind
-            by_principal: dict[str, list[object]] = {}
-            for purge in request.purges:
-                for principal in work.principals.get(purge, ("",)):
-                    by_principal.setdefault(principal, []).append(purge.shown)
-            for principal, items in by_principal.items():
+            named = ((each, purge.shown) for purge in request.purges for each in work.principals.get(purge, [""]))
+            for principal, items in grouped(named).items():
                 who = {"principal": principal} if principal else {}
                 for part in observe.parts(items):
                     observe.info("purged", zone_id=str(request.zone), **who, **{kind: part})

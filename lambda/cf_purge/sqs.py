@@ -20,7 +20,7 @@ from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested, describe
 from cf_purge.events import Change, Message, bodies_of, receives_in
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Plan, Task
+from cf_purge.plan import Plan, Task, grouped
 from cf_purge.purger import Failure, Outcomes
 
 _BATCH = 10  # entries in one call
@@ -129,9 +129,7 @@ class Sqs(NamedTuple):
         """
         delayed = [each for task in tasks for each in task.delayed]
         count = max(1, self.config.urls_per_request // max((each.purges for each in delayed), default=1))
-        by_second: dict[int, dict[Change, None]] = {}
-        for each in delayed:
-            by_second.setdefault(each.seconds, {})[each.change] = None
+        by_second = grouped(dict.fromkeys((each.seconds, each.change) for each in delayed))
         outgoing = [(seconds, *each) for seconds, changes in by_second.items() for each in bodies_of(changes, count)]
         results = self.send_all([(body, seconds) for seconds, body, _ in outgoing], deadline)
         errors: dict[Change, PurgeError] = {}

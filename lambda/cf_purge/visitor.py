@@ -21,7 +21,7 @@ from cf_purge.config import MAX_SLASHES, Config, Target
 from cf_purge.errors import NotFresh, PurgeError, TooLarge, UnknownEvent
 from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
-from cf_purge.plan import Job
+from cf_purge.plan import Job, grouped
 from cf_purge.targets import FILES, Purge, paths_of, prefixes_of, spellings_of, urls_of
 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
@@ -113,9 +113,7 @@ class Visitor(NamedTuple):
         """
         until = self.clock.now() + seconds
         seen = dict.fromkeys(pages, Seen(0))
-        by_host: dict[str, list[Purge]] = {}
-        for page in seen:
-            by_host.setdefault(page.host, []).append(page)
+        by_host = grouped((page.host, page) for page in seen)
         lanes = max(1, CONNECTIONS // max(1, len(by_host)))
         shares = [asked[lane::lanes] for asked in by_host.values() for lane in range(min(lanes, len(asked)))]
 

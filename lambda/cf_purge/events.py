@@ -62,15 +62,13 @@ class Look(NamedTuple):
 class Event(NamedTuple):
     """What one event or message asks for."""
 
-    changes: tuple[Change, ...] = ()
-    items: tuple[Item, ...] = ()
-    errors: tuple[Rejected, ...] = ()  # of records and keys that are invalid
+    entries: tuple[Change | Item | Rejected, ...] = ()  # Rejected: why a record or a key is invalid
     dry_run: bool = False
     look: Look | None = None
 
     @property
-    def size(self) -> int:
-        return len(self.changes) + len(self.items) + len(self.errors)
+    def changes(self) -> list[Change]:
+        return [entry for entry in self.entries if isinstance(entry, Change)]
 
 
 class Message(NamedTuple):
@@ -125,14 +123,8 @@ def parse(document: object) -> Event:
     """
     event = Event()
     for part in _parts_of(document):
-        event = Event(
-            event.changes + part.changes,
-            event.items + part.items,
-            event.errors + part.errors,
-            event.dry_run or part.dry_run,
-            event.look or part.look,
-        )
-        if event.size > MAX_ITEMS:
+        event = Event(event.entries + part.entries, event.dry_run or part.dry_run, event.look or part.look)
+        if len(event.entries) > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
     return event
 
@@ -168,7 +160,7 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
                     raise UnknownEvent("A record is neither from S3 nor from SNS.")
                 yield from _parts_of(record, depth + 1)
             except Rejected as error:
-                yield Event(errors=(error.with_traceback(None),))
+                yield Event((error.with_traceback(None),))
     elif envelope := next((name for name in _ENVELOPES if name in document), None):
         yield from _parts_of(document[envelope], depth + 1)
     elif "s3" in document:

@@ -58,9 +58,9 @@ def parts_of(document: dict[str, Any]) -> Iterator[Event]:
             if name == "keys":
                 yield Event((Change(manual_key(text), bucket, zone_id=zone_id),))
             else:
-                yield Event(items=(Item(name, text, bucket, zone_id),))
+                yield Event((Item(name, text, bucket, zone_id),))
         except Rejected as error:
-            yield Event(errors=(error.with_traceback(None),))
+            yield Event((error.with_traceback(None),))
 
 
 def purges_for_item(item: Item, config: Config) -> list[Purge]:

@@ -194,14 +194,15 @@ def make_task(task_id: str, document: object, config: Config, limit: Cost, now: 
     try:
         event = parse(document)
         if not config.log_principals:
-            event = event._replace(changes=tuple(change._replace(principal=None) for change in event.changes))
+            entries = (each._replace(principal=None) if isinstance(each, Change) else each for each in event.entries)
+            event = event._replace(entries=tuple(entries))
         if event.look is not None:
             return Task(task_id, look=event)
         return _task(task_id, event, config, limit, now)
     except Exception as error:
         expected = error if isinstance(error, Rejected) else observe.unexpected(error)
         # Without the traceback, which would keep every purge that was planned before the error in memory.
-        return Task(task_id, error=expected.with_traceback(None), changes=event.size, dry_run=event.dry_run)
+        return Task(task_id, error=expected.with_traceback(None), changes=len(event.entries), dry_run=event.dry_run)
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
@@ -217,7 +218,7 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
             break
         task = make_task(message.id, message.body, config, limit, now)
         tasks.append(task)
-        looked_at = task.look.size if task.look else 0
+        looked_at = len(task.look.entries) if task.look else 0
         purges = [purge for job in task.jobs for purge in job.purges]
         size += _BYTES * (task.changes + looked_at) + sum(_BYTES + len(purge.item) for purge in purges)
     covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
@@ -262,28 +263,27 @@ def probe_for(request: Request, config: Config) -> Request:
 
 
 def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -> Task:
-    entries: tuple[Change | Item, ...] = (*event.changes, *event.items)
     jobs: list[Job] = []
     count = 0
-    for entry in entries:
+    for entry in event.entries:
         jobs.append(job_of(entry, config))
         count += len(jobs[-1].purges)
         if count > MAX_PURGES:
             remedy = "split it, or choose another purge_by where one key alone has so many"
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
     skipped = tuple(job.change.key for job in jobs if job.change and not job.parts and not job.error)
-    errors = [*event.errors, *(job.error for job in jobs if job.error)]
+    errors = [job.error for job in jobs if job.error]
     error = errors[0] if errors else None
     if len(errors) > 1:
         error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
     split = [job if event.dry_run else job.due_at(now) for job in jobs]
     due, delayed = [job for job in split if job.parts], [job.later for job in split if job.later]
     _check_cost(due, config, limit)
-    is_check = any(item.kind == "check" for item in event.items)
-    return Task(task_id, due, skipped, error, event.size, event.dry_run, is_check, delayed=delayed)
+    is_check = any(isinstance(entry, Item) and entry.kind == "check" for entry in event.entries)
+    return Task(task_id, due, skipped, error, len(jobs), event.dry_run, is_check, delayed=delayed)
 
 
-def job_of(entry: Change | Item, config: Config) -> Job:
+def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
     """Return what a change or item asks for, in each target just more than MAX_PURGES purges at most.
 
     One that is invalid or outside of the targets has an error and nothing to purge.
@@ -291,6 +291,8 @@ def job_of(entry: Change | Item, config: Config) -> Job:
     parts: list[tuple[Target | None, Sequence[Purge]]] = []
     change, error = entry if isinstance(entry, Change) else None, None
     try:
+        if isinstance(entry, Rejected):
+            raise entry
         if isinstance(entry, Item):
             from cf_purge.manual import purges_for_item
 

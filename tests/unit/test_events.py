@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.errors import TooLarge, UnknownEvent
+from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 from cf_purge.events import Change, Event, Item, messages_in, parse
 from tests.support.factories import (
     eventbridge_event,
@@ -44,7 +44,7 @@ SWITCHES = ("everything", "check")
 
 def keys_of(document: object) -> list[str]:
     event = parse(document)
-    assert not event.errors
+    assert len(event.changes) == len(event.entries)
     return [change.key for change in event.changes]
 
 
@@ -69,7 +69,7 @@ def refusal_of(document: object) -> str:
 def test_an_object_change_is_found_in_every_envelope(event: dict[str, Any], wrap: Wrap) -> None:
     found = parse(wrap(event))
     assert [change[:4] for change in found.changes] == [("img/a b.jpg", BUCKET, AT, None)]
-    assert found._replace(changes=()) == Event()
+    assert found == Event(tuple(found.changes))
 
 
 VERSION_ID = {"versionId": "3sL4kqtJlcpXroDTDmJ", "version-id": "3sL4kqtJlcpXroDTDmJ"}
@@ -211,7 +211,8 @@ def test_a_document_that_is_not_an_event_is_refused_in_a_sentence(document: obje
 def test_an_invalid_record_is_counted_and_its_neighbours_are_read(record: object, words: str) -> None:
     event = parse({"Records": [s3_record("before"), record, s3_record("after")]})
     assert [change.key for change in event.changes] == ["before", "after"]
-    [error] = event.errors
+    _, error, _ = event.entries
+    assert isinstance(error, Rejected)
     assert words in str(error)
 
 
@@ -239,11 +240,12 @@ def test_a_bad_message_is_parked_unchanged_at_its_first_receive_and_its_neighbou
 
 def test_good_records_of_a_message_are_purged_before_it_is_parked_for_bad_ones() -> None:
     world = World()
-    mixed = [5, s3_record("one"), 5, {"Sns": {"Message": "?"}}, *sns_event(s3_event("two"))["Records"], {"s3": []}]
+    other = s3_record(bucket="other")
+    mixed = [other, s3_record("one"), 5, {"Sns": {"Message": "?"}}, *sns_event(s3_event("two"))["Records"], {"s3": []}]
     assert world.returned(sqs_event({"Records": mixed})) == []
     assert world.cloudflare.urls == [f"https://{HOST}/one", f"https://{HOST}/two"]
-    reason = "A record is neither from S3 nor from SNS. Further invalid items: 3."
-    assert world.parked_reasons == [("UnknownEvent", reason)]
+    reason = f"The event is about bucket other, not about {BUCKET}. Further invalid items: 3."
+    assert world.parked_reasons == [("ForeignBucket", reason)]
 
 
 # ---- The cap ----
@@ -258,7 +260,7 @@ def test_good_records_of_a_message_are_purged_before_it_is_parked_for_bad_ones()
     ],
 )
 def test_an_event_has_at_most_1000_items(events: Callable[[int], dict[str, Any]]) -> None:
-    assert parse(events(1)).size == 1000
+    assert len(parse(events(1)).entries) == 1000
     with pytest.raises(TooLarge, match="more than 1000 items: split it"):
         parse(events(2))
 
@@ -271,7 +273,7 @@ def test_an_event_has_at_most_1000_items(events: Callable[[int], dict[str, Any]]
 def test_a_manual_event_is_read_in_every_envelope(name: str, wrap: Wrap) -> None:
     event = parse(wrap({**manual(name), "bucket": "b", "zone_id": ZONE}))
     wish = Item(name, "x" if name in LISTS else "", "b", ZONE)
-    assert event == (Event((Change("x", "b", zone_id=ZONE),)) if name == "keys" else Event(items=(wish,)))
+    assert event == Event((Change("x", "b", zone_id=ZONE) if name == "keys" else wish,))
 
 
 @pytest.mark.parametrize("event", [*map(manual, (*LISTS, *SWITCHES)), s3_event("a"), eventbridge_event("a")])
@@ -282,8 +284,8 @@ def test_any_event_can_be_a_dry_run(event: dict[str, Any]) -> None:
     assert parse({**event, "dry_run": False}).dry_run is False
     for value in ("yes", 1, None):
         assert refusal_of({**event, "dry_run": value}) == '"dry_run" must be true or false.'
-        inner = parse(sns_event({**event, "dry_run": value}))
-        assert (inner.changes, inner.items, len(inner.errors)) == ((), (), 1)
+        [inner] = parse(sns_event({**event, "dry_run": value})).entries
+        assert isinstance(inner, UnknownEvent)
     with pytest.raises(UnknownEvent, match='"dry_run" belongs in the body of each message'):
         messages_in({**sqs_event(event), "dry_run": True})
 
@@ -306,12 +308,12 @@ def test_a_manual_event_with_one_wrong_field_is_refused_whole_in_a_sentence_that
 ) -> None:
     for good in ({"keys": ["a"]}, {"check": True}):
         assert words in refusal_of({**good, **fields})
-        inner = parse(sns_event({**good, **fields}))
-        assert (inner.changes, inner.items, len(inner.errors)) == ((), (), 1)
+        [inner] = parse(sns_event({**good, **fields})).entries
+        assert isinstance(inner, UnknownEvent)
 
 
 def test_bucket_and_zone_may_be_null() -> None:
-    assert parse({"keys": ["a"], "bucket": None, "zone_id": None}).changes == (Change("a"),)
+    assert parse({"keys": ["a"], "bucket": None, "zone_id": None}).changes == [Change("a")]
 
 
 @pytest.mark.parametrize(
@@ -328,8 +330,9 @@ def test_bucket_and_zone_may_be_null() -> None:
 )
 def test_a_manual_key_that_is_a_path_or_a_url_is_refused_with_the_right_form(key: str, right: str) -> None:
     event = parse({"keys": ["before", key, "after"]})
-    [error] = event.errors
     assert [change.key for change in event.changes] == ["before", "after"]
+    _, error, _ = event.entries
+    assert isinstance(error, Rejected)
     assert error.code == "MalformedKey"
     rule = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
     assert str(error) == f"{key[:256]!r} {rule}{f', such as {right!r}' if right else ''}."

@@ -159,7 +159,7 @@ class Function:
         """Delete, park or return the messages; return the IDs of those that come back."""
         is_done = not any(task.delayed or outcomes.failures_of(task) for task in plan.tasks)
         # The event source mapping deletes a batch that is done, so nothing is left to do.
-        is_settled = is_done and len(plan.tasks) == len(messages) and not any(each.is_drained for each in messages)
+        is_settled = is_done and not any(each.is_drained for each in messages)
         returned = set[str]() if is_settled else self._sqs.settle(messages, plan, outcomes, run)
         for task in plan.tasks:
             done = self._done.pop(task.id, {})

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from cf_purge import observe
 from cf_purge.budget import Cost
 from cf_purge.config import Config, Target, Zone
-from cf_purge.errors import PurgeError, Rejected, TooLarge
+from cf_purge.errors import NotTried, PurgeError, Rejected, TooLarge
 from cf_purge.events import Change, Event, Item, Message, parse
 from cf_purge.targets import EVERYTHING, FILES, TAGS, Purge, nothing_at, prefixes_of, purges_at
 
@@ -25,6 +25,7 @@ _ITEMS_PER_REQUEST = 100  # of everything a zone has one purge, so that needs no
 _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text
 _MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
+LEFT_OUT = NotTried("This invocation had no time or no requests left for it.")
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]
@@ -163,7 +164,7 @@ class Request(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What an invocation does; a message that has no task is left for another one."""
+    """What an invocation does, with a task for each message."""
 
     tasks: tuple[Task, ...] = ()
     requests: tuple[Request, ...] = ()
@@ -206,7 +207,7 @@ def make_task(task_id: str, document: object, config: Config, limit: Cost, now: 
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
-    """Plan the messages, as far as the memory reaches: fresh ones first, and looks last.
+    """Plan the messages: fresh ones first, and looks last. What the memory has no room for is left for another one.
 
     `limit` and `now` are those of `make_task`.
     """
@@ -214,9 +215,8 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     tasks: list[Task] = []
     size = 0
     for message in ordered:
-        if size > _MAX_BYTES:
-            break
-        task = make_task(message.id, message.body, config, limit, now)
+        is_left = size > _MAX_BYTES
+        task = Task(message.id, error=LEFT_OUT) if is_left else make_task(message.id, message.body, config, limit, now)
         tasks.append(task)
         looked_at = len(task.look.entries) if task.look else 0
         purges = [purge for job in task.jobs for purge in job.purges]

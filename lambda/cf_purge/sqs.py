@@ -20,7 +20,7 @@ from cf_purge.config import QUEUE_ARN, Config
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested, describe
 from cf_purge.events import Change, Message, bodies_of, receives_in
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Plan, Task, grouped
+from cf_purge.plan import LEFT_OUT, Plan, Task, grouped
 from cf_purge.purger import Failure, Outcomes
 
 _BATCH = 10  # entries in one call
@@ -44,7 +44,6 @@ _RECEIVES = 30  # of a message, if the configuration does not say; these two lim
 _MINUTE = 60  # seconds
 _LONG = 300  # seconds; after a wait of this length messages come back at an even minute
 _JITTER = 0.5  # of a delay, at most
-_LEFT_OUT = NotTried("This invocation had no time or no requests left for it.")
 
 
 class Sqs(NamedTuple):
@@ -88,7 +87,6 @@ class Sqs(NamedTuple):
         were received again are among them: an older receipt deletes nothing.
         """
         deadline, counts, tasks = run.settle_until, run.metrics.counts, {task.id: task for task in plan.tasks}
-        tasks |= {each.id: Task(each.id, error=_LEFT_OUT) for each in messages if each.id not in tasks}
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
         fates = {each: fate_of(each, tasks[each.id], outcomes, last) for each in messages}
         # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have
@@ -108,7 +106,7 @@ class Sqs(NamedTuple):
             if isinstance(result, Exception):
                 observe.error("not parked", **fields, reason=describe(result))
                 counts["Misconfigured"] += isinstance(result, Misconfigured) and result.code not in _REFUSED
-                fates[message] = [Failure(_LEFT_OUT)]
+                fates[message] = [Failure(LEFT_OUT)]
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
                 reasons[message.id] = str(error)

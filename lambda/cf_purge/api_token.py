@@ -86,8 +86,6 @@ class ApiToken:
             value = parameter.get("Value") if isinstance(parameter, dict) else None
         # An HTTP library would quote what cannot be sent as a header in its error.
         if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-            raise Misconfigured(
-                f"The API token in {self.place} is empty, or contains a space, a quote or another character that no"
-                " token has: store the bare token, with nothing around it."
-            )
+            fault = "is empty, or contains a space, a quote or another character that no token has"
+            raise Misconfigured(f"The API token in {self.place} {fault}: store the bare token, with nothing around it.")
         return value

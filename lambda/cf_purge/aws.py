@@ -93,6 +93,5 @@ class Aws:
         with contextlib.suppress(BotoCoreError):
             if found := Session().get_credentials():
                 return found.get_frozen_credentials()
-        raise Misconfigured(
-            "No AWS credentials: log in, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        )
+        remedy = "log in, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise Misconfigured(f"No AWS credentials: {remedy}.")

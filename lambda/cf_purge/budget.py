@@ -58,9 +58,6 @@ class Cost(NamedTuple):
     urls: float = 0
     others: float = 0  # requests by prefix, tag or host, and of everything
 
-    def fits(self, allowed: Cost) -> bool:
-        return all(needed <= limit for needed, limit in zip(self, allowed, strict=True))
-
 
 class Budget:
     """Three token buckets, for what a Cost has; times are those of `Clock.now`."""

@@ -135,7 +135,7 @@ class Function:
             run.metrics.counts["Skipped"] += len(task.skipped)
             if task.skipped:  # at most one line for each message
                 observe.info("skipped", **observe.listed(task.skipped))
-            for part in observe.parts(task.shown) if task.dry_run else ():
+            for part in observe.parts([purge.shown for purge in task.purges]) if task.dry_run else ():
                 observe.info("dry run", invalidations=part)
         checks = any(task.is_check and not task.dry_run for task in plan.tasks)
         try:
@@ -218,7 +218,7 @@ class Function:
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
             "success": True,
-            "invalidations": task.shown,
+            "invalidations": [purge.shown for purge in task.purges],
             "skipped": list(task.skipped),
             "requests": run.metrics.counts["Requests"],
         }

@@ -93,11 +93,6 @@ class Task(NamedTuple):
         """The purges it asks for that no earlier receive has done."""
         return dict.fromkeys(purge for job in self.jobs for purge in job.purges if not self.was_accepted(purge))
 
-    @property
-    def shown(self) -> list[object]:
-        """What it purges, each once, as Cloudflare is sent it."""
-        return [purge.shown for purge in self.purges]
-
     def was_accepted(self, purge: Purge) -> bool:
         """Tell whether an earlier receive has done a purge."""
         return hash(purge) in self.ended and self.ended[hash(purge)] is None
@@ -211,10 +206,9 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
 
     `limit` and `now` are those of `make_task`.
     """
-    ordered = sorted(messages, key=lambda message: (message.is_look, message.receives > 1))
     tasks: list[Task] = []
     size = 0
-    for message in ordered:
+    for message in sorted(messages, key=lambda each: (each.is_look, each.receives > 1)):
         is_left = size > _MAX_BYTES
         task = Task(message.id, error=LEFT_OUT) if is_left else make_task(message.id, message.body, config, limit, now)
         tasks.append(task)
@@ -222,16 +216,14 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
         purges = [purge for job in task.jobs for purge in job.purges]
         size += _BYTES * (task.changes + looked_at) + sum(_BYTES + len(purge.item) for purge in purges)
     covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
-    planned: list[Task] = []
     owners: dict[Purge, str] = {}
-    for task in tasks:
+    for place, task in enumerate(tasks):
         # A dry run must not widen the purges of other messages.
         jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
-        task = task._replace(jobs=jobs, ended=done.get(task.id, {}))
-        planned.append(task)
+        tasks[place] = task = task._replace(jobs=jobs, ended=done.get(task.id, {}))
         owners.update({purge: task.id for purge in task.undone(owners) if not task.ended.get(hash(purge))})
-    suspect_ids = {message.id for message in ordered if message.receives > 1}
-    return Plan(tuple(planned), tuple(requests_for(owners, config, suspect_ids)), owners)
+    suspect_ids = {message.id for message in messages if message.receives > 1}
+    return Plan(tuple(tasks), tuple(requests_for(owners, config, suspect_ids)), owners)
 
 
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:
@@ -316,18 +308,16 @@ def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
     """
 
     def is_too_much(count: int) -> bool:
-        return not _cost_of(jobs[:count], config).fits(limit)
+        first = _collapsed(jobs[:count], _covering(jobs[:count], config))
+        purges = dict.fromkeys((purge for job in first for purge in job.purges), "")
+        costs = [request.cost for request in requests_for(purges, config)]
+        cost = Cost(*map(sum, zip(*costs, strict=True)))
+        return any(needed > most for needed, most in zip(cost, limit, strict=True))
 
     if len(jobs) > 1 and is_too_much(len(jobs)):
         fits = bisect_left(range(1, len(jobs)), True, key=is_too_much)
         fault = "It asks for more requests than one message may take"
         raise TooLarge(f"{fault}: split it into events of at most {max(1, fits):,} items.")
-
-
-def _cost_of(jobs: Sequence[Job], config: Config) -> Cost:
-    purges = dict.fromkeys(chain(*(job.purges for job in _collapsed(jobs, _covering(jobs, config)))), "")
-    costs = [request.cost for request in requests_for(purges, config)]
-    return Cost(*map(sum, zip(*costs, strict=True)))
 
 
 def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Purge]]) -> Sequence[Job]:

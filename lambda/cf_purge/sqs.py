@@ -10,7 +10,6 @@ import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import chain
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -156,12 +155,9 @@ class Sqs(NamedTuple):
         If that fails they are still returned: the queue's own visibility timeout applies.
         """
         arn = self.config.queue_arn or next((message.queue_arn for message in delays), "")
-        entries = [
-            {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay}
-            for message, delay in delays.items()
-            # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
-            if message.receipt and message.queue_arn == arn and QUEUE_ARN.fullmatch(arn)
-        ]
+        # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
+        real = [each for each in delays if each.receipt and each.queue_arn == arn and QUEUE_ARN.fullmatch(arn)]
+        entries = [{"ReceiptHandle": each.receipt, "VisibilityTimeout": delays[each]} for each in real]
         self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline, "visibility not changed")
 
     def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[str | Exception]:
@@ -179,7 +175,7 @@ class Sqs(NamedTuple):
         payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
         answers = self._call_all("ReceiveMessage", self.config.queue_arn, payloads, deadline)
         messages = []
-        for each in chain(*(objects_in(answer.get("Messages")) for answer in answers)):
+        for each in [found for answer in answers for found in objects_in(answer.get("Messages"))]:
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
                 receives, arn = receives_in(each.get("Attributes")), self.config.queue_arn or ""
@@ -209,8 +205,8 @@ class Sqs(NamedTuple):
         attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
         # Attributes, with their types, count towards the size of a message: of one near the limit only the log has the
         # reason.
-        parts = [message.body, *chain(*((name, *values.values()) for name, values in attributes.items()))]
-        if sum(len(part.encode(errors="surrogatepass")) for part in parts) <= _MAX_MESSAGE:
+        whole = message.body + "".join(f"{name}String{text}" for name, text in texts.items())
+        if len(whole.encode(errors="surrogatepass")) <= _MAX_MESSAGE:
             payload["MessageAttributes"] = attributes
         with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
             return self._put(arn, payload, deadline)
@@ -237,8 +233,7 @@ class Sqs(NamedTuple):
     def _call_all(self, operation: str, arn: str | None, payloads: Sequence[Json], deadline: float) -> list[Json]:
         """Make calls at the same time and return the answers; failures are logged."""
         results = self.aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
-        failures = [result for result in results if isinstance(result, Exception)]
-        if failures:
+        if failures := [result for result in results if isinstance(result, Exception)]:
             observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
         return [result for result in results if not isinstance(result, Exception)]
 
@@ -274,8 +269,7 @@ def delay_after(failures: Sequence[Failure], receives: int, last: int | None, no
     each message.
     """
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
-    hold = max(failure.hold for failure in failures)
-    if hold:
+    if hold := max(failure.hold for failure in failures):
         # All messages that wait for a hold come back at a whole minute, so that they share requests.
         least = min(MAX_DELAY, max(hold, backoff))
         unit = _MINUTE if least < _LONG else 2 * _MINUTE

@@ -157,9 +157,9 @@ class Function:
 
     def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
-        is_done = not any(task.delayed or outcomes.failures_of(task) for task in plan.tasks)
+        open_tasks = (task for task in plan.tasks if task.delayed or outcomes.failures_of(task))
         # The event source mapping deletes a batch that is done, so nothing is left to do.
-        is_settled = is_done and not any(each.is_drained for each in messages)
+        is_settled = not any(each.is_drained for each in messages) and not any(open_tasks)
         returned = set[str]() if is_settled else self._sqs.settle(messages, plan, outcomes, run)
         for task in plan.tasks:
             done = self._done.pop(task.id, {})

@@ -112,8 +112,11 @@ resource "aws_cloudwatch_event_rule" "this" {
 
   lifecycle {
     precondition {
-      condition     = length(local.event_pattern) <= 4096
-      error_message = "event_filters exceed a rule's 4,096 characters: use fewer, and include and exclude for the rest."
+      condition = length(local.event_pattern) <= 4096
+      error_message = join(" ", [
+        "event_filters exceed the 4,096 characters of an EventBridge rule: use fewer or shorter ones, and include and",
+        "exclude for the rest.",
+      ])
     }
   }
 

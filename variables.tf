@@ -66,7 +66,7 @@ locals {
     lambda = { memory_size = [128, 32768], timeout = [15, 5400] } # a shorter time-out leaves no time to retry
   }
 
-  log_retention_days = [
+  log_retention_days = [ # that CloudWatch accepts
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
   ]
 }
@@ -124,7 +124,10 @@ variable "api_token_parameter" {
       "^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
       var.api_token_parameter
     ))
-    error_message = "api_token_parameter must be an SSM parameter's name or ARN, or /aws/reference/secretsmanager/NAME."
+    error_message = join(" ", [
+      "api_token_parameter must be the name or ARN of an SSM parameter, or /aws/reference/secretsmanager/NAME for a",
+      "Secrets Manager secret, never the token itself.",
+    ])
   }
 
   validation {
@@ -139,34 +142,37 @@ variable "api_token_parameter" {
 
 variable "targets" {
   description = <<-EOT
-    Where the bucket's objects are served: an entry per zone, several if paths or rules differ. Each key is purged by
-    every entry that matches it. They must fit into Lambda's 4 KB: about 150 hosts in a zone, or 80 zones with one.
+    Where the bucket's objects are served: one entry per zone, several if paths or rules differ. Each key is purged
+    by every entry that matches it. The limit is Lambda's 4 KB for environment variables: about 150 hosts in one
+    zone, or 80 zones with one host each.
     - `zone_id`: ID of the zone (32 hex digits), not its name.
     - `hosts`: (Optional) hostnames in that zone. Defaults to the bucket's name.
-    - `purge_by`: (Optional) `url`: the object's URLs, with `Vary` copies and resized images; `prefix`: everything that
-      begins with the object's URL, query strings too; `tag`: see `tags`; `host`: everything on the hosts;
-      `everything`: the whole zone.
-    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`): only for these keys, and without
-      `collapse_above`. Defaults to every key.
+    - `purge_by`: (Optional) `url`: every URL of the object, with `Vary` copies and resized images; `prefix`:
+      everything whose URL begins with the object's URL, with any query string; `tag`: see `tags`; `host`: everything
+      on the hosts; `everything`: the whole zone.
+    - `keys`: (Optional) globs on the decoded key (`index.html`, `img/**`). The entry applies only to matching keys,
+      and ignores `collapse_above`. Defaults to every key.
     - `key_prefix`: (Optional) only keys in this folder; it is removed from the key.
     - `path_prefix`: (Optional) folder put before the rest of the key.
-    - `schemes`: (Optional) `https`, `http`, or with Flexible SSL both: cache keys have the scheme towards the origin.
+    - `schemes`: (Optional) `https`, `http` or both. With Flexible SSL use both: Cloudflare's cache key contains the
+      scheme used towards the origin.
     - `index_documents`: (Optional) names that are also served at their folder's URL: `a/index.html` at `/a/`.
-    - `clean_urls`: (Optional) pages are also served without extension: `a/index.html` at `/a`, `b.html` at `/b`.
+    - `clean_urls`: (Optional) pages are also served without their extension: `a/index.html` at `/a`, `b.html` at `/b`.
     - `header_variants`: (Optional) request headers of copies that Cloudflare keeps separately, for each `Origin` or
       by a custom cache key: `[{ Origin = "https://www.example.com" }]`.
     - `tags`: (Optional) for `purge_by = "tag"`: templates of cache tags, with `{bucket}`, `{key}`, `{dir}`, `{name}`
-      (with extension), `{stem}` (without it) and `{ext}` (without the dot). S3 sends no tags: the output
-      `cache_response_rules` has rules that set them.
+      (with its extension), `{stem}` (without it) and `{ext}` (without the dot). S3 sends no tags: the output
+      `cache_response_rules` has the rules that set them.
     - `related`: (Optional) further pages that depend on the object, as paths on the host: `["/", "/feed.xml",
-      "/amp/{key}"]`, with the placeholders of `tags` (`{key}` and `{dir}` without `key_prefix`); one with an empty
-      placeholder is omitted. They are purged by URL, whatever `purge_by` is, and not verified. A `*` at the end purges
-      every path with that beginning (`"/tags/{dir}/*"`): on the Free plan 5 requests a minute, with 100 paths each.
-    - `delay_seconds`: (Optional) seconds from a change to its purge, at most 900: for pages that may be uploaded before
-      their assets. Keys in a manual event are purged at once. An entry that shares paths with a delayed one ignores
-      `collapse_above` too.
-    - `environment_id`: (Optional) with zone versioning: ID of the environment. Omit it for Production, which has the
-      zone's endpoint (`everything` there empties all environments).
+      "/amp/{key}"]`, with the placeholders of `tags` (`{key}` and `{dir}` without `key_prefix`). They are purged by
+      URL, whatever `purge_by` is, and not verified. A `*` at the end purges every path with that beginning
+      (`"/tags/{dir}/*"`); on the Free plan Cloudflare allows 5 such requests a minute, with 100 paths each. A path
+      with an empty placeholder is omitted for that key.
+    - `delay_seconds`: (Optional) seconds from a change to its purge by this entry, at most 900: for pages that may be
+      uploaded before their assets. Keys in a manual event are purged at once. An entry that shares paths with a
+      delayed one ignores `collapse_above` too.
+    - `environment_id`: (Optional) with zone versioning: ID of the environment to purge. Omit it for Production, which
+      uses the zone's own endpoint (`everything` there empties all environments).
   EOT
   type = list(object({
     zone_id         = string
@@ -203,8 +209,11 @@ variable "targets" {
   }
 
   validation {
-    condition     = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
-    error_message = "Each targets[*].zone_id must be 32 lower-case hex digits (dashboard → Overview → API), not a name."
+    condition = alltrue([for target in var.targets : can(regex("^[0-9a-f]{32}$", target.zone_id))])
+    error_message = join(" ", [
+      "Each targets[*].zone_id must be the zone's ID, which has 32 hex digits in lower case (Cloudflare dashboard →",
+      "Overview → API), not its name.",
+    ])
   }
 
   validation {
@@ -272,8 +281,8 @@ variable "targets" {
       ]) if target != null
     ])
     error_message = join(" ", [
-      "targets[*].key_prefix and path_prefix are folders such as \"assets/\", neither globs nor URLs, without . or ..,",
-      "and path_prefix at most 30 folders deep: use include and exclude for globs.",
+      "targets[*].key_prefix and path_prefix must be folders such as \"assets/\", without . or .., not globs (use",
+      "include and exclude for these) and not URLs; path_prefix may be at most 30 folders deep.",
     ])
   }
 
@@ -281,7 +290,7 @@ variable "targets" {
     condition = alltrue([
       for target in var.targets : (target.purge_by == "tag") == (length(target.tags) > 0) if target != null
     ])
-    error_message = "Each target with purge_by = \"tag\", and no other, needs tags, such as [\"{bucket}/{key}\"]."
+    error_message = "targets[*].tags, such as [\"{bucket}/{key}\"], must be set if purge_by = \"tag\", and only then."
   }
 
   validation {
@@ -293,8 +302,8 @@ variable "targets" {
       ] if target != null
     ]))
     error_message = join(" ", [
-      "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas, and with no braces",
-      "but {bucket}, {key}, {dir}, {name}, {stem} and {ext}.",
+      "Each targets[*].tags must be 1 to 1024 printable ASCII characters without spaces and commas, with braces only",
+      "for the placeholders {bucket}, {key}, {dir}, {name}, {stem} and {ext}.",
     ])
   }
 
@@ -318,8 +327,8 @@ variable "targets" {
     ]))
     error_message = join(" ", [
       "Each targets[*].related must be a path on the host such as \"/feed.xml\", \"/amp/{key}\" or \"/tags/{dir}/*\":",
-      "one slash first, no empty folders, . or .., no query, nothing percent-encoded, a * at the end only, and no",
-      "braces but {bucket}, {key}, {dir}, {name}, {stem} and {ext}.",
+      "one slash first, no empty folders, . or .., no query, nothing percent-encoded, a * only at the end, and braces",
+      "only for the placeholders {bucket}, {key}, {dir}, {name}, {stem} and {ext}.",
     ])
   }
 
@@ -335,7 +344,10 @@ variable "targets" {
         ]
       ] if target != null
     ]))
-    error_message = "targets[*].related must be below path_prefix (/blog/feed.xml for blog): else use another target."
+    error_message = join(" ", [
+      "targets[*].related must be below the target's path_prefix, such as \"/blog/feed.xml\" for \"blog\": correct the",
+      "path, or add a target without path_prefix.",
+    ])
   }
 
   validation {
@@ -365,8 +377,8 @@ variable "targets" {
       ] if target != null
     ]))
     error_message = join(" ", [
-      "Each targets[*].header_variants must have header names without a colon, and values of printable ASCII that are",
-      "neither empty nor padded, such as { Origin = \"https://example.com\" }.",
+      "Each targets[*].header_variants must have at least one header, such as { Origin = \"https://example.com\" }: a",
+      "name without colons and spaces, and a value of printable ASCII that is not empty and not padded.",
     ])
   }
 
@@ -383,7 +395,7 @@ variable "targets" {
 # ---- Which changes ----
 
 variable "include" {
-  description = "Globs on the decoded key (`*.css`, `img/**`); only matching keys are purged. Empty: every key."
+  description = "Globs on the decoded key (`*.css`, `img/**`); only matching keys are purged. Empty means every key."
   type        = list(string)
   default     = []
   nullable    = false
@@ -417,7 +429,8 @@ variable "exclude" {
 variable "events" {
   description = <<-EOT
     S3 event types that purge. Add `s3:LifecycleExpiration:*` if a lifecycle rule deletes served objects. With
-    EventBridge a type includes all its subtypes, and `s3:ObjectRemoved:*` lifecycle expiry.
+    `event_source = "eventbridge"` a type includes all its subtypes, and `s3:ObjectRemoved:*` includes lifecycle
+    expiry.
   EOT
   type        = list(string)
   default     = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
@@ -433,7 +446,7 @@ variable "events" {
         ObjectTagging       = ["*", "Put", "Delete"]
       } : [for type in types : "s3:${kind}:${type}"]
     ])))) == 0 && length(var.events) > 0
-    error_message = "events must be S3 event types such as \"s3:ObjectCreated:*\", at least one."
+    error_message = "events must be one or more S3 event types, such as \"s3:ObjectCreated:*\"."
   }
 
   validation {
@@ -445,16 +458,16 @@ variable "events" {
 
   validation {
     condition     = var.event_source != "eventbridge" || !contains(var.events, "s3:ReducedRedundancyLostObject")
-    error_message = "EventBridge has no s3:ReducedRedundancyLostObject: remove it, or set event_source = \"s3\"."
+    error_message = "EventBridge has no event s3:ReducedRedundancyLostObject: remove it, or set event_source = \"s3\"."
   }
 }
 
 variable "event_source" {
   description = <<-EOT
-    Where events come from. `s3`: the bucket's notification, all of which the module then owns; other entries are
-    removed (an `import` block shows them at plan: docs/upgrading.md). `eventbridge`: a rule; enable EventBridge on the
-    bucket (`aws_s3_bucket_notification`, `eventbridge = true`). `none`: a notification with another owner, who adds
-    the output `notification`.
+    Where events come from. `s3`: the bucket's notification, which the module then owns completely; other entries in
+    it are removed (an `import` block shows them at plan: docs/upgrading.md). `eventbridge`: a rule; the bucket's
+    owner must enable EventBridge (`aws_s3_bucket_notification` with `eventbridge = true`). `none`: a notification
+    with another owner, who adds the output `notification`.
   EOT
   type        = string
   default     = "s3"
@@ -551,9 +564,9 @@ variable "keep_eventbridge" {
 
 variable "delivery" {
   description = <<-EOT
-    How events reach the function. `queue`: in batches through the queue. `direct`: each event invokes the function, up
-    to three times, then goes to the dead-letter queue. Manual messages, looks of `verify` and messages moved back from
-    the dead-letter queue always use the queue.
+    How events reach the function. `queue`: in batches through the queue. `direct`: each event invokes the function,
+    up to three times; an event that still fails goes to the dead-letter queue. Manual messages, looks of `verify` and
+    messages moved back from the dead-letter queue always use the queue.
   EOT
   type        = string
   default     = "queue"
@@ -706,8 +719,8 @@ variable "queue" {
     - `batch_size`: (Optional) maximum number of messages in one invocation.
     - `batch_window_seconds`: (Optional) how long to wait for a full batch. With any window a single upload can wait
       20 seconds.
-    - `max_concurrency`: (Optional) maximum number of concurrent functions, which share every limit: at most 3 on the
-      Free plan with a `purge_by` other than `url`, whose 5 requests a minute would otherwise be minutes apart.
+    - `max_concurrency`: (Optional) maximum number of concurrent functions, which share every limit. On the Free plan
+      with a `purge_by` other than `url` use 2 or 3, because the 5 requests a minute would otherwise be minutes apart.
     - `drain`: (Optional) after a full batch the function itself receives more messages, up to this number (at most
       1,000), so that a burst needs few requests. `0` disables it.
     - `max_receive_count`: (Optional) receives before a message goes to the dead-letter queue; 30 take more than five
@@ -785,7 +798,7 @@ variable "queue" {
 variable "lambda" {
   description = <<-EOT
     The function:
-    - `runtime`: (Optional) `python3.11` or later, if the AWS provider accepts it: version 5 refuses `python3.14`.
+    - `runtime`: (Optional) `python3.11` or later, if the AWS provider accepts it: provider 5 refuses `python3.14`.
     - `architecture`: (Optional) `arm64` or `x86_64`.
     - `memory_size`: (Optional) MB; the share of a CPU grows with it.
     - `timeout`: (Optional) seconds.
@@ -878,7 +891,7 @@ variable "lambda" {
 
   validation {
     condition     = contains(local.log_retention_days, var.lambda.log_retention_days)
-    error_message = "lambda.log_retention_days must be among CloudWatch's: ${join(", ", local.log_retention_days)}."
+    error_message = "lambda.log_retention_days must be one of ${join(", ", local.log_retention_days)}."
   }
 
   validation {
@@ -896,7 +909,10 @@ variable "lambda" {
       for kind, ids in { subnet = var.lambda.vpc.subnet_ids, sg = var.lambda.vpc.security_group_ids } :
       try(length(ids) > 0 && alltrue([for id in ids : can(regex("^${kind}-[0-9a-f]+$", id))]), false)
     ])
-    error_message = "lambda.vpc needs IDs, one each at least: subnet_ids (subnet-...) and security_group_ids (sg-...)."
+    error_message = join(" ", [
+      "lambda.vpc needs at least one ID in subnet_ids (subnet-...) and one in security_group_ids (sg-...), not ARNs or",
+      "names; omit it for no VPC.",
+    ])
   }
 
   validation {
@@ -922,7 +938,8 @@ variable "role" {
       is that of a role created in the same apply.
     - `arn`: (Optional) ARN of an existing role with the policy of the output `role_policy_json`; the module then
       creates nothing in IAM.
-    - `name`: (Optional) name of the created role, to use the same `name` in two Regions. Defaults to `name`.
+    - `name`: (Optional) name of the created role. Set it to use the module's `name` in two Regions, because IAM roles
+      are global. Defaults to `name`.
     - `path`: (Optional) path of the created role.
     - `permissions_boundary`: (Optional) ARN of its permissions boundary.
   EOT
@@ -959,7 +976,7 @@ variable "role" {
 
   validation {
     condition     = coalesce(var.role.create, var.role.arn == null) == (var.role.arn == null)
-    error_message = "role.create must be false if role.arn names an existing role, and else true: correct or omit it."
+    error_message = "role.create = false needs role.arn, and role.create = true excludes it: correct one of them."
   }
 
   validation {
@@ -1039,14 +1056,14 @@ variable "alarms" {
       for arns in concat([var.alarms.actions, var.alarms.ok_actions], try(values(var.alarms.actions_by_alarm), [])) :
       try(length(arns) <= 5 && alltrue([for arn in arns : can(regex("^arn:[a-z-]+:([^:]*:){3}.+$", arn))]), false)
     ])
-    error_message = "alarms.actions, ok_actions and actions_by_alarm must be up to 5 ARNs each, such as an SNS topic's."
+    error_message = "alarms.actions, ok_actions and actions_by_alarm take at most 5 ARNs each, such as an SNS topic's."
   }
 
   validation {
     condition = length(setsubtract(
       concat(try(keys(var.alarms.actions_by_alarm), []), var.alarms.disabled), local.alarm_keys
     )) == 0
-    error_message = "alarms.disabled and keys of actions_by_alarm must be among ${join(", ", local.alarm_keys)}."
+    error_message = "alarms.disabled and the keys of actions_by_alarm must be among ${join(", ", local.alarm_keys)}."
   }
 
   validation {
@@ -1075,7 +1092,10 @@ variable "notify" {
 }
 
 variable "dashboard" {
-  description = "Create a CloudWatch dashboard and saved log queries: who changed a key, was it purged, why not."
+  description = <<-EOT
+    Create a CloudWatch dashboard and saved log queries: whether a key was purged, who changed what, why a message is
+    parked.
+  EOT
   type        = bool
   default     = false
   nullable    = false

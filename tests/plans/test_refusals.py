@@ -83,7 +83,7 @@ REFUSED: dict[str, list[Inputs]] = {
         for name in ("arn:aws:s3:::www.example.com", "ab", "a..b", "a/b")
     ],
     "bucket is a directory bucket": [{"bucket": "site--euw1-az1--x-s3", **target(hosts=["a.example"])}],
-    "api_token_parameter must be an SSM parameter's name or ARN": [
+    "api_token_parameter must be the name or ARN of an SSM parameter": [
         {"api_token_parameter": text}
         for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b")
     ],
@@ -99,10 +99,7 @@ REFUSED: dict[str, list[Inputs]] = {
     # ---- targets ----
     "required variable may not be set to null": [{"targets": None}],
     "targets must have at least one entry": [{"targets": []}],
-    "zone_id must be 32 lower-case hex digits": [
-        target(zone_id=ZONE_ID.upper()),
-        {"targets": [{"zone_id": ZONE_ID}, None]},
-    ],
+    "must be the zone's ID": [target(zone_id=ZONE_ID.upper()), {"targets": [{"zone_id": ZONE_ID}, None]}],
     "targets[*].hosts must be lower-case hostnames": [
         target(hosts=[host])
         for host in ("https://www.example.com", "*.example.com", "www.example.com:443", "www.exämple.com", "a..b", None)
@@ -114,12 +111,12 @@ REFUSED: dict[str, list[Inputs]] = {
     "targets[*].purge_by must be": [target(purge_by="magic"), target(purge_by="URL")],
     "targets[*].schemes must contain": [target(schemes=["ftp"]), target(schemes=[])],
     "index_documents must be names": [target(index_documents=["a/index.html"]), target(index_documents=[None])],
-    "targets[*].key_prefix and path_prefix are folders": [
+    "targets[*].key_prefix and path_prefix must be folders": [
         *(target(path_prefix=path) for path in ("assets/*", "https://www.example.com/blog", "../private")),
         target(key_prefix="assets/*"),
         target(path_prefix="/".join("x" * 31)),
     ],
-    'target with purge_by = "tag", and no other, needs tags': [target(purge_by="tag"), target(tags=["{key}"])],
+    'must be set if purge_by = "tag", and only then': [target(purge_by="tag"), target(tags=["{key}"])],
     "targets[*].tags must be 1 to 1024 printable ASCII": [
         tagged(tag) for tag in ("", "x" * 1025, "{bucket} {key}", "a,b", "größe", "a\n", None)
     ]
@@ -131,7 +128,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ]
     + [target(related=[path]) for path in ("/a?b", "/a#b", "/%61", "/*/a", "/a**", "/a\n", f"/{'x' * 1024}")]
     + [target(related=[f"/{path}"]) for path in ("{path}", "{KEY}", "{key", "{}*")],
-    "targets[*].related must be below path_prefix": [
+    "targets[*].related must be below the target's path_prefix": [
         target(path_prefix="blog/", related=["/blog/", path])
         for path in ("/feed.xml", "/blog", "/blog*", "/blogger/{key}", "/a{key}")
     ],
@@ -140,7 +137,7 @@ REFUSED: dict[str, list[Inputs]] = {
         target(purge_by=kind, tags=tags, header_variants=[ORIGIN])
         for kind, tags in {"tag": ["{key}"], "host": [], "everything": []}.items()
     ],
-    "targets[*].header_variants must have header names": [
+    "targets[*].header_variants must have at least one header": [
         target(header_variants=[{}]),
         target(header_variants=[None]),
         *(target(header_variants=[{name: "https://www.example.com"}]) for name in ("Origin:", "My Origin", "")),
@@ -152,11 +149,11 @@ REFUSED: dict[str, list[Inputs]] = {
     "targets[*].environment_id must be": [target(environment_id=id_) for id_ in ("", "a/../b", "x" * 65)],
     # ---- Which changes ----
     **{f"entry of {name} must be a glob": [{name: [glob]} for glob in BAD_GLOBS] for name in ("include", "exclude")},
-    "events must be S3 event types": [
+    "events must be one or more S3 event types": [
         {"events": names} for names in ([], ["ObjectCreated:*"], ["s3:ObjectCreate:Put"], [None])
     ],
     "events names a type twice": [{"events": ["s3:ObjectCreated:*", "s3:ObjectCreated:Put"]}],
-    "EventBridge has no s3:ReducedRedundancyLostObject": [
+    "EventBridge has no event s3:ReducedRedundancyLostObject": [
         {"event_source": "eventbridge", "events": ["s3:ObjectCreated:*", "s3:ReducedRedundancyLostObject"]}
     ],
     'event_source must be "s3", "eventbridge" or "none"': [{"event_source": "sns"}, {"event_source": "S3"}],
@@ -226,7 +223,7 @@ REFUSED: dict[str, list[Inputs]] = {
     "lambda.log_retention_days must be": [{"lambda": {"log_retention_days": 31}}],
     "lambda.log_kms_key_arn must be": [{"lambda": {"log_kms_key_arn": "my-key"}}],
     "lambda.tracing must be": [{"lambda": {"tracing": "active"}}],
-    "lambda.vpc needs IDs": [
+    "lambda.vpc needs at least one ID": [
         vpc(groups=[GROUP]),
         vpc("arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-01234567", groups=[GROUP]),
         vpc(SUBNET, None, groups=[GROUP]),
@@ -244,7 +241,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "lambda.package.source_code_hash must be": [package(filename="a.zip", source_code_hash="e3b0c442" * 8)],
     "role.arn must be": [{"role": {"arn": "my-role"}}, {"role": {"create": False, "arn": "my-role"}}],
-    "role.create must be false if role.arn": [{"role": {"create": True, "arn": ROLE}}, {"role": {"create": False}}],
+    "role.create = false needs role.arn": [{"role": {"create": True, "arn": ROLE}}, {"role": {"create": False}}],
     "role.name must be": [{"role": {"name": "my role"}}, {"role": {"name": "x" * 65}}],
     "role.path must": [{"role": {"path": "service"}}],
     "role.permissions_boundary must be": [{"role": {"permissions_boundary": "my-boundary"}}],
@@ -254,7 +251,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "api_token_kms_key_arn must be": [{"api_token_kms_key_arn": ALIAS}],
     # ---- Alarms and notify ----
-    "alarms.actions, ok_actions and actions_by_alarm must be up to 5 ARNs": [
+    "alarms.actions, ok_actions and actions_by_alarm take at most 5 ARNs": [
         {"alarms": {"actions": ["me@example.com"]}},
         {"alarms": {"ok_actions": ["arn:aws:sns:on-call"]}},
         {"alarms": {"actions_by_alarm": {"lag": ["me@example.com"]}}},
@@ -262,7 +259,7 @@ REFUSED: dict[str, list[Inputs]] = {
         {"alarms": {"actions": TOPICS}},
         {"alarms": {"actions_by_alarm": {"lag": TOPICS}}},
     ],
-    "alarms.disabled and keys of actions_by_alarm must be among dead_letters, oldest_message, errors,": [
+    "alarms.disabled and the keys of actions_by_alarm must be among dead_letters, oldest_message, errors,": [
         {"alarms": {"disabled": ["dead-letters"]}},
         {"alarms": {"actions_by_alarm": {"all": []}}},
     ],

@@ -1,4 +1,4 @@
-"""One provider process for many runs of Terraform: `python -m tools.attached ARGUMENTS` runs it in the root with one.
+"""One provider process for many runs of Terraform: `python -m tools.attached ARGUMENTS` runs Terraform with it.
 
 Terraform starts the AWS provider at least twice for each `run` of `terraform test`, which is most of the time that a
 run takes. It can use one that is already running: https://developer.hashicorp.com/terraform/plugin/debugging

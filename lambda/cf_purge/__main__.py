@@ -60,7 +60,7 @@ def preview(arguments: list[str]) -> int:
     try:
         config = config_in(_read(given.plan), given.name)
     except (Misconfigured, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        unreadable = "It cannot be read: write it with `terraform show -json plan > plan.json`."
+        unreadable = "It is not a plan or state in JSON: write it with `terraform show -json plan > plan.json`."
         print(f"{given.plan}: {error if isinstance(error, Misconfigured) else unreadable}", file=sys.stderr)
         return 2
     groups = {key: lines_of(key, config) for key in given.key}

@@ -210,11 +210,11 @@ def _obstacle_at(host: str, seen: Seen) -> tuple[str, str] | None:
     """Return code and sentence of what keeps a visitor from Cloudflare's cache, if anything does. Pure."""
     status, said = seen.status, seen.reported
     if seen.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not seen.cache_status):
-        return "CHALLENGE", f"{host} stops this visitor ({status}): exempt the User-Agent cf_purge in its WAF or login."
+        return "CHALLENGE", f"{host} stops this visitor ({status}): exempt the User-Agent cf_purge in the WAF or login."
     if not seen.cache_status:
         why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
         if "cf-ray" in said and status >= 500:
-            why = f"its origin fails ({status}), correct that first."
+            why = f"its origin fails ({status}); correct that first."
         return "NO_CLOUDFLARE", f"{host} does not answer from Cloudflare's cache: {why}"
     return None
 

@@ -37,7 +37,7 @@ _FORMS = {
 
 
 def parts_of(document: dict[str, Any]) -> Iterator[Event]:
-    """Yield what a manual event asks for, one by one; whether items other than keys are valid is seen later.
+    """Yield each item of a manual event as an event. Keys are checked here, other items when they are planned.
 
     Raises:
         UnknownEvent: anything else is wrong with the event.
@@ -53,7 +53,7 @@ def parts_of(document: dict[str, Any]) -> Iterator[Event]:
     if "everything" in document and zone_id is None:
         raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
     texts = ((name, text) for name in (*LISTS, *SWITCHES) if name in document for text in _texts(name, document[name]))
-    for name, text in list(islice(texts, MAX_ITEMS + 1)):  # with a wrong field nothing of the event is purged
+    for name, text in list(islice(texts, MAX_ITEMS + 1)):  # one wrong field refuses the whole event
         try:
             if name == "keys":
                 yield Event((Change(manual_key(text), bucket, zone_id=zone_id),))
@@ -66,8 +66,8 @@ def parts_of(document: dict[str, Any]) -> Iterator[Event]:
 def purges_for_item(item: Item, config: Config) -> list[Purge]:
     """Return the purges of one item, one for each zone that serves it, spelled as given where a URL may be.
 
-    Those of a check show that token, zones and hosts fit together, and drop no copy. Each is of its target's own kind,
-    since an environment may accept one and not the other; where that kind would drop something, it is a prefix.
+    The purges of a check show that token, zones and hosts fit together, and drop no copy. Each has its target's kind,
+    since an environment may accept one kind and not another. If that kind would drop copies, it is a prefix instead.
 
     Raises:
         Rejected: malformed, or outside of every target.
@@ -143,7 +143,7 @@ def manual_key(key: str) -> str:
     """Return a key of a manual event.
 
     Raises:
-        Rejected: it looks like a path or a URL: it would purge something else without an error.
+        Rejected: it looks like a path or a URL, and would purge something else without an error.
     """
     if match := re.match(r"/+|(?:https?|s3)://+(?=.)[^/]*/*", key, re.IGNORECASE):
         right = f", such as {key[match.end() :][:256]!r}" if match.end() < len(key) else ""

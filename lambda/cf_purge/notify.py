@@ -61,7 +61,7 @@ def verified(copies: Iterable[Copy]) -> list[News]:
 
 
 def _news(change: Change | None, purges: Sequence[Purge], **more: object) -> News:
-    """Return what an event says of a change, or of a manual item, which its purges name.
+    """Return what an event says of a change or, without one, of the manual item with these purges.
 
     `more` are `lag_ms` (from the change to the accepted purge), `fresh_ms` (to the proof that a visitor sees it) and
     the `reason` why it is not done.

@@ -29,7 +29,7 @@ _threshold = LEVELS.index("INFO")
 
 
 COUNTS = (
-    "Changes",  # objects that changed, and manual items; also invalid ones
+    "Changes",  # objects that changed, and manual items, invalid ones included
     "Purged",  # URLs, prefixes, tags, hosts and zones that Cloudflare accepted to purge
     "Skipped",  # changes that need no purge
     "Parked",  # messages put into the dead-letter queue

@@ -27,7 +27,7 @@ from cf_purge.targets import FILES, Purge, paths_of, prefixes_of, spellings_of, 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
 _TOLERANCE = 5  # seconds from the date of an object to the event's time, which is when the upload had finished
-# A Location, and the host if it names one as group 1: no credentials, no query.
+# A Location; group 1 is its host, without credentials, if it names one.
 _LOCATION = re.compile(r"(?:(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*))?.*", re.IGNORECASE | re.DOTALL)
 _UNICAST = ipaddress.ip_network("2000::/3")
 # CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
@@ -82,7 +82,7 @@ class Seen(NamedTuple):
     reported: Mapping[str, object] = {}  # what may be logged: the status and some headers, or why there is no answer
 
     def by_age(self, purged: float) -> str:
-        """Return what the age of the copy says after a purge at `purged`: younger, older, or nothing."""
+        """Compare the age of the copy with a purge at `purged`: RENEWED, STALE, or UNVERIFIABLE if it says nothing."""
         # What was fetched for this visitor is new, unless an age shows that it came from another cache.
         if (self.is_fetched and not self.age) or (self.age is not None and self.age < self.at - purged):
             return RENEWED
@@ -203,7 +203,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
             return FRESH
         if behind <= _TOLERANCE:
             return unknown
-        if "-" not in (etag or ""):  # of a multipart upload, whose date is that of its start
+        if "-" not in (etag or ""):  # a hyphen marks a multipart upload, whose date is that of its start
             return STALE
     elif etag is None or seen.etag is None:  # nothing can be compared
         return RENEWED if by_age == RENEWED else unknown

@@ -19,7 +19,7 @@ def configured(change: Callable[[dict[str, Any]], object]) -> Fault:
 
 @contextmanager
 def stored(site: Site, value: str, **options: str) -> Iterator[None]:
-    """Replace the token by another value, or store it under another key."""
+    """Replace the token with another value, or store it under another key."""
     ssm = site.world.client("ssm")
     ssm.delete_parameter(Name=TOKEN_PARAMETER)
     site.world.store_token(value, **options)

@@ -198,7 +198,7 @@ def test_a_key_that_one_target_refuses_shows_what_the_others_purge(preview: Prev
 
 
 SEVERAL = configured(document(name="a"), document(name="b", bucket="b.example"))
-SHOW = ": It cannot be read: write it with `terraform show -json plan > plan.json`."
+SHOW = ": It is not a plan or state in JSON: write it with `terraform show -json plan > plan.json`."
 CHOOSE = f": Choose one with --name: a (bucket {BUCKET}), b (bucket b.example)."
 UNKNOWN = ": No configuration is known in it: add `output "
 

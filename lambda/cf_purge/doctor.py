@@ -132,7 +132,7 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
     """Answer `{"explain": "https://..."}`.
 
     Raises:
-        Rejected: it is no URL, or its host is in no target.
+        Rejected: it is not a URL, or no target has its host.
     """
     if len(event) > 1 or not isinstance(event["explain"], str):
         raise UnknownEvent('"explain" must be a URL such as "https://www.example.com/a.css", and nothing beside it.')

@@ -57,7 +57,7 @@ FOUND = {
         bursts=(Burst(0.0, "change", 1, 1, 0.0),),
         storms=(Storm(0.0, 900.4, "purge", "broken", 1.0),),
     ),
-    "messages of a zone on hold, without a request for its probe, came back too often": Schedule(
+    "messages of a zone on hold came back too often when the rate left no request for its probe": Schedule(
         seed=0,
         setting=Setting("by host", "free", 0.5, 5, 10, 1000, 60.0, None, None, 0.25, 0.01),
         bursts=(Burst(0.0, "change", 1, 1, 0.0),),

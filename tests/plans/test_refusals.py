@@ -272,7 +272,7 @@ REFUSED: dict[str, list[Inputs]] = {
     'attribute "event_bus_arn" is required': [{"notify": {}}, {"notify": {"event_bus": BUS}}],
 }
 
-# Values at a limit that are accepted, and that no plan of tests/plans has.
+# Accepted, although each is close to a refusal. No plan of tests/plans has them.
 ACCEPTED: list[Inputs] = [
     {"bucket": "my-assets"},  # its hosts are missed by the function, since destroy must work
     {"bucket": "Legacy_Bucket", **target(hosts=["www.example.com"])},

@@ -33,7 +33,8 @@ class ApiToken:
         name = config.api_token_parameter
         self.place = f"SSM parameter {name}" if name else "CLOUDFLARE_API_KEY"  # where it is stored, for people
         self._value = ""
-        self._expires_at = self._not_before = 0.0  # the second for a read because the token was refused
+        self._expires_at = 0.0
+        self._not_before = 0.0  # no read because of a refusal before this time
 
     def get(self, deadline: float) -> str:
         """Return the token, at most TTL old; older while SSM does not answer.

@@ -93,7 +93,7 @@ class Config(NamedTuple):
     email: str | None = None  # set: the token is a Global API key
     api_url: str = API_URL
     edge_url: str | None = None  # for tests: requested instead of the hosts
-    operation: str = "purge"  # removes copies; "invalidate" marks them as stale, and the origin is asked again
+    operation: str = "purge"  # removes copies; "invalidate" marks them stale, so that the origin is asked again
     plan: Plan = PLANS["free"]
     requests_per_second: float = 4.0  # of all environments together
     max_concurrency: float = 1.0  # environments that share every limit

@@ -38,7 +38,7 @@ class Change(NamedTuple):
     etag: str | None = None  # without quotes
     sequencer: str | None = None  # hexadecimal; orders the changes of one key
     principal: str | None = None  # who changed it; EventBridge says the account only
-    kind: str | None = None  # PUT or DELETE; None: unknown, or something else, such as the end of one version
+    kind: str | None = None  # PUT or DELETE; None: unknown, or something else, such as the deletion of one version
 
 
 class Item(NamedTuple):

@@ -66,7 +66,7 @@ class Function:
     """The function with one configuration; what it holds lives as long as the environment is warm."""
 
     def __init__(self, environ: Mapping[str, str], http: HttpClient, clock: Clock) -> None:
-        """Configure it by CF_PURGE_CONFIG or the flat variables.
+        """Read the configuration from CF_PURGE_CONFIG or the flat variables.
 
         Raises:
             Misconfigured: also written as a log line and a metric, so that the alarm goes off.

@@ -46,15 +46,15 @@ class Job(NamedTuple):
 
     change: Change | None  # None: another item
     parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # by target; None: they must not be collapsed
-    error: Rejected | None = None  # why it, or some targets, cannot purge it
-    later: Delayed | None = None  # for other targets
+    error: Rejected | None = None  # why nothing, or not every target, can purge it
+    later: Delayed | None = None  # what other targets purge later
 
     @property
     def purges(self) -> list[Purge]:
         return [purge for _, purges in self.parts for purge in purges]
 
     def due_at(self, now: float) -> Job:
-        """Return it with the targets that are due; the others purge its change later. Manual items always are."""
+        """Return the job with the targets that are due; `later` has the others. Manual items are always due."""
         change = self.change
         if change is None or (change.at is None and change.kind is None):
             return self
@@ -66,7 +66,7 @@ class Job(NamedTuple):
         return self._replace(parts=due, later=later)
 
     def lag_ms(self, at: float) -> int | None:
-        """Return the milliseconds from the time at which a change was due to that of `Task.results`."""
+        """Return the milliseconds from when the change was due until `at`, if that is when it was purged."""
         if not 0 < at < inf or self.change is None or self.change.at is None:
             return None
         delay = max(target.delay_seconds for target, _ in self.parts if target)
@@ -80,7 +80,7 @@ class Task(NamedTuple):
     jobs: Sequence[Job] = ()
     skipped: tuple[str, ...] = ()  # keys that need no purge
     error: PurgeError | None = None  # what is wrong with it apart from its purges
-    changes: int = 0  # changes and manual items, also invalid ones
+    changes: int = 0  # changes and manual items, invalid ones included
     dry_run: bool = False
     is_check: bool = False
     look: Event | None = None  # it purges nothing, but looks at what was purged
@@ -104,7 +104,8 @@ class Task(NamedTuple):
     def results(self, accepted: Mapping[Purge, float]) -> Iterator[tuple[Job, float]]:
         """Yield each change and manual item with the time at which the last of its purges was accepted.
 
-        That is 0 for an earlier receive, and infinite if it is not done; `accepted` are purges with their time.
+        The time is 0 if an earlier receive finished it, and infinite if it is not done. `accepted` has the time of
+        each purge.
         """
         for job in () if self.dry_run else self.jobs:
             yield job, max(0.0 if self.was_accepted(purge) else accepted.get(purge, inf) for purge in job.purges)
@@ -246,7 +247,7 @@ def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Conta
 
 
 def probe_for(request: Request, config: Config) -> Request:
-    """Return a request of the same zone and kind that a zone that works accepts, and that drops no copy."""
+    """Return a request of the same zone and kind that drops no copy. A working zone accepts it."""
     target = next(each for each in config.targets if each.zone == request.zone)
     # With the flat variables the bucket's name is the host. A tag has none, and needs none.
     host, *_ = target.hosts_of(request.purges[0].host) or ("",)

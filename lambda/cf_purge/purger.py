@@ -166,7 +166,7 @@ class Purger:
     def _next(self, work: _Work) -> Request | None:
         """Return the request that is sent next, when its time has come, or None if nothing is left.
 
-        What its zone's hold or its budget lets go only after the last time at which a request may begin gets a failure.
+        A request that its zone's hold or the budget delays beyond the last possible start gets a failure.
         """
         now = self._clock.now()
         limit = min(work.run.purge_until - _MIN_TIMEOUT, work.failing_until if work.has_failed else inf)
@@ -216,7 +216,7 @@ class Purger:
 
     def _timeout(self, request: Request, work: _Work) -> float:
         is_shared = request.is_suspect or len(request.parts) > 1 or len(work.pending) > 1
-        # A short one saves time for other requests, and needs a probe if it ends.
+        # A short time-out saves time for other requests, but a probe must follow when it expires.
         is_short = is_shared and self.budget.wait(self._clock.now(), Cost(requests=2)) <= _MAX_SLEEP
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
@@ -248,7 +248,7 @@ class Purger:
             message = work.owners[request.purges[0]]
             if zone.has_real or self._condemned in ("", message):
                 if not zone.has_real:
-                    self._condemned = message  # "" of a direct invocation
+                    self._condemned = message  # a direct invocation has the ID ""
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, work)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent

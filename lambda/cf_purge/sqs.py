@@ -34,12 +34,12 @@ _MAX_MESSAGE = 262_144  # bytes; both queues are created with it
 # What is wrong with a message, not with the role: characters or a size that the queue does not take.
 _REFUSED = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
-# When a message is seen again.
+# How long it takes until a returned message is seen again.
 MAX_DELAY = 900  # seconds
 _FIRST_DELAY = 5  # seconds; doubled with each receive
 _MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
 _MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
-_RECEIVES = 30  # of a message, if the configuration does not say; these two limits hold in the first half of them
+_RECEIVES = 30  # of a message, if the configuration does not say; the two limits above hold in their first half
 _MINUTE = 60  # seconds
 _LONG = 300  # seconds; after a wait of this length messages come back at an even minute
 _JITTER = 0.5  # of a delay, at most
@@ -265,8 +265,8 @@ def fate_of(message: Message, task: Task, outcomes: Outcomes, last: int | None) 
 def delay_after(failures: Sequence[Failure], receives: int, last: int | None, now: float, chance: float) -> int:
     """Return the seconds after which a message that was received `receives` times is to be seen again. Pure.
 
-    `last` is that of `fate_of`, `now` in seconds since the epoch, `chance` a random number in [0, 1), another one for
-    each message.
+    `last` is that of `fate_of`, and `now` is in seconds since the epoch. `chance` is a random number in [0, 1), drawn
+    for each message.
     """
     backoff: int = min(MAX_DELAY, _FIRST_DELAY * 2 ** min(receives - 1, 10))
     if hold := max(failure.hold for failure in failures):
@@ -274,7 +274,7 @@ def delay_after(failures: Sequence[Failure], receives: int, last: int | None, no
         least = min(MAX_DELAY, max(hold, backoff))
         unit = _MINUTE if least < _LONG else 2 * _MINUTE
         return math.ceil(math.ceil((now + least) / unit) * unit - now)
-    if receives <= (last or _RECEIVES) / 2:  # later as after a failure, or too few receives are left
+    if receives <= (last or _RECEIVES) / 2:  # in the second half too few receives are left
         kinds = {type(failure.error) for failure in failures}
         if kinds == {NotTried}:
             return min(_MAX_TIME_DELAY, backoff)

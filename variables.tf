@@ -101,7 +101,7 @@ variable "bucket" {
     condition = (
       can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$", var.bucket)) && !strcontains(var.bucket, "..")
     )
-    error_message = "bucket must be the bucket's name (letters, digits, dots, hyphens, underscores), not its ARN or URL."
+    error_message = "bucket must be the bucket's name (letters, digits, dots, hyphens, underscores), no ARN or URL."
   }
 
   validation {

@@ -59,9 +59,12 @@ def preview(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         config = config_in(_read(given.plan), given.name)
-    except (Misconfigured, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except Misconfigured as error:
+        print(f"{given.plan}: {error}", file=sys.stderr)
+        return 2
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         unreadable = "It is not a plan or state in JSON: write it with `terraform show -json plan > plan.json`."
-        print(f"{given.plan}: {error if isinstance(error, Misconfigured) else unreadable}", file=sys.stderr)
+        print(f"{given.plan}: {unreadable}", file=sys.stderr)
         return 2
     groups = {key: lines_of(key, config) for key in given.key}
     for key, lines in groups.items():
@@ -101,9 +104,11 @@ def lines_of(key: str, config: Config) -> list[str]:
     lines = sorted({_line_of(purge, target) for job in task.jobs for target, purges in job.parts for purge in purges})
     if task.error is not None:
         return [f"refused: {task.error}", *lines]
+    if lines:
+        return lines
     reasons = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
     reasons.append("no target serves it" if config.takes(key) else "include has no glob for it")
-    return lines or [f"skipped: {reasons[0]}"]
+    return [f"skipped: {reasons[0]}"]
 
 
 def _line_of(purge: Purge, target: Target | None) -> str:

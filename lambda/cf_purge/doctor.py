@@ -92,7 +92,8 @@ class Doctor(NamedTuple):
     def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> str:
         """Return what is wrong and what to do about it."""
         if error.code == "ForeignHost":
-            return f"{purge.host} is not a host of zone {purge.zone}: correct targets[*].hosts, or add a target for it."
+            remedy = "correct targets[*].hosts, or add it to a target with its own zone"
+            return f"{purge.host} is not a host of zone {purge.zone}: {remedy}."
         if isinstance(error, Unauthorized):
             with contextlib.suppress(PurgeError):
                 return self._cause(purge, deadline) or str(error)
@@ -210,7 +211,8 @@ def _obstacle_at(host: str, seen: Seen) -> tuple[str, str] | None:
     """Return code and sentence of what keeps a visitor from Cloudflare's cache, if anything does. Pure."""
     status, said = seen.status, seen.reported
     if seen.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not seen.cache_status):
-        return "CHALLENGE", f"{host} stops this visitor ({status}): exempt the User-Agent cf_purge in the WAF or login."
+        remedy = "exempt the User-Agent cf_purge in Cloudflare's rules, or in the site's login"
+        return "CHALLENGE", f"{host} stops this visitor ({status}): {remedy}."
     if not seen.cache_status:
         why = said.get("error", "proxy its DNS record (orange cloud), unless a Worker or a rule answers in its place.")
         if "cf-ray" in said and status >= 500:
@@ -228,8 +230,9 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
     gone = [seen.status in _GONE for seen in (one, other)]
     if any(gone):
         return all(gone)
-    marks = (one.etag, other.etag), (one.last_modified, other.last_modified)
-    return next((first == second for first, second in marks if first and second), None)
+    if one.etag and other.etag:
+        return one.etag == other.etag
+    return one.last_modified == other.last_modified if one.last_modified and other.last_modified else None
 
 
 def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], str]]:

@@ -121,12 +121,14 @@ def parse(document: object) -> Event:
             so that its neighbours are still purged.
         TooLarge: more than MAX_ITEMS items.
     """
-    event = Event()
+    entries: list[Change | Item | Rejected] = []
+    dry_run, look = False, None
     for part in _parts_of(document):
-        event = Event(event.entries + part.entries, event.dry_run or part.dry_run, event.look or part.look)
-        if len(event.entries) > MAX_ITEMS:
+        entries += part.entries
+        dry_run, look = dry_run or part.dry_run, look or part.look
+        if len(entries) > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
-    return event
+    return Event(tuple(entries), dry_run, look)
 
 
 def _message(record: dict[str, Any]) -> Message:
@@ -187,7 +189,9 @@ def _s3_change(record: dict[str, Any]) -> Change:
     name, user = str(record.get("eventName")).removeprefix("s3:"), record.get("userIdentity")
     is_removed = name.startswith(("ObjectRemoved:", "LifecycleExpiration:"))
     is_version = name.endswith(":Delete") and thing.get("versionId")
-    kind = PUT if name.startswith("ObjectCreated:") else DELETE if is_removed and not is_version else None
+    kind = PUT if name.startswith("ObjectCreated:") else None
+    if is_removed and not is_version:
+        kind = DELETE
     principal = user.get("principalId") if isinstance(user, dict) else None
     return change._replace(kind=kind, etag=_text(thing.get("eTag")), principal=_text(principal))
 

@@ -67,7 +67,8 @@ def _one(piece: str) -> str:
         return "[^/]"
     if len(piece) == 1:
         return re.escape(piece)
-    members = re.sub("^!", "^", re.escape(piece[1:-1]).replace(r"\-", "-"))
+    escaped = re.escape(piece[1:-1]).replace(r"\-", "-")  # which leaves "!" as it is
+    members = re.sub("^!", "^", escaped)
     return re.compile(f"(?!/)[{members}]").pattern
 
 

@@ -100,7 +100,7 @@ class Function:
             return self._answer(self._plan([Message("", event)], run.purge_until), run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
-            if arn := self._config.event_bus_arn:
+            if metrics.news and (arn := self._config.event_bus_arn):
                 from cf_purge import notify
 
                 notify.send(metrics.news, self._config.name, arn, self._aws, run.settle_until - self._clock.now())
@@ -157,10 +157,11 @@ class Function:
 
     def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete, park or return the messages; return the IDs of those that come back."""
+        returned: set[str] = set()
         open_tasks = (task for task in plan.tasks if task.delayed or outcomes.failures_of(task))
-        # The event source mapping deletes a batch that is done, so nothing is left to do.
-        is_settled = not any(each.is_drained for each in messages) and not any(open_tasks)
-        returned = set[str]() if is_settled else self._sqs.settle(messages, plan, outcomes, run)
+        # The event source mapping deletes a batch that is done.
+        if any(each.is_drained for each in messages) or any(open_tasks):
+            returned = self._sqs.settle(messages, plan, outcomes, run)
         for task in plan.tasks:
             done = self._done.pop(task.id, {})
             # A delayed change is purged again, all of it, when it is due.

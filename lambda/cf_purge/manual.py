@@ -66,20 +66,14 @@ def parts_of(document: dict[str, Any]) -> Iterator[Event]:
 def purges_for_item(item: Item, config: Config) -> list[Purge]:
     """Return the purges of one item, one for each zone that serves it, spelled as given where a URL may be.
 
-    The purges of a check show that token, zones and hosts fit together, and drop no copy. Each has its target's kind,
-    since an environment may accept one kind and not another. If that kind would drop copies, it is a prefix instead.
-
     Raises:
         Rejected: malformed, or outside of every target.
     """
+    if item.kind == "check":
+        return _purges_for_check(item, config)
+    # With the flat variables no bucket is configured, and a manual event need not name one.
+    bucket = config.checked_bucket(item.bucket) if item.bucket else config.bucket
     targets: Sequence[Target] = config.within(item.zone_id)
-    # With the flat variables no bucket is configured, and only a check must name one.
-    is_check = item.kind == "check"
-    bucket = config.checked_bucket(item.bucket) if is_check or item.bucket else config.bucket
-    if is_check:
-        kinds = {"url": FILES, "tag": TAGS}
-        pairs = ((target, kinds.get(target.purge_by, PREFIXES)) for target in targets)
-        return [nothing_at(target, host, kind) for target, kind in pairs for host in target.hosts_of(bucket)]
     kind, text = _FORMS[item.kind][0], item.text
     if item.kind == "tags" and not re.fullmatch("[!-~]{1,1024}", text):
         raise _malformed(item.kind, text)
@@ -87,6 +81,17 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
         text, host, path = address_of(item.kind, text)
         targets = _serving(targets, bucket, host, path)
     return list(dict.fromkeys(Purge(target.zone, kind, text) for target in targets))
+
+
+def _purges_for_check(item: Item, config: Config) -> list[Purge]:
+    """Return purges that show that token, zones and hosts fit together, and that drop no copy.
+
+    Each has its target's kind, since an environment may accept one kind and not another. If that kind would drop
+    copies, it is a prefix instead.
+    """
+    bucket, kinds = config.checked_bucket(item.bucket), {"url": FILES, "tag": TAGS}
+    pairs = ((target, kinds.get(target.purge_by, PREFIXES)) for target in config.within(item.zone_id))
+    return [nothing_at(target, host, kind) for target, kind in pairs for host in target.hosts_of(bucket)]
 
 
 def address_of(field: str, text: str) -> tuple[str, str, str]:

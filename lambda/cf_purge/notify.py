@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
@@ -15,7 +14,7 @@ from cf_purge.aws import Aws
 from cf_purge.errors import Transient, describe
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import Task, grouped
+from cf_purge.plan import EARLIER, NEVER, Task, grouped
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def purged(tasks: Iterable[Task], accepted: Mapping[Purge, float]) -> Iterator[N
     """Yield the changes and manual items whose last purge was accepted now; what is delayed is not done. Pure."""
     for task in tasks:
         for job, at in () if task.is_check else task.results(accepted):
-            if 0 < at < inf and not job.later:
+            if EARLIER < at < NEVER and not job.later:
                 yield _news(job.change, job.purges, lag_ms=job.lag_ms(at))
 
 
@@ -43,9 +42,10 @@ def parked(tasks: Iterable[Task], accepted: Mapping[Purge, float], reasons: Mapp
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in tasks:
         if reason := reasons.get(task.id):
-            left = [(job.change, job.purges) for job, at in task.results(accepted) if at == inf]
+            left = [(job.change, job.purges) for job, at in task.results(accepted) if at == NEVER]
             left += [(each.change, []) for each in task.delayed]  # that could not be sent
-            yield from (_news(*each, reason=reason) for each in left or [(None, [])])
+            for change, purges in left or [(None, [])]:
+                yield _news(change, purges, reason=reason)
 
 
 def verified(copies: Iterable[Copy]) -> list[News]:
@@ -67,7 +67,8 @@ def _news(change: Change | None, purges: Sequence[Purge], **more: object) -> New
     the `reason` why it is not done.
     """
     key = change.key if change else next((purge.item or purge.kind for purge in purges), None)
-    item = {"key": key, "lag_ms": None, "fresh_ms": None, "principal": change and change.principal, "reason": None}
+    principal = change.principal if change else None
+    item = {"key": key, "lag_ms": None, "fresh_ms": None, "principal": principal, "reason": None}
     short = {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in (item | more).items()}
     return frozenset(purge.zone.id for purge in purges), short
 
@@ -82,8 +83,8 @@ def detail(news: Sequence[News], name: str) -> str:
 def send(news: Mapping[str, tuple[Any, ...]], name: str, event_bus_arn: str, aws: Aws, timeout: float) -> None:
     """Tell the bus what `Metrics.news` has; it takes `timeout` seconds, or one, at most, and raises nothing."""
     makers: dict[str, Callable[..., Iterable[News]]] = {"Purged": purged, "Verified": verified, "Parked": parked}
-    entry, region = {"EventBusName": event_bus_arn, "Source": "cf_purge"}, event_bus_arn.split(":")[3]
     try:
+        entry, region = {"EventBusName": event_bus_arn, "Source": "cf_purge"}, event_bus_arn.split(":")[3]
         told = {kind: list(makers[kind](*parts)) for kind, parts in news.items()}
         entries = [{**entry, "DetailType": kind, "Detail": detail(each, name)} for kind, each in told.items() if each]
         if not entries:

@@ -25,6 +25,7 @@ _ITEMS_PER_REQUEST = 100  # of everything a zone has one purge, so that needs no
 _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text
 _MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
+EARLIER, NEVER = 0.0, inf  # in the place of a time
 LEFT_OUT = NotTried("This invocation had no time or no requests left for it.")
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
@@ -67,7 +68,7 @@ class Job(NamedTuple):
 
     def lag_ms(self, at: float) -> int | None:
         """Return the milliseconds from when the change was due until `at`, if that is when it was purged."""
-        if not 0 < at < inf or self.change is None or self.change.at is None:
+        if not EARLIER < at < NEVER or self.change is None or self.change.at is None:
             return None
         delay = max(target.delay_seconds for target, _ in self.parts if target)
         return max(0, round((at - self.change.at - delay) * 1000))
@@ -104,11 +105,11 @@ class Task(NamedTuple):
     def results(self, accepted: Mapping[Purge, float]) -> Iterator[tuple[Job, float]]:
         """Yield each change and manual item with the time at which the last of its purges was accepted.
 
-        The time is 0 if an earlier receive finished it, and infinite if it is not done. `accepted` has the time of
-        each purge.
+        It is EARLIER if an earlier receive finished it, and NEVER if it is not done. `accepted` has the time of each
+        purge.
         """
         for job in () if self.dry_run else self.jobs:
-            yield job, max(0.0 if self.was_accepted(purge) else accepted.get(purge, inf) for purge in job.purges)
+            yield job, max(EARLIER if self.was_accepted(purge) else accepted.get(purge, NEVER) for purge in job.purges)
 
 
 class Request(NamedTuple):
@@ -281,11 +282,11 @@ def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
 
     One that is invalid or outside of the targets has an error and nothing to purge.
     """
+    if isinstance(entry, Rejected):
+        return Job(None, (), entry)
     parts: list[tuple[Target | None, Sequence[Purge]]] = []
     change, error = entry if isinstance(entry, Change) else None, None
     try:
-        if isinstance(entry, Rejected):
-            raise entry
         if isinstance(entry, Item):
             from cf_purge.manual import purges_for_item
 

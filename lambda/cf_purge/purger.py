@@ -171,7 +171,7 @@ class Purger:
         now = self._clock.now()
         limit = min(work.run.purge_until - _MIN_TIMEOUT, work.failing_until if work.has_failed else inf)
         ready = []
-        for place, request in enumerate([*work.pending]):
+        for place, request in enumerate(list(work.pending)):  # `fail` removes from it
             zone = self._zones[request.group]
             held_until = max(zone.held_until, zone.suspects_held_until if request.is_suspect else 0.0)
             ready_at = max(held_until, request.repeat_at, now + self.budget.wait(now, request.cost))
@@ -180,7 +180,9 @@ class Purger:
             if ready_at <= limit and not (hold > 0 and is_long):
                 ready.append((ready_at, *_rank(request, zone.held_until > 0), place, request))
                 continue
-            failure = Failure(zone.error, hold) if hold > 0 else Failure(_NO_TIME)
+            # A short hold of a zone that has just accepted something is not why a request waits for the budget.
+            is_held = is_long or held_until > limit or now - zone.real_at > _RECENT
+            failure = Failure(zone.error, hold) if hold > 0 and is_held else Failure(_NO_TIME)
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
                 failure = Failure(request.error)
             work.fail(request, failure)
@@ -235,7 +237,7 @@ class Purger:
             return
         if not works and not self._probe(request, zone, work, error.retry_after):
             return
-        if isinstance(error, errors.TimedOut) and timeout < self._timeout(request, work):
+        if isinstance(error, errors.TimedOut) and timeout < min(LONG_TIMEOUT, 3 * self._latency):
             return  # the probe has shown that Cloudflare is slower: it is sent again, with more time
         if not request.is_suspect and not request.repeat_at and not isinstance(error, errors.TimedOut):
             work.pending.remove(request)

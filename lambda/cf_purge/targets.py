@@ -139,8 +139,8 @@ def paths_of(key: str, target: Target) -> list[str]:
         return []
     pages = [path]
     if name in target.index_documents:
-        pages += [f"{folder}{slash}"] if name else []
-        pages += [folder] if target.clean_urls and folder else []
+        pages += [f"{folder}{slash}"]
+        pages += [folder] if target.clean_urls and folder else []  # the home page is not a page of "/index.html"
     elif target.clean_urls and name != ".html":
         pages += [path.removesuffix(".html")]
     # The clean URL of the target's own root lies outside of the target.
@@ -188,7 +188,7 @@ def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Se
         tag = _filled(template, values)
         if len(tag) > MAX_TAG:
             fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template"
-            raise Rejected(f"The tag {template!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
+            raise Rejected(f"The tag {template[:256]!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
         if tag:
             yield Purge(target.zone, TAGS, tag)
         elif by_path:  # the root page, of which "{key}" makes no tag

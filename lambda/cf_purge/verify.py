@@ -6,7 +6,7 @@ Nothing here delays, repeats or parks a first purge: what cannot be done is left
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil, inf
+from math import ceil
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -14,7 +14,7 @@ from cf_purge.budget import Invocation
 from cf_purge.config import Config, Verify
 from cf_purge.errors import describe
 from cf_purge.events import Change, Event, Look, bodies_of
-from cf_purge.plan import MAX_PURGES, Task, job_of, requests_for
+from cf_purge.plan import MAX_PURGES, NEVER, Task, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import MAX_DELAY, Sqs
 from cf_purge.targets import Purge
@@ -39,7 +39,7 @@ class Verifier(NamedTuple):
         """Ask the queue for the first look at the changes of which all purges were accepted."""
         results = [result for task in tasks for result in task.results(outcomes.accepted)]
         # What was done at an earlier receive has no time of its own.
-        changes = {job.change: at or self.visitor.clock.wall() for job, at in results if job.change and at < inf}
+        changes = {job.change: at or self.visitor.clock.wall() for job, at in results if job.change and at < NEVER}
         known = [change for change in newest(changes) if not self.verify.sample or change.kind]
         shares = ceil(len(known) / _MOST)
         for share in range(shares):  # each message has its part of the newest

@@ -27,8 +27,8 @@ from cf_purge.targets import FILES, Purge, paths_of, prefixes_of, spellings_of, 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
 _TOLERANCE = 5  # seconds from the date of an object to the event's time, which is when the upload had finished
-# A Location; group 1 is its host, without credentials, if it names one.
-_LOCATION = re.compile(r"(?:(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*))?.*", re.IGNORECASE | re.DOTALL)
+# A Location that names a host, which is group 1, without credentials.
+_LOCATION = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
 _UNICAST = ipaddress.ip_network("2000::/3")
 # CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
 _NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
@@ -169,7 +169,8 @@ def seen_in(answer: Answer, at: float) -> Seen:
     headers = answer.headers
     reported = {"status": answer.status, **{name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}}
     if "location" in headers:
-        reported["location_host"] = _LOCATION.sub(r"\1", headers["location"])[:253]
+        named = _LOCATION.match(headers["location"])
+        reported["location_host"] = named[1][:253] if named else ""
     etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
     age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
     seconds = int(age[:12]) if age.isascii() and age.isdigit() else None
@@ -203,7 +204,8 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
             return FRESH
         if behind <= _TOLERANCE:
             return unknown
-        if "-" not in (etag or ""):  # a hyphen marks a multipart upload, whose date is that of its start
+        is_multipart = etag is not None and "-" in etag
+        if not is_multipart:  # such an object has the date at which its upload began
             return STALE
     elif etag is None or seen.etag is None:  # nothing can be compared
         return RENEWED if by_age == RENEWED else unknown
@@ -240,7 +242,8 @@ def wait_in(event: Mapping[str, Any], left: float, now: float) -> tuple[dict[str
         raise UnknownEvent(f'"wait" must be seconds, a whole number from 1 to {limit} (the time-out less {_MARGIN}).')
     at = epoch(since)
     # A time without a zone, which is behind the date, is often local: what is older would be called fresh.
-    if since is not None and (at is None or at > now + _TOLERANCE or not re.search("[Z+-]", since[10:])):
+    is_past = at is not None and at <= now + _TOLERANCE and re.search("[Z+-]", since[10:])
+    if since is not None and not is_past:
         raise UnknownEvent('"since" must be a past time with its zone, such as "2026-11-28T23:00:00Z".')
     return rest, seconds, at
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cf_purge.config import Target, Zone, load
 from cf_purge.errors import Rejected
-from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, purges_at
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, paths_of, purges_at
 from tests.support.factories import document, flat_environment, s3_event, sqs_event
 from tests.support.factories import target as place
 from tests.support.fakes import World
@@ -99,6 +99,10 @@ BLOG = {"key_prefix": "site", "path_prefix": "blog"}
 )
 def test_an_object_is_purged_at_each_path_that_serves_it(key: str, fields: dict[str, Any], expected: list[str]) -> None:
     assert paths(key, **fields) == expected
+
+
+def test_the_home_page_is_no_page_of_an_index_document_with_a_leading_slash() -> None:
+    assert paths_of("/index.html", target(**CLEAN)) == ["/index.html", "/"]  # else it would be verified as one
 
 
 def test_each_host_scheme_spelling_and_header_variant_of_a_page_and_a_related_one_is_a_copy() -> None:

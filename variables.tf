@@ -272,18 +272,25 @@ variable "targets" {
   }
 
   validation {
+    condition = alltrue(flatten([
+      for target in var.targets : [
+        for path in [target.key_prefix, target.path_prefix] :
+        !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))
+      ] if target != null
+    ]))
+    error_message = join(" ", [
+      "targets[*].key_prefix and path_prefix must be folders such as \"assets/\", without . or .., not globs (use",
+      "include and exclude for these) and not URLs.",
+    ])
+  }
+
+  validation {
     # A prefix that Cloudflare purges has at most 31 slashes,
     # https://developers.cloudflare.com/cache/how-to/purge-cache/purge_by_prefix/
     condition = alltrue([
-      for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 && alltrue([
-        for path in [target.key_prefix, target.path_prefix] :
-        !can(regex("[*]|://|^[.]{1,2}(/|$)|/[.]{1,2}(/|$)", path))
-      ]) if target != null
+      for target in var.targets : length(split("/", trim(target.path_prefix, "/"))) <= 30 if target != null
     ])
-    error_message = join(" ", [
-      "targets[*].key_prefix and path_prefix must be folders such as \"assets/\", without . or .., not globs (use",
-      "include and exclude for these) and not URLs; path_prefix may be at most 30 folders deep.",
-    ])
+    error_message = "targets[*].path_prefix must be at most 30 folders deep: Cloudflare purges no deeper prefix."
   }
 
   validation {
@@ -918,8 +925,15 @@ variable "lambda" {
   validation {
     condition = var.lambda.package == null ? true : alltrue([
       for name in ["s3_bucket", "s3_key"] : (var.lambda.package[name] == null) == (var.lambda.package.filename != null)
-    ]) && (var.lambda.package.filename == null || var.lambda.package.s3_object_version == null)
-    error_message = "lambda.package needs either filename, or s3_bucket and s3_key with an optional s3_object_version."
+    ])
+    error_message = "lambda.package needs either filename, or s3_bucket and s3_key."
+  }
+
+  validation {
+    condition = var.lambda.package == null ? true : (
+      var.lambda.package.s3_object_version == null || var.lambda.package.s3_bucket != null
+    )
+    error_message = "lambda.package.s3_object_version is for a package in S3: add s3_bucket and s3_key, or omit it."
   }
 
   validation {
@@ -975,7 +989,7 @@ variable "role" {
   }
 
   validation {
-    condition     = coalesce(var.role.create, var.role.arn == null) == (var.role.arn == null)
+    condition     = var.role.create == null ? true : var.role.create == (var.role.arn == null)
     error_message = "role.create = false needs role.arn, and role.create = true excludes it: correct one of them."
   }
 
@@ -1054,9 +1068,17 @@ variable "alarms" {
   validation {
     condition = alltrue([
       for arns in concat([var.alarms.actions, var.alarms.ok_actions], try(values(var.alarms.actions_by_alarm), [])) :
-      try(length(arns) <= 5 && alltrue([for arn in arns : can(regex("^arn:[a-z-]+:([^:]*:){3}.+$", arn))]), false)
+      try(alltrue([for arn in arns : can(regex("^arn:[a-z-]+:([^:]*:){3}.+$", arn))]), false)
     ])
-    error_message = "alarms.actions, ok_actions and actions_by_alarm take at most 5 ARNs each, such as an SNS topic's."
+    error_message = "alarms.actions, ok_actions and actions_by_alarm must be ARNs, such as that of an SNS topic."
+  }
+
+  validation {
+    condition = alltrue([
+      for arns in concat([var.alarms.actions, var.alarms.ok_actions], try(values(var.alarms.actions_by_alarm), [])) :
+      try(length(arns) <= 5, true)
+    ])
+    error_message = "alarms.actions, ok_actions and actions_by_alarm have at most 5 ARNs each, CloudWatch's maximum."
   }
 
   validation {

@@ -114,8 +114,8 @@ REFUSED: dict[str, list[Inputs]] = {
     "targets[*].key_prefix and path_prefix must be folders": [
         *(target(path_prefix=path) for path in ("assets/*", "https://www.example.com/blog", "../private")),
         target(key_prefix="assets/*"),
-        target(path_prefix="/".join("x" * 31)),
     ],
+    "targets[*].path_prefix must be at most 30 folders deep": [target(path_prefix="/".join("x" * 31))],
     'must be set if purge_by = "tag", and only then': [target(purge_by="tag"), target(tags=["{key}"])],
     "targets[*].tags must be 1 to 1024 printable ASCII": [
         tagged(tag) for tag in ("", "x" * 1025, "{bucket} {key}", "a,b", "größe", "a\n", None)
@@ -235,10 +235,10 @@ REFUSED: dict[str, list[Inputs]] = {
         package(),
         package(filename="a.zip", s3_bucket="packages", s3_key="cf_purge.zip"),
         package(filename="a.zip", s3_key="cf_purge.zip"),
-        package(filename="a.zip", s3_object_version="1"),
         package(s3_bucket="packages"),
         package(s3_key="cf_purge.zip"),
     ],
+    "lambda.package.s3_object_version is for": [package(filename="a.zip", s3_object_version="1")],
     "lambda.package.source_code_hash must be": [package(filename="a.zip", source_code_hash="e3b0c442" * 8)],
     "role.arn must be": [{"role": {"arn": "my-role"}}, {"role": {"create": False, "arn": "my-role"}}],
     "role.create = false needs role.arn": [{"role": {"create": True, "arn": ROLE}}, {"role": {"create": False}}],
@@ -251,11 +251,13 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "api_token_kms_key_arn must be": [{"api_token_kms_key_arn": ALIAS}],
     # ---- Alarms and notify ----
-    "alarms.actions, ok_actions and actions_by_alarm take at most 5 ARNs": [
+    "alarms.actions, ok_actions and actions_by_alarm must be ARNs": [
         {"alarms": {"actions": ["me@example.com"]}},
         {"alarms": {"ok_actions": ["arn:aws:sns:on-call"]}},
         {"alarms": {"actions_by_alarm": {"lag": ["me@example.com"]}}},
         {"alarms": {"actions_by_alarm": {"lag": None}}},
+    ],
+    "alarms.actions, ok_actions and actions_by_alarm have at most 5": [
         {"alarms": {"actions": TOPICS}},
         {"alarms": {"actions_by_alarm": {"lag": TOPICS}}},
     ],

@@ -326,10 +326,11 @@ variable "targets" {
   validation {
     condition = alltrue(flatten([
       for target in var.targets : [
-        for path in target.related : try(
-          length(path) <= 1024 && !can(regex("/(/|[.]{1,2}([*]?$|/))", path))
-          && can(regex("^/([^\\x00-\\x1f\\x7f?#%*{}]|\\{(bucket|key|dir|name|stem|ext)\\})*[*]?$", path)), false
-        )
+        for path in target.related : try(alltrue([
+          length(path) <= 1024,
+          !can(regex("/(/|[.]{1,2}([*]?$|/))", path)),
+          can(regex("^/([^\\x00-\\x1f\\x7f?#%*{}]|\\{(bucket|key|dir|name|stem|ext)\\})*[*]?$", path)),
+        ]), false)
       ] if target != null
     ]))
     error_message = join(" ", [

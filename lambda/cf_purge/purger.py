@@ -18,7 +18,7 @@ from cf_purge.aws import Aws
 from cf_purge.budget import Budget, Clock, Cost, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.plan import Group, Plan, Request, Task, grouped, probe_for
+from cf_purge.plan import LEFT_OUT, Group, Plan, Request, Task, grouped, probe_for
 from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
@@ -31,7 +31,7 @@ _MAX_FAILURES = 3  # of a zone that is believed to work
 _MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
 _NO_TIME = errors.NotTried("No time was left.")
 _MAX_NAMED, _MAX_SHOWN = 5, 300  # items in an error, and characters of each
-_RECENT = 60.0  # seconds after something real was accepted, in which suspects are not held
+_RECENT = 60.0  # seconds after something real was accepted, in which no suspects are held and a short hold is no reason
 _GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
 
 
@@ -57,7 +57,7 @@ class Outcomes(NamedTuple):
         failures = [] if task.error is None else [Failure(task.error)]
         for purge in task.undone(self.accepted):
             rejected = task.ended.get(hash(purge))
-            failures.append(Failure(rejected) if rejected else self.failures.get(purge, Failure(_NO_TIME)))
+            failures.append(Failure(rejected) if rejected else self.failures.get(purge, Failure(LEFT_OUT)))
         return list(dict.fromkeys(failures))
 
     def left_in(self, task: Task) -> str:
@@ -176,13 +176,13 @@ class Purger:
             held_until = max(zone.held_until, zone.suspects_held_until if request.is_suspect else 0.0)
             ready_at = max(held_until, request.repeat_at, now + self.budget.wait(now, request.cost))
             hold = held_until - now
-            is_long = zone.is_misconfigured or hold > _MAX_SLEEP
-            if ready_at <= limit and not (hold > 0 and is_long):
+            is_long = hold > (0.0 if zone.is_misconfigured else _MAX_SLEEP)
+            if ready_at <= limit and not is_long:
                 ready.append((ready_at, *_rank(request, zone.held_until > 0), place, request))
                 continue
             # A short hold of a zone that has just accepted something is not why a request waits for the budget.
-            is_held = is_long or held_until > limit or now - zone.real_at > _RECENT
-            failure = Failure(zone.error, hold) if hold > 0 and is_held else Failure(_NO_TIME)
+            is_held = is_long or (hold > 0 and (held_until > limit or now - zone.real_at > _RECENT))
+            failure = Failure(zone.error, hold) if is_held else Failure(_NO_TIME)
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
                 failure = Failure(request.error)
             work.fail(request, failure)

@@ -181,6 +181,17 @@ def test_a_bad_message_delays_few_others_where_requests_are_rare(name: str, coun
     assert scenario.reason_codes() == (["RejectedByCloudflare"] if name == "rejected" else [])
 
 
+@pytest.mark.parametrize("seed", [2, 9])
+def test_answers_that_ask_to_wait_for_a_second_delay_no_change_for_half_an_hour(seed: int) -> None:
+    chance, throttled = Random(seed), Fault(refusal(429, 1134, retry_after="1"))
+    rare = {"requests_per_second": 1}
+    scenario = Scenario(lambda *_: throttled if chance.random() < 0.3 else None, 10, seed, cloudflare=rare)
+    for number, key in enumerate(keys(100)):
+        scenario.send(key, at=6.0 * number)
+    scenario.run(HOUR)
+    assert scenario.waits()[-1] <= 25 * MINUTE
+
+
 def test_a_hundred_rejected_messages_delay_a_fresh_one_at_most_twenty_seconds() -> None:
     scenario = Scenario(provoked_by("poison", "rejected"))
     scenario.send(*(f"poison{number}.css" for number in range(100)), *keys(400))

@@ -11,7 +11,7 @@ from cf_purge.budget import Cost
 from cf_purge.config import Zone, load
 from cf_purge.errors import NotTried, Rejected, Transient, Untested
 from cf_purge.events import Message
-from cf_purge.plan import make_task
+from cf_purge.plan import LEFT_OUT, make_task
 from cf_purge.purger import Failure, Outcomes
 from cf_purge.sqs import MAX_DELAY, delay_after, fate_of
 from cf_purge.targets import FILES, Purge
@@ -158,6 +158,11 @@ def test_a_message_that_is_given_up_has_the_last_answer_and_its_open_items() -> 
     assert f"{SITE}/k0" in str(error)
     assert "more" in str(error)
     assert f"{SITE}/fine" not in str(error)
+
+
+def test_a_message_is_returned_if_one_of_its_purges_has_no_outcome() -> None:
+    task = make_task("m0", json.dumps(s3_event("a")), load(environment(document())), Cost(9, 9, 9), AT)
+    assert fate_of(Message("m0", "", "r"), task, Outcomes({}, {}), 5) == [Failure(LEFT_OUT)]
 
 
 def test_messages_that_are_left_out_of_the_plan_are_returned_or_given_up_and_harm_no_other(

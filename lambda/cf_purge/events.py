@@ -65,6 +65,7 @@ class Event(NamedTuple):
     entries: tuple[Change | Item | Rejected, ...] = ()  # Rejected: why a record or a key is invalid
     dry_run: bool = False
     look: Look | None = None
+    is_own: bool = False  # of a message that the function wrote: nobody could split it
 
     @property
     def changes(self) -> list[Change]:
@@ -122,13 +123,13 @@ def parse(document: object) -> Event:
         TooLarge: more than MAX_ITEMS items.
     """
     entries: list[Change | Item | Rejected] = []
-    dry_run, look = False, None
+    dry_run, look, is_own = False, None, False
     for part in _parts_of(document):
         entries += part.entries
-        dry_run, look = dry_run or part.dry_run, look or part.look
+        dry_run, look, is_own = dry_run or part.dry_run, look or part.look, is_own or part.is_own
         if len(entries) > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
-    return Event(tuple(entries), dry_run, look)
+    return Event(tuple(entries), dry_run, look, is_own)
 
 
 def _message(record: dict[str, Any]) -> Message:
@@ -287,7 +288,7 @@ def _own_event(document: dict[str, Any]) -> Event:
         raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
     for change in changes:
         checked_key(change.key, encoded=False)
-    return Event(changes, look=look)
+    return Event(changes, look=look, is_own=True)
 
 
 def _given(change: Change) -> dict[str, object]:

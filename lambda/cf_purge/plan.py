@@ -272,7 +272,8 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
         error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
     split = [job if event.dry_run else job.due_at(now) for job in jobs]
     due, delayed = [job for job in split if job.parts], [job.later for job in split if job.later]
-    _check_cost(due, config, limit)
+    if not event.is_own:
+        _check_cost(due, config, limit)
     is_check = any(isinstance(entry, Item) and entry.kind == "check" for entry in event.entries)
     return Task(task_id, due, skipped, error, len(jobs), event.dry_run, is_check, delayed=delayed)
 

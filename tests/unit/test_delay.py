@@ -74,6 +74,20 @@ def test_many_changes_share_a_message_that_fits_into_one_request() -> None:
     assert sizes == [(59, 50), (59, 50), (59, 20), (60, 40)]
 
 
+@pytest.mark.parametrize("purge_by", ["url", "prefix", "host", "everything"])
+def test_changes_that_the_function_delayed_together_are_purged_whatever_they_cost(purge_by: str) -> None:
+    zones = [target(zone_id=f"{n:032x}", hosts=[f"www{n}.example.com"], purge_by=purge_by) for n in range(16)]
+    world = world_of(*(each | {"delay_seconds": 60} for each in zones), max_concurrency=10)
+    assert world.returned(sqs_event(s3_event("a.html"), s3_event("b.html"))) == []
+    [body] = [sent["MessageBody"] for sent in world.aws.delayed]
+    for receives in range(1, 20):
+        world.clock.time += 1000
+        if not world.returned(sqs_event(body, receives=receives)):
+            break
+    assert world.aws.parked == []
+    assert {zone for zone, *_ in world.cloudflare.accepted} == {each["zone_id"] for each in zones}
+
+
 def test_a_delayed_change_is_sent_before_its_message_is_deleted_or_the_message_is_returned() -> None:
     world = world_of(PAGES, ALL, drain=1000, batch_size=2)
     batch = sqs_event(s3_event("a.html"), s3_event("b.css"))

@@ -58,8 +58,3 @@ class UnknownEvent(Rejected):
 
 class TooLarge(Rejected):
     """More than one message may ask for."""
-
-
-def describe(error: Exception) -> str:
-    """Return the text that may be logged: that of our own errors only, any other may quote a secret."""
-    return str(error) if isinstance(error, PurgeError) else type(error).__name__

@@ -148,7 +148,7 @@ class Function:
                 doctor = Doctor(self._purger.cloudflare, self._purger.token, self._clock)
                 outcomes = doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
-            return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.unexpected(error))))
+            return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
         lags = {job.change: lag for job, at in results if (lag := job.lag_ms(at)) is not None}
         run.metrics.times["Lag"] += lags.values()
@@ -202,7 +202,7 @@ class Function:
             if looks := [task.look for task in tasks if task.look]:
                 run.metrics.news["Verified"] = (verifier.look(looks),)
         except Exception as error:  # it must not repeat what was purged
-            observe.unexpected(error)
+            observe.understood(error)
 
     def _answer(self, plan: Plan, run: Invocation) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""

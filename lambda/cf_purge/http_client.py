@@ -17,8 +17,9 @@ import urllib3
 from urllib3.connection import HTTPConnection, port_by_scheme
 from urllib3.util.connection import create_connection
 
+from cf_purge import observe
 from cf_purge.budget import Clock
-from cf_purge.errors import TimedOut, Transient
+from cf_purge.errors import PurgeError, TimedOut, Transient
 
 T = TypeVar("T")
 
@@ -94,13 +95,13 @@ class HttpClient:
         finally:
             idle.append(lane)
 
-    def together(self, calls: Sequence[Callable[[], T]], most: int = CONNECTIONS) -> list[T | Exception]:
+    def together(self, calls: Sequence[Callable[[], T]], most: int = CONNECTIONS) -> list[T | PurgeError]:
         """Carry out calls at the same time, so many of them at most; what one raises is its result."""
         from concurrent.futures import ThreadPoolExecutor  # only bursts need it
 
         with ThreadPoolExecutor(most) as threads:
             futures: list[Any] = [threads.submit(call) for call in calls]
-        return [future.exception() or future.result() for future in futures]
+        return [observe.understood(error) if (error := each.exception()) else each.result() for each in futures]
 
 
 class _Lane(HTTPConnection):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
 from cf_purge.aws import Aws
-from cf_purge.errors import Transient, describe
+from cf_purge.errors import Transient
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
 from cf_purge.plan import EARLIER, NEVER, Task, grouped
@@ -95,4 +95,4 @@ def send(news: Mapping[str, tuple[Any, ...]], name: str, event_bus_arn: str, aws
                 text = str(each.get("ErrorMessage"))[:_MAX_TEXT]
                 raise Transient(f"{each['ErrorCode']} from events:PutEvents: {text}")
     except Exception as error:
-        observe.warn("not notified", event_bus=event_bus_arn, reason=describe(error))
+        observe.warn("not notified", event_bus=event_bus_arn, reason=str(observe.understood(error)))

@@ -16,7 +16,7 @@ from itertools import accumulate
 from math import ceil
 from typing import Any
 
-from cf_purge.errors import Transient
+from cf_purge.errors import PurgeError, Transient
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 NAMESPACE = "CfPurge"
@@ -112,8 +112,10 @@ def listed(keys: Sequence[str]) -> dict[str, object]:
     return {"keys": fitting(keys, _MAX_LISTED), "count": len(keys)}
 
 
-def unexpected(problem: Exception) -> Transient:
-    """Log an exception that is a bug, and return the error that stands for it."""
-    # Only where it happened: its text may quote a header.
+def understood(problem: Exception) -> PurgeError:
+    """Return an error of this package as it is; any other is a bug: log it, and return an error that stands for it."""
+    if isinstance(problem, PurgeError):
+        return problem
+    # Only where it happened: its text may quote a secret.
     error("unexpected error", kind=type(problem).__name__, where=traceback.format_tb(problem.__traceback__, -8))
     return Transient(f"Unexpected error ({type(problem).__name__}).")

@@ -198,9 +198,9 @@ def make_task(task_id: str, document: object, config: Config, limit: Cost, now: 
             return Task(task_id, look=event)
         return _task(task_id, event, config, limit, now)
     except Exception as error:
-        expected = error if isinstance(error, Rejected) else observe.unexpected(error)
         # Without the traceback, which would keep every purge that was planned before the error in memory.
-        return Task(task_id, error=expected.with_traceback(None), changes=len(event.entries), dry_run=event.dry_run)
+        fault = observe.understood(error).with_traceback(None)
+        return Task(task_id, error=fault, changes=len(event.entries), dry_run=event.dry_run)
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:

@@ -16,7 +16,7 @@ from cf_purge import observe
 from cf_purge.aws import Aws, Json
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import QUEUE_ARN, Config
-from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested, describe
+from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested
 from cf_purge.events import Change, Message, bodies_of, receives_in
 from cf_purge.http_client import objects_in
 from cf_purge.plan import LEFT_OUT, Plan, Task, grouped
@@ -102,8 +102,8 @@ class Sqs(NamedTuple):
         reasons: dict[str, str] = {}
         for (message, error), result in zip(rejected.items(), results, strict=True):
             fields = {"message_id": message.id, "code": error.code}
-            if isinstance(result, Exception):
-                observe.error("not parked", **fields, reason=describe(result))
+            if isinstance(result, PurgeError):
+                observe.error("not parked", **fields, reason=str(result))
                 counts["Misconfigured"] += isinstance(result, Misconfigured) and result.code not in _REFUSED
                 fates[message] = [Failure(LEFT_OUT)]
             else:
@@ -135,9 +135,8 @@ class Sqs(NamedTuple):
             if isinstance(result, str):
                 observe.info("delayed", seconds=seconds, **keys)
             else:
-                reason = describe(result)
-                observe.error("delayed changes not sent", reason=reason, **keys)
-                errors |= dict.fromkeys(changes, result if isinstance(result, PurgeError) else Transient(reason))
+                observe.error("delayed changes not sent", reason=str(result), **keys)
+                errors |= dict.fromkeys(changes, result)
         found = ((task, [errors[each.change] for each in task.delayed if each.change in errors]) for task in tasks)
         return [task._replace(error=unsent[0]) if unsent else task._replace(delayed=()) for task, unsent in found]
 
@@ -160,7 +159,7 @@ class Sqs(NamedTuple):
         entries = [{"ReceiptHandle": each.receipt, "VisibilityTimeout": delays[each]} for each in real]
         self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline, "visibility not changed")
 
-    def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[str | Exception]:
+    def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[str | PurgeError]:
         """Put messages into the own queue, each to be seen after so many seconds (at most 900).
 
         Returns:
@@ -233,9 +232,9 @@ class Sqs(NamedTuple):
     def _call_all(self, operation: str, arn: str | None, payloads: Sequence[Json], deadline: float) -> list[Json]:
         """Make calls at the same time and return the answers; failures are logged."""
         results = self.aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
-        if failures := [result for result in results if isinstance(result, Exception)]:
-            observe.warn(f"{operation} failed", calls=len(failures), reason=describe(failures[0]))
-        return [result for result in results if not isinstance(result, Exception)]
+        if failures := [result for result in results if isinstance(result, PurgeError)]:
+            observe.warn(f"{operation} failed", calls=len(failures), reason=str(failures[0]))
+        return [result for result in results if not isinstance(result, PurgeError)]
 
 
 # ---- What happens to a message ----

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cf_purge import observe
 from cf_purge.budget import Invocation
 from cf_purge.config import Config, Verify
-from cf_purge.errors import describe
+from cf_purge.errors import PurgeError
 from cf_purge.events import Change, Event, Look, bodies_of
 from cf_purge.plan import MAX_PURGES, NEVER, Task, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
@@ -117,8 +117,8 @@ class Verifier(NamedTuple):
         outgoing = list(bodies_of(changes, head=look._asdict()))
         results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.run.settle_until)
         for (_, part), result in zip(outgoing, results, strict=True):
-            if isinstance(result, Exception):
-                self._leave_out(part, describe(result))
+            if isinstance(result, PurgeError):
+                self._leave_out(part, str(result))
 
     def _leave_out(self, changes: Sequence[Change], reason: str) -> None:
         if changes:

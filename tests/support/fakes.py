@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from cf_purge import observe
 from cf_purge.budget import Clock
 from cf_purge.errors import Transient
 from cf_purge.handler import Function
@@ -312,7 +313,7 @@ class FakeTransport:
             try:
                 results.append(call())
             except Exception as error:
-                results.append(error)
+                results.append(observe.understood(error))
         return results
 
 

@@ -169,7 +169,7 @@ NO_BUS = {"ErrorCode": "NoSuchBus", "ErrorMessage": "none"}
     [
         (aws_error(400, "AccessDenied", "not yours"), "AccessDenied from events:PutEvents: not yours"),
         (TimedOut("No answer within 1 s."), "No answer within 1 s."),
-        (RuntimeError("a secret"), "RuntimeError"),
+        (RuntimeError("a secret"), "Unexpected error (RuntimeError)."),
         (answer(200, {"FailedEntryCount": 1, "Entries": [NO_BUS]}), "NoSuchBus from events:PutEvents: none"),
     ],
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cf_purge import observe
 from cf_purge.errors import TimedOut, Transient
 from cf_purge.http_client import CONNECTIONS, Answer
 from tests.support.virtual.edge import Edge
@@ -115,7 +116,7 @@ class Wire:
                     try:
                         results[index] = call()
                     except Exception as error:
-                        results[index] = error
+                        results[index] = observe.understood(error)
             except Killed:
                 todo.clear()
                 workers = 1  # the task that waits for the others is killed too

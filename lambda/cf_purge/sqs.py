@@ -61,15 +61,13 @@ class Sqs(NamedTuple):
         found = {message.id: message for message in batch}
         began = self.clock.now()
         until = began + _TIME_SHARE * (deadline - began)
-        # One call at a time until one is filled, which shows that more waits.
-        calls, short, size = 1, 0, 0
+        short = size = 0
         while short < _MAX_SHORT and size < _MAX_BYTES and len(found) < limit and self.clock.now() < until:
-            asked = min(calls * _RECEIVE, limit - len(found))
+            asked = min(_CALLS * _RECEIVE, limit - len(found))
             received = self._receive(asked, deadline)
-            if len(received) >= asked:
-                calls, short = _CALLS, 0
-            else:
-                calls, short = 1, short + 1 if received else _MAX_SHORT
+            if not received:
+                break
+            short = 0 if len(received) >= asked else short + 1
             for message in received:
                 # Anybody who may invoke the function may use any ID: what was not read is not deleted.
                 if found.setdefault(message.id, message).body == message.body:

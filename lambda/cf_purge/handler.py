@@ -150,8 +150,7 @@ class Function:
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
         results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
-        lags = {job.change: lag for job, at in results if (lag := job.lag_ms(at)) is not None}
-        run.metrics.times["Lag"] += lags.values()
+        run.metrics.times["Lag"] += [lag for job, at in results if (lag := job.lag_ms(at)) is not None]
         run.metrics.news["Purged"] = plan.tasks, outcomes.accepted
         return outcomes
 

@@ -149,15 +149,13 @@ class Request(NamedTuple):
         Neighbours in a message often fail together. It is cut elsewhere at each receive, so that at one of them each
         innocent item is apart from those.
         """
-        parts = self.parts
-        if len(parts) == 1:
-            [purges] = parts
-            start = int(chance * len(purges))
-            purges = (*purges[start:], *purges[:start])
-            middle = len(purges) // 2
-            return self._replace(parts=(purges[:middle],)), self._replace(parts=(purges[middle:],))
-        middle = len(parts) // 2
-        return self._replace(parts=parts[:middle]), self._replace(parts=parts[middle:])
+        [first, *others] = self.parts
+        if others:
+            middle = len(self.parts) // 2
+            return self._replace(parts=self.parts[:middle]), self._replace(parts=self.parts[middle:])
+        start, middle = int(chance * len(first)), len(first) // 2
+        rotated = first[start:] + first[:start]
+        return self._replace(parts=(rotated[:middle],)), self._replace(parts=(rotated[middle:],))
 
 
 class Plan(NamedTuple):

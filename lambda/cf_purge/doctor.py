@@ -79,7 +79,8 @@ class Doctor(NamedTuple):
         """Return the outcomes; each failure of a check says all that was found."""
         checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
         errors = {purge: outcomes.failures[purge].error for purge in checked}
-        one_of_each = {str(error): purge for purge, error in errors.items()}  # its text names what matters
+        # A zone has one error for all that it refuses, and one for each host that is not in it.
+        one_of_each = {(str(each), isinstance(each, Rejected) and purge.host): purge for purge, each in errors.items()}
         found = [self._explained(purge, errors[purge], deadline) for purge in one_of_each.values()]
         said = " ".join(dict.fromkeys(found))
         if not all(isinstance(error, Transient) for error in errors.values()):

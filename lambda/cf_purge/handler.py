@@ -211,10 +211,7 @@ class Function:
         if errors := [failure.error for failure in outcomes.failures_of(sent)]:
             # First what needs a person, then what can pass.
             error = min(errors, key=lambda each: (isinstance(each, Rejected), isinstance(each, Transient)))
-            # A check, and what alone is rejected, say it themselves.
-            if not task.is_check and (len(errors) > 1 or not isinstance(error, Rejected)):
-                error = type(error)(f"{error}{outcomes.left_in(sent)}", error.code)
-            raise error.with_traceback(None)  # some are raised more than once
+            raise type(error)(f"{error}{outcomes.left_in(sent)}", error.code)
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
             "success": True,

@@ -62,7 +62,7 @@ class Outcomes(NamedTuple):
 
     def left_in(self, task: Task) -> str:
         """Return a sentence that names the first purges that are not done, with a space before it; "" if all are."""
-        undone = [str(purge.shown)[:_MAX_SHOWN] for purge in task.undone(self.accepted)]
+        undone = [] if task.is_check else [str(purge.shown)[:_MAX_SHOWN] for purge in task.undone(self.accepted)]
         undone += [each.change.key for each in task.delayed]
         items = ", ".join(undone[:_MAX_NAMED])
         return f" Not purged: {items}{' and more' if len(undone) > _MAX_NAMED else ''}." if undone else ""
@@ -261,8 +261,6 @@ class Purger:
     def _isolate(self, request: Request, error: errors.PurgeError, work: _Work) -> None:
         """Halve a request until what failed stands alone."""
         if request.size == 1:
-            if isinstance(error, errors.Rejected):
-                error = errors.Rejected(f"{error} Not purged: {str(request.purges[0].shown)[:_MAX_SHOWN]}.", error.code)
             work.fail(request, Failure(error))
             return
         work.pending.remove(request)

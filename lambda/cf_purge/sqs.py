@@ -251,8 +251,8 @@ def fate_of(message: Message, task: Task, outcomes: Outcomes, last: int | None) 
     if not failures:
         return None
     if not passing:
-        first, more = failures[0].error, len(failures) - 1
-        return Rejected(f"{first}{f' Further errors: {more}.' if more else ''}", first.code)
+        first = failures[0].error
+        return Rejected(f"{first}{outcomes.left_in(task)}", first.code)
     if last is not None and message.receives >= last:
         text = f"Given up after {message.receives} receives: {passing[0]}{outcomes.left_in(task)}"
         return Rejected(text, "GaveUp")

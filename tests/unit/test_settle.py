@@ -189,11 +189,11 @@ def test_looks_take_no_memory_from_uploads(monkeypatch: pytest.MonkeyPatch) -> N
     assert world.cloudflare.urls[:2] == [f"{SITE}/a", f"{SITE}/b"]
 
 
-def test_a_reason_says_how_many_items_are_wrong_beside_the_first() -> None:
+def test_a_reason_names_the_items_that_are_wrong() -> None:
     others = Failure(Rejected("worse", "RejectedByCloudflare"))
     reason = fate(1, purges={"a": ITEM, "b": others, "c": None})
     assert (str(reason), isinstance(reason, Rejected) and reason.code) == (
-        "bad Further errors: 1.",
+        f"bad Not purged: {SITE}/a, {SITE}/b.",
         "RejectedByCloudflare",
     )
 

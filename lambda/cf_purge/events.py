@@ -80,7 +80,6 @@ class Message(NamedTuple):
     receipt: str = ""  # "" when the event has none; its visibility timeout then stays as it is
     receives: int = 1  # 1 the first time
     queue_arn: str = ""
-    is_drained: bool = False  # received by the function itself, not by the event source mapping
 
     @property
     def is_look(self) -> bool:

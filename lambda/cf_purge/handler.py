@@ -8,7 +8,7 @@ import gc
 gc.disable()
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
@@ -105,22 +105,26 @@ class Function:
 
                 notify.send(metrics.news, self._config.name, arn, self._aws, run.settle_until - self._clock.now())
 
-    def _consume(self, batch: Sequence[Message], run: Invocation) -> dict[str, Any]:
+    def _consume(self, batch: list[Message], run: Invocation) -> dict[str, Any]:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
         messages = self._read(batch, run.purge_until)
         plan = self._plan(messages, run.purge_until)
         outcomes = self._send(plan, run)
-        returned = self._settle(messages, plan, outcomes, run)
+        returned: set[str] = set()
+        # The event source mapping deletes a batch that is done.
+        if messages != batch or any(task.delayed or outcomes.failures_of(task) for task in plan.tasks):
+            returned = self._sqs.settle(messages, plan, outcomes, run)
+        self._remember(plan, outcomes, returned)
         self._verify([task for task in plan.tasks if task.id not in returned], outcomes, run)
         # The event source mapping deletes the rest of its batch. It does not know the drained messages.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
-    def _read(self, batch: Sequence[Message], deadline: float) -> list[Message]:
+    def _read(self, batch: list[Message], deadline: float) -> list[Message]:
         """Add what else waits in the queue, if a full batch shows a burst."""
         limit, arn = self._config.drain, self._config.queue_arn
         is_full = 1 < self._config.batch_size <= sum(not message.is_look for message in batch)  # a look is no burst
         if limit <= len(batch) or not is_full or any(message.queue_arn != arn for message in batch):
-            return list(batch)
+            return batch
         return self._sqs.drain(batch, limit, deadline)
 
     def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:
@@ -154,13 +158,8 @@ class Function:
         run.metrics.news["Purged"] = plan.tasks, outcomes.accepted
         return outcomes
 
-    def _settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
-        """Delete, park or return the messages; return the IDs of those that come back."""
-        returned: set[str] = set()
-        open_tasks = (task for task in plan.tasks if task.delayed or outcomes.failures_of(task))
-        # The event source mapping deletes a batch that is done.
-        if any(each.is_drained for each in messages) or any(open_tasks):
-            returned = self._sqs.settle(messages, plan, outcomes, run)
+    def _remember(self, plan: Plan, outcomes: Outcomes, returned: Container[str]) -> None:
+        """Keep what is done of the messages that come back, by their IDs."""
         for task in plan.tasks:
             done = self._done.pop(task.id, {})
             # A delayed change is purged again, all of it, when it is due.
@@ -169,7 +168,6 @@ class Function:
         excess = sum(1 + len(done) for done in self._done.values()) - _MAX_REMEMBERED
         while excess > 0:  # the oldest first
             excess -= 1 + len(self._done.pop(next(iter(self._done))))
-        return returned
 
     def _explain_or_wait(self, event: dict[str, Any], run: Invocation, left: float) -> dict[str, Any]:
         """Explain a URL, or purge and look until visitors see it; `left` is the function's time in seconds."""

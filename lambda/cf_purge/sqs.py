@@ -73,15 +73,14 @@ class Sqs(NamedTuple):
                 if found.setdefault(message.id, message).body == message.body:
                     found[message.id] = message
                 size += len(message.body.encode(errors="surrogatepass"))
-        observe.info("drained", messages=sum(message.is_drained for message in found.values()))
+        observe.info("drained", messages=len(found) - len(batch))
         return list(found.values())
 
     def settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
 
-        What is done is deleted first: if the time ran out before, it would be purged again.
-        The event source mapping deletes its own batch, so only drained messages are deleted. Those of the batch that
-        were received again are among them: an older receipt deletes nothing.
+        What is done is deleted first: if the time ran out before, it would be purged again. It does no harm that the
+        event source mapping deletes its own batch, too.
         """
         deadline, counts, tasks = run.settle_until, run.metrics.counts, {task.id: task for task in plan.tasks}
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
@@ -110,7 +109,9 @@ class Sqs(NamedTuple):
         self.delete([message for message in rejected if message.id in reasons], deadline)
         returned = {message: fate for message, fate in fates.items() if isinstance(fate, list)}
         delays = {each: delay_after(fate, each.receives, last, now, chance()) for each, fate in returned.items()}
-        self.give_back(delays, deadline)
+        # Without it they are returned as well, and the queue's own visibility timeout applies.
+        timeouts: dict[Message, Json] = {each: {"VisibilityTimeout": delay} for each, delay in delays.items()}
+        self._batch("ChangeMessageVisibilityBatch", timeouts, deadline, "visibility not changed")
         counts["Parked"] += len(reasons)
         counts["Retried"] += len(returned)
         run.metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
@@ -139,23 +140,8 @@ class Sqs(NamedTuple):
         return [task._replace(error=unsent[0]) if unsent else task._replace(delayed=()) for task, unsent in found]
 
     def delete(self, messages: Sequence[Message], deadline: float) -> None:
-        """Delete those of the messages that were drained; the event source mapping deletes its own batch.
-
-        One that cannot be deleted comes back and is purged once more.
-        """
-        entries = [{"ReceiptHandle": message.receipt} for message in messages if message.is_drained]
-        self._batch("DeleteMessageBatch", self.config.queue_arn, entries, deadline, "not deleted")
-
-    def give_back(self, delays: Mapping[Message, int], deadline: float) -> None:
-        """Choose in how many seconds returned messages are seen again.
-
-        If that fails they are still returned: the queue's own visibility timeout applies.
-        """
-        arn = self.config.queue_arn or next((message.queue_arn for message in delays), "")
-        # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
-        real = [each for each in delays if each.receipt and each.queue_arn == arn and QUEUE_ARN.fullmatch(arn)]
-        entries = [{"ReceiptHandle": each.receipt, "VisibilityTimeout": delays[each]} for each in real]
-        self._batch("ChangeMessageVisibilityBatch", arn, entries, deadline, "visibility not changed")
+        """Delete messages; one that cannot be deleted comes back and is purged once more."""
+        self._batch("DeleteMessageBatch", {each: {} for each in messages}, deadline, "not deleted")
 
     def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[str | PurgeError]:
         """Put messages into the own queue, each to be seen after so many seconds (at most 900).
@@ -176,13 +162,17 @@ class Sqs(NamedTuple):
             message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
             if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
                 receives, arn = receives_in(each.get("Attributes")), self.config.queue_arn or ""
-                messages.append(Message(message_id, body, receipt, receives, arn, is_drained=True))
+                messages.append(Message(message_id, body, receipt, receives, arn))
         return messages
 
-    def _batch(self, operation: str, arn: str | None, entries: Sequence[Json], deadline: float, failure: str) -> None:
-        """Call an operation for any number of entries; log the number of those it did not succeed for."""
-        numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
-        payloads = [{"Entries": numbered[start : start + _BATCH]} for start in range(0, len(numbered), _BATCH)]
+    def _batch(self, operation: str, options: Mapping[Message, Json], deadline: float, failure: str) -> None:
+        """Call an operation for messages of one queue, with options; log for how many of them it did not succeed."""
+        arn = self.config.queue_arn or next((message.queue_arn for message in options), "")
+        # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
+        is_queue = QUEUE_ARN.fullmatch(arn)
+        real = [each for each in options if is_queue and each.receipt and each.queue_arn == arn]
+        entries = [{"Id": str(n), "ReceiptHandle": each.receipt, **options[each]} for n, each in enumerate(real)]
+        payloads = [{"Entries": entries[start : start + _BATCH]} for start in range(0, len(entries), _BATCH)]
         answers = self._call_all(operation, arn, payloads, deadline)
         done = sum(len(objects_in(answer.get("Successful"))) for answer in answers)
         if done < len(entries):
@@ -251,8 +241,7 @@ def fate_of(message: Message, task: Task, outcomes: Outcomes, last: int | None) 
     if not failures:
         return None
     if not passing:
-        first = failures[0].error
-        return Rejected(f"{first}{outcomes.left_in(task)}", first.code)
+        return Rejected(f"{failures[0].error}{outcomes.left_in(task)}", failures[0].error.code)
     if last is not None and message.receives >= last:
         text = f"Given up after {message.receives} receives: {passing[0]}{outcomes.left_in(task)}"
         return Rejected(text, "GaveUp")

@@ -40,7 +40,7 @@ def run(bench: Bench, count: int, batch: int) -> tuple[float, float]:
         reply = process.ask(json.dumps(factories.sqs_event(*bodies[:batch])).encode())
         peak = process.peak
     bench.check(*(f"{SITE}/{key}" for key in keys))
-    drained = len(bench.aws.deleted)
-    if reply.result != {"batchItemFailures": []} or drained != count - batch:
-        raise Failed(f"{drained} messages deleted, {reply.result} {reply.error}")
+    deleted = len(bench.aws.deleted)
+    if reply.result != {"batchItemFailures": []} or deleted != (count if count > batch else 0):
+        raise Failed(f"{deleted} messages deleted, {reply.result} {reply.error}")
     return peak, reply.cpu / count

@@ -94,7 +94,7 @@ def test_a_delayed_change_is_sent_before_its_message_is_deleted_or_the_message_i
     world.aws.waiting = [("w0", json.dumps(s3_event("b.html")))]
     world.aws.script["SendMessage"] = [aws_error(500, "InternalError")]
     assert world.returned(batch) == ["m0"]
-    assert (world.aws.delayed, world.aws.deleted) == ([], [])
+    assert (world.aws.delayed, world.aws.deleted) == ([], ["receipt-m1"])
     assert set(world.aws.delays) == {"receipt-m0", "receipt-w0"}
     direct = world_of(PAGES)
     direct.aws.script["SendMessage"] = [aws_error(500, "InternalError")]

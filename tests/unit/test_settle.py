@@ -212,7 +212,7 @@ def test_done_messages_are_deleted_before_the_rest_is_parked_and_returned() -> N
     assert world.returned(sqs_event(s3_event("c"), s3_event("b/y"))) == ["m1"]
     called = [name for name in operations(world) if name != "ReceiveMessage"]
     assert called == ["DeleteMessageBatch", "SendMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]
-    assert world.aws.deleted == ["receipt-done", "receipt-poison"]
+    assert world.aws.deleted == ["receipt-m0", "receipt-done", "receipt-poison"]
     assert set(world.aws.delays) == {"receipt-m1", "receipt-held"}
     assert (world.metrics["Parked"], world.metrics["Retried"]) == (1, 2)
 

@@ -43,20 +43,21 @@ class Clock:
         return self._passed
 
 
-class Invocation(NamedTuple):
-    """One invocation: its deadlines, which are times of `Clock.now`, and what happens in it."""
-
-    purge_until: float
-    settle_until: float
-    metrics: Metrics
-
-
 class Cost(NamedTuple):
     """What requests take from the limits."""
 
     requests: float = 0
     urls: float = 0
     others: float = 0  # requests by prefix, tag or host, and of everything
+
+
+class Invocation(NamedTuple):
+    """One invocation: its deadlines, which are times of `Clock.now`, and what happens in it."""
+
+    purge_until: float
+    settle_until: float
+    largest: Cost  # that one message may ask for
+    metrics: Metrics
 
 
 class Budget:

@@ -89,15 +89,17 @@ class Function:
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
         metrics = observe.Metrics(verifies=self._config.verify is not None)
         left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
-        end = self._clock.now() + left
-        run = Invocation(end - min(_RESERVE, _RESERVE_SHARE * left), end - min(_END, _END_SHARE * left), metrics)
+        end, reserve = self._clock.now() + left, min(_RESERVE, _RESERVE_SHARE * left)
+        # An invocation must be able to finish what one message asks for.
+        largest = self._purger.budget.capacity(min(_LARGEST, _LARGEST_SHARE * (left - reserve)))
+        run = Invocation(end - reserve, end - min(_END, _END_SHARE * left), largest, metrics)
         try:
             messages = messages_in(event)
             if messages is not None:
                 return self._consume(messages, run)
             if isinstance(event, dict) and any(name in event for name in DIRECT):
                 return self._explain_or_wait(event, run, left)
-            return self._answer(self._plan([Message("", event)], run.purge_until), run)
+            return self._answer(self._plan([Message("", event)], run), run)
         finally:
             observe.emit(metrics.document(self._config.name, self._clock.wall()))
             if metrics.news and (arn := self._config.event_bus_arn):
@@ -108,7 +110,7 @@ class Function:
     def _consume(self, batch: list[Message], run: Invocation) -> dict[str, Any]:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
         messages = self._read(batch, run.purge_until)
-        plan = self._plan(messages, run.purge_until)
+        plan = self._plan(messages, run)
         outcomes = self._send(plan, run)
         returned: set[str] = set()
         # The event source mapping deletes a batch that is done.
@@ -127,10 +129,8 @@ class Function:
             return batch
         return self._sqs.drain(batch, limit, deadline)
 
-    def _plan(self, messages: Sequence[Message], deadline: float) -> Plan:
-        # An invocation must be able to finish what one message asks for.
-        limit = self._purger.budget.capacity(min(_LARGEST, _LARGEST_SHARE * (deadline - self._clock.now())))
-        return make_plan(messages, self._config, self._done, limit, self._clock.wall())
+    def _plan(self, messages: Sequence[Message], run: Invocation) -> Plan:
+        return make_plan(messages, self._config, self._done, run.largest, self._clock.wall())
 
     def _send(self, plan: Plan, run: Invocation) -> Outcomes:
         """Send the requests of a plan; after an unexpected error none of them is done."""
@@ -178,7 +178,7 @@ class Function:
         from cf_purge.visitor import pages_for, wait, wait_in
 
         event, seconds, since = wait_in(event, left, self._clock.wall())
-        plan = self._plan([Message("", event)], run.purge_until)
+        plan = self._plan([Message("", event)], run)
         [task] = plan.tasks
         pages = [] if task.error else pages_for(task.jobs, self._config)
         began = self._clock.wall()

@@ -110,6 +110,14 @@ def test_draining_takes_a_fifth_of_the_time() -> None:
     assert 11 <= len(calls(world, "ReceiveMessage")) <= 20
 
 
+def test_a_message_that_fits_into_an_invocation_does_not_become_too_large_in_a_slow_drain() -> None:
+    fitting = {"keys": [f"k{n}" for n in range(130)]}
+    world = world_of(990, targets=[target(hosts=[f"h{n}.example.com" for n in range(50)])])
+    world.transport.on_post = lambda sent: world.clock.pass_(1.0 if operation_of(sent) == "ReceiveMessage" else 0)
+    world.returned(sqs_event(fitting, *(s3_event(f"m{n}") for n in range(9))), seconds=60)
+    assert world.aws.parked == []
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -123,11 +123,10 @@ class Function:
 
     def _read(self, batch: list[Message], deadline: float) -> list[Message]:
         """Add what else waits in the queue, if a full batch shows a burst."""
-        limit, arn = self._config.drain, self._config.queue_arn
         is_full = 1 < self._config.batch_size <= sum(not message.is_look for message in batch)  # a look is no burst
-        if limit <= len(batch) or not is_full or any(message.queue_arn != arn for message in batch):
+        if not is_full or self._config.drain <= len(batch):
             return batch
-        return self._sqs.drain(batch, limit, deadline)
+        return self._sqs.drain(batch, self._config.drain, deadline)
 
     def _plan(self, messages: Sequence[Message], run: Invocation) -> Plan:
         return make_plan(messages, self._config, self._done, run.largest, self._clock.wall())

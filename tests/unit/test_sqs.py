@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.factories import document, environment, s3_event, sqs_event, sqs_record, target
 from tests.support.fakes import Sent, World, answer, aws_error, outage, refusal
-from tests.support.names import DLQ_ARN, HOST, QUEUE_ARN, REGION
+from tests.support.names import HOST, QUEUE_ARN, REGION
 
 
 def world_of(waiting: int, **changes: Any) -> World:
@@ -69,14 +69,6 @@ def test_one_short_answer_does_not_end_a_drain() -> None:
     world.transport.on_post = show
     assert world.returned(batch()) == []
     assert len(world.cloudflare.urls) == 10 + 2 + 20
-
-
-def test_messages_of_another_queue_start_no_drain() -> None:
-    world = world_of(50)
-    event = batch()
-    event["Records"][4]["eventSourceARN"] = DLQ_ARN
-    assert world.returned(event) == []
-    assert calls(world, "ReceiveMessage") == []
 
 
 # ---- Draining: how much ----

@@ -43,7 +43,7 @@ class Delayed(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One change or manual item that needs purges; it is done when all of them are accepted."""
+    """One change or manual item; it is done when all its purges are accepted, if it has no error."""
 
     change: Change | None  # None: another item
     parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # by target; None: they must not be collapsed
@@ -109,7 +109,8 @@ class Task(NamedTuple):
         purge.
         """
         for job in () if self.dry_run else self.jobs:
-            yield job, max(EARLIER if self.was_accepted(purge) else accepted.get(purge, NEVER) for purge in job.purges)
+            times = [EARLIER if self.was_accepted(purge) else accepted.get(purge, NEVER) for purge in job.purges]
+            yield job, NEVER if job.error else max(times)
 
 
 class Request(NamedTuple):
@@ -269,7 +270,8 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
     if len(errors) > 1:
         error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
     split = [job if event.dry_run else job.due_at(now) for job in jobs]
-    due, delayed = [job for job in split if job.parts], [job.later for job in split if job.later]
+    due = [job for job in split if job.parts or (job.change and job.error)]
+    delayed = [job.later for job in split if job.later]
     if not event.is_own:
         _check_cost(due, config, limit)
     is_check = any(isinstance(entry, Item) and entry.kind == "check" for entry in event.entries)

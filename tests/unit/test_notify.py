@@ -40,6 +40,12 @@ def detail(*items: dict[str, Any], zones: tuple[str, ...] = (ZONE,)) -> dict[str
 
 
 REFUSED = f"Cloudflare answered 400 for zone {ZONE} (1016 no). Not purged: https://{HOST}/bad.css."
+FOREIGN = "The event is about bucket elsewhere, not about my-assets."
+LONG = f"{{name}}{'x' * 1020}"
+TOO_LONG = (
+    f"The tag {LONG[:256]!r} of 'a.css' has 1025 characters, Cloudflare accepts 1024: use a shorter template, such as"
+    " {dir}."
+)
 UPLOADED = item("a b.css", 1000, PRINCIPAL)
 
 
@@ -58,6 +64,20 @@ UPLOADED = item("a b.css", 1000, PRINCIPAL)
             {"Purged": detail(UPLOADED), "Parked": detail(item("bad.css", None, PRINCIPAL, reason=REFUSED))},
         ),
         (sqs_event("[]"), {}, {"Parked": detail(item(None, reason="The event is not a JSON object."), zones=())}),
+        (
+            sqs_event(s3_event("a.css", bucket="elsewhere")),
+            {},
+            {"Parked": detail(item("a.css", None, PRINCIPAL, reason=FOREIGN), zones=())},
+        ),
+        # Purged in one target, and never in the other.
+        (
+            sqs_event(s3_event("a.css", "b")),
+            {"targets": [target(), target(keys=["*.css"], purge_by="tag", tags=[LONG])]},
+            {
+                "Purged": detail(item("b", 1000, PRINCIPAL)),
+                "Parked": detail(item("a.css", None, PRINCIPAL, reason=TOO_LONG)),
+            },
+        ),
         (sqs_event(s3_event("a")), {"targets": TWO_ZONES}, {}),  # not purged yet
         (sqs_event({"keys": ["a"], "dry_run": True}), {}, {}),
         ({"check": True}, {}, {}),

@@ -22,7 +22,7 @@ from cf_purge.errors import PurgeError, Rejected, Transient, Unauthorized, Unkno
 from cf_purge.manual import address_of
 from cf_purge.plan import Task
 from cf_purge.purger import Outcomes
-from cf_purge.targets import FILES, PLACEHOLDER, Purge, nothing_at, paths_of, spellings_of
+from cf_purge.targets import FILES, PLACEHOLDER, Purge, is_object, nothing_at, paths_of, spellings_of, tags_from_path
 from cf_purge.visitor import Seen, Visitor
 
 _PERMISSION = "Zone → Cache Purge → Purge"
@@ -245,30 +245,45 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     scheme, _, _, encoded = url.split("/", 3)
     name = f"targets[{config.targets.index(target)}]"
     # As Cloudflare keeps it: https://developers.cloudflare.com/rules/normalization/how-it-works/
-    spelling = re.sub("%..", lambda found: quote(unquote_to_bytes(found[0]), safe=""), encoded)
+    spelling = re.sub("%[0-9A-Fa-f]{2}", lambda found: quote(unquote_to_bytes(found[0]), safe=""), encoded)
     # By decoded path, whether a client writes it like that. S3 reads a plus as a space.
     paths = {path: spelling in spellings_of(path) for path in (unquote(encoded), unquote_plus(encoded))}
     way = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by, "key": None, "filter": None}
-    for key, is_spelled in ((key, paths[path]) for path in paths for key in _keys_of(path, target)):
+    is_of_scheme = scheme.removesuffix(":") in target.schemes
+    takes_all = target.purge_by in ("host", "everything")
+    has_any_spelling = takes_all or (target.purge_by == "tag" and not tags_from_path(target))
+    for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
+        by_prefix = target.purge_by == "prefix" and is_object(path, key, target._replace(keys=()))
         fields = {
             "exclude": not config.exclude or not takes(key, config.exclude),
             "include": takes(key, config.include),
             f"{name}.keys": takes(key, target.keys),
-            f"{name}.schemes": scheme.removesuffix(":") in target.schemes or target.purge_by != "url",
-            "the spelling of the link": is_spelled or target.purge_by not in ("url", "prefix"),
+            f"{name}.schemes": is_of_scheme or by_prefix or target.purge_by not in ("url", "prefix"),
+            "the spelling of the link": paths[path] or has_any_spelling,
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
-        missing = " and ".join(field for field, passes in fields.items() if not passes)
-        yield {**way, "key": key, "filter": glob}, missing and f"for its key {key} correct {missing}"
-    if target.purge_by in ("host", "everything"):
+        yield {**way, "key": key, "filter": glob}, _remedy(f"key {key}", fields)
+    if takes_all:
         yield {**way, "filter": next(iter((*target.keys, *config.include)), None)}, ""
     for template in target.related:
         # As a glob, which no path slows down: a placeholder is one character or more, only of two also slashes.
+        is_page = not template.endswith("*")
         text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))
         text = PLACEHOLDER.sub(lambda found: "**?" if found[1] in ("key", "dir") else "*?", text)
-        glob = f".{text}{'**' if template.endswith('*') else ''}"
-        if any(takes(f"./{path}", [glob]) for path in paths):
-            yield {**way, "related": template}, ""
+        glob = f".{text}{'' if is_page else '**'}"
+        inside = [path for path in paths if path.startswith(target.path_prefix) and takes(f"./{path}", [glob])]
+        if inside:
+            fields = {
+                f"{name}.schemes": is_of_scheme or not is_page,
+                "the spelling of the link": any(paths[path] for path in inside) or not is_page,
+            }
+            yield {**way, "related": template}, _remedy(f"related page {template}", fields)
+
+
+def _remedy(place: str, fields: Mapping[str, bool]) -> str:
+    """Return what to correct: the fields that do not let a URL pass; "" if all of them do."""
+    missing = " and ".join(field for field, passes in fields.items() if not passes)
+    return missing and f"for its {place} correct {missing}"
 
 
 def _keys_of(path: str, target: Target) -> Iterator[str]:

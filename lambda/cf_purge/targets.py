@@ -148,6 +148,11 @@ def paths_of(key: str, target: Target) -> list[str]:
     return list(dict.fromkeys(inside))
 
 
+def is_object(path: str, key: str, target: Target) -> bool:
+    """Tell whether a decoded path of a key is its object's own and no folder, so that a prefix takes no neighbours."""
+    return path[-1:] not in ("", "/") and paths_of(key, target)[:1] == [path]
+
+
 def has_dots(path: str) -> bool:
     return not {".", ".."}.isdisjoint(path.split("/"))
 
@@ -171,14 +176,19 @@ def prefixes_of(target: Target, hosts: Sequence[str], path: str) -> Iterator[Pur
         yield Purge(target.zone, PREFIXES, "/".join(parts))
 
 
+def tags_from_path(target: Target) -> bool:
+    """Tell whether the tags of a copy are made of its path, not of its object's metadata."""
+    used = {name for template in target.tags for name in PLACEHOLDER.findall(template)}
+    return used <= {"bucket", "key"} and all(map(_PLAIN.fullmatch, (target.key_prefix, target.path_prefix)))
+
+
 def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Sequence[str]) -> Iterator[Purge]:
     """Fill the tag templates as the module's output `cache_response_rules` does, which has the same condition.
 
     From the path, whose spellings have a tag each, if the templates need no more; else from the decoded key, as its
     object's metadata has it: there, characters that a tag cannot have are percent-encoded.
     """
-    used = {name for template in target.tags for name in PLACEHOLDER.findall(template)}
-    by_path = used <= {"bucket", "key"} and all(map(_PLAIN.fullmatch, (target.key_prefix, target.path_prefix)))
+    by_path = tags_from_path(target)
     if by_path:
         spelled = [spelling.removeprefix(target.path_prefix) for path in paths for spelling in spellings_of(path)]
         fillings = [{"bucket": bucket, "key": target.key_prefix + rest} for rest in spelled]

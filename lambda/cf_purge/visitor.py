@@ -22,7 +22,7 @@ from cf_purge.errors import NotFresh, PurgeError, TooLarge, UnknownEvent
 from cf_purge.events import DELETE, Change, epoch
 from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
 from cf_purge.plan import Job, grouped
-from cf_purge.targets import FILES, Purge, paths_of, prefixes_of, spellings_of, urls_of
+from cf_purge.targets import FILES, Purge, is_object, paths_of, prefixes_of, spellings_of, urls_of
 
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
@@ -63,8 +63,8 @@ class Copy(NamedTuple):
         A page or a folder as a prefix would take what lies below it, and its neighbours.
         """
         hosts, path = (self.page.host,), self.path
-        is_object = paths_of(self.change.key, self.target)[:1] == [path] and path[-1:] not in ("", "/")
-        if self.verdict == STALE and is_object and path.count("/") < MAX_SLASHES:  # one more is behind the host
+        # Its slashes and the one behind the host.
+        if self.verdict == STALE and is_object(path, self.change.key, self.target) and path.count("/") < MAX_SLASHES:
             return list(prefixes_of(self.target, hosts, path))
         return list(urls_of(self.target, hosts, [path]))
 

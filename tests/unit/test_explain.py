@@ -133,6 +133,18 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("(1%29.css", {}, [], "for its key (1).css correct the spelling of the link."),  # no client writes it so
         ("a%2fb.css", {}, [], "for its key a/b.css correct the spelling of the link."),
         ("a%2fb.css", {"purge_by": "tag", "tags": ["{dir}"]}, ["a/b.css"], ""),
+        ("a%2fb.css", {"purge_by": "tag", "tags": ["{key}"]}, [], "for its key a/b.css correct the spelling"),
+        ("50%.css", {}, [], "for its key 50%.css correct the spelling of the link."),  # that of another object
+        ("docs/", {"schemes": ["http"], "purge_by": "prefix"}, [], "key docs/index.html correct targets[1].schemes."),
+        (
+            "feed.xml",
+            {"schemes": ["http"], "related": ["/feed.xml"]},
+            [],
+            "for its related page /feed.xml correct targets[1].schemes.",
+        ),
+        ("tags/a/2", {"schemes": ["http"], "related": ["/tags/{dir}/*"]}, [None], ""),
+        ("(1%29.xml", {"related": ["/(1).xml"]}, [], "for its related page /(1).xml correct the spelling of the link."),
+        ("new/feed.xml", {"path_prefix": "blog", "related": ["/{dir}/feed.xml"]}, [], "correct path_prefix, index_"),
     ],
 )
 def test_the_keys_that_purge_a_url_are_listed_or_the_fields_that_keep_them_from_it(

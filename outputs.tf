@@ -155,7 +155,10 @@ locals {
       expression = join(" and ", compact([
         "lower(http.host) in {${join(" ", formatlist("\"%s\"", target.hosts))}}",
         # The path has the client's spelling, so a folder with more than one spelling cannot be compared with it.
-        can(regex("^/[A-Za-z0-9_.~/-]+$", target.path)) ? "starts_with(http.request.uri.path, \"${target.path}\")" : "",
+        (can(regex("^(/[A-Za-z0-9_.~-]+)+/$", target.path))
+          ? "starts_with(http.request.uri.path, \"${target.path}\")"
+          : ""
+        ),
         target.by_path ? "" : "any(http.response.headers.names[*] == \"x-amz-meta-cache-tag\")",
       ]))
       action_parameters = { for name, value in {

@@ -145,6 +145,14 @@ run "cache_response_rules_set_the_tags_that_s3_does_not_send" {
         purge_by    = "tag"
         tags        = ["{key}"]
       },
+      {
+        # Requested as /a//b/ or as /a/b/, which URL normalization makes of it.
+        zone_id     = "2a000000000000000000000000000001"
+        hosts       = ["e.example.com"]
+        path_prefix = "a//b"
+        purge_by    = "tag"
+        tags        = ["{key}"]
+      },
     ]
   }
 
@@ -179,10 +187,10 @@ run "cache_response_rules_set_the_tags_that_s3_does_not_send" {
           }
         },
       ]
-      "2a000000000000000000000000000001" = [{
+      "2a000000000000000000000000000001" = [for host in ["d", "e"] : {
         action = "set_cache_tags"
         expression = join(" and ", [
-          "lower(http.host) in {\"d.example.com\"}",
+          "lower(http.host) in {\"${host}.example.com\"}",
           "any(http.response.headers.names[*] == \"x-amz-meta-cache-tag\")",
         ])
         action_parameters = {

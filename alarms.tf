@@ -92,7 +92,7 @@ locals {
     misconfigured = {
       means = [
         "${var.name} cannot purge until its token, zone or permissions are fixed;",
-        local.queued ? "messages wait and are retried at most 16 minutes apart." : join(" ", [
+        local.queued ? "messages wait and are retried at most 17 minutes apart." : join(" ", [
           "each change is tried three times in three minutes",
           "and then goes to ${aws_sqs_queue.dead_letter.name}.",
         ]),
@@ -105,7 +105,7 @@ locals {
       namespace   = "CfPurge"
       metric_name = "Misconfigured"
       dimensions  = { Name = var.name }
-      periods     = 4 # 20 minutes: tries are up to 16 minutes apart, and the alarm must not flap
+      periods     = 4 # 20 minutes: tries are up to 17 minutes apart, and the alarm must not flap
     }
     undelivered = {
       means = [

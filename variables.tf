@@ -779,11 +779,11 @@ variable "queue" {
   validation {
     # SQS deletes expired messages silently: every message must have had its last try before.
     condition = (
-      var.queue.retention_seconds >= var.queue.max_receive_count * max(960,
+      var.queue.retention_seconds >= var.queue.max_receive_count * max(1020,
       6 * var.lambda.timeout + var.queue.batch_window_seconds)
     )
     error_message = join(" ", [
-      "queue.retention_seconds is shorter than queue.max_receive_count tries can last (16 minutes each, or the",
+      "queue.retention_seconds is shorter than queue.max_receive_count tries can last (17 minutes each, or the",
       "queue's visibility timeout), and expired messages are lost: raise the first or lower the second.",
     ])
   }

@@ -207,6 +207,7 @@ REFUSED: dict[str, list[Inputs]] = {
     "queue.retention_seconds must be a whole number": [{"queue": {"retention_seconds": 2592000}}],
     "queue.retention_seconds is shorter than": [
         {"queue": {"retention_seconds": 3600}},
+        {"queue": {"max_receive_count": 10, "retention_seconds": 10 * 1020 - 1}},
         {"queue": {"max_receive_count": 1000}},
     ],
     "fewer than 5 requests in lambda.timeout": [
@@ -299,6 +300,7 @@ ACCEPTED: list[Inputs] = [
     {"collapse_above": 1},
     {"cloudflare": {"edge_url": "https://localhost:8443"}},
     {"queue": {"batch_size": 100, "batch_window_seconds": 1, "drain": 0}},
+    {"queue": {"max_receive_count": 10, "retention_seconds": 10 * 1020}},
     {"queue": {"max_concurrency": 100}, "cloudflare": {"requests_per_second": 10}, "lambda": {"timeout": 50}},
     {"role": {"create": True, "path": "/service/"}},
     {"lambda": {"runtime": "python3.15"}},

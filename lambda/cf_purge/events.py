@@ -234,9 +234,9 @@ def checked_key(key: object, *, encoded: bool) -> str:
         key = unquote_plus(key, errors="strict") if encoded else key
         length = len(key.encode())
     except UnicodeError:
-        raise UnknownEvent("The object key is not UTF-8.") from None
+        raise UnknownEvent(f"The object key {key[:256]!r} is not UTF-8.") from None
     if length > _MAX_KEY_BYTES:
-        raise UnknownEvent(f"The object key is longer than the {_MAX_KEY_BYTES} bytes that S3 allows.")
+        raise UnknownEvent(f"The object key {key[:256]!r}... is longer than the {_MAX_KEY_BYTES} bytes that S3 allows.")
     return key
 
 

@@ -305,14 +305,16 @@ def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
 
 
 def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
-    """Raise TooLarge if one message, alone, costs more than `limit`; the error says how many of its items do not.
+    """Raise TooLarge if one message, alone, costs more than `limit`; the error says into which parts it can be split.
 
     A single change or item cannot be split: what does not fit into one invocation is sent at the next receives.
     """
 
     def is_too_much(count: int) -> bool:
-        first = _collapsed(jobs[:count], _covering(jobs[:count], config))
-        purges = dict.fromkeys((purge for job in first for purge in job.purges), "")
+        return any(exceeds(jobs[start : start + count]) for start in range(0, len(jobs), count))
+
+    def exceeds(part: Sequence[Job]) -> bool:
+        purges = dict.fromkeys((purge for job in _collapsed(part, _covering(part, config)) for purge in job.purges), "")
         costs = [request.cost for request in requests_for(purges, config)]
         cost = Cost(*map(sum, zip(*costs, strict=True)))
         return any(needed > most for needed, most in zip(cost, limit, strict=True))

@@ -188,6 +188,17 @@ def test_a_message_that_asks_for_more_than_an_environment_may_send_is_told_how_m
         World(document(**config)).invoke({**event(1000), "dry_run": True})
 
 
+def test_every_part_of_that_size_is_accepted_however_much_its_items_ask_for() -> None:
+    light, heavy = target(purge_by="prefix", keys=["a*"]), target(purge_by="prefix", hosts=HOSTS, keys=["b*"])
+    config = document(targets=[light, heavy])
+    found = [f"{letter}{number}" for letter in "ab" for number in range(500)]
+    with pytest.raises(TooLarge, match="split it into events of at most") as caught:
+        World(config).invoke({"keys": found})
+    size = int(re.findall("[0-9]+", str(caught.value))[-1])
+    for start in range(0, len(found), size):
+        assert World(config).invoke({"keys": found[start : start + size]})
+
+
 def test_a_single_item_is_never_too_large() -> None:
     zones = [target(zone_id=f"{number:032x}", hosts=[f"h{number}.example.com"]) for number in range(80)]
     world = World(document(targets=zones, max_concurrency=2))

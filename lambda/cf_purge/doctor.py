@@ -20,7 +20,7 @@ from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, takes
 from cf_purge.errors import PurgeError, Rejected, Transient, Unauthorized, UnknownEvent
 from cf_purge.manual import address_of
-from cf_purge.plan import Task
+from cf_purge.plan import Task, may_collapse
 from cf_purge.purger import Outcomes
 from cf_purge.targets import FILES, PLACEHOLDER, Purge, is_object, nothing_at, paths_of, spellings_of, tags_from_path
 from cf_purge.visitor import Seen, Visitor
@@ -65,6 +65,9 @@ def _rules_of(target: Target, config: Config) -> str:
     said = [f"{name} = {json.dumps(rules[name])}" for name in ("keys", "related", "delay_seconds") if rules[name]]
     if any(path.endswith("*") for path in target.related):
         said.append(f"{60 * config.plan.requests_per_second:g} requests by prefix a minute, up to 100 prefixes in each")
+    if config.collapse_above and target.purge_by in ("url", "prefix") and may_collapse(target, config):
+        folder = f"all of /{target.path_prefix}" if target.path_prefix else "the whole host"
+        said.append(f"more than {config.collapse_above:,} URLs at once purge {folder}")
     return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(said)}." if said else ""
 
 

@@ -345,11 +345,11 @@ def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[P
     parts = chain(*(job.parts for job in jobs))
     urls = grouped((target, purge.item) for target, purges in parts for purge in purges if purge.kind == FILES)
     large = [target for target, items in urls.items() if target and len(set(items)) > config.collapse_above]
-    chosen = [target for target in large if _may_collapse(target, config)]
+    chosen = [target for target in large if may_collapse(target, config)]
     return {target: list(prefixes_of(target, target.hosts, target.path_prefix)) for target in chosen}
 
 
-def _may_collapse(target: Target, config: Config) -> bool:
+def may_collapse(target: Target, config: Config) -> bool:
     """Tell whether the prefixes of a target purge neither keys that it is not about, nor anything too early."""
     return not target.keys and not any(
         other.delay_seconds

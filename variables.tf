@@ -120,10 +120,12 @@ variable "api_token_parameter" {
   nullable    = false
 
   validation {
-    condition = can(regex(
-      "^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
-      var.api_token_parameter
-    ))
+    # A secret's name may have more characters than a parameter's:
+    # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+    condition = can(regex(join("", [
+      "^(arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/|/)?",
+      "(aws/reference/secretsmanager/[a-zA-Z0-9/_+=.@-]+|[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*)$",
+    ]), var.api_token_parameter))
     error_message = join(" ", [
       "api_token_parameter must be the name or ARN of an SSM parameter, or /aws/reference/secretsmanager/NAME for a",
       "Secrets Manager secret, never the token itself.",

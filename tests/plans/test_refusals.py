@@ -85,7 +85,7 @@ REFUSED: dict[str, list[Inputs]] = {
     "bucket is a directory bucket": [{"bucket": "site--euw1-az1--x-s3", **target(hosts=["a.example"])}],
     "api_token_parameter must be the name or ARN of an SSM parameter": [
         {"api_token_parameter": text}
-        for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b")
+        for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b", "/me@example.com")
     ],
     "api_token_parameter looks like an API token": [
         {"api_token_parameter": text}
@@ -281,6 +281,7 @@ ACCEPTED: list[Inputs] = [
     {"bucket": "Legacy_Bucket", **target(hosts=["www.example.com"])},
     {"targets": [{"zone_id": ZONE_ID}, {"zone_id": ZONE_ID, "purge_by": "host"}]},  # a host twice in its zone
     *({"api_token_parameter": name} for name in ("cf-token", "cfg_purge_token", "cfeu_api_token", "x" * 40)),
+    {"api_token_parameter": "/aws/reference/secretsmanager/prod/cloudflare+token=me@example.com"},
     target(purge_by=None, clean_urls=None, header_variants=None, tags=None, environment_id=None),
     target(keys=None, related=None, delay_seconds=None),
     target(purge_by="tag", tags=["x" * 1024]),

@@ -29,7 +29,7 @@ _MAX_CONNECT = 3.0  # seconds for one address
 _OFF = ("retries", "redirect", "preload_content", "decode_content")
 _OPTIONS: dict[str, Any] = {**dict.fromkeys(_OFF, False), "enforce_content_length": True}  # of one exchange
 # Cloudflare has refused requests without a User-Agent.
-_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "cf_purge"}
+_HEADERS = {"accept-encoding": "identity", "user-agent": "cf_purge"}
 
 
 class Answer(NamedTuple):
@@ -68,8 +68,9 @@ class HttpClient:
 
         Nothing is asked unless `accepts` takes every address of the host.
         """
+        given = {name.lower(): value for name, value in headers.items()}
         with contextlib.closing(_Lane(url, self._context, accepts)) as lane:
-            return lane.exchange("GET", url, timeout, None, headers={**headers, **_HEADERS})
+            return lane.exchange("GET", url, timeout, None, headers=_HEADERS | given)
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int

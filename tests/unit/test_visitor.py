@@ -182,6 +182,14 @@ def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) ->
     assert not {"authorization", "cookie", "x-auth-key"} & set(sent.headers)
 
 
+@pytest.mark.parametrize("name", ["User-Agent", "user-agent", "Accept-Encoding", "accept-language"])
+def test_a_header_of_a_variant_is_sent_whatever_its_name_is(serve: Serve, name: str) -> None:
+    server = serve()
+    visitor(f"{server.url}/").ask([Purge(Zone(ZONE), FILES, f"https://{HOST}/a", ((name, "of the variant"),))], 3.0)
+    [sent] = server.received
+    assert sent.headers[name.lower()] == "of the variant"
+
+
 def test_nothing_is_asked_without_time(serve: Serve) -> None:
     server = serve()
     server.respond = lambda handler: drip(handler, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999)

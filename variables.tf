@@ -705,10 +705,10 @@ variable "cloudflare" {
 
   validation {
     condition = (
-      can(regex(
-        "^(https://[a-zA-Z0-9.-]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,4})?(/[!-\"$->@-~]*)?$",
-        var.cloudflare.api_url,
-      ))
+      can(regex(join("", [
+        "^(https://([a-zA-Z0-9._-]+|\\[[0-9a-fA-F:.]+\\])|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))",
+        "(:[1-9][0-9]{0,4})?(/[!-\"$->@-~]*)?$",
+      ]), var.cloudflare.api_url))
       && try(tonumber(regex("^https?://[^/]*:([0-9]+)(?:/|$)", var.cloudflare.api_url)[0]), 443) <= 65535
     )
     error_message = "cloudflare.api_url must be an https URL (http on loopback only) without credentials and query."

@@ -300,6 +300,10 @@ ACCEPTED: list[Inputs] = [
     {"verify": {"after_seconds": 900, "attempts": 5, "sample": 100}},
     {"collapse_above": 1},
     {"cloudflare": {"edge_url": "https://localhost:8443"}},
+    *(
+        {"cloudflare": {"api_url": f"https://{host}/v4"}}
+        for host in ("[::1]:8443", "[2001:db8::1]", "my_proxy.internal")
+    ),
     {"queue": {"batch_size": 100, "batch_window_seconds": 1, "drain": 0}},
     {"queue": {"max_receive_count": 10, "retention_seconds": 10 * 1020}},
     {"queue": {"max_concurrency": 100}, "cloudflare": {"requests_per_second": 10}, "lambda": {"timeout": 50}},

@@ -122,7 +122,8 @@ def _serving(targets: Sequence[Target], bucket: str | None, host: str, path: str
     """
     serving = [target for target in targets if host in (target.hosts_of(bucket) or [host])]
     if not serving:
-        raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
+        remedy = "correct it or the zone_id, or add it to targets[*].hosts"
+        raise Rejected(f"{host} is not a host of any target in the requested zone: {remedy}.", "ForeignHost")
     # An encoded slash separates no folders, but some clients resolve dot segments behind it.
     folder = unquote(re.sub("(?i)%2f", "%252F", path))
     is_safe = not has_dots(unquote(path))

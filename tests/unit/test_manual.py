@@ -169,6 +169,12 @@ def test_an_item_is_purged_only_in_the_zones_of_targets_that_contain_it() -> Non
     assert [purge.zone.id for purge in purges("tags", "t", by)] == [ZONE, OTHER_ZONE, "c" * 32]
 
 
+def test_a_host_of_another_zone_is_refused_with_the_advice_to_correct_the_zone() -> None:
+    world = World(document(targets=[target(), target(zone_id=OTHER_ZONE, hosts=["b.example.com"])]))
+    with pytest.raises(Rejected, match=f"^{HOST} is not a host of any .* zone: correct it or the zone_id"):
+        world.invoke({"hosts": [HOST], "zone_id": OTHER_ZONE})
+
+
 # ---- One bad item harms no other ----
 
 BAD = [("keys", "/news/index.html"), ("keys", f"{SITE}/a.css"), ("urls", "https://evil.net/"), ("prefixes", f"{HOST}")]

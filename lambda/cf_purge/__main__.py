@@ -10,13 +10,12 @@ import argparse
 import contextlib
 import json
 import sys
-import zlib
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from cf_purge.budget import Cost
-from cf_purge.config import REQUIRED, VARIABLE, Config, Target, load, takes, unpacked
+from cf_purge.config import VARIABLE, Config, Target, load, takes
 from cf_purge.errors import Misconfigured, PurgeError
 from cf_purge.events import Message
 from cf_purge.plan import make_plan
@@ -31,12 +30,7 @@ def main(arguments: list[str]) -> int:
         return preview(arguments[1:])
     parser = argparse.ArgumentParser("python -m cf_purge", epilog="preview -h: print what uploads would purge")
     parser.add_argument("event", help="a file with an event in JSON, or - for standard input")
-    place = parser.parse_args(arguments).event
-    try:
-        event = _read(place)
-    except (OSError, ValueError, RecursionError) as error:
-        print(f"{place} cannot be read as JSON: {error}", file=sys.stderr)
-        return 2
+    event = _read(parser.parse_args(arguments).event, parser)
 
     from cf_purge.handler import lambda_handler
 
@@ -58,14 +52,9 @@ def preview(arguments: list[str]) -> int:
     parser.add_argument("key", nargs="+", help="an object key, as S3 has it")
     given = parser.parse_args(arguments)
     try:
-        config = config_in(_read(given.plan), given.name)
+        config = config_in(_read(given.plan, parser), given.name)
     except Misconfigured as error:
-        print(f"{given.plan}: {error}", file=sys.stderr)
-        return 2
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        unreadable = "It is not a plan or state in JSON: write it with `terraform show -json plan > plan.json`."
-        print(f"{given.plan}: {unreadable}", file=sys.stderr)
-        return 2
+        parser.exit(2, f"{given.plan}: {error}\n")
     groups = {key: lines_of(key, config) for key in given.key}
     for key, lines in groups.items():
         print(key if key.isprintable() else json.dumps(key), *lines, sep="\n  ")
@@ -76,26 +65,28 @@ def config_in(shown: Any, name: str | None = None) -> Config:
     """Return the one configuration in a document of `terraform show -json`, or the one of that name or bucket.
 
     Raises:
-        Misconfigured: there is none or more than one, or it is that of another version.
-        KeyError, TypeError: it is another document.
+        Misconfigured: there is none of this version, or more than one.
     """
-    found, pending = {}, [shown["planned_values" if "planned_values" in shown else "values"]]
+    found: dict[tuple[str, str | None], Config] = {}
+    pending = [shown]
     for value in pending:  # which grows meanwhile
-        if isinstance(value, dict | list):
-            pending += value.values() if isinstance(value, dict) else value
+        if isinstance(value, dict):  # of a plan, what it leads to
+            pending += [value["planned_values"]] if "planned_values" in value else value.values()
+        elif isinstance(value, list):
+            pending += value
         elif isinstance(value, str) and value.startswith(("{", "H4sI")):  # JSON, or that compressed
-            with contextlib.suppress(ValueError, RecursionError, zlib.error):
-                document = json.loads(unpacked(value))
-                if isinstance(document, dict) and document.keys() >= {*REQUIRED}:
-                    found[document["name"], document["bucket"]] = document
+            with contextlib.suppress(Misconfigured):
+                config = load({VARIABLE: value})
+                found[config.name, config.bucket] = config
     if not found:
         output = 'output "config_json" { value = module.cf_purge.config_json }'
-        raise Misconfigured(f"No configuration is known in it: add `{output}` to the root module, and plan again.")
-    chosen = [document for place, document in found.items() if name in (None, *place)]
+        remedy = f"write it with `terraform show -json`, and before the first apply add `{output}` to the root module"
+        raise Misconfigured(f"It has no configuration of this version of the module: {remedy}.")
+    chosen = [config for place, config in found.items() if name in (None, *place)]
     if len(chosen) != 1:
         names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found)
         raise Misconfigured(f"Choose one with --name: {names}.")
-    return load({VARIABLE: json.dumps(chosen[0])})
+    return chosen[0]
 
 
 def lines_of(key: str, config: Config) -> list[str]:
@@ -117,9 +108,12 @@ def _line_of(purge: Purge, target: Target | None) -> str:
     return f"zone {purge.zone} {_KINDS[purge.kind]} {purge.item}".rstrip() + headers + delay
 
 
-def _read(place: str) -> Any:
-    """Return the JSON in a file, or in standard input for "-"."""
-    return json.loads(sys.stdin.buffer.read() if place == "-" else Path(place).read_bytes())
+def _read(place: str, parser: argparse.ArgumentParser) -> Any:
+    """Return the JSON in a file, or in standard input for "-"; the exit status is 2 if it is not JSON."""
+    try:
+        return json.loads(sys.stdin.buffer.read() if place == "-" else Path(place).read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        parser.exit(2, f"{place} cannot be read as JSON, see --help: {error}\n")
 
 
 if __name__ == "__main__":

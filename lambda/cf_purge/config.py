@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from cf_purge.errors import Misconfigured, Rejected
 
 VARIABLE = "CF_PURGE_CONFIG"
-REQUIRED = ("name", "bucket", "api_token_parameter", "targets")  # fields of the document
 API_URL = "https://api.cloudflare.com/client/v4"
 MAX_SLASHES = 31  # in a prefix purge
 SHARE = 0.8  # of the plan's limits; the rest is left to others who purge in the account
@@ -165,7 +164,7 @@ def load(environ: Mapping[str, str]) -> Config:
     """
     document = environ.get(VARIABLE)
     try:
-        config = _from_document(json.loads(unpacked(document))) if document else _from_variables(environ)
+        config = _from_document(json.loads(_unpacked(document))) if document else _from_variables(environ)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError, zlib.error) as error:
         remedy = "run terraform apply, with the zip of the module's version"
         raise Misconfigured(f"{VARIABLE} is not this version's document ({error}): {remedy}.") from None
@@ -178,7 +177,7 @@ def load(environ: Mapping[str, str]) -> Config:
     return config._replace(api_token_parameter=name, api_url=config.api_url.rstrip("/"))
 
 
-def unpacked(document: str) -> str:
+def _unpacked(document: str) -> str:
     """Return the JSON of a document, which the module compresses when it is larger than an environment may be.
 
     Raises:
@@ -200,7 +199,7 @@ def _from_document(document: dict[str, Any]) -> Config:
         AttributeError, KeyError, TypeError: it is something else.
     """
     fields = _given({**document, **(document.get("cloudflare") or {}), "cloudflare": None})
-    if missing := [name for name in REQUIRED if not fields.get(name)]:
+    if missing := [name for name in ("name", "bucket", "api_token_parameter", "targets") if not fields.get(name)]:
         raise KeyError(missing[0])
     fields["targets"] = tuple(map(_target, fields["targets"]))
     if "verify" in fields:

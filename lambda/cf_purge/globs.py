@@ -11,7 +11,7 @@ import re
 from functools import cache, lru_cache
 
 # What comes before the first special character, and after the last one: a slash can belong to a "**/".
-_ENDS = re.compile(r"([^*?\[]*)(.*?)([^*?\]/]*)", re.DOTALL)
+_ENDS = re.compile(r"\A([^*?\[]*)(.*?)([^*?\]/]*)\Z", re.DOTALL)
 _PIECES = re.compile(r"\*\*/\*(?!\*)|\*\*/|\*\*|\*|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
@@ -19,10 +19,8 @@ def matches(glob: str, key: str) -> bool:
     """Tell whether a glob matches a key in the way of .gitignore, case-sensitively like S3.
 
     `*` and `?` stay within one path segment, `**` crosses segments, `[a-z]` and `[!a-z]` are sets. A glob without a
-    slash is compared with the last segment alone: `*.css` matches `css/site.css` too.
-
-    Raises:
-        ValueError: an invalid set such as `[z-a]`, or a leading slash, which no key has.
+    slash is compared with the last segment alone: `*.css` matches `css/site.css` too. The module refuses invalid sets
+    such as `[z-a]`.
     """
     head, pieces, tail = _parsed(glob)
     if not (key.startswith(head) and key.endswith(tail) and len(head) + len(tail) <= len(key)):
@@ -51,14 +49,8 @@ def _parsed(glob: str) -> tuple[str, list[str], str]:
 
     Most keys are told apart by these texts.
     """
-    whole = _ENDS.fullmatch(glob if "/" in glob or glob == "**" else f"**/{glob}")
-    if not glob or glob.startswith("/") or not whole:
-        raise ValueError(f"{glob!r} matches no key")
-    head, middle, tail = whole.groups()
-    try:
-        return head, [each if each[0] == "*" else _one(each) for each in _PIECES.findall(middle)], tail
-    except re.error as error:
-        raise ValueError(f"{glob!r} is not a glob: {error}") from None
+    [(head, middle, tail)] = _ENDS.findall(glob if "/" in glob or glob == "**" else f"**/{glob}")
+    return head, [each if each[0] == "*" else _one(each) for each in _PIECES.findall(middle)], tail
 
 
 def _one(piece: str) -> str:
@@ -69,7 +61,7 @@ def _one(piece: str) -> str:
         return re.escape(piece)
     escaped = re.escape(piece[1:-1]).replace(r"\-", "-")  # which leaves "!" as it is
     members = re.sub("^!", "^", escaped)
-    return re.compile(f"(?!/)[{members}]").pattern
+    return f"(?!/)[{members}]"
 
 
 @lru_cache(maxsize=64)  # one key is compared with many globs

@@ -8,6 +8,7 @@ bits of one number, so a piece takes a few operations on it and nothing is tried
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 
 # What comes before the first special character, and after the last one: a slash can belong to a "**/".
@@ -19,8 +20,7 @@ def matches(glob: str, key: str) -> bool:
     """Tell whether a glob matches a key in the way of .gitignore, case-sensitively like S3.
 
     `*` and `?` stay within one path segment, `**` crosses segments, `[a-z]` and `[!a-z]` are sets. A glob without a
-    slash is compared with the last segment alone: `*.css` matches `css/site.css` too. The module refuses invalid sets
-    such as `[z-a]`.
+    slash is compared with the last segment alone: `*.css` matches `css/site.css` too.
     """
     head, pieces, tail = _parsed(glob)
     if not (key.startswith(head) and key.endswith(tail) and len(head) + len(tail) <= len(key)):
@@ -36,7 +36,7 @@ def matches(glob: str, key: str) -> bool:
         elif piece == "**/":
             places |= onward & (_places("/", text) << 1)
         elif piece == "*":
-            inside = _places("[^/]", text)
+            inside = _places("?", text)
             places |= ((places & inside) + inside) ^ inside  # the sum carries each place to the end of its segment
         else:
             places = (places & _places(piece, text)) << 1
@@ -45,27 +45,18 @@ def matches(glob: str, key: str) -> bool:
 
 @cache
 def _parsed(glob: str) -> tuple[str, list[str], str]:
-    """Return the text at the start of a glob, stars and regular expressions of one character, and the text at its end.
+    """Return the text at the start of a glob, stars and globs of one character, and the text at its end.
 
     Most keys are told apart by these texts.
     """
     [(head, middle, tail)] = _ENDS.findall(glob if "/" in glob or glob == "**" else f"**/{glob}")
-    return head, [each if each[0] == "*" else _one(each) for each in _PIECES.findall(middle)], tail
-
-
-def _one(piece: str) -> str:
-    """Return the regular expression of a piece that stands for one character."""
-    if piece == "?":
-        return "[^/]"
-    if len(piece) == 1:
-        return re.escape(piece)
-    escaped = re.escape(piece[1:-1]).replace(r"\-", "-")  # which leaves "!" as it is
-    members = re.sub("^!", "^", escaped)
-    return f"(?!/)[{members}]"
+    return head, _PIECES.findall(middle), tail
 
 
 @lru_cache(maxsize=64)  # one key is compared with many globs
-def _places(one: str, text: str) -> int:
-    """Return a number whose bit n is set if character n is one that the regular expression matches."""
-    found = set(re.findall(one, text, re.DOTALL))
+def _places(piece: str, text: str) -> int:
+    """Return a number whose bit n is set if a glob of one character matches character n."""
+    found = {character for character in {*text} if fnmatchcase(character, piece)}
+    if piece != "/":
+        found.discard("/")
     return int("".join("1" if character in found else "0" for character in reversed(text)) or "0", 2)

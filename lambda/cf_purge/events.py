@@ -23,7 +23,6 @@ LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
 SWITCHES = ("everything", "check")
 DIRECT = ("explain", "wait", "since")  # by direct invocation only
 _MAX_BODY = 200_000  # bytes of an own message; the queue takes 262,144
-_MAX_LEFT = 4_000  # characters of what a look has left: the IDs of a hundred copies, and kinds of purges
 _LAST_TIME = 1e12  # seconds since the epoch, in the year 33658
 PUT, DELETE = "put", "delete"
 
@@ -158,8 +157,6 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     if isinstance(document.get("Records"), list):
         for record in document["Records"]:
             try:
-                if not isinstance(record, dict) or not record.keys() & {"s3", "Sns"}:
-                    raise UnknownEvent("A record is neither from S3 nor from SNS.")
                 yield from _parts_of(record, depth + 1)
             except Rejected as error:
                 yield Event((error.with_traceback(None),))
@@ -186,14 +183,12 @@ def _s3_change(record: dict[str, Any]) -> Change:
     if not version.startswith("2."):
         raise UnknownEvent(f"S3 event version {version[:16]!r} is not 2.x.")
     change, thing = _change(record["s3"], record.get("eventTime"), encoded=True)
-    name, user = str(record.get("eventName")).removeprefix("s3:"), record.get("userIdentity")
-    is_removed = name.startswith(("ObjectRemoved:", "LifecycleExpiration:"))
-    is_version = name.endswith(":Delete") and thing.get("versionId")
-    kind = PUT if name.startswith("ObjectCreated:") else None
-    if is_removed and not is_version:
-        kind = DELETE
+    name, _, how = str(record.get("eventName")).removeprefix("s3:").partition(":")
+    removed = None if how == "Delete" and thing.get("versionId") else DELETE
+    kinds = {"ObjectCreated": PUT, "ObjectRemoved": removed, "LifecycleExpiration": removed}
+    user = record.get("userIdentity")
     principal = user.get("principalId") if isinstance(user, dict) else None
-    return change._replace(kind=kind, etag=_text(thing.get("eTag")), principal=_text(principal))
+    return change._replace(kind=kinds.get(name), etag=_text(thing.get("eTag")), principal=_text(principal))
 
 
 def _eventbridge_change(document: dict[str, Any]) -> Change:
@@ -208,14 +203,11 @@ def _eventbridge_change(document: dict[str, Any]) -> Change:
 
 def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[str, Any]]:
     """Return what both have in common, and the description of the object."""
-    try:
-        thing, bucket, key = detail["object"], detail["bucket"]["name"], detail["object"]["key"]
-    except (KeyError, TypeError, IndexError):
-        raise UnknownEvent("The record has no bucket or no object key.") from None
-    if not isinstance(bucket, str) or not bucket:
-        raise UnknownEvent("The record's bucket name is not a string.")
-    change = Change(checked_key(key, encoded=encoded), bucket, epoch(time), sequencer=_text(thing.get("sequencer")))
-    return change, thing
+    match detail:
+        case {"bucket": {"name": str(bucket)}, "object": {"key": key} as thing} if bucket:
+            sequencer = _text(thing.get("sequencer"))
+            return Change(checked_key(key, encoded=encoded), bucket, epoch(time), sequencer=sequencer), thing
+    raise UnknownEvent("The record has no bucket or no object key.")
 
 
 def is_text(value: object) -> bool:
@@ -299,8 +291,8 @@ def _is_sound(change: Change) -> bool:
 
 
 def _is_sound_look(look: Look) -> bool:
-    is_left = isinstance(look.left, dict | None) and len(json.dumps(look.left)) <= _MAX_LEFT
-    return type(look.hop) is int and _is_time(look.purged) and isinstance(look.sample, int | None) and is_left
+    is_typed = isinstance(look.hop, int) and isinstance(look.sample, int | None) and isinstance(look.left, dict | None)
+    return is_typed and _is_time(look.purged) and all(map(is_text, (look.left or {}).values()))
 
 
 def _is_time(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -141,10 +142,8 @@ def _message(record: dict[str, Any]) -> Message:
 def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     """Yield what a document asks for: what is in its envelope, each of its records, or the event that it is."""
     if isinstance(document, str):
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(document)
-        except (ValueError, RecursionError):
-            raise UnknownEvent("The message is not JSON.") from None
     if not isinstance(document, dict):
         raise UnknownEvent("The event is not a JSON object.")
     if depth > _MAX_DEPTH:

@@ -93,15 +93,13 @@ def messages_in(event: Any) -> list[Message] | None:
         UnknownEvent: a record without ID or body, or "dry_run" beside the records, which SQS never sends; nothing of
             the batch is acknowledged.
     """
-    records = event.get("Records") if isinstance(event, dict) else None
-    if not isinstance(records, list) or not records:
-        return None
-    if not all(isinstance(record, dict) and record.get("eventSource") == "aws:sqs" for record in records):
-        return None
-    if "dry_run" in event:
-        raise UnknownEvent('In an event from SQS "dry_run" belongs in the body of each message.')
-    # Of one that is delivered twice the last receipt is the valid one.
-    return list({message.id: message for message in map(_message, records)}.values())
+    match event:
+        case {"Records": [{"eventSource": "aws:sqs"}, *_] as records}:
+            if "dry_run" in event:
+                raise UnknownEvent('In an event from SQS "dry_run" belongs in the body of each message.')
+            # Of one that is delivered twice the last receipt is the valid one.
+            return list({message.id: message for message in map(_message, records)}.values())
+    return None
 
 
 def receives_in(attributes: object) -> int:
@@ -131,12 +129,12 @@ def parse(document: object) -> Event:
     return Event(tuple(entries), dry_run, look, is_own)
 
 
-def _message(record: dict[str, Any]) -> Message:
-    message_id, body = record.get("messageId"), record.get("body")
-    if not isinstance(message_id, str) or not message_id or not isinstance(body, str):
-        raise UnknownEvent("An SQS record has no messageId or no body.")
-    receipt, queue_arn = (str(record.get(name) or "") for name in ("receiptHandle", "eventSourceARN"))
-    return Message(message_id, body, receipt, receives_in(record.get("attributes")), queue_arn)
+def _message(record: object) -> Message:
+    match record:
+        case {"messageId": str(message_id), "body": str(body), **more} if message_id:
+            receipt, queue_arn = (str(more.get(name) or "") for name in ("receiptHandle", "eventSourceARN"))
+            return Message(message_id, body, receipt, receives_in(more.get("attributes")), queue_arn)
+    raise UnknownEvent("An SQS record has no messageId or no body.")
 
 
 def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:

@@ -83,8 +83,7 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     else:
         yield from prefixes_of(target, hosts, paths[0])
         yield from urls_of(target, hosts, paths[1:])
-    if target.related:
-        yield from _related(target, hosts, _values_of(key.removeprefix(target.key_prefix), bucket))
+    yield from _related(target, hosts, _values_of(key.removeprefix(target.key_prefix), bucket))
 
 
 def _related(target: Target, hosts: Sequence[str], values: dict[str, str]) -> Iterator[Purge]:
@@ -97,7 +96,7 @@ def _related(target: Target, hosts: Sequence[str], values: dict[str, str]) -> It
         if not all(values[name].strip("/") for name in PLACEHOLDER.findall(template)):
             continue
         text = template.removesuffix("*")  # a star in a key is a character like any other
-        path = _filled(text, values)[1:]
+        path = text.format_map(values)[1:]
         if path.startswith(target.path_prefix) and not has_dots(path):
             yield from urls_of(target, hosts, [path]) if text == template else prefixes_of(target, hosts, path)
 
@@ -195,7 +194,7 @@ def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Se
     else:
         fillings = [{name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key, bucket).items()}]
     for template, values in product(target.tags, fillings):
-        tag = _filled(template, values)
+        tag = template.format_map(values)
         if len(tag) > MAX_TAG:
             fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template"
             raise Rejected(f"The tag {template[:256]!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
@@ -203,10 +202,6 @@ def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Se
             yield Purge(target.zone, TAGS, tag)
         elif by_path:  # the root page, of which "{key}" makes no tag
             yield from urls_of(target, hosts, [target.path_prefix])
-
-
-def _filled(template: str, values: dict[str, str]) -> str:
-    return PLACEHOLDER.sub(lambda match: values[match[1]], template)
 
 
 def _values_of(key: str, bucket: str) -> dict[str, str]:

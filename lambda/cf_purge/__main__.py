@@ -25,7 +25,11 @@ _KINDS = {FILES: "url", PREFIXES: "prefix", TAGS: "tag", HOSTS: "host", EVERYTHI
 
 
 def main(arguments: list[str]) -> int:
-    """Print the summary on standard output and the log on standard error; return the exit status."""
+    """Print the summary on standard output and the log on standard error; return the exit status.
+
+    Raises:
+        SystemExit: there is no summary; the reason is on standard error.
+    """
     if arguments[:1] == ["preview"]:
         return preview(arguments[1:])
     parser = argparse.ArgumentParser("python -m cf_purge", epilog="preview -h: print what uploads would purge")
@@ -38,14 +42,13 @@ def main(arguments: list[str]) -> int:
         with contextlib.redirect_stdout(sys.stderr):
             summary = lambda_handler(event)
     except PurgeError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"{type(error).__name__}: {error}")
     print(json.dumps(summary, indent=2))
     return 1 if summary.get("batchItemFailures") else 0
 
 
 def preview(arguments: list[str]) -> int:
-    """Print what the keys would purge; return 2 when the plan cannot be used, 1 when a key is refused."""
+    """Print what the keys would purge; the exit status is 1 if a key is refused, 2 if the plan cannot be used."""
     parser = argparse.ArgumentParser("python -m cf_purge preview", description="Print what uploads would purge.")
     parser.add_argument("--plan", required=True, help="output of `terraform show -json`, of a plan or a state; or -")
     parser.add_argument("--name", help="the module's input `name` or `bucket`, where several modules are planned")

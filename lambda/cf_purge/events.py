@@ -201,9 +201,10 @@ def _eventbridge_change(document: dict[str, Any]) -> Change:
 def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[str, Any]]:
     """Return what both have in common, and the description of the object."""
     match detail:
-        case {"bucket": {"name": str(bucket)}, "object": {"key": key} as thing} if bucket:
-            sequencer = _text(thing.get("sequencer"))
-            return Change(checked_key(key, encoded=encoded), bucket, epoch(time), sequencer=sequencer), thing
+        case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)} as thing} if bucket and key:
+            # What is not UTF-8 becomes surrogates, which no key has.
+            key = unquote_plus(key, errors="surrogateescape") if encoded else key
+            return Change(checked_key(key), bucket, epoch(time), sequencer=_text(thing.get("sequencer"))), thing
     raise UnknownEvent("The record has no bucket or no object key.")
 
 
@@ -216,11 +217,8 @@ def _text(value: Any) -> str | None:
     return value if is_text(value) else None
 
 
-def checked_key(key: object, *, encoded: bool) -> str:
-    if not isinstance(key, str) or not key:
-        raise UnknownEvent("The object key is not a string, or empty.")
+def checked_key(key: str) -> str:
     try:
-        key = unquote_plus(key, errors="strict") if encoded else key
         length = len(key.encode())
     except UnicodeError:
         raise UnknownEvent(f"The object key {key[:256]!r} is not UTF-8.") from None
@@ -275,7 +273,7 @@ def _own_event(document: dict[str, Any]) -> Event:
     if not changes or not all(map(_is_sound, changes)) or not (look is None or _is_sound_look(look)):
         raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
     for change in changes:
-        checked_key(change.key, encoded=False)
+        checked_key(change.key)
     return Event(changes, look=look, is_own=True)
 
 
@@ -284,7 +282,8 @@ def _given(change: Change) -> dict[str, object]:
 
 
 def _is_sound(change: Change) -> bool:
-    return all(map(is_text, change._replace(at=None))) and (change.at is None or _is_time(change.at))
+    is_text_only = bool(change.key) and all(map(is_text, change._replace(at=None)))
+    return is_text_only and (change.at is None or _is_time(change.at))
 
 
 def _is_sound_look(look: Look) -> bool:

@@ -155,4 +155,4 @@ def manual_key(key: str) -> str:
         right = f", such as {key[match.end() :][:256]!r}" if match.end() < len(key) else ""
         fault = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
         raise Rejected(f"{key[:256]!r} {fault}{right}.", "MalformedKey")
-    return checked_key(key, encoded=False)
+    return checked_key(key)

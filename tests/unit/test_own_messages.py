@@ -49,7 +49,7 @@ def own(**changes: Any) -> dict[str, Any]:
     return {"changes": [{"key": "a", "bucket": BUCKET, "at": AT, "kind": "put"}], **changes}
 
 
-WRONG_CHANGES: list[Any] = [[], {}, "a", None, [7], [{}], [None], [{"key": ""}], [{"key": 7}]]
+WRONG_CHANGES: list[Any] = [[], {}, "a", None, [7], [{}], [None], *([{"key": key}] for key in ("", 7, None))]
 
 
 @pytest.mark.parametrize(

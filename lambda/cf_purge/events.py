@@ -248,14 +248,14 @@ def bodies_of(
     parts: list[list[Change]] = []
     room = 0
     for change in changes:
-        length = len(json.dumps(_given(change))) + 2
+        length = len(json.dumps(change._asdict())) + 2
         if length > room or len(parts[-1]) == most:
             parts.append([])
             room = _MAX_BODY
         parts[-1].append(change)
         room -= length
     for part in parts:
-        yield json.dumps({**head, "changes": list(map(_given, part))}), part
+        yield json.dumps({**head, "changes": list(map(Change._asdict, part))}), part
 
 
 def _own_event(document: dict[str, Any]) -> Event:
@@ -275,10 +275,6 @@ def _own_event(document: dict[str, Any]) -> Event:
     for change in changes:
         checked_key(change.key)
     return Event(changes, look=look, is_own=True)
-
-
-def _given(change: Change) -> dict[str, object]:
-    return {name: value for name, value in change._asdict().items() if value is not None}
 
 
 def _is_sound(change: Change) -> bool:

@@ -68,6 +68,7 @@ def test_a_purged_change_is_looked_at_until_it_is_fresh(event: dict[str, Any]) -
         "key": "a.css",
         "bucket": BUCKET,
         "at": AT,
+        "zone_id": None,
         "etag": ETAG,
         "sequencer": "0055AED6DCD90281E5",
         "kind": "put",

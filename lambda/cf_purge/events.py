@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -140,8 +139,10 @@ def _message(record: object) -> Message:
 def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     """Yield what a document asks for: what is in its envelope, each of its records, or the event that it is."""
     if isinstance(document, str):
-        with contextlib.suppress(ValueError, RecursionError):
+        try:
             document = json.loads(document)
+        except (ValueError, RecursionError):
+            document = None
     if not isinstance(document, dict):
         raise UnknownEvent("The event is not a JSON object.")
     if depth > _MAX_DEPTH:

@@ -83,7 +83,8 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     else:
         yield from prefixes_of(target, hosts, paths[0])
         yield from urls_of(target, hosts, paths[1:])
-    yield from _related(target, hosts, _values_of(key.removeprefix(target.key_prefix), bucket))
+    if target.related:
+        yield from _related(target, hosts, _values_of(key.removeprefix(target.key_prefix), bucket))
 
 
 def _related(target: Target, hosts: Sequence[str], values: dict[str, str]) -> Iterator[Purge]:

@@ -117,7 +117,7 @@ class Function:
         if messages != batch or any(task.delayed or outcomes.failures_of(task) for task in plan.tasks):
             returned = self._sqs.settle(messages, plan, outcomes, run)
         self._remember(plan, outcomes, returned)
-        self._verify([task for task in plan.tasks if task.id not in returned], outcomes, run)
+        self._verify(plan.tasks, outcomes, run)
         # The event source mapping deletes the rest of its batch. It does not know the drained messages.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 

@@ -51,11 +51,9 @@ class Verifier(NamedTuple):
         Returns:
             The last word on the copies of the changes that are not looked at again, and that no target purges later.
         """
-        if self.visitor.clock.now() + _SECONDS > self.run.purge_until:
-            self._leave_out([change for event in events for change in event.changes], "No time was left.")
-            return []
         asked = [(event, event.look, _asked(event, event.look, self.visitor.config)) for event in events if event.look]
-        seen = self.visitor.ask((copy.page for *_, copies in asked for copy in copies), _SECONDS)
+        seconds = min(_SECONDS, self.run.purge_until - self.visitor.clock.now())
+        seen = self.visitor.ask((copy.page for *_, copies in asked for copy in copies), seconds)
         return [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
 
     def _follow(self, event: Event, look: Look, asked: Sequence[Copy], seen: Mapping[Purge, Seen]) -> list[Copy]:

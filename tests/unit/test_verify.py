@@ -458,10 +458,17 @@ def test_a_look_goes_last_and_a_failure_of_it_returns_nothing(monkeypatch: pytes
     assert world.logged("unexpected error")
 
 
-def test_without_time_a_look_is_dropped_with_a_count() -> None:
-    world = verifying()
-    assert world.returned(sqs_event(LOOK), seconds=3.0) == []
-    assert (world.transport.visits, world.metrics["NotSampled"]) == ([], 1)
+@pytest.mark.parametrize(("sample", "again"), [(20, []), (0, [f"{SITE}/a.map"])])
+def test_what_a_look_has_no_time_for_is_done_at_the_next(sample: int, again: list[str]) -> None:
+    world = verifying(verify={"sample": sample})
+    late = {**LOOK, "sample": sample, "changes": [{**LOOK["changes"][0], "etag": ETAG}]}
+    world.transport.on_post = lambda sent: world.clock.pass_(2.4 if sent.url.endswith("purge_cache") else 0)
+    assert world.returned(sqs_event(s3_event("b"), late), seconds=3.0) == []
+    assert (world.transport.visits, after(world)) == ([], [f"{SITE}/b"])
+    world.transport.on_post = lambda _: None
+    [look] = [each for each in sent(world) if each["hop"] == 2]
+    assert world.returned(sqs_event(look)) == []
+    assert (after(world), len(world.metrics["Fresh"] if sample else [])) == (again, int(not again))
 
 
 def test_what_no_target_serves_any_more_is_not_asked_for() -> None:

@@ -214,7 +214,7 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
 def _obstacle_at(host: str, seen: Seen) -> tuple[str, str] | None:
     """Return code and sentence of what keeps a visitor from Cloudflare's cache, if anything does. Pure."""
     status, said = seen.status, seen.reported
-    if seen.is_challenge or status in (401, 429) or (status == 403 and "cf-ray" in said and not seen.cache_status):
+    if seen.is_challenge or (status == 403 and "cf-ray" in said and not seen.cache_status):
         remedy = "exempt the User-Agent cf_purge in Cloudflare's rules, or in the site's login"
         return "CHALLENGE", f"{host} stops this visitor ({status}): {remedy}."
     if not seen.cache_status:
@@ -234,9 +234,8 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
     gone = [seen.status in _GONE for seen in (one, other)]
     if any(gone):
         return all(gone)
-    if one.etag and other.etag:
-        return one.etag == other.etag
-    return one.last_modified == other.last_modified if one.last_modified and other.last_modified else None
+    validators = ((one.etag, other.etag), (one.last_modified, other.last_modified))
+    return next((first == second for first, second in validators if first and second), None)
 
 
 def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], str]]:

@@ -77,7 +77,7 @@ class Seen(NamedTuple):
     last_modified: int | None = None  # seconds since the epoch
     age: int | None = None  # seconds
     cache_status: str = ""  # CF-Cache-Status
-    is_challenge: bool = False
+    is_challenge: bool = False  # by Cloudflare, or 401 or 429
     at: float = 0.0  # when it came, in seconds since the epoch
     reported: Mapping[str, object] = {}  # what may be logged: the status and some headers, or why there is no answer
 
@@ -174,7 +174,8 @@ def seen_in(answer: Answer, at: float) -> Seen:
     etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
     age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
     seconds = int(age[:12]) if age.isascii() and age.isdigit() else None
-    return Seen(answer.status, etag, modified, seconds, cache_status, "cf-mitigated" in headers, at, reported)
+    is_challenge = "cf-mitigated" in headers or answer.status in (401, 429)
+    return Seen(answer.status, etag, modified, seconds, cache_status, is_challenge, at, reported)
 
 
 def judge(change: Change, seen: Seen, purged: float) -> str:
@@ -184,7 +185,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
     """
     by_age, etag, is_gone = seen.by_age(purged), _etag(change.etag), seen.status in (404, 410)
     unknown = UNVERIFIABLE if change.kind else by_age
-    if seen.is_challenge or seen.status == 401 or not 200 <= seen.status < 500:
+    if seen.is_challenge or not 200 <= seen.status < 500:
         return UNVERIFIABLE
     if change.kind == DELETE and (is_gone or (seen.status == 403 and seen.cache_status)):
         return FRESH

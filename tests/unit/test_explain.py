@@ -199,7 +199,7 @@ def test_a_url_is_requested_with_the_origin_of_a_header_variant_and_without_cred
         ("unverifiable", None, 200, MISS | {"age": "300"}),  # another cache had it before the purge
         # What was just fetched is renewed, unless it is no page.
         *(("renewed", None, status, MISS) for status in (301, 403, 404)),
-        *(("unverifiable", None, status, MISS) for status in (401, 500)),
+        *(("unverifiable", None, status, MISS) for status in (401, 429, 500)),
         ("unverifiable", None, 200, MISS | {"cf-mitigated": "challenge"}),
     ],
 )

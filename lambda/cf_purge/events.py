@@ -55,7 +55,7 @@ class Look(NamedTuple):
     hop: int  # the first is 1
     purged: float  # seconds since the epoch
     sample: int | None = None  # so many of the changes are asked about, the first ones; None: all
-    left: Mapping[str, Any] | None = None  # of their copies only these, by ID; each with the kind of its second purge
+    left: Mapping[str, Any] = {}  # of their copies only these, by ID; each with the kind of its second purge. None: all
 
 
 class Event(NamedTuple):
@@ -284,8 +284,8 @@ def _is_sound(change: Change) -> bool:
 
 
 def _is_sound_look(look: Look) -> bool:
-    is_typed = isinstance(look.hop, int) and isinstance(look.sample, int | None) and isinstance(look.left, dict | None)
-    return is_typed and _is_time(look.purged) and all(map(is_text, (look.left or {}).values()))
+    is_typed = isinstance(look.hop, int) and isinstance(look.sample, int | None) and isinstance(look.left, dict)
+    return is_typed and _is_time(look.purged) and all(map(is_text, look.left.values()))
 
 
 def _is_time(value: object) -> bool:

@@ -90,7 +90,8 @@ def emit(document: dict[str, object]) -> None:
 def _write(level: str, message: str, /, **fields: object) -> None:
     if LEVELS.index(level) >= _threshold:
         timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        emit({"timestamp": timestamp, "level": level, "message": message, **fields})
+        known = {name: value for name, value in fields.items() if value is not None}
+        emit({"timestamp": timestamp, "level": level, "message": message, **known})
 
 
 debug, info, warn, error = (partial(_write, level) for level in LEVELS)

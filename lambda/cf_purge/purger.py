@@ -201,11 +201,10 @@ class Purger:
             work.pending.remove(request)
             work.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
             kind = "urls" if request.kind == FILES else request.kind
-            named = ((each, purge.shown) for purge in request.purges for each in work.principals.get(purge, [""]))
+            named = ((each, purge.shown) for purge in request.purges for each in work.principals.get(purge, [None]))
             for principal, items in grouped(named).items():
-                who = {"principal": principal} if principal else {}
                 for part in observe.parts(items):
-                    observe.info("purged", zone_id=str(request.zone), **who, **{kind: part})
+                    observe.info("purged", zone_id=str(request.zone), principal=principal, **{kind: part})
         elif isinstance(error, errors.NotTried):
             work.fail(request, Failure(error))
         elif isinstance(error, errors.Rejected):

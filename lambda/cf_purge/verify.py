@@ -69,8 +69,7 @@ class Verifier(NamedTuple):
         left = [copy for copy in copies if copy.change in unsettled and copy.verdict != FRESH]
 
         # A stale copy at each look, another one once; what is not sampled only where a sampled copy was stale.
-        before = look.left or {}  # by copy: the kind of its last second purge
-        due = [each for each in left if each.verdict == STALE or (each.verdict in _OPEN and not before.get(each.id))]
+        due = [each for each in left if each.verdict == STALE or (each.verdict in _OPEN and not look.left.get(each.id))]
         again: dict[Copy | Change, list[Purge]] = {copy: copy.purges() for copy in due}
         if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
             unsampled = []
@@ -87,26 +86,26 @@ class Verifier(NamedTuple):
         if is_last:
             self._leave_out(unsampled, "Not purged again.")
         elif left or unsampled:
-            kinds = {copy.id: done.get(copy, before.get(copy.id)) for copy in left}
+            kinds = {copy.id: done.get(copy, look.left.get(copy.id)) for copy in left}
             self._send(Look(look.hop + 1, look.purged, len(unsettled), kinds), [*unsettled, *unsampled])
         return [copy for copy in copies if copy.change not in unsettled and not copy.is_early]
 
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
         """Return the copy with its verdict, which is logged, and counted if it is the last one."""
         change, page = copy.change, copy.page
-        verdict, kind = judge(change, answer, look.purged), (look.left or {}).get(copy.id)
-        fields = {"key": change.key, "url": page.item, "verdict": verdict, "look": look.hop}
-        fields |= {"headers": dict(page.headers) or None, "principal": change.principal}
-        fresh_ms = None
+        verdict, kind = judge(change, answer, look.purged), look.left.get(copy.id)
+        helped = fresh_ms = None
         if verdict == FRESH:
-            fields["helped"] = f"second purge ({kind})" if kind else "first purge"
+            helped = f"second purge ({kind})" if kind else "first purge"
             if change.at is not None:
-                fresh_ms = fields["fresh_ms"] = max(0, round((answer.at - change.at) * 1000))
+                fresh_ms = max(0, round((answer.at - change.at) * 1000))
                 self.run.metrics.times["Fresh"].append(fresh_ms)
         elif is_last and verdict in _OPEN:
             self.run.metrics.counts[verdict.capitalize()] += 1
         write = observe.warn if is_last and verdict == STALE else observe.info
-        write("seen", **{name: value for name, value in fields.items() if value is not None}, **answer.reported)
+        asked = {"key": change.key, "url": page.item, "headers": dict(page.headers) or None, "look": look.hop}
+        found = {"verdict": verdict, "helped": helped, "fresh_ms": fresh_ms, "principal": change.principal}
+        write("seen", **asked, **found, **answer.reported)
         return copy._replace(verdict=verdict, fresh_ms=fresh_ms)
 
     def _send(self, look: Look, changes: Sequence[Change]) -> None:
@@ -140,7 +139,7 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     for change in event.changes[: look.sample]:
         # Two targets may have the same page.
         pages = {copy.page: copy for copy in copies_of(job_of(change, config).due_at(look.purged), config)}
-        copies = [copy for copy in pages.values() if look.left is None or copy.id in look.left]
+        copies = [copy for copy in pages.values() if not look.left or copy.id in look.left]
         if found and len(found) + len(copies) > MAX_URLS:
             break
         found += copies[:MAX_URLS]

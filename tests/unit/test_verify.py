@@ -74,7 +74,7 @@ def test_a_purged_change_is_looked_at_until_it_is_fresh(event: dict[str, Any]) -
         "kind": "put",
     }
     change["principal"] = "AWS:AROAEXAMPLE:deploy"
-    assert look == {"hop": 1, "purged": AT + 1.0, "sample": 20, "left": None, "changes": [change]}
+    assert look == {"hop": 1, "purged": AT + 1.0, "sample": 20, "left": {}, "changes": [change]}
     assert world.aws.delayed[0]["DelaySeconds"] == 5
     assert after(world) == [f"{SITE}/a.css"]
     due(world)

@@ -48,16 +48,14 @@ def parked(tasks: Iterable[Task], accepted: Mapping[Purge, float], reasons: Mapp
                 yield _news(change, purges, reason=reason)
 
 
-def verified(copies: Iterable[Copy]) -> list[News]:
-    """Return the result of each change, fresh ones first: its proof, or the worst of its copies. Pure."""
+def verified(copies: Iterable[Copy]) -> Iterator[News]:
+    """Yield the result of each change: its proof, or the worst of its copies. Pure."""
     from cf_purge.visitor import FRESH, STALE
 
-    news = []
     for change, group in grouped((copy.change, copy) for copy in copies).items():
         worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH))
         reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
-        news.append(_news(change, [copy.page for copy in group], fresh_ms=worst.fresh_ms, reason=reason))
-    return sorted(news, key=lambda each: each[1]["reason"] is not None)
+        yield _news(change, [copy.page for copy in group], fresh_ms=worst.fresh_ms, reason=reason)
 
 
 def _news(change: Change | None, purges: Sequence[Purge], **more: object) -> News:
@@ -74,9 +72,10 @@ def _news(change: Change | None, purges: Sequence[Purge], **more: object) -> New
 
 
 def detail(news: Sequence[News], name: str) -> str:
-    """Return the detail of the event about some news, with as many of the first ones as fit. Pure."""
+    """Return the detail of the event about some news, with as many as fit, first those without a reason. Pure."""
     zones = sorted({zone for zones, _ in news for zone in zones})
-    items = observe.fitting([item for _, item in news[:MAX_ITEMS]], MAX_CHARACTERS)
+    first = sorted((item for _, item in news), key=lambda item: item["reason"] is not None)[:MAX_ITEMS]
+    items = observe.fitting(first, MAX_CHARACTERS)
     return json.dumps({"name": name, "zones": zones, "count": len(news), "items": items})
 
 

@@ -80,13 +80,13 @@ class Verifier(NamedTuple):
                 wanted |= dict.fromkeys(again[change], "")
         accepted = self.purger.send_again(requests_for(wanted, self.visitor.config), self.run)
         self.run.metrics.counts["Repurged"] += len(accepted)
-        done = {each: purges[0].kind for each, purges in again.items() if purges and accepted.issuperset(purges)}
+        done = {each: purges for each, purges in again.items() if accepted.issuperset(purges)}
         unsampled = [change for change in unsampled if change not in done]
 
         if is_last:
             self._leave_out(unsampled, "Not purged again.")
         elif left or unsampled:
-            kinds = {copy.id: done.get(copy, look.left.get(copy.id)) for copy in left}
+            kinds = {each.id: done[each][0].kind if each in done else look.left.get(each.id) for each in left}
             self._send(Look(look.hop + 1, look.purged, len(unsettled), kinds), [*unsettled, *unsampled])
         return [copy for copy in copies if copy.change not in unsettled and not copy.is_early]
 

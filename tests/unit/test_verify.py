@@ -477,5 +477,5 @@ def test_what_no_target_serves_any_more_is_not_asked_for() -> None:
     assert world.returned(sqs_event({**LOOK, "changes": changes})) == []
     assert [sent.url for sent in world.transport.visits] == [f"{SITE}/b"]
     world = verifying(verify={"sample": 0}, exclude=["*.map"])
-    assert world.returned(sqs_event({**LOOK, "changes": changes})) == []
-    assert after(world) == [f"{SITE}/b"]
+    assert world.returned(sqs_event({**LOOK, "sample": 0, "changes": changes})) == []
+    assert (after(world), sent(world), counts(world)) == ([f"{SITE}/b"], [], {"Repurged": 1})

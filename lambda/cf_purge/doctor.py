@@ -18,7 +18,7 @@ from cf_purge.api_token import ApiToken
 from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, takes
-from cf_purge.errors import PurgeError, Rejected, Transient, Unauthorized, UnknownEvent
+from cf_purge.errors import PurgeError, Rejected, Unauthorized, UnknownEvent
 from cf_purge.manual import address_of
 from cf_purge.plan import Task, may_collapse
 from cf_purge.purger import Outcomes
@@ -86,7 +86,7 @@ class Doctor(NamedTuple):
         one_of_each = {(str(each), isinstance(each, Rejected) and purge.host): purge for purge, each in errors.items()}
         found = [self._explained(purge, errors[purge], deadline) for purge in one_of_each.values()]
         said = " ".join(dict.fromkeys(found))
-        if not all(isinstance(error, Transient) for error in errors.values()):
+        if said:
             observe.error("check", reason=said)
         failures = dict(outcomes.failures)
         for purge, error in errors.items():  # its class stays: what was rejected is parked

@@ -34,7 +34,6 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 _NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 _MAX_HEADER = 256  # characters that are reported
-_MIN_TIMEOUT = 0.05  # seconds; with less left nothing is asked
 MAX_URLS = 100  # of a look, and of a wait
 _MAX_HOSTS = 64  # asked at the same time
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
@@ -130,7 +129,7 @@ class Visitor(NamedTuple):
             url = edge.rstrip("/") + url[url.index(page.host) + len(page.host) :]
             headers["Host"] = page.host
         left = until - self.clock.now()
-        if left < _MIN_TIMEOUT:
+        if left <= 0:
             return Seen(0, reported={"error": "No time was left."})
         try:
             answer = self.http.visit(url, headers, left, bool if edge else is_public)
@@ -205,8 +204,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
             return FRESH
         if behind <= _TOLERANCE:
             return unknown
-        is_multipart = etag is not None and "-" in etag
-        if not is_multipart:  # such an object has the date at which its upload began
+        if "-" not in (etag or ""):  # the object of a multipart upload has the date at which that began
             return STALE
     elif etag is None or seen.etag is None:  # nothing can be compared
         return RENEWED if by_age == RENEWED else unknown

@@ -332,6 +332,8 @@ def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Pu
         prefixes = covering.get(target)
         return [*prefixes, *(purge for purge in purges if purge.kind != FILES)] if prefixes else purges
 
+    if not covering:
+        return jobs
     return [job._replace(parts=[(target, collapsed(target, purges)) for target, purges in job.parts]) for job in jobs]
 
 

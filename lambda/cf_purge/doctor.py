@@ -82,8 +82,8 @@ class Doctor(NamedTuple):
         """Return the outcomes; each failure of a check says all that was found."""
         checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
         errors = {purge: outcomes.failures[purge].error for purge in checked}
-        # A zone has one error for all that it refuses, and one for each host that is not in it.
-        one_of_each = {(str(each), isinstance(each, Rejected) and purge.host): purge for purge, each in errors.items()}
+        # A zone has one error for all that it refuses, but each item that it rejects its own.
+        one_of_each = {(str(each), isinstance(each, Rejected) and purge): purge for purge, each in errors.items()}
         found = [self._explained(purge, errors[purge], deadline) for purge in one_of_each.values()]
         said = " ".join(dict.fromkeys(found))
         if said:
@@ -101,7 +101,7 @@ class Doctor(NamedTuple):
         if isinstance(error, Unauthorized):
             with contextlib.suppress(PurgeError):
                 return self._cause(purge, deadline) or str(error)
-        return str(error)
+        return f"{str(purge.shown)[:256]}: {error}" if isinstance(error, Rejected) else str(error)
 
     def _cause(self, purge: Purge, deadline: float) -> str | None:
         """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""

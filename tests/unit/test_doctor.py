@@ -273,6 +273,23 @@ def test_only_the_host_that_is_outside_its_zone_is_named(purge_by: str) -> None:
     assert remedy in reason
 
 
+@pytest.mark.parametrize("reply", [refusal(400, 1016), refusal(400, 4711), refusal(413)])
+def test_everything_that_is_rejected_beside_a_check_is_named(reply: Reply) -> None:
+    world = World(document(targets=[target(hosts=[HOST, B, f"other.{B}"])]))
+    world.cloudflare.bad = lambda item: B in item
+    world.cloudflare.bad_reply = reply
+    said = verdict(world, {**CHECK, "keys": ["a"]})
+    assert [
+        item
+        for item in (f"https://{host}/{path}" for host in (B, f"other.{B}") for path in (NAME, "a"))
+        if item not in said
+    ] == []
+    assert HOST not in said
+    assert world.returned(sqs_event(CHECK)) == []
+    [(_, reason)] = world.parked_reasons
+    assert f"https://{B}/{NAME}" in reason
+
+
 @pytest.mark.parametrize("reply", [outage(), answer(200, b"<html>"), answer(200, {}), result({"status": "unheard of"})])
 @pytest.mark.parametrize("read", ["verify", "zones"])
 def test_a_question_that_fails_does_not_hide_the_refusal(read: str, reply: Reply) -> None:

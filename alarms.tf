@@ -155,7 +155,7 @@ locals {
     unverifiable = {
       means = [
         "${var.name} has verified none of its purges for an hour:",
-        "every answer was a challenge, an error, or had nothing to compare.",
+        "every answer was a challenge, an error, or had nothing to compare, or there was no time for one.",
       ]
       command = "${local.log_command} --filter-pattern unverifiable"
       then = [

@@ -65,7 +65,8 @@ def _rules_of(target: Target, config: Config) -> str:
     said = [f"{name} = {json.dumps(rules[name])}" for name in ("keys", "related", "delay_seconds") if rules[name]]
     if any(path.endswith("*") for path in target.related):
         said.append(f"{60 * config.plan.requests_per_second:g} requests by prefix a minute, up to 100 prefixes in each")
-    if config.collapse_above and target.purge_by in ("url", "prefix") and may_collapse(target, config):
+    has_urls = target.purge_by in ("url", "prefix") or target.related
+    if config.collapse_above and has_urls and may_collapse(target, config):
         folder = f"all of /{target.path_prefix}" if target.path_prefix else "the whole host"
         said.append(f"more than {config.collapse_above:,} URLs at once purge {folder}")
     return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(said)}." if said else ""

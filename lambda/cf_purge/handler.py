@@ -208,7 +208,8 @@ class Function:
         if errors := [failure.error for failure in outcomes.failures_of(sent)]:
             # First what needs a person, then what can pass.
             error = min(errors, key=lambda each: (isinstance(each, Rejected), isinstance(each, Transient)))
-            raise type(error)(f"{error}{outcomes.left_in(sent)}", error.code)
+            undone = "" if task.is_check else outcomes.left_in(sent)  # a check says it itself
+            raise type(error)(f"{error}{undone}", error.code)
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
             "success": True,

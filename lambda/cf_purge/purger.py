@@ -62,7 +62,7 @@ class Outcomes(NamedTuple):
 
     def left_in(self, task: Task) -> str:
         """Return a sentence that names the first purges that are not done, with a space before it; "" if all are."""
-        undone = [] if task.is_check else [str(purge.shown)[:_MAX_SHOWN] for purge in task.undone(self.accepted)]
+        undone = [str(purge.shown)[:_MAX_SHOWN] for purge in task.undone(self.accepted)]
         undone += [each.change.key for each in task.delayed]
         items = ", ".join(undone[:_MAX_NAMED])
         return f" Not purged: {items}{' and more' if len(undone) > _MAX_NAMED else ''}." if undone else ""

@@ -333,6 +333,15 @@ def test_a_check_that_fails_in_the_queue_is_returned_and_delays_no_other_message
     assert world.returned(sqs_event(CHECK)) == ["m0"]
 
 
+def test_what_a_check_and_the_items_beside_it_leave_is_named_when_it_is_given_up() -> None:
+    event = sqs_event({**CHECK, "keys": ["a"]})
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "30"
+    world = refusing(refusal(500), document(max_receive_count=30))
+    assert world.returned(event) == []
+    [(code, reason)] = world.parked_reasons
+    assert (code, f"https://{HOST}/a" in reason, f"https://{HOST}/{NAME}" in reason) == ("GaveUp", True, True)
+
+
 def test_other_items_of_a_check_are_purged() -> None:
     world = refusing(config=TWO_ZONES)
     assert verdict(world, {**CHECK, "urls": [f"https://{B}/a"]}) == NO_ACCESS

@@ -273,7 +273,7 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
     due = [job for job in split if job.parts or (job.change and job.error)]
     delayed = [job.later for job in split if job.later]
     if not event.is_own:
-        _check_cost(due, config, limit)
+        _check_cost([job for job in due if job.parts], config, limit)
     is_check = any(isinstance(entry, Item) and entry.kind == "check" for entry in event.entries)
     return Task(task_id, due, skipped, error, len(jobs), event.dry_run, is_check, delayed=delayed)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cf_purge.errors import TooLarge
-from tests.support.factories import as_text, document, s3_event, sqs_event, target
+from tests.support.factories import as_text, document, s3_event, s3_record, sqs_event, target
 from tests.support.fakes import World
 from tests.support.interpreter import LAMBDA, python
 from tests.support.names import HOST, QUEUE_ARN
@@ -205,6 +205,16 @@ def test_a_single_item_is_never_too_large() -> None:
     assert world.returned(sqs_event(s3_event("index.html"))) == []
     assert len(world.cloudflare.accepted) == 160
     assert World(document(targets=zones, max_concurrency=2)).invoke({"check": True})["success"]
+
+
+def test_beside_a_record_that_nothing_purges_a_single_item_is_not_too_large_either() -> None:
+    zones = [target(zone_id=f"{number:032x}", hosts=[f"h{number}.example.com"]) for number in range(80)]
+    foreign = s3_record("x", bucket="elsewhere")
+    for records in ([s3_record("index.html"), foreign], [foreign, foreign, s3_record("index.html")]):
+        world = World(document(targets=zones, max_concurrency=2))
+        assert world.returned(sqs_event({"Records": records})) == []
+        assert len(world.cloudflare.accepted) == 160
+        assert [code for code, _ in world.parked_reasons] == ["ForeignBucket"]
 
 
 @pytest.mark.parametrize(("hosts", "count", "fits"), [(10, 1000, True), (11, 909, True), (11, 910, False)])

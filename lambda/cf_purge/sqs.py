@@ -28,7 +28,7 @@ _RECEIVE = 5
 _CALLS = 4  # to receive at the same time, so that memory has room for the answers
 _MAX_BYTES = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
-_MAX_SHORT = 3  # short answers in a row: SQS asks a sample of its servers, so one does not mean an empty queue
+_MAX_SHORT = 3  # times in a row that few arrive: SQS asks a sample of its servers, so once is no empty queue
 _MAX_REASON = 1_000  # characters
 _MAX_MESSAGE = 262_144  # bytes; both queues are created with it
 # What is wrong with a message, not with the role: characters or a size that the queue does not take.
@@ -67,7 +67,7 @@ class Sqs(NamedTuple):
             received = self._receive(asked, deadline)
             if not received:
                 break
-            short = 0 if len(received) >= asked else short + 1
+            short = 0 if len(received) >= _RECEIVE else short + 1
             for message in received:
                 # Anybody who may invoke the function may use any ID: what was not read is not deleted.
                 if found.setdefault(message.id, message).body == message.body:

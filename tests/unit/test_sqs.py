@@ -1,5 +1,6 @@
 """What the function does with SQS itself: it drains a burst, deletes, parks and returns."""
 
+import itertools
 import json
 from typing import Any
 
@@ -69,6 +70,19 @@ def test_one_short_answer_does_not_end_a_drain() -> None:
     world.transport.on_post = show
     assert world.returned(batch()) == []
     assert len(world.cloudflare.urls) == 10 + 2 + 20
+
+
+def test_a_backlog_is_drained_at_once_though_every_answer_is_short() -> None:
+    world = world_of(900)
+    lengths = itertools.cycle([1, 3, 2, 4])
+
+    def shorten(sent: Sent) -> None:
+        if operation_of(sent) == "ReceiveMessage":
+            sent.body["MaxNumberOfMessages"] = next(lengths)
+
+    world.transport.on_post = shorten
+    assert world.returned(batch()) == []
+    assert len(world.cloudflare.urls) == 10 + 900
 
 
 # ---- Draining: how much ----

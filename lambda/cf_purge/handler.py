@@ -198,7 +198,7 @@ class Function:
             if looks := [task.look for task in tasks if task.look]:
                 run.metrics.news["Verified"] = (verifier.look(looks),)
         except Exception as error:  # it must not repeat what was purged
-            observe.understood(error)
+            observe.warn("not verified", reason=str(observe.understood(error)))
 
     def _answer(self, plan: Plan, run: Invocation) -> dict[str, Any]:
         """Purge what a single event asks for and return the summary; a failure is an exception."""

@@ -455,7 +455,7 @@ def test_a_look_goes_last_and_a_failure_of_it_returns_nothing(monkeypatch: pytes
     assert order[-1] == "visit"
     monkeypatch.setattr(Visitor, "ask", lambda *_: 1 / 0)
     assert world.returned(sqs_event(look, s3_event("b"))) == []
-    assert world.logged("unexpected error")
+    assert [line["reason"] for line in world.logged("not verified")] == ["Unexpected error (ZeroDivisionError)."]
 
 
 @pytest.mark.parametrize(("sample", "again"), [(20, []), (0, [f"{SITE}/a.map"])])

@@ -19,7 +19,7 @@ HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z
 QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 
-class Plan(NamedTuple):
+class Limits(NamedTuple):
     """What Cloudflare accepts from an account, all its zones of that plan together.
 
     https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
@@ -32,10 +32,10 @@ class Plan(NamedTuple):
 
 
 PLANS = {
-    "free": Plan(100, 800, 5 / 60, 25),
-    "pro": Plan(100, 1500, 5, 25),
-    "business": Plan(100, 1500, 10, 50),
-    "enterprise": Plan(500, 3000, 50, 500),
+    "free": Limits(100, 800, 5 / 60, 25),
+    "pro": Limits(100, 1500, 5, 25),
+    "business": Limits(100, 1500, 10, 50),
+    "enterprise": Limits(500, 3000, 50, 500),
 }
 
 
@@ -93,7 +93,7 @@ class Config(NamedTuple):
     api_url: str = API_URL
     edge_url: str | None = None  # for tests: requested instead of the hosts
     operation: str = "purge"  # removes copies; "invalidate" marks them stale, so that the origin is asked again
-    plan: Plan = PLANS["free"]
+    plan: Limits = PLANS["free"]
     requests_per_second: float = 4.0  # of all environments together
     max_concurrency: float = 1.0  # environments that share every limit
     collapse_above: int | None = None  # URLs of one target in one invocation

@@ -152,9 +152,9 @@ class Function:
                 outcomes = doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
-        results = [result for task in plan.tasks for result in task.results(outcomes.accepted)]
-        run.metrics.times["Lag"] += [lag for job, at in results if (lag := job.lag_ms(at)) is not None]
-        run.metrics.news["Purged"] = plan.tasks, outcomes.accepted
+        finished = list(outcomes.finished(task for task in plan.tasks if not task.is_check))
+        run.metrics.times["Lag"] += [lag for job, at in finished if (lag := job.lag_ms(at)) is not None]
+        run.metrics.news["Purged"] = (finished,)
         return outcomes
 
     def _remember(self, plan: Plan, outcomes: Outcomes, returned: Container[str]) -> None:

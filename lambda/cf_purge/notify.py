@@ -6,7 +6,7 @@ Sent last, in one call of a second at most that is not repeated: a bus that refu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cf_purge import observe
@@ -14,7 +14,7 @@ from cf_purge.aws import Aws
 from cf_purge.errors import Transient
 from cf_purge.events import Change
 from cf_purge.http_client import objects_in
-from cf_purge.plan import EARLIER, NEVER, Task, grouped
+from cf_purge.plan import Job, Task, grouped
 from cf_purge.targets import Purge
 
 if TYPE_CHECKING:
@@ -30,19 +30,19 @@ _TIMEOUT = 1.0  # seconds
 News = tuple[frozenset[str], dict[str, object]]
 
 
-def purged(tasks: Iterable[Task], accepted: Mapping[Purge, float]) -> Iterator[News]:
-    """Yield the changes and manual items whose last purge was accepted now; what is delayed is not done. Pure."""
-    for task in tasks:
-        for job, at in () if task.is_check else task.results(accepted):
-            if EARLIER < at < NEVER and not job.later:
-                yield _news(job.change, job.purges, lag_ms=job.lag_ms(at))
+def purged(finished: Iterable[tuple[Job, float]]) -> Iterator[News]:
+    """Yield the changes and manual items that `Outcomes.finished` has; what is delayed is not done. Pure."""
+    for job, at in finished:
+        if not job.later:
+            yield _news(job.change, job.purges, lag_ms=job.lag_ms(at))
 
 
-def parked(tasks: Iterable[Task], accepted: Mapping[Purge, float], reasons: Mapping[str, str]) -> Iterator[News]:
+def parked(tasks: Iterable[Task], accepted: Collection[Purge], reasons: Mapping[str, str]) -> Iterator[News]:
     """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
     for task in tasks:
         if reason := reasons.get(task.id):
-            left = [(job.change, job.purges) for job, at in task.results(accepted) if at == NEVER]
+            undone = {*task.undone(accepted)}
+            left = [(job.change, job.purges) for job in task.jobs if job.error or not undone.isdisjoint(job.purges)]
             left += [(each.change, []) for each in task.delayed]  # that could not be sent
             for change, purges in left or [(None, [])]:
                 yield _news(change, purges, reason=reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from math import ceil, inf
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 from cf_purge import observe
@@ -25,7 +25,6 @@ _ITEMS_PER_REQUEST = 100  # of everything a zone has one purge, so that needs no
 _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text
 _MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
-EARLIER, NEVER = 0.0, inf  # in the place of a time
 LEFT_OUT = NotTried("This invocation had no time or no requests left for it.")
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
@@ -67,8 +66,8 @@ class Job(NamedTuple):
         return self._replace(parts=due, later=later)
 
     def lag_ms(self, at: float) -> int | None:
-        """Return the milliseconds from when the change was due until `at`, if that is when it was purged."""
-        if not EARLIER < at < NEVER or self.change is None or self.change.at is None:
+        """Return the milliseconds from when the change was due until it was purged, if that is known."""
+        if self.change is None or self.change.at is None:
             return None
         delay = max(target.delay_seconds for target, _ in self.parts if target)
         return max(0, round((at - self.change.at - delay) * 1000))
@@ -101,16 +100,6 @@ class Task(NamedTuple):
     def undone(self, accepted: Container[Purge]) -> list[Purge]:
         """Return the purges that are not known to be accepted."""
         return [] if self.dry_run else [purge for purge in self.purges if purge not in accepted]
-
-    def results(self, accepted: Mapping[Purge, float]) -> Iterator[tuple[Job, float]]:
-        """Yield each change and manual item with the time at which the last of its purges was accepted.
-
-        It is EARLIER if an earlier receive finished it, and NEVER if it is not done. `accepted` has the time of each
-        purge.
-        """
-        for job in () if self.dry_run else self.jobs:
-            times = [EARLIER if self.was_accepted(purge) else accepted.get(purge, NEVER) for purge in job.purges]
-            yield job, NEVER if job.error else max(times)
 
 
 class Request(NamedTuple):

@@ -8,7 +8,7 @@ separately.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from math import inf
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from cf_purge.aws import Aws
 from cf_purge.budget import Budget, Clock, Cost, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
-from cf_purge.plan import LEFT_OUT, Group, Plan, Request, Task, grouped, probe_for
+from cf_purge.plan import LEFT_OUT, Group, Job, Plan, Request, Task, grouped, probe_for
 from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
@@ -59,6 +59,14 @@ class Outcomes(NamedTuple):
             rejected = task.ended.get(hash(purge))
             failures.append(Failure(rejected) if rejected else self.failures.get(purge, Failure(LEFT_OUT)))
         return list(dict.fromkeys(failures))
+
+    def finished(self, tasks: Iterable[Task]) -> Iterator[tuple[Job, float]]:
+        """Yield each change and manual item of which the last purge was accepted now, and when that was."""
+        for task in tasks:
+            for job in () if task.dry_run else task.jobs:
+                times = [self.accepted.get(purge, inf) for purge in job.purges if not task.was_accepted(purge)]
+                if times and max(times) < inf and not job.error:
+                    yield job, max(times)
 
     def left_in(self, task: Task) -> str:
         """Return a sentence that names the first purges that are not done, with a space before it; "" if all are."""

@@ -14,7 +14,7 @@ from cf_purge.budget import Invocation
 from cf_purge.config import Config, Verify
 from cf_purge.errors import PurgeError
 from cf_purge.events import Change, Event, Look, bodies_of
-from cf_purge.plan import EARLIER, MAX_PURGES, NEVER, Task, job_of, requests_for
+from cf_purge.plan import MAX_PURGES, Task, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import MAX_DELAY, Sqs
 from cf_purge.targets import Purge
@@ -37,8 +37,7 @@ class Verifier(NamedTuple):
 
     def announce(self, tasks: Iterable[Task], outcomes: Outcomes) -> None:
         """Ask the queue for the first look at the changes of which the last purge was accepted now."""
-        results = [result for task in tasks for result in task.results(outcomes.accepted)]
-        changes = {job.change: at for job, at in results if job.change and EARLIER < at < NEVER}
+        changes = {job.change: at for job, at in outcomes.finished(tasks) if job.change}
         known = [change for change in newest(changes) if not self.verify.sample or change.kind]
         shares = ceil(len(known) / _MOST)
         for share in range(shares):  # each message has its part of the newest

@@ -79,9 +79,9 @@ class Doctor(NamedTuple):
     token: ApiToken
     clock: Clock
 
-    def diagnosed(self, tasks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
+    def diagnosed(self, checks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
         """Return the outcomes; each failure of a check says all that was found."""
-        checked = [purge for task in tasks if task.is_check for purge in task.purges if purge in outcomes.failures]
+        checked = [purge for task in checks for purge in task.purges if purge in outcomes.failures]
         errors = {purge: outcomes.failures[purge].error for purge in checked}
         # A zone has one error for all that it refuses, but each item that it rejects its own.
         one_of_each = {(str(each), isinstance(each, Rejected) and purge): purge for purge, each in errors.items()}

@@ -63,12 +63,16 @@ class Event(NamedTuple):
 
     entries: tuple[Change | Item | Rejected, ...] = ()  # Rejected: why a record or a key is invalid
     dry_run: bool = False
-    look: Look | None = None
+    look: Look | None = None  # it purges nothing, but looks at what was purged
     is_own: bool = False  # of a message that the function wrote: nobody could split it
 
     @property
     def changes(self) -> list[Change]:
         return [entry for entry in self.entries if isinstance(entry, Change)]
+
+    @property
+    def is_check(self) -> bool:
+        return any(isinstance(entry, Item) and entry.kind == "check" for entry in self.entries)
 
 
 class Message(NamedTuple):

@@ -134,13 +134,13 @@ class Function:
     def _send(self, plan: Plan, run: Invocation) -> Outcomes:
         """Send the requests of a plan; after an unexpected error none of them is done."""
         for task in plan.tasks:
-            run.metrics.counts["Changes"] += task.changes
+            run.metrics.counts["Changes"] += 0 if task.event.look else len(task.event.entries)
             run.metrics.counts["Skipped"] += len(task.skipped)
             if task.skipped:  # at most one line for each message
                 observe.info("skipped", **observe.listed(task.skipped))
-            for part in observe.parts([purge.shown for purge in task.purges]) if task.dry_run else ():
+            for part in observe.parts([purge.shown for purge in task.purges]) if task.event.dry_run else ():
                 observe.info("dry run", invalidations=part)
-        checks = any(task.is_check and not task.dry_run for task in plan.tasks)
+        checks = [task for task in plan.tasks if task.event.is_check and not task.event.dry_run]
         try:
             if checks:
                 self._purger.token.expire()  # a check is about what is stored now
@@ -149,10 +149,10 @@ class Function:
                 from cf_purge.doctor import Doctor
 
                 doctor = Doctor(self._purger.cloudflare, self._purger.token, self._clock)
-                outcomes = doctor.diagnosed(plan.tasks, outcomes, run.purge_until)
+                outcomes = doctor.diagnosed(checks, outcomes, run.purge_until)
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
-        finished = list(outcomes.finished(task for task in plan.tasks if not task.is_check))
+        finished = list(outcomes.finished(task for task in plan.tasks if task not in checks))
         run.metrics.times["Lag"] += [lag for job, at in finished if (lag := job.lag_ms(at)) is not None]
         run.metrics.news["Purged"] = (finished,)
         return outcomes
@@ -195,7 +195,7 @@ class Function:
 
             verifier = Verifier(self._config.verify, self._visitor, self._purger, self._sqs, run)
             verifier.announce(tasks, outcomes)
-            if looks := [task.look for task in tasks if task.look]:
+            if looks := [task.event for task in tasks if task.event.look]:
                 run.metrics.news["Verified"] = (verifier.look(looks),)
         except Exception as error:  # it must not repeat what was purged
             observe.warn("not verified", reason=str(observe.understood(error)))
@@ -208,7 +208,7 @@ class Function:
         if errors := [failure.error for failure in outcomes.failures_of(sent)]:
             # First what needs a person, then what can pass.
             error = min(errors, key=lambda each: (isinstance(each, Rejected), isinstance(each, Transient)))
-            undone = "" if task.is_check else outcomes.left_in(sent)  # a check says it itself
+            undone = "" if task.event.is_check else outcomes.left_in(sent)  # a check says it itself
             raise type(error)(f"{error}{undone}", error.code)
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
@@ -219,9 +219,9 @@ class Function:
         }
         if task.delayed:
             summary["delayed"] = [delayed.change.key for delayed in task.delayed]
-        if task.dry_run:
+        if task.event.dry_run:
             summary["dry_run"] = True
-        elif task.is_check:
+        elif task.event.is_check:
             from cf_purge.doctor import summary_of
 
             left = run.settle_until - self._clock.now()

@@ -77,13 +77,10 @@ class Task(NamedTuple):
     """What one message asks for, or the event itself where there is no message."""
 
     id: str  # the message's ID, or ""
+    event: Event = Event()
     jobs: Sequence[Job] = ()
     skipped: tuple[str, ...] = ()  # keys that need no purge
     error: PurgeError | None = None  # what is wrong with it apart from its purges
-    changes: int = 0  # changes and manual items, invalid ones included
-    dry_run: bool = False
-    is_check: bool = False
-    look: Event | None = None  # it purges nothing, but looks at what was purged
     delayed: Sequence[Delayed] = ()
     # What an earlier receive has ended, by the hash of a purge: None if it was accepted, or why it never will be.
     ended: Mapping[int, Rejected | None] = {}
@@ -99,7 +96,7 @@ class Task(NamedTuple):
 
     def undone(self, accepted: Container[Purge]) -> list[Purge]:
         """Return the purges that are not known to be accepted."""
-        return [] if self.dry_run else [purge for purge in self.purges if purge not in accepted]
+        return [] if self.event.dry_run else [purge for purge in self.purges if purge not in accepted]
 
 
 class Request(NamedTuple):
@@ -182,13 +179,11 @@ def make_task(task_id: str, document: object, config: Config, limit: Cost, now: 
         if not config.log_principals:
             entries = (each._replace(principal=None) if isinstance(each, Change) else each for each in event.entries)
             event = event._replace(entries=tuple(entries))
-        if event.look is not None:
-            return Task(task_id, look=event)
-        return _task(task_id, event, config, limit, now)
+        return Task(task_id, event) if event.look else _task(task_id, event, config, limit, now)
     except Exception as error:
         # Without the traceback, which would keep every purge that was planned before the error in memory.
         fault = observe.understood(error).with_traceback(None)
-        return Task(task_id, error=fault, changes=len(event.entries), dry_run=event.dry_run)
+        return Task(task_id, event, error=fault)
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
@@ -202,14 +197,13 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
         is_left = size > _MAX_BYTES
         task = Task(message.id, error=LEFT_OUT) if is_left else make_task(message.id, message.body, config, limit, now)
         tasks.append(task)
-        looked_at = len(task.look.entries) if task.look else 0
         purges = [purge for job in task.jobs for purge in job.purges]
-        size += _BYTES * (task.changes + looked_at) + sum(_BYTES + len(purge.item) for purge in purges)
-    covering = _covering([job for task in tasks if not task.dry_run for job in task.jobs], config)
+        size += _BYTES * len(task.event.entries) + sum(_BYTES + len(purge.item) for purge in purges)
+    covering = _covering([job for task in tasks if not task.event.dry_run for job in task.jobs], config)
     owners: dict[Purge, str] = {}
     for place, task in enumerate(tasks):
         # A dry run must not widen the purges of other messages.
-        jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.dry_run else covering)
+        jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.event.dry_run else covering)
         tasks[place] = task = task._replace(jobs=jobs, ended=done.get(task.id, {}))
         owners.update({purge: task.id for purge in task.undone(owners) if not task.ended.get(hash(purge))})
     suspect_ids = {message.id for message in messages if message.receives > 1}
@@ -263,8 +257,7 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
     delayed = [job.later for job in split if job.later]
     if not event.is_own:
         _check_cost([job for job in due if job.parts], config, limit)
-    is_check = any(isinstance(entry, Item) and entry.kind == "check" for entry in event.entries)
-    return Task(task_id, due, skipped, error, len(jobs), event.dry_run, is_check, delayed=delayed)
+    return Task(task_id, event, due, skipped, error, delayed)
 
 
 def job_of(entry: Change | Item | Rejected, config: Config) -> Job:

@@ -110,7 +110,9 @@ MISTAKES = {
         Outcomes,
         "failures_of",
         "a look came back|never sent like this",
-        lambda failures, outcomes, task: [Failure(Transient("Again."))] if task.look else failures(outcomes, task),
+        lambda failures, outcomes, task: (
+            [Failure(Transient("Again."))] if task.event.look else failures(outcomes, task)
+        ),
     ),
 }
 

@@ -115,7 +115,7 @@ class Function:
         returned: set[str] = set()
         # The event source mapping deletes a batch that is done.
         if messages != batch or any(task.delayed or outcomes.failures_of(task) for task in plan.tasks):
-            returned = self._sqs.settle(messages, plan, outcomes, run)
+            returned = self._sqs.settle(plan, outcomes, run)
         self._remember(plan, outcomes, returned)
         self._verify(plan.tasks, outcomes, run)
         # The event source mapping deletes the rest of its batch. It does not know the drained messages.
@@ -126,7 +126,7 @@ class Function:
         is_full = 1 < self._config.batch_size <= sum(not message.is_look for message in batch)  # a look is no burst
         if not is_full or self._config.drain <= len(batch):
             return batch
-        return self._sqs.drain(batch, self._config.drain, deadline)
+        return self._sqs.drain(batch, deadline)
 
     def _plan(self, messages: Sequence[Message], run: Invocation) -> Plan:
         return make_plan(messages, self._config, self._done, run.largest, self._clock.wall())
@@ -160,10 +160,10 @@ class Function:
     def _remember(self, plan: Plan, outcomes: Outcomes, returned: Container[str]) -> None:
         """Keep what is done of the messages that come back, by their IDs."""
         for task in plan.tasks:
-            done = self._done.pop(task.id, {})
+            done = self._done.pop(task.message.id, {})
             # A delayed change is purged again, all of it, when it is due.
-            if task.id in returned and not task.delayed:
-                self._done[task.id] = done | outcomes.ends_of(task.purges)
+            if task.message.id in returned and not task.delayed:
+                self._done[task.message.id] = done | outcomes.ends_of(task.purges)
         excess = sum(1 + len(done) for done in self._done.values()) - _MAX_REMEMBERED
         while excess > 0:  # the oldest first
             excess -= 1 + len(self._done.pop(next(iter(self._done))))

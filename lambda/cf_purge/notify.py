@@ -37,15 +37,14 @@ def purged(finished: Iterable[tuple[Job, float]]) -> Iterator[News]:
             yield _news(job.change, job.purges, lag_ms=job.lag_ms(at))
 
 
-def parked(tasks: Iterable[Task], accepted: Collection[Purge], reasons: Mapping[str, str]) -> Iterator[News]:
-    """Yield what the parked messages leave undone; `reasons` by the message's ID. Pure."""
-    for task in tasks:
-        if reason := reasons.get(task.id):
-            undone = {*task.undone(accepted)}
-            left = [(job.change, job.purges) for job in task.jobs if job.error or not undone.isdisjoint(job.purges)]
-            left += [(each.change, []) for each in task.delayed]  # that could not be sent
-            for change, purges in left or [(None, [])]:
-                yield _news(change, purges, reason=reason)
+def parked(tasks: Iterable[tuple[Task, str]], accepted: Collection[Purge]) -> Iterator[News]:
+    """Yield what the parked messages leave undone; each of their tasks has its reason beside it. Pure."""
+    for task, reason in tasks:
+        undone = {*task.undone(accepted)}
+        left = [(job.change, job.purges) for job in task.jobs if job.error or not undone.isdisjoint(job.purges)]
+        left += [(each.change, []) for each in task.delayed]  # that could not be sent
+        for change, purges in left or [(None, [])]:
+            yield _news(change, purges, reason=reason)
 
 
 def verified(copies: Iterable[Copy]) -> Iterator[News]:

@@ -76,7 +76,7 @@ class Job(NamedTuple):
 class Task(NamedTuple):
     """What one message asks for, or the event itself where there is no message."""
 
-    id: str  # the message's ID, or ""
+    message: Message
     event: Event = Event()
     jobs: Sequence[Job] = ()
     skipped: tuple[str, ...] = ()  # keys that need no purge
@@ -168,22 +168,22 @@ def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
     return groups
 
 
-def make_task(task_id: str, document: object, config: Config, limit: Cost, now: float) -> Task:
+def make_task(message: Message, config: Config, limit: Cost, now: float) -> Task:
     """Plan one message or event; what is wrong with it becomes its `error`.
 
     `limit` is what a single message may take, `now` in seconds since the epoch.
     """
     event = Event()
     try:
-        event = parse(document)
+        event = parse(message.body)
         if not config.log_principals:
             entries = (each._replace(principal=None) if isinstance(each, Change) else each for each in event.entries)
             event = event._replace(entries=tuple(entries))
-        return Task(task_id, event) if event.look else _task(task_id, event, config, limit, now)
+        return Task(message, event) if event.look else _task(message, event, config, limit, now)
     except Exception as error:
         # Without the traceback, which would keep every purge that was planned before the error in memory.
         fault = observe.understood(error).with_traceback(None)
-        return Task(task_id, event, error=fault)
+        return Task(message, event, error=fault)
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
@@ -195,7 +195,7 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     size = 0
     for message in sorted(messages, key=lambda each: (each.is_look, each.receives > 1)):
         is_left = size > _MAX_BYTES
-        task = Task(message.id, error=LEFT_OUT) if is_left else make_task(message.id, message.body, config, limit, now)
+        task = Task(message, error=LEFT_OUT) if is_left else make_task(message, config, limit, now)
         tasks.append(task)
         purges = [purge for job in task.jobs for purge in job.purges]
         size += _BYTES * len(task.event.entries) + sum(_BYTES + len(purge.item) for purge in purges)
@@ -204,8 +204,8 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     for place, task in enumerate(tasks):
         # A dry run must not widen the purges of other messages.
         jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.event.dry_run else covering)
-        tasks[place] = task = task._replace(jobs=jobs, ended=done.get(task.id, {}))
-        owners.update({purge: task.id for purge in task.undone(owners) if not task.ended.get(hash(purge))})
+        tasks[place] = task = task._replace(jobs=jobs, ended=done.get(task.message.id, {}))
+        owners.update({purge: task.message.id for purge in task.undone(owners) if not task.ended.get(hash(purge))})
     suspect_ids = {message.id for message in messages if message.receives > 1}
     return Plan(tuple(tasks), tuple(requests_for(owners, config, suspect_ids)), owners)
 
@@ -238,7 +238,7 @@ def probe_for(request: Request, config: Config) -> Request:
     return Request(request.zone, probe.kind, ((probe,),))
 
 
-def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -> Task:
+def _task(message: Message, event: Event, config: Config, limit: Cost, now: float) -> Task:
     jobs: list[Job] = []
     count = 0
     for entry in event.entries:
@@ -257,7 +257,7 @@ def _task(task_id: str, event: Event, config: Config, limit: Cost, now: float) -
     delayed = [job.later for job in split if job.later]
     if not event.is_own:
         _check_cost([job for job in due if job.parts], config, limit)
-    return Task(task_id, event, due, skipped, error, delayed)
+    return Task(message, event, due, skipped, error, delayed)
 
 
 def job_of(entry: Change | Item | Rejected, config: Config) -> Job:

@@ -52,8 +52,8 @@ class Sqs(NamedTuple):
     aws: Aws
     clock: Clock
 
-    def drain(self, batch: Sequence[Message], limit: int, deadline: float) -> list[Message]:
-        """Return a batch and what else can be received, until there are `limit` messages or 8 MB of bodies.
+    def drain(self, batch: Sequence[Message], deadline: float) -> list[Message]:
+        """Return a batch and what else can be received, until there are `queue.drain` messages or 8 MB of bodies.
 
         A message that is received again is returned once, with its last receipt; another message with the same ID is
         not returned.
@@ -62,8 +62,8 @@ class Sqs(NamedTuple):
         began = self.clock.now()
         until = began + _TIME_SHARE * (deadline - began)
         short = size = 0
-        while short < _MAX_SHORT and size < _MAX_BYTES and len(found) < limit and self.clock.now() < until:
-            asked = min(_CALLS * _RECEIVE, limit - len(found))
+        while short < _MAX_SHORT and size < _MAX_BYTES and len(found) < self.config.drain and self.clock.now() < until:
+            asked = min(_CALLS * _RECEIVE, self.config.drain - len(found))
             received = self._receive(asked, deadline)
             if not received:
                 break
@@ -76,27 +76,27 @@ class Sqs(NamedTuple):
         observe.info("drained", messages=len(found) - len(batch))
         return list(found.values())
 
-    def settle(self, messages: Sequence[Message], plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
+    def settle(self, plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
         """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
 
         What is done is deleted first: if the time ran out before, it would be purged again. It does no harm that the
         event source mapping deletes its own batch, too.
         """
-        deadline, counts, tasks = run.settle_until, run.metrics.counts, {task.id: task for task in plan.tasks}
+        deadline, counts = run.settle_until, run.metrics.counts
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
-        fates = {each: fate_of(each, tasks[each.id], outcomes, last) for each in messages}
         # A message that comes back is planned again, so nothing of it is sent for later. One that is parked can have
         # delayed targets that work.
-        delayed = [each for each, fate in fates.items() if tasks[each.id].delayed and not isinstance(fate, list)]
-        tasks |= {task.id: task for task in self.send_delayed([tasks[each.id] for each in delayed], deadline)}
-        counts["Misconfigured"] += any(isinstance(tasks[each.id].error, Misconfigured) for each in delayed)
-        fates |= {each: fate_of(each, tasks[each.id], outcomes, last) for each in delayed}
+        delayed = [task for task in plan.tasks if task.delayed and not isinstance(fate_of(task, outcomes, last), list)]
+        sent = self.send_delayed(delayed, deadline)
+        counts["Misconfigured"] += any(isinstance(task.error, Misconfigured) for task in sent)
+        tasks = {task.message: task for task in (*plan.tasks, *sent)}
+        fates = {message: fate_of(task, outcomes, last) for message, task in tasks.items()}
         self.delete([message for message, fate in fates.items() if fate is None], deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (deadline - self.clock.now()) / 2
         rejected = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
         results = self.aws.http.together([partial(self._park, *each, park_until) for each in rejected.items()])
-        reasons: dict[str, str] = {}
+        parked: list[Message] = []
         for (message, error), result in zip(rejected.items(), results, strict=True):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, PurgeError):
@@ -105,16 +105,16 @@ class Sqs(NamedTuple):
                 fates[message] = [Failure(LEFT_OUT)]
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
-                reasons[message.id] = str(error)
-        self.delete([message for message in rejected if message.id in reasons], deadline)
+                parked.append(message)
+        self.delete(parked, deadline)
         returned = {message: fate for message, fate in fates.items() if isinstance(fate, list)}
         delays = {each: delay_after(fate, each.receives, last, now, chance()) for each, fate in returned.items()}
         # Without it they are returned as well, and the queue's own visibility timeout applies.
         timeouts: dict[Message, Json] = {each: {"VisibilityTimeout": delay} for each, delay in delays.items()}
         self._batch("ChangeMessageVisibilityBatch", timeouts, deadline, "visibility not changed")
-        counts["Parked"] += len(reasons)
+        counts["Parked"] += len(parked)
         counts["Retried"] += len(returned)
-        run.metrics.news["Parked"] = [*tasks.values()], outcomes.accepted, reasons
+        run.metrics.news["Parked"] = [(tasks[each], str(rejected[each])) for each in parked], outcomes.accepted
         return {message.id for message in returned}
 
     def send_delayed(self, tasks: Sequence[Task], deadline: float) -> list[Task]:
@@ -228,8 +228,8 @@ class Sqs(NamedTuple):
 # ---- What happens to a message ----
 
 
-def fate_of(message: Message, task: Task, outcomes: Outcomes, last: int | None) -> Rejected | list[Failure] | None:
-    """Choose what happens to a message. Pure.
+def fate_of(task: Task, outcomes: Outcomes, last: int | None) -> Rejected | list[Failure] | None:
+    """Choose what happens to the message of a task. Pure.
 
     `last` is the number of its receives after which SQS gives it up.
 
@@ -242,8 +242,8 @@ def fate_of(message: Message, task: Task, outcomes: Outcomes, last: int | None) 
         return None
     if not passing:
         return Rejected(f"{failures[0].error}{outcomes.left_in(task)}", failures[0].error.code)
-    if last is not None and message.receives >= last:
-        text = f"Given up after {message.receives} receives: {passing[0]}{outcomes.left_in(task)}"
+    if last is not None and task.message.receives >= last:
+        text = f"Given up after {task.message.receives} receives: {passing[0]}{outcomes.left_in(task)}"
         return Rejected(text, "GaveUp")
     return failures
 

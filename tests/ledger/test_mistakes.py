@@ -28,8 +28,8 @@ class Mistake(NamedTuple):
     instead: Callable[..., Any]
 
 
-def delete_first(drain: Any, sqs: Sqs, batch: Any, limit: int, deadline: float) -> Any:
-    messages = drain(sqs, batch, limit, deadline)
+def delete_first(drain: Any, sqs: Sqs, batch: Any, deadline: float) -> Any:
+    messages = drain(sqs, batch, deadline)
     sqs.delete(messages, deadline)
     return messages
 

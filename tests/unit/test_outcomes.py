@@ -291,7 +291,9 @@ def test_a_purge_that_was_accepted_or_rejected_is_not_sent_again_and_the_reason_
     assert world.returned({"Records": [sqs_record(body, "m")]}) == ["m"]
     gc.collect()
     plans = [each for each in gc.get_objects() if isinstance(each, Plan)]
-    assert "m" not in [task.id for plan in plans for task in plan.tasks]  # what is remembered keeps no invocation
+    assert "m" not in [
+        task.message.id for plan in plans for task in plan.tasks
+    ]  # what is remembered keeps no invocation
     del world.cloudflare.zones[OTHER_ZONE]
     world.cloudflare.requests.clear()
     world.clock.pass_(60)

@@ -111,14 +111,14 @@ def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = Fals
     config = load(environment(document()))
     records = [*s3_event(*purges)["Records"], *([{"bad": True}] if error else [])]
     body = json.dumps({"Records": records})
-    task = make_task("m0", body, config, Cost(math.inf, math.inf, math.inf), AT)
+    task = make_task(Message("m0", body, "r", receives), config, Cost(math.inf, math.inf, math.inf), AT)
     assert not isinstance(task.error, Transient)
     by_name = {name: Purge(Zone(ZONE), FILES, f"{SITE}/{name}") for name in purges}
     outcomes = Outcomes(
         {by_name[name]: AT for name, failure in purges.items() if failure is None},
         {by_name[name]: failure for name, failure in purges.items() if failure is not None},
     )
-    return fate_of(Message("m0", body, "r", receives), task, outcomes, 5)
+    return fate_of(task, outcomes, 5)
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,9 @@ def test_a_message_that_is_given_up_has_the_last_answer_and_its_open_items() -> 
 
 
 def test_a_message_is_returned_if_one_of_its_purges_has_no_outcome() -> None:
-    task = make_task("m0", json.dumps(s3_event("a")), load(environment(document())), Cost(9, 9, 9), AT)
-    assert fate_of(Message("m0", "", "r"), task, Outcomes({}, {}), 5) == [Failure(LEFT_OUT)]
+    message = Message("m0", json.dumps(s3_event("a")), "r")
+    task = make_task(message, load(environment(document())), Cost(9, 9, 9), AT)
+    assert fate_of(task, Outcomes({}, {}), 5) == [Failure(LEFT_OUT)]
 
 
 def test_messages_that_are_left_out_of_the_plan_are_returned_or_given_up_and_harm_no_other(

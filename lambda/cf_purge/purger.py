@@ -29,7 +29,6 @@ _REPEAT_AFTER = 1.0  # seconds
 _FIRST_HOLD, _LAST_HOLD = 1.0, 30.0  # seconds
 _MAX_FAILURES = 3  # of a zone that is believed to work
 _MAX_PROBES = 6  # accepted in a row, with nothing real accepted between them
-_NO_TIME = errors.NotTried("No time was left.")
 _MAX_NAMED, _MAX_SHOWN = 5, 300  # items in an error, and characters of each
 _RECENT = 60.0  # seconds after something real was accepted, in which no suspects are held and a short hold is no reason
 _GRACE = 60.0  # seconds after a wait that an answer named, in which valid tokens are refused
@@ -190,7 +189,7 @@ class Purger:
                 continue
             # A short hold of a zone that has just accepted something is not why a request waits for the budget.
             is_held = is_long or (hold > 0 and (held_until > limit or now - zone.real_at > _RECENT))
-            failure = Failure(zone.error, hold) if is_held else Failure(_NO_TIME)
+            failure = Failure(zone.error, hold) if is_held else Failure(LEFT_OUT)
             if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
                 failure = Failure(request.error)
             work.fail(request, failure)
@@ -314,7 +313,7 @@ class Purger:
             token, now = self.token.get(run.purge_until), self._clock.now()
             wait = self.budget.wait(now, request.cost)
             if now + wait + _MIN_TIMEOUT > run.purge_until:
-                return _NO_TIME
+                return LEFT_OUT
             self._clock.sleep(wait)
             self.budget.take(request.cost)
             run.metrics.counts["Requests"] += 1

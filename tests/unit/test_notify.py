@@ -46,6 +46,8 @@ TOO_LONG = (
     f"The tag {LONG[:256]!r} of 'a.css' has 1025 characters, Cloudflare accepts 1024: use a shorter template, such as"
     " {dir}."
 )
+NO_TAG = "'b c' is not a tag: 1 to 1024 printable ASCII characters without spaces. Further invalid items: 1."
+NO_TAGS = [item(None, reason=NO_TAG)] * 2
 UPLOADED = item("a b.css", 1000, PRINCIPAL)
 
 
@@ -68,6 +70,12 @@ UPLOADED = item("a b.css", 1000, PRINCIPAL)
             sqs_event(s3_event("a.css", bucket="elsewhere")),
             {},
             {"Parked": detail(item("a.css", None, PRINCIPAL, reason=FOREIGN), zones=())},
+        ),
+        # Each item that is refused, though it has no key.
+        (
+            sqs_event({"tags": ["a", "b c", "d e"]}),
+            {},
+            {"Purged": detail(item("a")), "Parked": detail(*NO_TAGS, zones=())},
         ),
         # Purged in one target, and never in the other.
         (

@@ -101,7 +101,7 @@ class Config(NamedTuple):
     queue_arn: str | None = None  # the function's own queue
     batch_size: int = 10  # messages that make a batch a full one
     drain: int = 0  # messages of one invocation at most, when it receives more itself; 0: it does not
-    max_receive_count: int | None = None  # receives after which SQS gives a message up
+    max_receive_count: int = 30  # receives after which SQS gives a message up
     dead_letter_queue_arn: str | None = None
     event_bus_arn: str | None = None  # where `notify` sends events; None: nowhere
     log_level: str = "INFO"

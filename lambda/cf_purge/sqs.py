@@ -37,9 +37,9 @@ _REFUSED = frozenset({"InvalidParameterValue", "InvalidParameterValueException",
 # How long it takes until a returned message is seen again.
 MAX_DELAY = 900  # seconds
 _FIRST_DELAY = 5  # seconds; doubled with each receive
+# Both hold in the first half of a message's receives.
 _MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
 _MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
-_RECEIVES = 30  # of a message, if the configuration does not say; the two limits above hold in their first half
 _MINUTE = 60  # seconds
 _LONG = 300  # seconds; after a wait of this length messages come back at an even minute
 _JITTER = 0.5  # of a delay, at most
@@ -228,7 +228,7 @@ class Sqs(NamedTuple):
 # ---- What happens to a message ----
 
 
-def fate_of(task: Task, outcomes: Outcomes, last: int | None) -> Rejected | list[Failure] | None:
+def fate_of(task: Task, outcomes: Outcomes, last: int) -> Rejected | list[Failure] | None:
     """Choose what happens to the message of a task. Pure.
 
     `last` is the number of its receives after which SQS gives it up.
@@ -242,13 +242,13 @@ def fate_of(task: Task, outcomes: Outcomes, last: int | None) -> Rejected | list
         return None
     if not passing:
         return Rejected(f"{failures[0].error}{outcomes.left_in(task)}", failures[0].error.code)
-    if last is not None and task.message.receives >= last:
+    if task.message.receives >= last:
         text = f"Given up after {task.message.receives} receives: {passing[0]}{outcomes.left_in(task)}"
         return Rejected(text, "GaveUp")
     return failures
 
 
-def delay_after(failures: Sequence[Failure], receives: int, last: int | None, now: float, chance: float) -> int:
+def delay_after(failures: Sequence[Failure], receives: int, last: int, now: float, chance: float) -> int:
     """Return the seconds after which a message that was received `receives` times is to be seen again. Pure.
 
     `last` is that of `fate_of`, and `now` is in seconds since the epoch. `chance` is a random number in [0, 1), drawn
@@ -260,7 +260,7 @@ def delay_after(failures: Sequence[Failure], receives: int, last: int | None, no
         least = min(MAX_DELAY, max(hold, backoff))
         unit = _MINUTE if least < _LONG else 2 * _MINUTE
         return math.ceil(math.ceil((now + least) / unit) * unit - now)
-    if receives <= (last or _RECEIVES) / 2:  # in the second half too few receives are left
+    if receives <= last / 2:  # in the second half too few receives are left
         kinds = {type(failure.error) for failure in failures}
         if kinds == {NotTried}:
             return min(_MAX_TIME_DELAY, backoff)

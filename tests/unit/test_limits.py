@@ -207,14 +207,18 @@ def test_a_single_item_is_never_too_large() -> None:
     assert World(document(targets=zones, max_concurrency=2)).invoke({"check": True})["success"]
 
 
-def test_beside_a_record_that_nothing_purges_a_single_item_is_not_too_large_either() -> None:
+def test_beside_records_that_nothing_purges_a_single_item_is_not_too_large_either() -> None:
     zones = [target(zone_id=f"{number:032x}", hosts=[f"h{number}.example.com"]) for number in range(80)]
-    foreign = s3_record("x", bucket="elsewhere")
-    for records in ([s3_record("index.html"), foreign], [foreign, foreign, s3_record("index.html")]):
+    page, foreign, folder = s3_record("index.html"), s3_record("x", bucket="elsewhere"), s3_record("folder/")
+    for records, codes in (
+        ([page, foreign], ["ForeignBucket"]),
+        ([foreign] * 2 + [page], ["ForeignBucket"]),
+        ([folder, page], []),
+    ):
         world = World(document(targets=zones, max_concurrency=2))
         assert world.returned(sqs_event({"Records": records})) == []
         assert len(world.cloudflare.accepted) == 160
-        assert [code for code, _ in world.parked_reasons] == ["ForeignBucket"]
+        assert [code for code, _ in world.parked_reasons] == codes
 
 
 @pytest.mark.parametrize(("hosts", "count", "fits"), [(10, 1000, True), (11, 909, True), (11, 910, False)])

@@ -331,6 +331,10 @@ def test_a_check_that_fails_in_the_queue_is_returned_and_delays_no_other_message
     [line] = world.logged("check")
     assert (line["level"], "has no permission to purge zone" in line["reason"]) == ("ERROR", True)
     assert world.returned(sqs_event(CHECK)) == ["m0"]
+    world = refusing(refusal(500))
+    assert world.returned(sqs_event(CHECK)) == ["m0"]
+    [line] = world.logged("check")
+    assert (line["level"], "Cloudflare answered 500" in line["reason"]) == ("ERROR", True)
 
 
 def test_what_a_check_and_the_items_beside_it_leave_is_named_when_it_is_given_up() -> None:

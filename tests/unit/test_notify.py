@@ -88,6 +88,7 @@ UPLOADED = item("a b.css", 1000, PRINCIPAL)
         ),
         (sqs_event(s3_event("a")), {"targets": TWO_ZONES}, {}),  # not purged yet
         (sqs_event({"keys": ["a"], "dry_run": True}), {}, {}),
+        (sqs_event(s3_event("a b.css"), {"keys": ["a b.css"], "dry_run": True}), {}, {"Purged": detail(UPLOADED)}),
         ({"check": True}, {}, {}),
     ],
 )

@@ -113,6 +113,7 @@ def test_a_purge_names_who_made_the_change(
     world.returned(sqs_event(*bodies))
     lines = [(line.get("principal"), line["urls"]) for line in world.logged("purged")]
     assert lines == [(who, [f"https://{HOST}/{key}" for key in keys]) for who, keys in expected]
+    assert all(None not in line.values() for line in world.lines)
 
 
 # ---- Lists ----

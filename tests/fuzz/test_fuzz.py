@@ -29,7 +29,9 @@ def test_each_message_of_a_batch_is_purged_or_parked_on_its_first_receive(
     assert outcome == {"batchItemFailures": []}
     drained = waiting[: len(waiting) - len(world.aws.waiting)]
     assert world.aws.delays == {}
-    assert {*world.aws.deleted} >= {f"receipt-w{index}" for index in range(len(drained))}
+    names = [*(f"m{index}" for index in range(len(delivered))), *(f"w{index}" for index in range(len(drained)))]
+    # The event source mapping deletes a batch of which nothing is to be settled.
+    assert sorted(world.aws.deleted) in ([] if drained else [[]]) + [sorted(f"receipt-{name}" for name in names)]
     consumed = [*delivered, *drained]
     assert_lawful(world, outcome, [body for _, body in consumed])
     parked = [message["MessageBody"] for message in world.aws.parked]

@@ -118,7 +118,7 @@ class Function:
             returned = self._sqs.settle(plan, outcomes, run)
         self._remember(plan, outcomes, returned)
         self._verify(plan.tasks, outcomes, run)
-        # The event source mapping deletes the rest of its batch. It does not know the drained messages.
+        # The event source mapping does not know the drained messages.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
     def _read(self, batch: list[Message], deadline: float) -> list[Message]:

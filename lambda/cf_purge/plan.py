@@ -252,11 +252,11 @@ def _task(message: Message, event: Event, config: Config, limit: Cost, now: floa
     error = errors[0] if errors else None
     if len(errors) > 1:
         error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
-    due = [job if event.dry_run else job.due_at(now) for job in jobs]
-    delayed = [job.later for job in due if job.later]
+    jobs = [job if event.dry_run else job.due_at(now) for job in jobs]
+    delayed = [job.later for job in jobs if job.later]
     if not event.is_own:
-        _check_cost([job for job in due if job.parts], config, limit)
-    return Task(message, event, due, skipped, error, delayed)
+        _check_cost([job for job in jobs if job.parts], config, limit)
+    return Task(message, event, jobs, skipped, error, delayed)
 
 
 def job_of(entry: Change | Item | Rejected, config: Config) -> Job:

@@ -28,7 +28,8 @@ _RECEIVE = 5
 _CALLS = 4  # to receive at the same time, so that memory has room for the answers
 _MAX_BYTES = 8_000_000  # of the bodies of one drain
 _TIME_SHARE = 0.2  # of the time that is left, for receiving
-_MAX_SHORT = 3  # times in a row that few arrive: SQS asks a sample of its servers, so once is no empty queue
+# Rounds in a row with few messages: SQS asks a sample of its servers, so one does not mean an empty queue.
+_MAX_SHORT = 3
 _MAX_REASON = 1_000  # characters
 _MAX_MESSAGE = 262_144  # bytes; both queues are created with it
 # What is wrong with a message, not with the role: characters or a size that the queue does not take.

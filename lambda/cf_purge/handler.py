@@ -35,6 +35,8 @@ _WITHOUT_CONTEXT = 60.0  # seconds in a shell
 # Seconds' worth of requests, beside the full buckets, that one message may take; and their share of the time.
 _LARGEST, _LARGEST_SHARE = 30.0, 0.6
 _MAX_REMEMBERED = 50_000  # messages and purges
+# Characters of JSON for the purges in an answer: with it, Lambda takes an answer of 6 MB.
+_MAX_SHOWN = 2_000_000
 
 gc.freeze()
 gc.enable()
@@ -49,9 +51,9 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
 
     Returns:
         For SQS `{"batchItemFailures": [...]}`. Otherwise a summary: `success` (true), `invalidations` (what was purged:
-        URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects), `skipped` (keys that
-        need no purge), `requests` (sent to Cloudflare); `delayed`, keys that a target purges later; `dry_run` if set;
-        `check`, what a check has shown. `explain` and `wait` have answers of their own.
+        URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects; of many the first ones),
+        `skipped` (keys that need no purge), `requests` (sent to Cloudflare); `delayed`, keys that a target purges
+        later; `dry_run` if set; `check`, what a check has shown. `explain` and `wait` have answers of their own.
 
     Raises:
         PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
@@ -213,7 +215,7 @@ class Function:
         self._verify([task], outcomes, run)
         summary: dict[str, Any] = {
             "success": True,
-            "invalidations": [purge.shown for purge in task.purges],
+            "invalidations": observe.fitting([purge.shown for purge in task.purges], _MAX_SHOWN),
             "skipped": list(task.skipped),
             "requests": run.metrics.counts["Requests"],
         }

@@ -231,6 +231,16 @@ def test_a_message_asks_for_at_most_10000_purges(hosts: int, count: int, fits: b
         assert len(world.cloudflare.accepted) == (hosts * count if fits and "dry_run" not in event else 0)
 
 
+def test_an_answer_fits_into_what_lambda_returns() -> None:
+    world = World(document(targets=[target(hosts=[f"h{number}.example.com" for number in range(10)])], **FAST))
+    for event in ({"keys": keys(1000, 510, "é")}, {"keys": keys(1000, 510, "é"), "dry_run": True}):
+        summary = world.invoke(event)
+        # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+        assert len(json.dumps(summary)) < 6 * 1024 * 1024
+        assert summary["invalidations"]
+    assert len(world.cloudflare.accepted) == 10_000
+
+
 def test_a_message_that_is_collapsed_counts_as_what_is_sent() -> None:
     config = document(**WIDE, cloudflare={"requests_per_second": 0.2})
     with pytest.raises(TooLarge):

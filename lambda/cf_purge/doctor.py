@@ -19,7 +19,7 @@ from cf_purge.budget import Clock
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, takes
 from cf_purge.errors import PurgeError, Rejected, Unauthorized, UnknownEvent
-from cf_purge.manual import address_of
+from cf_purge.events import address_of
 from cf_purge.plan import Task, may_collapse
 from cf_purge.purger import Outcomes
 from cf_purge.targets import FILES, PLACEHOLDER, Purge, is_object, nothing_at, paths_of, spellings_of, tags_from_path

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
+from cf_purge.config import HOST, MAX_SLASHES
 from cf_purge.errors import Rejected, TooLarge, UnknownEvent
-
-# `manual` reads what people write. It is imported only then.
 
 MAX_ITEMS = 1_000  # changes and manual items of one event or message
 _MAX_DEPTH = 8  # of envelopes and records: S3 in SNS to a function, failed and sent by SNS to a function again
@@ -21,6 +22,7 @@ _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/o
 # Manual events: lists of strings, and switches that are `true`.
 LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
 SWITCHES = ("everything", "check")
+_FIELDS = {*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"}
 DIRECT = ("explain", "wait", "since")  # by direct invocation only
 _MAX_BODY = 200_000  # bytes of an own message; the queue takes 262,144
 _LAST_TIME = 1e12  # seconds since the epoch, in the year 33658
@@ -44,7 +46,9 @@ class Item(NamedTuple):
     """One manual item other than a key, by its field: one of LISTS, or one of SWITCHES with an empty text."""
 
     kind: str
-    text: str
+    text: str  # as it is purged, percent-encoded
+    host: str = ""  # of a URL, prefix or host
+    path: str = ""  # of a URL or prefix, without the query
     bucket: str | None = None
     zone_id: str | None = None
 
@@ -169,9 +173,7 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     elif document.get("source") == "aws.s3":
         yield Event((_eventbridge_change(document),))
     elif any(name in document for name in (*LISTS, *SWITCHES, *DIRECT)):
-        from cf_purge.manual import parts_of
-
-        yield from parts_of(document)
+        yield from _manual_parts(document)
     elif "changes" in document and not depth:  # nobody wraps the function's own messages
         yield _own_event(document)
     elif document.get("Event") != "s3:TestEvent":
@@ -209,27 +211,24 @@ def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[s
         case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)} as thing} if bucket and key:
             # What is not UTF-8 becomes surrogates, which no key has.
             key = unquote_plus(key, errors="surrogateescape") if encoded else key
-            return Change(checked_key(key), bucket, epoch(time), sequencer=_text(thing.get("sequencer"))), thing
+            return Change(_checked_key(key), bucket, epoch(time), sequencer=_text(thing.get("sequencer"))), thing
     raise UnknownEvent("The record has no bucket or no object key.")
 
 
-def is_text(value: object) -> bool:
+def _is_text(value: object) -> bool:
     """Tell whether it is a string that is not empty, or None."""
     return value is None or (isinstance(value, str) and value != "")
 
 
 def _text(value: Any) -> str | None:
-    return value if is_text(value) else None
+    return value if _is_text(value) else None
 
 
-def checked_key(key: str) -> str:
-    try:
-        length = len(key.encode())
-    except UnicodeError:
-        raise UnknownEvent(f"The object key {key[:256]!r} is not UTF-8.") from None
-    if length > _MAX_KEY_BYTES:
-        raise UnknownEvent(f"The object key {key[:256]!r}... is longer than the {_MAX_KEY_BYTES} bytes that S3 allows.")
-    return key
+def _checked_key(key: str) -> str:
+    with contextlib.suppress(UnicodeError):
+        if len(key.encode()) <= _MAX_KEY_BYTES:
+            return key
+    raise UnknownEvent(f"The object key {key[:256]!r} is not UTF-8, or longer than the {_MAX_KEY_BYTES} bytes of S3.")
 
 
 def epoch(time: object) -> float | None:
@@ -238,6 +237,98 @@ def epoch(time: object) -> float | None:
         return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else None
     except (ValueError, OverflowError):
         return None
+
+
+# ---- Manual events ----
+
+# By field, with the groups scheme, host, and what follows. No credentials, and no port: omit it. No client sends a
+# fragment.
+_HOST, _STEP = r"([^/?#@:\s]+)", r"(?:/[^/?#\x00-\x1f\x7f\ud800-\udfff]*)"
+_ADDRESSES = {
+    "urls": rf"(https?://){_HOST}({_STEP}*(?:\?[^#\x00-\x1f\x7f\ud800-\udfff]*)?)(?:#.*)?",
+    "prefixes": rf"(){_HOST}({_STEP}{{1,{MAX_SLASHES}}})",
+    "hosts": rf"(){_HOST}()",
+}
+_KEPT = "%/:=&;@!$'()*+,~[]?"  # what else a URL may contain is percent-encoded
+# https://developers.cloudflare.com/support/troubleshooting/http-status-codes/4xx-client-error/error-414/
+_MAX_URL = 32_768  # characters
+_PREFIX = "a prefix such as www.example.com/blog/: a host and a path, no scheme, port or query"
+# By field: the code of a refusal, and what each of its items must be.
+_FORMS = {
+    "urls": ("MalformedUrl", "a URL such as https://www.example.com/a.css, without a port, of at most 32 KB"),
+    "prefixes": ("MalformedPrefix", f"{_PREFIX}, at most {MAX_SLASHES} slashes and 32 KB"),
+    "tags": ("MalformedTag", "a tag: 1 to 1024 printable ASCII characters without spaces"),
+    "hosts": ("MalformedHost", "a host such as www.example.com"),
+}
+
+
+def _manual_parts(document: dict[str, Any]) -> Iterator[Event]:
+    """Yield each item of a manual event as an event.
+
+    Raises:
+        UnknownEvent: something else than an item is wrong with the event.
+    """
+    if direct := [name for name in DIRECT if name in document]:
+        raise UnknownEvent(f'"{direct[0]}" works by direct invocation only: invoke the function with the event itself.')
+    if unknown := sorted(document.keys() - _FIELDS):
+        raise UnknownEvent(f"A manual event has no field {unknown[0][:64]!r}.")
+    bucket, zone_id = document.get("bucket"), document.get("zone_id")
+    for name in ("bucket", "zone_id"):
+        if not _is_text(document.get(name)):
+            raise UnknownEvent(f'"{name}" must be a non-empty string.')
+    if "everything" in document and zone_id is None:
+        raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
+    texts = ((name, text) for name in (*LISTS, *SWITCHES) if name in document for text in _texts(name, document[name]))
+    for name, text in list(islice(texts, MAX_ITEMS + 1)):  # one wrong field refuses the whole event
+        try:
+            if name == "keys":
+                yield Event((Change(_manual_key(text), bucket, zone_id=zone_id),))
+            else:
+                yield Event((Item(name, *address_of(name, text), bucket, zone_id),))
+        except Rejected as error:
+            yield Event((error.with_traceback(None),))
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    """Return the items of one field of a manual event; a switch has an empty one."""
+    if name in SWITCHES:
+        if value is not True:
+            raise UnknownEvent(f'"{name}" must be true; omit it to disable it.')
+        return [""]
+    if not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
+        raise UnknownEvent(f'"{name}" must be a list of at least one non-empty string.')
+    return value
+
+
+def _manual_key(key: str) -> str:
+    """Return a key of a manual event.
+
+    Raises:
+        Rejected: it looks like a path or a URL, and would purge something else without an error.
+    """
+    if match := re.match(r"/+|(?:https?|s3)://+(?=.)[^/]*/*", key, re.IGNORECASE):
+        right = f", such as {key[match.end() :][:256]!r}" if match.end() < len(key) else ""
+        fault = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
+        raise Rejected(f"{key[:256]!r} {fault}{right}.", "MalformedKey")
+    return _checked_key(key)
+
+
+def address_of(field: str, text: str) -> tuple[str, str, str]:
+    """Return an item as it is purged, percent-encoded; of a URL, prefix or host then its host, and its path.
+
+    Raises:
+        Rejected: a purge of that kind cannot have it.
+    """
+    if field in _ADDRESSES:
+        match = re.fullmatch(_ADDRESSES[field], text.strip(), re.IGNORECASE | re.DOTALL | re.ASCII)
+        scheme, host, rest = match.groups() if match else ("", "", "")
+        rest = quote(f"/{rest}" if scheme and not rest.startswith("/") else rest, safe=_KEPT)
+        if HOST.fullmatch(host.lower()) and len(rest) <= _MAX_URL:
+            return f"{scheme}{host}".lower() + rest, host.lower(), rest.partition("?")[0]
+    elif field != "tags" or re.fullmatch("[!-~]{1,1024}", text):
+        return text, "", ""
+    code, form = _FORMS[field]
+    raise Rejected(f"{text[:256]!r} is not {form}.", code)
 
 
 # ---- The function's own messages: changes that it puts into its queue for later ----
@@ -278,18 +369,18 @@ def _own_event(document: dict[str, Any]) -> Event:
     if not changes or not all(map(_is_sound, changes)) or not (look is None or _is_sound_look(look)):
         raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
     for change in changes:
-        checked_key(change.key)
+        _checked_key(change.key)
     return Event(changes, look=look, is_own=True)
 
 
 def _is_sound(change: Change) -> bool:
-    is_text_only = bool(change.key) and all(map(is_text, change._replace(at=None)))
+    is_text_only = bool(change.key) and all(map(_is_text, change._replace(at=None)))
     return is_text_only and (change.at is None or _is_time(change.at))
 
 
 def _is_sound_look(look: Look) -> bool:
     is_typed = isinstance(look.hop, int) and isinstance(look.sample, int | None) and isinstance(look.left, dict)
-    return is_typed and _is_time(look.purged) and all(map(is_text, look.left.values()))
+    return is_typed and _is_time(look.purged) and all(map(_is_text, look.left.values()))
 
 
 def _is_time(value: object) -> bool:

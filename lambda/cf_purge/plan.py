@@ -13,7 +13,7 @@ from cf_purge.budget import Cost
 from cf_purge.config import Config, Target, Zone
 from cf_purge.errors import NotTried, PurgeError, Rejected, TooLarge
 from cf_purge.events import Change, Event, Item, Message, parse
-from cf_purge.targets import EVERYTHING, FILES, TAGS, Purge, nothing_at, prefixes_of, purges_at
+from cf_purge.targets import EVERYTHING, FILES, TAGS, Purge, nothing_at, prefixes_of, purges_at, purges_for_item
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -270,8 +270,6 @@ def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
     change, error = entry if isinstance(entry, Change) else None, None
     try:
         if isinstance(entry, Item):
-            from cf_purge.manual import purges_for_item
-
             return Job(None, [(None, purges_for_item(entry, config))])
         bucket, targets = config.checked_bucket(entry.bucket), config.within(entry.zone_id)
     except Rejected as problem:

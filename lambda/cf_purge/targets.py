@@ -1,4 +1,4 @@
-"""Changes → purges: which copies of a key Cloudflare can hold. Pure."""
+"""Changes and manual items → purges: which copies Cloudflare can hold, inside the configured targets only. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from cf_purge.config import MAX_SLASHES, Target, Zone, takes
+from cf_purge.config import MAX_SLASHES, Config, Target, Zone, takes
 from cf_purge.errors import Rejected
+from cf_purge.events import Item
 
 # The kinds are the fields of the request's body: https://developers.cloudflare.com/api/resources/cache/methods/purge/
 FILES, PREFIXES, TAGS, HOSTS, EVERYTHING = "files", "prefixes", "tags", "hosts", "purge_everything"
@@ -211,3 +212,53 @@ def _values_of(key: str, bucket: str) -> dict[str, str]:
     stem, _, extension = name.rpartition(".")
     parts = {"stem": stem, "ext": extension} if stem else {"stem": name, "ext": ""}
     return {"bucket": bucket, "key": key, "dir": folder, "name": name, **parts}
+
+
+# ---- Manual items ----
+
+
+def purges_for_item(item: Item, config: Config) -> list[Purge]:
+    """Return the purges of one item, one for each zone that serves it.
+
+    Raises:
+        Rejected: it is outside of every target.
+    """
+    if item.kind == "check":
+        return _purges_for_check(item, config)
+    # With the flat variables no bucket is configured, and a manual event need not name one.
+    bucket = config.checked_bucket(item.bucket) if item.bucket else config.bucket
+    targets = config.within(item.zone_id)
+    if item.host:
+        targets = _serving(targets, bucket, item.host, item.path)
+    kind = {"urls": FILES, "everything": EVERYTHING}.get(item.kind, item.kind)
+    return list(dict.fromkeys(Purge(target.zone, kind, item.text) for target in targets))
+
+
+def _purges_for_check(item: Item, config: Config) -> list[Purge]:
+    """Return purges that show that token, zones and hosts fit together, and that drop no copy.
+
+    Each has its target's kind, since an environment may accept one kind and not another. If that kind would drop
+    copies, it is a prefix instead.
+    """
+    bucket, kinds = config.checked_bucket(item.bucket), {"url": FILES, "tag": TAGS}
+    pairs = ((target, kinds.get(target.purge_by, PREFIXES)) for target in config.within(item.zone_id))
+    return [nothing_at(target, host, kind) for target, kind in pairs for host in target.hosts_of(bucket)]
+
+
+def _serving(targets: Sequence[Target], bucket: str | None, host: str, path: str) -> tuple[Target, ...]:
+    """Return the targets that serve a host and have an encoded path below their `path_prefix`.
+
+    Without hosts and a bucket's name there is nothing to compare the host with.
+    """
+    serving = [target for target in targets if host in (target.hosts_of(bucket) or [host])]
+    if not serving:
+        remedy = "correct it or the zone_id, or add it to targets[*].hosts"
+        raise Rejected(f"{host} is not a host of any target in the requested zone: {remedy}.", "ForeignHost")
+    # An encoded slash separates no folders, but some clients resolve dot segments behind it.
+    folder = unquote(re.sub("(?i)%2f", "%252F", path))
+    is_safe = not has_dots(unquote(path))
+    inside = [each for each in serving if not each.path_prefix or (is_safe and folder[1:].startswith(each.path_prefix))]
+    if not inside:
+        fault = f"is outside of the targets: purge what is below {host}/{serving[0].path_prefix}"
+        raise Rejected(f"{(host + path)[:256]!r} {fault}.", "OutsideTargets")
+    return tuple(inside)

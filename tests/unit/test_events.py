@@ -48,8 +48,19 @@ def keys_of(document: object) -> list[str]:
     return [change.key for change in event.changes]
 
 
+# By field: an item of a manual event, and how it is read.
+MANUAL: dict[str, tuple[Any, Change | Item]] = {
+    "keys": (["x"], Change("x")),
+    "urls": ([f"https://{HOST}/x"], Item("urls", f"https://{HOST}/x", HOST, "/x")),
+    "prefixes": ([f"{HOST}/x"], Item("prefixes", f"{HOST}/x", HOST, "/x")),
+    "tags": (["x"], Item("tags", "x")),
+    "hosts": ([HOST], Item("hosts", HOST, HOST)),
+    **{name: (True, Item(name, "")) for name in SWITCHES},
+}
+
+
 def manual(name: str) -> dict[str, Any]:
-    return {name: True, "zone_id": ZONE} if name in SWITCHES else {name: ["x"]}
+    return {name: MANUAL[name][0], "zone_id": ZONE}
 
 
 def refusal_of(document: object) -> str:
@@ -268,14 +279,13 @@ def test_an_event_has_at_most_1000_items(events: Callable[[int], dict[str, Any]]
 
 
 @in_every_envelope
-@pytest.mark.parametrize("name", [*LISTS, *SWITCHES])
+@pytest.mark.parametrize("name", MANUAL)
 def test_a_manual_event_is_read_in_every_envelope(name: str, wrap: Wrap) -> None:
-    event = parse(wrap({**manual(name), "bucket": "b", "zone_id": ZONE}))
-    wish = Item(name, "x" if name in LISTS else "", "b", ZONE)
-    assert event == Event((Change("x", "b", zone_id=ZONE) if name == "keys" else wish,))
+    event = parse(wrap({**manual(name), "bucket": "b"}))
+    assert event == Event((MANUAL[name][1]._replace(bucket="b", zone_id=ZONE),))
 
 
-@pytest.mark.parametrize("event", [*map(manual, (*LISTS, *SWITCHES)), s3_event("a"), eventbridge_event("a")])
+@pytest.mark.parametrize("event", [*map(manual, MANUAL), s3_event("a"), eventbridge_event("a")])
 def test_any_event_can_be_a_dry_run(event: dict[str, Any]) -> None:
     for wrap in ENVELOPES.values():
         assert parse(wrap({**event, "dry_run": True})).dry_run is True

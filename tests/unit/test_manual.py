@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from cf_purge.config import Config, Zone, load
 from cf_purge.errors import Rejected
-from cf_purge.events import Item
-from cf_purge.manual import purges_for_item
-from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
+from cf_purge.events import SWITCHES, Item, parse
+from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, purges_for_item
 from tests.support.factories import document, flat_environment, sqs_event, target
 from tests.support.fakes import World
 from tests.support.names import BUCKET, HOST, OTHER_ZONE, SITE, ZONE
@@ -33,7 +32,11 @@ def config(*targets: dict[str, Any]) -> Config:
 
 
 def purges(kind: str, text: str = "", by: Config | None = None, **options: str) -> list[Purge]:
-    return purges_for_item(Item(kind, text, **options), by or config())
+    [entry] = parse({kind: kind in SWITCHES or [text], **options}).entries
+    if isinstance(entry, Rejected):
+        raise entry
+    assert isinstance(entry, Item)
+    return purges_for_item(entry, by or config())
 
 
 def refusal_of(kind: str, text: str, by: Config | None = None, **options: str) -> Rejected:
@@ -110,18 +113,18 @@ def test_everything_is_one_zone_and_its_environments() -> None:
     ("kind", "text", "code"),
     [
         *(("urls", url, "ForeignHost") for url in ("https://www.example.net/", "https://www.example.com.evil.net/")),
-        *(("urls", url, "MalformedUrl") for url in (f"{HOST}/a", "/a.css", f"//{HOST}/a", "", "file:///etc/passwd")),
+        *(("urls", url, "MalformedUrl") for url in (f"{HOST}/a", "/a.css", f"//{HOST}/a", "file:///etc/passwd")),
         *(("urls", f"https://{host}/a", "MalformedUrl") for host in ("", f"{HOST}.", "evil.net\\.www.example.com")),
         *(("urls", f"https://{host}/a", "MalformedUrl") for host in (f"{HOST}:443", f"{HOST}@evil.net", "[::1")),
         *(("urls", url, "MalformedUrl") for url in (f"{SITE}/\ud800", f"{SITE}/?{'a' * 32_768}", f"{SITE}\t/a")),
         *(("urls", url, "MalformedUrl") for url in (f"ht\ntps://{HOST}/a", f"{SITE}/a\nb", f"ftp://{HOST}/a")),
         ("urls", f"http\u017f://{HOST}/a", "MalformedUrl"),  # a long s, which is an s in any case
-        *(("prefixes", text, "MalformedPrefix") for text in (HOST, "", "/blog/", f"{SITE}/blog", f"//{HOST}/a")),
+        *(("prefixes", text, "MalformedPrefix") for text in (HOST, "/blog/", f"{SITE}/blog", f"//{HOST}/a")),
         *(("prefixes", f"{HOST}{rest}", "MalformedPrefix") for rest in (":443/a", "/a?b=1", "/a#b", " /a", "/a\nb")),
         *(("prefixes", f"{HOST}{rest}", "MalformedPrefix") for rest in ("/\ud800", "./a", "/a" * 32)),
         *(("prefixes", text, "ForeignHost") for text in ("www.example.net/blog", "example.com/blog", "com/")),
-        *(("tags", tag, "MalformedTag") for tag in ("", " ", "a b", "a\n", "ä", "\x7f", "\ud800", "a" * 1025)),
-        *(("hosts", text, "MalformedHost") for text in ("", SITE, f"{HOST}/", f"{HOST}:443", "*.example.com")),
+        *(("tags", tag, "MalformedTag") for tag in (" ", "a b", "a\n", "ä", "\x7f", "\ud800", "a" * 1025)),
+        *(("hosts", text, "MalformedHost") for text in (SITE, f"{HOST}/", f"{HOST}:443", "*.example.com")),
         *(("hosts", text, "MalformedHost") for text in (f"{HOST}.", "bücher.example", f"{'a' * 64}.example.com")),
         *(("hosts", text, "ForeignHost") for text in ("example.com", "a.www.example.com")),
         ("urls", "x y" * 100_000, "MalformedUrl"),

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from cf_purge.config import Config, Zone
 from cf_purge.errors import PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
-from cf_purge.http_client import Answer, HttpClient, json_object, objects_in
+from cf_purge.http_client import Answer, HttpClient, objects_in
 from cf_purge.plan import Request
 
 _MAX_BYTES = 256 << 10  # of an answer
@@ -49,12 +49,10 @@ class Cloudflare(NamedTuple):
         """
         zone = request.zone
         environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
-        url = f"{self.config.api_url}/zones/{zone.id}{environment}/{self.config.operation}_cache"
-        headers = {"Content-Type": "application/json", **self._identity(token)}
-        answer = self.http.request("POST", url, headers, json.dumps(request.body).encode(), timeout, _MAX_BYTES)
-        document = json_object(answer.body) or {}
+        path = f"/zones/{zone.id}{environment}/{self.config.operation}_cache"
+        answer = self._ask("POST", path, json.dumps(request.body).encode(), token, timeout)
         # `success: false` has been seen with 200 too.
-        if not (200 <= answer.status < 300 and document.get("success") is True):
+        if not (200 <= answer.status < 300 and answer.document.get("success") is True):
             raise error_in(answer, zone, token)
 
     def token_status(self, token: str, timeout: float) -> str | None:
@@ -62,30 +60,26 @@ class Cloudflare(NamedTuple):
 
         https://developers.cloudflare.com/fundamentals/api/troubleshooting/
         """
-        status, document = self._read("/user/tokens/verify", token, timeout)
-        codes = {code for code, _ in _errors_in(document)}
+        answer = self._ask("GET", "/user/tokens/verify", None, token, timeout)
+        codes = {code for code, _ in _errors_in(answer.document)}
         if 9109 in codes:  # from this location
             return "filtered"
-        if status == 401 or 1000 in codes:
+        if answer.status == 401 or 1000 in codes:
             return "unknown"
-        result = document.get("result")
-        return str(result.get("status")) if status == 200 and isinstance(result, dict) else None
+        result = answer.document.get("result")
+        return str(result.get("status")) if answer.status == 200 and isinstance(result, dict) else None
 
     def zone_ids(self, name: str, token: str, timeout: float) -> list[str]:
         """Return the IDs of the zones of that name in which the token has any permission."""
-        _, document = self._read(f"/zones?name={quote(name)}", token, timeout)
-        ids = [str(zone.get("id")) for zone in objects_in(document.get("result"))]
+        answer = self._ask("GET", f"/zones?name={quote(name)}", None, token, timeout)
+        ids = [str(zone.get("id")) for zone in objects_in(answer.document.get("result"))]
         return [each for each in ids if re.fullmatch(r"[0-9a-f]{32}", each)]
 
-    def _read(self, path: str, token: str, timeout: float) -> tuple[int, dict[str, Any]]:
-        url = f"{self.config.api_url}{path}"
-        answer = self.http.request("GET", url, self._identity(token), None, timeout, _MAX_BYTES)
-        return answer.status, json_object(answer.body) or {}
-
-    def _identity(self, token: str) -> dict[str, str]:
-        if self.config.email:
-            return {"X-Auth-Email": self.config.email, "X-Auth-Key": token}
-        return {"Authorization": f"Bearer {token}"}
+    def _ask(self, method: str, path: str, body: bytes | None, token: str, timeout: float) -> Answer:
+        email = self.config.email
+        identity = {"X-Auth-Email": email, "X-Auth-Key": token} if email else {"Authorization": f"Bearer {token}"}
+        headers = {"Content-Type": "application/json", **identity}
+        return self.http.request(method, self.config.api_url + path, headers, body, timeout, _MAX_BYTES)
 
 
 def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
@@ -100,7 +94,7 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
         Unexplained: a 4xx of Cloudflare's with an unknown code.
         Transient: everything else, such as a 5xx, or a page of something between us and Cloudflare.
     """
-    document = json_object(answer.body) or {}
+    document = answer.document
     is_cloudflares = "success" in document or "errors" in document
     errors = _errors_in(document)
     codes = {code for code, _ in errors}

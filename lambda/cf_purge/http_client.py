@@ -39,6 +39,11 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON object that the body is; empty if it is something else."""
+        return json_object(self.body) or {}
+
 
 def json_object(body: bytes) -> dict[str, Any] | None:
     """Return the object that the body of an answer is, or None."""

@@ -61,11 +61,11 @@ def test_the_path_names_the_zone_its_environment_and_the_operation(
 
 
 def test_a_global_api_key_is_sent_with_its_email_and_never_as_a_bearer() -> None:
-    identity = {"X-Auth-Email": "ops@example.com", "X-Auth-Key": TOKEN}
-    assert send(email="ops@example.com").headers == {"Content-Type": "application/json", **identity}
+    headers = {"Content-Type": "application/json", "X-Auth-Email": "ops@example.com", "X-Auth-Key": TOKEN}
+    assert send(email="ops@example.com").headers == headers
     fake = FakeCloudflare(names={"example.com": [ZONE]})
     assert cloudflare(fake, email="ops@example.com").zone_ids("example.com", TOKEN, 1.0) == [ZONE]
-    assert [sent.headers for sent in fake.reads] == [identity]
+    assert [sent.headers for sent in fake.reads] == [headers]
 
 
 # ---- What an answer means ----

@@ -116,7 +116,7 @@ def test_time_is_kept_back_to_return_and_park_messages(world: World, seconds: fl
     "place",
     [
         *("cf_purge.plan.parse", "cf_purge.plan.purges_at", "cf_purge.plan.requests_for"),
-        *("cf_purge.cloudflare.Cloudflare.send", "cf_purge.cloudflare.json_object"),
+        *("cf_purge.cloudflare.Cloudflare.send", "cf_purge.http_client.json_object"),
         *("cf_purge.purger.Purger.send", "cf_purge.sqs.fate_of"),
     ],
 )

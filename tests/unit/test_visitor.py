@@ -194,9 +194,9 @@ def test_nothing_is_asked_without_time(serve: Serve) -> None:
     server = serve()
     server.respond = lambda handler: drip(handler, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999)
     began = time.monotonic()
-    seen = visitor(server.url).ask([Purge(Zone(ZONE), FILES, f"https://{HOST}/{n}") for n in range(400)], 0.5)
-    assert time.monotonic() - began < 2
-    assert sum(each.reported == {"error": "No time was left."} for each in seen.values()) > 300
+    seen = visitor(server.url).ask([Purge(Zone(ZONE), FILES, f"https://{HOST}/{n}") for n in range(4000)], 0.5)
+    assert time.monotonic() - began < 10
+    assert sum(each.reported == {"error": "No time was left."} for each in seen.values()) > 3900
 
 
 @pytest.mark.parametrize("path", ["/a[1].css", "/a%2fb", "/%7ea", "/a/../b?x=[1]|", "/?a=/../b", "/b//a"])

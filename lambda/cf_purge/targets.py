@@ -57,8 +57,7 @@ class Purge(NamedTuple):
     def shown(self) -> object:
         """As Cloudflare is sent it; everything, as the manual event has it."""
         if self.kind == EVERYTHING:
-            environment = {"environment_id": self.zone.environment_id} if self.zone.environment_id else {}
-            return {"everything": True, "zone_id": self.zone.id, **environment}
+            return {"everything": True, "zone_id": str(self.zone)}
         return {"url": self.item, "headers": dict(self.headers)} if self.headers else self.item
 
 

@@ -84,7 +84,7 @@ class Verifier(NamedTuple):
 
         if is_last:
             self._leave_out(unsampled, "Not purged again.")
-        elif left or unsampled:
+        else:
             kinds = {each.id: done[each][0].kind if each in done else look.left.get(each.id) for each in left}
             self._send(Look(look.hop + 1, look.purged, len(unsettled), kinds), [*unsettled, *unsampled])
         return [copy for copy in copies if copy.change not in unsettled and not copy.is_early]

@@ -103,7 +103,9 @@ def test_an_item_is_purged_once_in_every_zone_that_serves_it_or_only_in_the_one_
 
 def test_everything_is_one_zone_and_its_environments() -> None:
     for zone_id, zones in ((OTHER_ZONE, [Zone(OTHER_ZONE)]), (ZONE, [Zone(ZONE), STAGING])):
-        assert purges("everything", "", config(*BOTH), zone_id=zone_id) == [Purge(z, EVERYTHING, "") for z in zones]
+        found = purges("everything", "", config(*BOTH), zone_id=zone_id)
+        assert found == [Purge(z, EVERYTHING, "") for z in zones]
+        assert [purge.shown for purge in found] == [{"everything": True, "zone_id": str(z)} for z in zones]
 
 
 # ---- What is refused ----

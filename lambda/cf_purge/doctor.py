@@ -10,18 +10,15 @@ import contextlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
 from cf_purge import observe
-from cf_purge.api_token import ApiToken
-from cf_purge.budget import Clock
-from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config, Target, takes
 from cf_purge.errors import PurgeError, Rejected, Unauthorized, UnknownEvent
 from cf_purge.events import address_of
 from cf_purge.plan import Task, may_collapse
-from cf_purge.purger import Outcomes
+from cf_purge.purger import Outcomes, Purger
 from cf_purge.targets import FILES, PLACEHOLDER, Purge, is_object, nothing_at, paths_of, spellings_of, tags_from_path
 from cf_purge.visitor import Seen, Visitor
 
@@ -72,63 +69,60 @@ def _rules_of(target: Target, config: Config) -> str:
     return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(said)}." if said else ""
 
 
-class Doctor(NamedTuple):
-    """Asks Cloudflare for what it does not say when it rejects a check; deadlines are times of `Clock.now`."""
+def diagnosed(checks: Iterable[Task], outcomes: Outcomes, purger: Purger, deadline: float) -> Outcomes:
+    """Return the outcomes; each failure of a check says all that was found, until `deadline`, a time of `Clock.now`."""
+    checked = [purge for task in checks for purge in task.purges if purge in outcomes.failures]
+    errors = {purge: outcomes.failures[purge].error for purge in checked}
+    # A zone has one error for all that it refuses, but each item that it rejects its own.
+    one_of_each = {(str(each), isinstance(each, Rejected) and purge): purge for purge, each in errors.items()}
+    found = [_explained(purge, errors[purge], purger, deadline) for purge in one_of_each.values()]
+    said = " ".join(dict.fromkeys(found))
+    if said:
+        observe.error("check", reason=said)
+    failures = dict(outcomes.failures)
+    for purge, error in errors.items():  # its class stays: what was rejected is parked
+        failures[purge] = failures[purge]._replace(error=type(error)(said, error.code, error.retry_after))
+    return outcomes._replace(failures=failures)
 
-    cloudflare: Cloudflare
-    token: ApiToken
-    clock: Clock
 
-    def diagnosed(self, checks: Iterable[Task], outcomes: Outcomes, deadline: float) -> Outcomes:
-        """Return the outcomes; each failure of a check says all that was found."""
-        checked = [purge for task in checks for purge in task.purges if purge in outcomes.failures]
-        errors = {purge: outcomes.failures[purge].error for purge in checked}
-        # A zone has one error for all that it refuses, but each item that it rejects its own.
-        one_of_each = {(str(each), isinstance(each, Rejected) and purge): purge for purge, each in errors.items()}
-        found = [self._explained(purge, errors[purge], deadline) for purge in one_of_each.values()]
-        said = " ".join(dict.fromkeys(found))
-        if said:
-            observe.error("check", reason=said)
-        failures = dict(outcomes.failures)
-        for purge, error in errors.items():  # its class stays: what was rejected is parked
-            failures[purge] = failures[purge]._replace(error=type(error)(said, error.code, error.retry_after))
-        return outcomes._replace(failures=failures)
+def _explained(purge: Purge, error: PurgeError, purger: Purger, deadline: float) -> str:
+    """Return what is wrong and what to do about it."""
+    if error.code == "ForeignHost":
+        remedy = "correct targets[*].hosts, or add it to a target with its own zone"
+        return f"{purge.host} is not a host of zone {purge.zone}: {remedy}."
+    if isinstance(error, Unauthorized):
+        with contextlib.suppress(PurgeError):
+            return _cause(purge, purger, deadline) or str(error)
+    return f"{str(purge.shown)[:256]}: {error}" if isinstance(error, Rejected) else str(error)
 
-    def _explained(self, purge: Purge, error: PurgeError, deadline: float) -> str:
-        """Return what is wrong and what to do about it."""
-        if error.code == "ForeignHost":
-            remedy = "correct targets[*].hosts, or add it to a target with its own zone"
-            return f"{purge.host} is not a host of zone {purge.zone}: {remedy}."
-        if isinstance(error, Unauthorized):
-            with contextlib.suppress(PurgeError):
-                return self._cause(purge, deadline) or str(error)
-        return f"{str(purge.shown)[:256]}: {error}" if isinstance(error, Rejected) else str(error)
 
-    def _cause(self, purge: Purge, deadline: float) -> str | None:
-        """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
-        zone, place, email = purge.zone, self.token.place, self.cloudflare.config.email
-        if email is not None:
-            return f"{place} has no Global API key of {email} with access to zone {zone}: correct one of the three."
-        it, token, names = f"The API token in {place}", self.token.get(deadline), self._names_of(purge)
-        timeout = min(_TIMEOUT, (deadline - self.clock.now()) / (len(names) + 1))
-        # A token finds a zone by name when it has any permission in it.
-        found = {each: name for name in names for each in self.cloudflare.zone_ids(name, token, timeout)}
-        if zone.id in found:
-            return f"{it} has no permission to purge zone {zone} ({found[zone.id]}): add {_PERMISSION} to it."
-        for other, name in found.items():
-            return f"{name} is zone {other}, not {zone}: correct targets[*].zone_id, or the token's zone resources."
-        status = self.cloudflare.token_status(token, timeout)
-        # This endpoint knows users' tokens only. Before 2026 those of an account looked the same.
-        if status not in _FAULTS or (status == "unknown" and not token.startswith("cfut_")):
-            return None
-        return f"{it} {_FAULTS[status].format(zone=zone)}"
+def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
+    """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
+    zone, place, email = purge.zone, purger.token.place, purger.cloudflare.config.email
+    if email is not None:
+        return f"{place} has no Global API key of {email} with access to zone {zone}: correct one of the three."
+    it, token = f"The API token in {place}", purger.token.get(deadline)
+    names = _names_of(purge, purger.cloudflare.config)
+    timeout = min(_TIMEOUT, (deadline - purger.clock.now()) / (len(names) + 1))
+    # A token finds a zone by name when it has any permission in it.
+    found = {each: name for name in names for each in purger.cloudflare.zone_ids(name, token, timeout)}
+    if zone.id in found:
+        return f"{it} has no permission to purge zone {zone} ({found[zone.id]}): add {_PERMISSION} to it."
+    for other, name in found.items():
+        return f"{name} is zone {other}, not {zone}: correct targets[*].zone_id, or the token's zone resources."
+    status = purger.cloudflare.token_status(token, timeout)
+    # This endpoint knows users' tokens only. Before 2026 those of an account looked the same.
+    if status not in _FAULTS or (status == "unknown" and not token.startswith("cfut_")):
+        return None
+    return f"{it} {_FAULTS[status].format(zone=zone)}"
 
-    def _names_of(self, purge: Purge) -> list[str]:
-        """The names the zone can have: its hosts and the domains above them, the shortest first."""
-        targets = [target for target in self.cloudflare.config.targets if target.zone.id == purge.zone.id]
-        domains = [host.split(".") for target in targets for host in target.hosts_of(purge.host)]
-        names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
-        return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
+
+def _names_of(purge: Purge, config: Config) -> list[str]:
+    """The names the zone can have: its hosts and the domains above them, the shortest first."""
+    targets = [target for target in config.targets if target.zone.id == purge.zone.id]
+    domains = [host.split(".") for target in targets for host in target.hosts_of(purge.host)]
+    names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
+    return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
 
 
 # ---- explain ----

@@ -148,10 +148,9 @@ class Function:
                 self._purger.token.expire()  # a check is about what is stored now
             outcomes = self._purger.send(plan, run)
             if checks:
-                from cf_purge.doctor import Doctor
+                from cf_purge.doctor import diagnosed
 
-                doctor = Doctor(self._purger.cloudflare, self._purger.token, self._clock)
-                outcomes = doctor.diagnosed(checks, outcomes, run.purge_until)
+                outcomes = diagnosed(checks, outcomes, self._purger, run.purge_until)
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
         finished = list(outcomes.finished(task for task in plan.tasks if task not in checks))

@@ -126,7 +126,7 @@ class Purger:
         self.token = ApiToken(config, aws, clock)
         self.budget = Budget(config)
         self._config = config
-        self._clock = clock
+        self.clock = clock
         self._zones: defaultdict[Group, _Zone] = defaultdict(_Zone)
         self._latency = 0.0  # seconds that the last accepted request took
         self._condemned = ""  # the one message that was condemned by a probe's word alone
@@ -136,9 +136,9 @@ class Purger:
         """Send requests until each purge is accepted or has a failure."""
         for zone in self._zones.values():
             zone.has_real = zone.has_probe = zone.is_misconfigured = False
-        work = _Work(plan, self._clock.now(), run)
+        work = _Work(plan, self.clock.now(), run)
         # At each receive another suspect goes first, so that none is always behind one that uses up the time.
-        work.pending.sort(key=lambda each: self._clock.random() if each.is_suspect else 0.0)
+        work.pending.sort(key=lambda each: self.clock.random() if each.is_suspect else 0.0)
         while request := self._next(work):
             zone = self._zones[request.group]
             if not zone.held_until or self._probe(request, zone, work):
@@ -155,7 +155,7 @@ class Purger:
         """
         accepted: set[Purge] = set()
         for request in requests:
-            zone, now = self._zones[request.group], self._clock.now()
+            zone, now = self._zones[request.group], self.clock.now()
             if zone.held_until > now or not self.budget.is_ample(now, request.cost):
                 continue
             error = self._ask(request, SHORT_TIMEOUT, run)
@@ -175,7 +175,7 @@ class Purger:
 
         A request that its zone's hold or the budget delays beyond the last possible start gets a failure.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         limit = min(work.run.purge_until - _MIN_TIMEOUT, work.failing_until if work.has_failed else inf)
         ready = []
         for place, request in enumerate(list(work.pending)):  # `fail` removes from it
@@ -196,7 +196,7 @@ class Purger:
         if not ready:
             return None
         ready_at, *_, request = min(ready)
-        self._clock.sleep(max(0.0, ready_at - now))
+        self.clock.sleep(max(0.0, ready_at - now))
         return request
 
     def _send(self, request: Request, zone: _Zone, work: _Work) -> None:
@@ -204,9 +204,9 @@ class Purger:
         error = self._ask(request, timeout, work.run)
         if error is None:
             zone.failures = zone.holds = zone.probes = 0
-            zone.held_until, zone.has_real, zone.real_at = 0.0, True, self._clock.now()
+            zone.held_until, zone.has_real, zone.real_at = 0.0, True, self.clock.now()
             work.pending.remove(request)
-            work.outcomes.accepted.update(dict.fromkeys(request.purges, self._clock.wall()))
+            work.outcomes.accepted.update(dict.fromkeys(request.purges, self.clock.wall()))
             kind = "urls" if request.kind == FILES else request.kind
             named = ((each, purge.shown) for purge in request.purges for each in work.principals.get(purge, [None]))
             for principal, items in grouped(named).items():
@@ -225,7 +225,7 @@ class Purger:
     def _timeout(self, request: Request, work: _Work) -> float:
         is_shared = request.is_suspect or len(request.parts) > 1 or len(work.pending) > 1
         # A short time-out saves time for other requests, but a probe must follow when it expires.
-        is_short = is_shared and self.budget.wait(self._clock.now(), Cost(requests=2)) <= _MAX_SLEEP
+        is_short = is_shared and self.budget.wait(self.clock.now(), Cost(requests=2)) <= _MAX_SLEEP
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
     def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, work: _Work) -> None:
@@ -239,7 +239,7 @@ class Purger:
         works = zone.failures <= _MAX_FAILURES and (zone.has_real or zone.has_probe or not is_doubtful)
         others = (self._zones[each.group] for each in work.pending if each.zone != request.zone)
         if not works and isinstance(error, errors.TimedOut) and not all(other.held_until for other in others):
-            zone.held_until = self._clock.now()  # other zones first: its probe may take long
+            zone.held_until = self.clock.now()  # other zones first: its probe may take long
             return
         if not works and not self._probe(request, zone, work, error.retry_after):
             return
@@ -247,7 +247,7 @@ class Purger:
             return  # the probe has shown that Cloudflare is slower: it is sent again, with more time
         if not request.is_suspect and not request.repeat_at and not isinstance(error, errors.TimedOut):
             work.pending.remove(request)
-            work.pending.append(request._replace(repeat_at=self._clock.now() + _REPEAT_AFTER))
+            work.pending.append(request._replace(repeat_at=self.clock.now() + _REPEAT_AFTER))
             return
         if isinstance(error, errors.Unexplained) and request.size == 1:
             # By a probe's word alone one message in an environment: a fault of Cloudflare's may spare the probe.
@@ -260,7 +260,7 @@ class Purger:
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, work)
         is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent
-        now = self._clock.now()
+        now = self.clock.now()
         if zone.probes >= _MAX_PROBES and now - zone.real_at > _RECENT and not is_halved:
             zone.suspects_held_until = now + self._next_hold(zone)
 
@@ -275,12 +275,12 @@ class Purger:
         is_suspect, depth = request.is_suspect or not isinstance(error, errors.Rejected), request.depth + is_deep
         cause = errors.Untested(str(error))  # of what is not sent any more
         whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
-        work.pending += whole.halves(self._clock.random())
+        work.pending += whole.halves(self.clock.random())
 
     def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
         probe = probe_for(request, self._config)
-        if self.budget.wait(self._clock.now(), probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
+        if self.budget.wait(self.clock.now(), probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
             # Nobody is misconfigured without a probe.
             self._hold(zone, errors.Transient(str(zone.error), retry_after=zone.error.retry_after))
             return False
@@ -297,7 +297,7 @@ class Purger:
 
     def _hold(self, zone: _Zone, error: errors.PurgeError, named: float | None = None) -> None:
         """Send nothing to a zone for a while, then a probe first; `named`: the wait of the answer before the error."""
-        now, wait = self._clock.now(), error.retry_after or named
+        now, wait = self.clock.now(), error.retry_after or named
         zone.held_until, zone.error = now + max(wait or 0.0, self._next_hold(zone)), error
         if wait is not None:
             self._grace_until = max(self._grace_until, zone.held_until + _GRACE)
@@ -310,19 +310,19 @@ class Purger:
     def _ask(self, request: Request, timeout: float, run: Invocation) -> errors.PurgeError | None:
         """Send one request as soon as the budget allows; return None if it is accepted."""
         try:
-            token, now = self.token.get(run.purge_until), self._clock.now()
+            token, now = self.token.get(run.purge_until), self.clock.now()
             wait = self.budget.wait(now, request.cost)
             if now + wait + _MIN_TIMEOUT > run.purge_until:
                 return LEFT_OUT
-            self._clock.sleep(wait)
+            self.clock.sleep(wait)
             self.budget.take(request.cost)
             run.metrics.counts["Requests"] += 1
-            began = self._clock.now()
+            began = self.clock.now()
             self.cloudflare.send(request, token, min(timeout, run.purge_until - began))
         except errors.PurgeError as error:
             run.metrics.counts["RateLimited"] += isinstance(error, errors.RateLimited)
             return error.with_traceback(None)  # which would keep the invocation in memory
-        self._latency = self._clock.now() - began
+        self._latency = self.clock.now() - began
         self.token.note_accepted()
         return None
 

@@ -15,7 +15,7 @@ from runtime import serve  # type: ignore[import-not-found]
 
 _counts: Counter[str] = Counter()
 # Modules of features that are off or that an ordinary purge does not need.
-_FEATURES = ("doctor", "manual", "notify", "verify", "visitor")
+_FEATURES = ("doctor", "notify", "verify", "visitor")
 
 
 def _trace(frame: FrameType, event: str, _: Any) -> Any:

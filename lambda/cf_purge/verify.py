@@ -6,7 +6,6 @@ Nothing here delays, repeats or parks a first purge: what cannot be done is left
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -23,7 +22,7 @@ from cf_purge.visitor import FRESH, MAX_URLS, STALE, SUPERSEDED, UNVERIFIABLE, C
 # Looked at again. An old answer that a slow fill stored looks superseded, too.
 _OPEN = (STALE, UNVERIFIABLE, SUPERSEDED)
 _SECONDS = 3.0  # for all questions of an invocation
-_MOST = 500  # changes in one message, so that they fit
+_MOST = 500  # changes in one message
 
 
 class Verifier(NamedTuple):
@@ -39,7 +38,7 @@ class Verifier(NamedTuple):
         """Ask the queue for the first look at the changes of which the last purge was accepted now."""
         changes = {job.change: at for job, at in outcomes.finished(tasks) if job.change}
         known = [change for change in newest(changes) if not self.verify.sample or change.kind]
-        shares = ceil(len(known) / _MOST)
+        shares = sum(1 for _ in bodies_of(known, _MOST))
         for share in range(shares):  # each message has its part of the newest
             look = Look(1, min(changes.values()), len(range(share, self.verify.sample, shares)))
             self._send(look, known[share::shares])

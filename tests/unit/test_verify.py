@@ -281,6 +281,15 @@ def test_the_newest_changes_of_a_burst_are_sampled_over_all_messages() -> None:
     assert (after(world)[991:], sent(world)) == ([], [])
 
 
+def test_of_long_keys_no_more_are_sampled_though_they_need_more_messages() -> None:
+    world = verifying()
+    keys = [f"{number}{'é' * 500}" for number in range(600)]
+    world.invoke(sqs_event(*(s3_event(*keys[start : start + 60]) for start in range(0, 600, 60))))
+    assert sum(len(look["changes"]) for look in sent(world)) == 600
+    due(world)
+    assert len(world.transport.visits) == 20
+
+
 def test_if_a_sampled_one_is_stale_the_others_are_purged_once_more() -> None:
     world = verifying(verify={"sample": 2}, targets=[target(purge_by="tag", tags=["{name}"])])
     world.transport.edge = lambda sent: STALE if sent.url.endswith("3.css") else FRESH

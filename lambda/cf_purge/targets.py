@@ -105,7 +105,8 @@ def _related(target: Target, hosts: Sequence[str], values: dict[str, str]) -> It
 def nothing_at(target: Target, host: str, kind: str) -> Purge:
     """Return the purge of a page or tag that does not exist, on a host of a target."""
     address = f"{host}/{spellings_of(f'{target.path_prefix}{_NOTHING}')[0]}"
-    items = {FILES: f"{target.schemes[0]}://{address}", PREFIXES: address, TAGS: _NOTHING}
+    # By https if it has both, because http often redirects.
+    items = {FILES: f"{max(target.schemes)}://{address}", PREFIXES: address, TAGS: _NOTHING}
     return Purge(target.zone, kind, items[kind])
 
 

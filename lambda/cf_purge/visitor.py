@@ -139,7 +139,7 @@ class Visitor(NamedTuple):
 
 
 def copies_of(job: Job, config: Config) -> Iterator[Copy]:
-    """Yield the object's own URL and its pages, in one spelling, on each host and with each header variant.
+    """Yield the object's own URL and its pages, in one spelling, by https if possible, on each host, in each variant.
 
     But for those with headers that Cloudflare sets itself, such as CF-Device-Type: no visitor can ask for these.
     """
@@ -147,11 +147,10 @@ def copies_of(job: Job, config: Config) -> Iterator[Copy]:
     for target, _ in job.parts:
         if change is None or target is None:
             continue
-        scheme = "https" if "https" in target.schemes else "http"
         variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
         hosts, paths = target.hosts_of(change.bucket or config.bucket), paths_of(change.key, target)
         for host, path, headers in product(hosts, paths, ((), *variants)):
-            page = Purge(target.zone, FILES, f"{scheme}://{host}/{spellings_of(path)[0]}", headers)
+            page = Purge(target.zone, FILES, f"{max(target.schemes)}://{host}/{spellings_of(path)[0]}", headers)
             yield Copy(change, target, path, page, job.later is not None)
 
 

@@ -136,6 +136,12 @@ def test_a_check_says_what_collapse_above_purges() -> None:
     ]
 
 
+def test_a_check_asks_by_https_where_http_redirects_to_it() -> None:
+    world = World(document(targets=[target(schemes=["http", "https"])]))
+    world.transport.edge = lambda sent: answer(404, cf_cache_status="MISS") if sent.url[:6] == "https:" else answer(301)
+    assert world.invoke(CHECK)["check"][-1] == f"Visitors of {HOST} reach Cloudflare."
+
+
 @pytest.mark.parametrize(
     ("reply", "said"),
     [

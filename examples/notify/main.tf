@@ -44,7 +44,7 @@ resource "aws_cloudwatch_event_target" "editors" {
       ms    = "$.detail.items[0].fresh_ms"
       who   = "$.detail.items[0].principal"
     }
-    input_template = "\"<key> is live: visitors see it <ms> ms after <who> changed it. Files in this event: <count>.\""
+    input_template = "\"The change of <key> is live <ms> ms after <who> made it. Files in this event: <count>.\""
   }
 }
 

@@ -127,7 +127,7 @@ def _seen(site: Site, since: float, page: str) -> list[dict[str, Any]]:
     return [line for line in lines if "headers" not in line]
 
 
-def test_editors_get_an_e_mail_when_a_file_is_live(deployed: Deployed) -> None:
+def test_editors_get_an_e_mail_when_a_change_is_live(deployed: Deployed) -> None:
     site = deployed("notify")
     by_sns = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [{**by_sns, "Resource": "*"}]})
@@ -142,5 +142,5 @@ def test_editors_get_an_e_mail_when_a_file_is_live(deployed: Deployed) -> None:
     site.put("news.html")
 
     [mail] = wait_for(lambda: site.sqs.receive_message(QueueUrl=mailbox).get("Messages"), 40, "there was no mail")
-    text = r'"news\.html is live: visitors see it \d+ ms after \S+ changed it\. Files in this event: 1\."'
+    text = r'"The change of news\.html is live \d+ ms after \S+ made it\. Files in this event: 1\."'
     assert re.fullmatch(text, mail["Body"]), mail["Body"]

@@ -81,13 +81,14 @@ def config_in(shown: Any, name: str | None = None) -> Config:
             with contextlib.suppress(Misconfigured):
                 config = load({VARIABLE: value})
                 found[config.name, config.bucket] = config
-    if not found:
+    chosen = [config for place, config in found.items() if name in (None, *place)]
+    names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found)
+    if not chosen:
         output = 'output "config_json" { value = module.cf_purge.config_json }'
         remedy = f"write it with `terraform show -json`, and before the first apply add `{output}` to the root module"
-        raise Misconfigured(f"It has no configuration of this version of the module: {remedy}.")
-    chosen = [config for place, config in found.items() if name in (None, *place)]
-    if len(chosen) != 1:
-        names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found)
+        fault = "no configuration of this version of the module" + (f" for {name}, only for {names}" if found else "")
+        raise Misconfigured(f"It has {fault}: {remedy}.")
+    if len(chosen) > 1:
         raise Misconfigured(f"Choose one with --name: {names}.")
     return chosen[0]
 

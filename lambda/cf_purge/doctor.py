@@ -26,6 +26,7 @@ _PERMISSION = "Zone → Cache Purge → Purge"
 _TIMEOUT = 5.0  # seconds of one question to Cloudflare
 _VISIT = 10.0  # seconds of all questions to the edge together
 _MAX_NAMES = 20  # looked up to find out which zone is meant
+_WIDER = 'purge_by = "prefix" ("tag" or "host" for a folder or a clean URL)'
 _GONE = (403, 404, 410)  # S3 answers 403 for a missing object to those who may not list the bucket
 _FAULTS = {  # by the status of a token
     "disabled": "is disabled: enable it, or store a new one.",
@@ -192,12 +193,12 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     date = plain.last_modified or 0
     is_old = plain.is_copy and any(not each.is_copy or (each.last_modified or 0) > date for each in others.values())
     if is_old and "without query" in others:
-        return "OTHER_COPY", f'Cloudflare serves an old copy{age} for this query only: set purge_by = "prefix".'
+        return "OTHER_COPY", f"Cloudflare serves an old copy{age} for this query only: set {_WIDER}."
     if is_old or plain.cache_status in ("STALE", "UPDATING"):
-        remedy = 'set purge_by = "prefix", or clean_urls = true if the URL omits the end of the key, such as .html'
+        remedy = f"set {_WIDER}, or clean_urls = true if the URL omits the end of the key, such as .html"
         return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."
     if others:
-        remedy = 'purge_by = "prefix" or header_variants; if visitors send no Origin, an earlier explain left it'
+        remedy = f"header_variants, or {_WIDER}; if visitors send no Origin, an earlier explain left it"
         return "OTHER_COPY", f"The copy {' and '.join(others)} is another version: set {remedy}."
     if caches:
         return "BEHIND_ANOTHER_CACHE", in_front
@@ -250,16 +251,17 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     takes_all = target.purge_by in ("host", "everything")
     has_any_spelling = takes_all or (target.purge_by == "tag" and not tags_from_path(target))
     for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
-        by_prefix = target.purge_by == "prefix" and is_object(path, key, target._replace(keys=()))
+        by_url = target.purge_by == "prefix" and not is_object(path, key, target._replace(keys=()))
+        purge_by = "url" if by_url else target.purge_by
         fields = {
             "exclude": not config.exclude or not takes(key, config.exclude),
             "include": takes(key, config.include),
             f"{name}.keys": takes(key, target.keys),
-            f"{name}.schemes": is_of_scheme or by_prefix or target.purge_by not in ("url", "prefix"),
+            f"{name}.schemes": is_of_scheme or purge_by != "url",
             "the spelling of the link": paths[path] or has_any_spelling,
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
-        yield {**way, "key": key, "filter": glob}, _remedy(f"key {key}", fields)
+        yield {**way, "purge_by": purge_by, "key": key, "filter": glob}, _remedy(f"key {key}", fields)
     if takes_all:
         yield {**way, "filter": next(iter((*target.keys, *config.include)), None)}, ""
     for template in target.related:
@@ -274,7 +276,8 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
                 f"{name}.schemes": is_of_scheme or not is_page,
                 "the spelling of the link": any(paths[path] for path in inside) or not is_page,
             }
-            yield {**way, "related": template}, _remedy(f"related page {template}", fields)
+            purge_by = "url" if is_page else "prefix"
+            yield {**way, "purge_by": purge_by, "related": template}, _remedy(f"related page {template}", fields)
 
 
 def _remedy(place: str, fields: Mapping[str, bool]) -> str:

@@ -49,6 +49,8 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     *(("FRESH", seen(200, HIT, LATE), {"with_query": seen(200, HIT, each)}, "newer one") for each in ({}, NEW | LATE)),
     # What the origin has is the newer version, even if its date is older: somebody restored it.
     ("STALE", seen(200, OLD, HIT), {"with_query": seen(200, NEW, MISS)}, "(90 s old)"),
+    # A prefix does not reach the copies of a page.
+    ("STALE", seen(200, OLD, HIT), {"with_query": seen(200, NEW, MISS)}, "for a folder or a clean URL"),
     ("STALE", seen(200, OLD, LATE, HIT), {"with_query": seen(200, NEW, EARLY, MISS)}, "or clean_urls = true"),
     ("STALE", seen(200, OLD, HIT), {"with_query": seen(404, MISS)}, "old copy"),
     # Cloudflare keeps nothing of it any more: it was deleted, or its Cache-Control was changed.
@@ -62,6 +64,7 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("OTHER_COPY", seen(200, NEW, MISS), {"with_origin": seen(404, HIT)}, "with origin"),
     ("OTHER_COPY", seen(200, NEW, MISS), {"without_query": seen(200, OLD, HIT)}, "without query"),
     ("OTHER_COPY", seen(200, OLD, HIT), dict.fromkeys(OTHERS, seen(200, NEW, MISS)), "(90 s old) for this query only"),
+    ("OTHER_COPY", seen(200, OLD, HIT), dict.fromkeys(OTHERS, seen(200, NEW, MISS)), "for a folder or a clean URL"),
     ("BEHIND_ANOTHER_CACHE", seen(200, MISS, {"age": "7"}), {}, "age: 7"),
     ("BEHIND_ANOTHER_CACHE", seen(200, dynamic(), {"via": "1.1 varnish"}), {}, "via: 1.1 varnish"),
     ("BEHIND_ANOTHER_CACHE", seen(200, HIT, OLD, {"x-cache": "Hit"}), {"with_query": seen(200, NEW, MISS)}, "x-cache"),
@@ -160,6 +163,26 @@ def test_the_keys_that_purge_a_url_are_listed_or_the_fields_that_keep_them_from_
         assert (entry["target"], entry["zone_id"]) == ("targets[1]", ZONE)
         assert entry["filter"] in GLOBS["include"]
         assert world.invoke({"keys": [entry["key"]], "dry_run": True})["skipped"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "of_target", "purge_by"),
+    [
+        ("a.css", {}, ["prefix"]),
+        ("docs/", {}, ["url"]),  # as a prefix it would take the whole folder
+        ("docs", {"clean_urls": True}, ["prefix", "url", "url"]),  # an object, and two of which it is a page
+        ("feed.xml", {"keys": ["x"], "related": ["/feed.xml"]}, ["url"]),
+        ("tags/a/2", {"keys": ["x"], "related": ["/tags/{dir}/*"], "purge_by": "host"}, ["host", "prefix"]),
+    ],
+)
+def test_a_url_is_covered_by_what_its_key_purges(path: str, of_target: dict[str, Any], purge_by: list[str]) -> None:
+    """A page is purged by URL even with `prefix`, so a copy for a query can be the only old one."""
+    world = World(document(targets=[target(**{"purge_by": "prefix"} | of_target)]))
+    other, old = Answer(200, HIT | NEW, b""), Answer(200, HIT | OLD, b"")
+    world.transport.edge = lambda sent: old if sent.url.endswith("?p=1") else other
+    found = world.invoke({"explain": f"{SITE}{path}?p=1"})
+    assert sorted(entry["purge_by"] for entry in found["covered_by"]) == purge_by
+    assert ("without_query" in found["evidence"]) == ("url" in purge_by)
 
 
 def test_no_url_is_slow_to_compare_with_a_template() -> None:

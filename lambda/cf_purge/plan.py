@@ -260,7 +260,7 @@ def _task(message: Message, event: Event, config: Config, limit: Cost, now: floa
 
 
 def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
-    """Return what a change or item asks for, in each target just more than MAX_PURGES purges at most.
+    """Return what a change or item asks for: just more than MAX_PURGES purges at most.
 
     One that is invalid or outside of the targets has an error and nothing to purge.
     """
@@ -275,8 +275,9 @@ def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
     except Rejected as problem:
         return Job(change, (), problem.with_traceback(None))
     for target in targets if config.takes(entry.key) else ():
+        room = MAX_PURGES + 1 - sum(len(purges) for _, purges in parts)
         try:
-            purges = dict.fromkeys(islice(purges_at(target, entry.key, bucket), MAX_PURGES + 1))
+            purges = dict.fromkeys(islice(purges_at(target, entry.key, bucket), room))
         except Rejected as problem:  # the other targets purge it
             purges, error = {}, problem.with_traceback(None)
         parts += [(target, tuple(purges))] if purges else []

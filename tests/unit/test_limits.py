@@ -113,6 +113,11 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
         [],
         {**FAST, "targets": [target(related=[f"/{n}/{{key}}" for n in range(30)])]},
     ),
+    "a key with many copies in each of many targets": (
+        [text(keys=keys(1, 1000, "%([+ &"))],
+        [],
+        {"targets": [target(keys=["0/*"], related=[f"/{m}/{n}/{{key}}" for n in range(150)]) for m in range(40)]},
+    ),
     "globs that look for long names": (
         [text(keys=keys(240, 1000, "a quick brown fox "))],
         [],

@@ -10,6 +10,7 @@ import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from sys import getsizeof
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -73,7 +74,8 @@ class Sqs(NamedTuple):
                 # Anybody who may invoke the function may use any ID: what was not read is not deleted.
                 if found.setdefault(message.id, message).body == message.body:
                     found[message.id] = message
-                size += len(message.body.encode(errors="surrogatepass"))
+                # In memory one emoji makes each character of a text four bytes long.
+                size += max(len(message.body.encode(errors="surrogatepass")), getsizeof(message.body))
         observe.info("drained", messages=len(found) - len(batch))
         return list(found.values())
 

@@ -67,7 +67,8 @@ class Aws:
             return document
         fields = document or {}
         code = str(fields.get("__type", "")).rpartition("#")[2] or f"HTTP {answer.status}"
-        said = str(fields.get("message") or fields.get("Message") or "no explanation")[:500]
+        # Further lines repeat the signed headers, with the session token.
+        said = str(fields.get("message") or fields.get("Message") or "no explanation").partition("\n")[0][:500]
         text = f"{code} from {service}:{operation}: {said}"
         if not 400 <= answer.status < 500 or answer.status in (408, 429) or any(word in code for word in _THROTTLED):
             raise Transient(text)

@@ -205,6 +205,7 @@ def test_throttling_and_faults_of_aws_are_transient(reply: Reply) -> None:
         (answer(403, b"<html>"), "HTTP 403", "no explanation"),
         (answer(404, ["list"]), "HTTP 404", "no explanation"),
         (aws_error(400, "X", "y" * 5000), "X", "y" * 500),
+        (aws_error(403, "Mismatch", "No.\n\nThe Canonical String\nx-amz-security-token:session"), "Mismatch", "No."),
     ],
 )
 def test_a_denial_by_aws_is_misconfigured_and_keeps_its_code(reply: Reply, code: str, text: str) -> None:

@@ -105,8 +105,12 @@ variable "bucket" {
   }
 
   validation {
-    condition     = !endswith(var.bucket, "--x-s3")
-    error_message = "bucket is a directory bucket, for which S3 sends no events: use a general purpose bucket."
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    condition = !can(regex("(-s3alias|--(ol|x|table)-s3|[.]mrap)$", var.bucket))
+    error_message = join(" ", [
+      "bucket is an access point's alias, or a directory or table bucket, for which S3 sends no events: use the name",
+      "of a general purpose bucket.",
+    ])
   }
 }
 
@@ -129,6 +133,18 @@ variable "api_token_parameter" {
     error_message = join(" ", [
       "api_token_parameter must be the name or ARN of an SSM parameter, or /aws/reference/secretsmanager/NAME for a",
       "Secrets Manager secret, never the token itself.",
+    ])
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
+    condition = anytrue([
+      can(regex("^(arn:[^/]+/|/)?aws/reference/secretsmanager/", var.api_token_parameter)),
+      !can(regex("(?i)^((aws|ssm)[^/]*$|(arn:[^/]+/|/)?aws/)", var.api_token_parameter)),
+    ])
+    error_message = join(" ", [
+      "api_token_parameter begins with aws or ssm, which no parameter of yours can: correct the name, which for a",
+      "secret is /aws/reference/secretsmanager/NAME.",
     ])
   }
 
@@ -267,10 +283,11 @@ variable "targets" {
 
   validation {
     condition = alltrue(flatten([
-      for target in var.targets : [for name in target.index_documents : try(!strcontains(name, "/"), false)]
-      if target != null
+      for target in var.targets : [
+        for name in target.index_documents : name != null && !can(regex("[/*]", name))
+      ] if target != null
     ]))
-    error_message = "targets[*].index_documents must be names such as index.html, without a slash."
+    error_message = "targets[*].index_documents must be names such as index.html, without slashes and wildcards."
   }
 
   validation {
@@ -284,6 +301,11 @@ variable "targets" {
       "targets[*].key_prefix and path_prefix must be folders such as \"assets/\", without . or .., not globs (use",
       "include and exclude for these) and not URLs.",
     ])
+  }
+
+  validation {
+    condition     = !anytrue([for target in var.targets : can(regex("%[0-9A-Fa-f]{2}", target.path_prefix))])
+    error_message = "targets[*].path_prefix must not be percent-encoded: write \"café\" instead of \"caf%C3%A9\"."
   }
 
   validation {
@@ -456,7 +478,7 @@ variable "events" {
         ObjectTagging       = ["*", "Put", "Delete"]
       } : [for type in types : "s3:${kind}:${type}"]
     ])))) == 0 && length(var.events) > 0
-    error_message = "events must be one or more S3 event types, such as \"s3:ObjectCreated:*\"."
+    error_message = "events must be one or more S3 event types of changed objects, such as \"s3:ObjectCreated:*\"."
   }
 
   validation {

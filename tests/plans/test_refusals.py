@@ -82,10 +82,22 @@ REFUSED: dict[str, list[Inputs]] = {
         {"bucket": name, **target(hosts=["a.example"])}
         for name in ("arn:aws:s3:::www.example.com", "ab", "a..b", "a/b")
     ],
-    "bucket is a directory bucket": [{"bucket": "site--euw1-az1--x-s3", **target(hosts=["a.example"])}],
+    "bucket is an access point's alias, or a directory or table bucket": [
+        {"bucket": name, **target(hosts=["a.example"])}
+        for name in ("site--euw1-az1--x-s3", "site--table-s3", "site-a1b2c3-s3alias", "site--ol-s3", "a1b2c3.mrap")
+    ],
     "api_token_parameter must be the name or ARN of an SSM parameter": [
         {"api_token_parameter": text}
         for text in ("", "/", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token", "a b", "/me@example.com")
+    ],
+    "api_token_parameter begins with aws or ssm, which no parameter of yours can": [
+        {"api_token_parameter": text}
+        for text in (
+            "awsTestParameter",
+            "SSM-testparameter",
+            "/aws/secretsmanager/token",
+            "arn:aws:ssm:eu-west-1:123456789012:parameter/aws/token",
+        )
     ],
     "api_token_parameter looks like an API token": [
         {"api_token_parameter": text}
@@ -110,11 +122,12 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "targets[*].purge_by must be": [target(purge_by="magic"), target(purge_by="URL")],
     "targets[*].schemes must contain": [target(schemes=["ftp"]), target(schemes=[])],
-    "index_documents must be names": [target(index_documents=["a/index.html"]), target(index_documents=[None])],
+    "index_documents must be names": [target(index_documents=[name]) for name in ("a/index.html", "*.html", None)],
     "targets[*].key_prefix and path_prefix must be folders": [
         *(target(path_prefix=path) for path in ("assets/*", "https://www.example.com/blog", "../private")),
         target(key_prefix="assets/*"),
     ],
+    "targets[*].path_prefix must not be percent-encoded": [target(path_prefix="caf%C3%A9")],
     "targets[*].path_prefix must be at most 30 folders deep": [target(path_prefix="/".join("x" * 31))],
     'must be set if purge_by = "tag", and only then': [target(purge_by="tag"), target(tags=["{key}"])],
     "targets[*].tags must be 1 to 1024 printable ASCII": [
@@ -281,6 +294,8 @@ ACCEPTED: list[Inputs] = [
     {"bucket": "Legacy_Bucket", **target(hosts=["www.example.com"])},
     {"targets": [{"zone_id": ZONE_ID}, {"zone_id": ZONE_ID, "purge_by": "host"}]},  # a host twice in its zone
     *({"api_token_parameter": name} for name in ("cf-token", "cfg_purge_token", "cfeu_api_token", "x" * 40)),
+    {"api_token_parameter": "arn:aws:ssm:us-east-1:123456789012:parameter/aws/reference/secretsmanager/token"},
+    target(path_prefix="100% café"),
     {"api_token_parameter": "/aws/reference/secretsmanager/prod/cloudflare+token=me@example.com"},
     target(purge_by=None, clean_urls=None, header_variants=None, tags=None, environment_id=None),
     target(keys=None, related=None, delay_seconds=None),

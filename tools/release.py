@@ -25,7 +25,7 @@ def notes(tag: str, changelog: str) -> str:
     Raises:
         Problem: the version is not the newest, or the section is empty.
     """
-    if not re.fullmatch(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", tag):
+    if not re.fullmatch(r"v\d+\.\d+\.\d+", tag):
         raise Problem(f"The tag {tag} is not a version: use the form v1.2.3.")
     sections = re.findall(r"^## (\S+)[^\n]*\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     dated = [(name.strip("[]"), text.strip()) for name, text in sections if name.strip("[]") != "Unreleased"]

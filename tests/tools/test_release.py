@@ -39,6 +39,7 @@ def test_notes_are_the_changelogs_newest_section(changelog: str) -> None:
         ("v1.2.0", HEAD + "## 1.2.0\n\n" + OLD, "newest section of CHANGELOG.md is not 1.2.0"),
         ("v1.2.0", HEAD + "## Unreleased\n\n- More.\n\n" + NEW, "has entries under Unreleased"),
         ("1.2.0", HEAD + NEW, "is not a version"),
+        ("v1.2.0-rc.1", HEAD + "## 1.2.0-rc.1\n\n- More.\n", "is not a version"),
         ("v1.2.0;rm", HEAD + NEW, "is not a version"),
     ],
 )

@@ -1,6 +1,6 @@
 # The bucket sends its events to EventBridge; the module adds a rule and leaves the notification alone.
 
-# Once per bucket, by its owner: all EventBridge rules get these events.
+# Once per bucket, in the resource that owns its notification: all EventBridge rules get these events.
 resource "aws_s3_bucket_notification" "docs" {
   bucket      = "docs.example.com"
   eventbridge = true

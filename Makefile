@@ -12,7 +12,10 @@ VENV   := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 TF     := $(VENV)/python -m tools.terraform
 SEED   := --hypothesis-seed=20261123# reproducible; `make soak` uses another seed each time
-LYCHEE := git ls-files -z '*.md' | xargs -0 $(VENV)/lychee --include-fragments --no-progress --exclude-loopback -qq
+# README.md has absolute links, because the registry shows it without the other files: here they lead to the checkout.
+REMAP  := https://(?:github|raw.githubusercontent).com/cf-purge/terraform-aws-cf-purge/(?:(?:blob|tree)/)?main/(.*)
+LYCHEE := git ls-files -z '*.md' | xargs -0 $(VENV)/lychee --include-fragments --no-progress --exclude-loopback -qq \
+	--remap '$(REMAP) file://$(CURDIR)/$$1'
 # Installs a group of pyproject.toml that needs a separate environment.
 group   = UV_PROJECT_ENVIRONMENT=.cache/environments/$(1) $(UV) sync --quiet --frozen --only-group $(1)
 

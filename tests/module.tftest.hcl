@@ -86,6 +86,13 @@ run "the_function_is_the_committed_zip" {
   assert {
     condition = (output.queue_name == "site"
       && output.dlq_name == "site-dlq"
+      && output.queue_url == "https://example.com/site"
+      && output.dlq_url == "https://example.com/site-dlq"
+      && output.queue_arn == "arn:aws:sqs:eu-west-1:123456789012:site"
+      && output.dlq_arn == "arn:aws:sqs:eu-west-1:123456789012:site-dlq"
+      && output.function_name == "site"
+      && output.function_arn == "arn:aws:lambda:eu-west-1:123456789012:function:site"
+      && output.log_group_name == "/aws/lambda/site"
       && output.log_group_arn == "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/site"
       && output.invoke_arn == aws_lambda_function.this.invoke_arn
       && output.event_source_mapping_uuid == aws_lambda_event_source_mapping.this.uuid
@@ -93,20 +100,40 @@ run "the_function_is_the_committed_zip" {
     )
     error_message = "An output has the wrong value."
   }
-
-  assert {
-    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 360
-    error_message = "The visibility timeout must be six times the function's."
-  }
 }
 
 # tests/plans proves that every kind of target arrives in the function.
-run "function_and_mapping_have_the_same_limits" {
+run "function_mapping_and_queue_have_the_given_limits" {
   command = apply
 
   variables {
-    queue  = { batch_size = 5, max_concurrency = 3 }
-    lambda = { log_level = "DEBUG" }
+    queue = {
+      batch_size           = 5
+      max_concurrency      = 3
+      batch_window_seconds = 7
+      max_receive_count    = 10
+      retention_seconds    = 86400
+    }
+    lambda = {
+      runtime            = "python3.12"
+      architecture       = "x86_64"
+      memory_size        = 1024
+      timeout            = 100
+      log_level          = "DEBUG"
+      log_retention_days = 7
+    }
+  }
+
+  assert {
+    condition = (aws_lambda_function.this.runtime == "python3.12"
+      && aws_lambda_function.this.architectures == tolist(["x86_64"])
+      && aws_lambda_function.this.memory_size == 1024
+      && aws_lambda_function.this.timeout == 100
+      && aws_cloudwatch_log_group.this.retention_in_days == 7
+      && aws_sqs_queue.this.message_retention_seconds == 86400
+      && jsondecode(aws_sqs_queue_redrive_policy.this.redrive_policy).maxReceiveCount == 10
+    )
+    error_message = "An input has no effect."
   }
 
   assert {
@@ -116,6 +143,13 @@ run "function_and_mapping_have_the_same_limits" {
       && jsondecode(output.config_json).max_concurrency == 3
     )
     error_message = "The function's batch size or concurrency differs from the mapping's."
+  }
+
+  assert {
+    condition = (aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 7
+      && aws_sqs_queue.this.visibility_timeout_seconds == 607
+    )
+    error_message = "Messages that wait for a full batch would be delivered twice."
   }
 
   assert {
@@ -498,6 +532,7 @@ run "filters_are_encoded_as_s3_compares_them" {
   command = apply
 
   variables {
+    events = ["s3:ObjectTagging:*", "s3:ObjectCreated:Put"]
     event_filters = [
       { prefix = "~user/" },
       { prefix = "ünï+(1)/" },
@@ -515,9 +550,9 @@ run "filters_are_encoded_as_s3_compares_them" {
         "%7Euser/"                 = "none"
         "%C3%BCn%C3%AF%2B%281%29/" = "none"
         "plain/a-b_c.d/"           = "none"
-      } : [prefix, suffix, "arn:aws:sqs:eu-west-1:123456789012:site", "s3:ObjectCreated:*,s3:ObjectRemoved:*"]
+      } : [prefix, suffix, "arn:aws:sqs:eu-west-1:123456789012:site", "s3:ObjectCreated:Put,s3:ObjectTagging:*"]
     ]
-    error_message = "A filter is not encoded as S3 compares it, or does not send to the queue."
+    error_message = "A filter is not encoded as S3 compares it, does not send to the queue, or has other events."
   }
 }
 
@@ -787,6 +822,7 @@ run "every_mode_adds_its_own_statements_and_no_others" {
         ipv6_allowed_for_dual_stack = true
       }
       code_signing_config_arn = "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+      package                 = { s3_bucket = "packages", s3_key = "signed.zip", s3_object_version = "v1" }
       log_kms_key_arn         = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     }
   }
@@ -915,8 +951,16 @@ run "every_mode_adds_its_own_statements_and_no_others" {
       && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-01234567"])
       && aws_lambda_function.this.vpc_config[0].ipv6_allowed_for_dual_stack
       && endswith(aws_lambda_function.this.code_signing_config_arn, ":csc-0123456789abcdef0")
+      && aws_lambda_function.this.s3_bucket == "packages"
+      && aws_lambda_function.this.s3_key == "signed.zip"
+      && aws_lambda_function.this.s3_object_version == "v1"
     )
-    error_message = "Tracing, code signing, subnets or security groups are wrong."
+    error_message = "Tracing, code signing, package, subnets or security groups are wrong."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["oldest_message"].threshold == 920
+    error_message = "A message that waits for its third look, after 5 · 2 · 2 seconds, can raise an alarm."
   }
 }
 
@@ -1032,6 +1076,9 @@ run "every_alarm_has_actions_and_there_is_no_dashboard_by_default" {
       actions    = ["arn:aws:sns:eu-west-1:123456789012:on-call"]
       ok_actions = ["arn:aws:sns:eu-west-1:123456789012:calm"]
       disabled   = ["throttles"]
+
+      oldest_message_seconds = 600
+      lag_milliseconds       = 30000
       actions_by_alarm = {
         lag = ["arn:aws:sns:eu-west-1:123456789012:chat"]
       }
@@ -1051,6 +1098,19 @@ run "every_alarm_has_actions_and_there_is_no_dashboard_by_default" {
       && alarm.ok_actions == toset(["arn:aws:sns:eu-west-1:123456789012:calm"])
     ])
     error_message = "An alarm has other actions."
+  }
+
+  assert {
+    condition = { for kind, alarm in aws_cloudwatch_metric_alarm.this :
+      kind => [alarm.threshold, alarm.period * alarm.evaluation_periods, alarm.datapoints_to_alarm]
+      } == {
+      dead_letters   = [1, 300, 1]
+      errors         = [1, 300, 1]
+      lag            = [30000, 300, 1]
+      misconfigured  = [1, 1200, 1]
+      oldest_message = [600, 300, 1]
+    }
+    error_message = "An alarm has another threshold, or ends before the next try, which is at most 17 minutes later."
   }
 
   assert {

@@ -14,6 +14,9 @@ variables {
   targets               = [{ zone_id = "0123456789abcdef0123456789abcdef" }]
   dashboard             = true
   api_token_kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  queue = {
+    kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/66666666-7777-8888-9999-000000000000"
+  }
 }
 
 run "china_has_its_own_console_and_both_service_names_for_keys" {
@@ -27,9 +30,12 @@ run "china_has_its_own_console_and_both_service_names_for_keys" {
   }
 
   assert {
-    condition = jsondecode(output.role_policy_json).Statement[4].Condition.StringEquals["kms:ViaService"] == [
-      "ssm.cn-north-1.amazonaws.com.cn", "ssm.cn-north-1.amazonaws.com"
+    condition = flatten([for statement in slice(jsondecode(output.role_policy_json).Statement, 4, 6) :
+      statement.Condition.StringEquals["kms:ViaService"]
+      ]) == [
+      "ssm.cn-north-1.amazonaws.com.cn", "ssm.cn-north-1.amazonaws.com",
+      "sqs.cn-north-1.amazonaws.com.cn", "sqs.cn-north-1.amazonaws.com",
     ]
-    error_message = "A key may not be used through one of SSM's names."
+    error_message = "A key may not be used through one of the names of SSM or SQS."
   }
 }

@@ -479,8 +479,13 @@ run "with_direct_delivery_the_bucket_invokes_the_function" {
 
   assert {
     condition = (length(aws_s3_bucket_notification.this[0].queue) == 0
-      && [for function in aws_s3_bucket_notification.this[0].lambda_function : [function.id, function.filter_prefix]]
-      == [["site-0", "a+b/"], ["site-1", "c/"]]
+      && [for function in aws_s3_bucket_notification.this[0].lambda_function : {
+        id                  = function.id
+        lambda_function_arn = function.lambda_function_arn
+        events              = sort(function.events)
+        filter_prefix       = function.filter_prefix
+        filter_suffix       = function.filter_suffix == "" ? null : function.filter_suffix
+      }] == output.notification.lambda_function
     )
     error_message = "The notification does not invoke the function only."
   }
@@ -1102,15 +1107,22 @@ run "every_alarm_has_actions_and_there_is_no_dashboard_by_default" {
 
   assert {
     condition = { for kind, alarm in aws_cloudwatch_metric_alarm.this :
-      kind => [alarm.threshold, alarm.period * alarm.evaluation_periods, alarm.datapoints_to_alarm]
+      kind => [alarm.metric_name, alarm.statistic, alarm.threshold, alarm.period * alarm.evaluation_periods]
       } == {
-      dead_letters   = [1, 300, 1]
-      errors         = [1, 300, 1]
-      lag            = [30000, 300, 1]
-      misconfigured  = [1, 1200, 1]
-      oldest_message = [600, 300, 1]
+      dead_letters   = ["ApproximateNumberOfMessagesVisible", "Maximum", 1, 300]
+      errors         = ["Errors", "Sum", 1, 300]
+      lag            = ["Lag", "Maximum", 30000, 300]
+      misconfigured  = ["Misconfigured", "Sum", 1, 1200]
+      oldest_message = ["ApproximateAgeOfOldestMessage", "Maximum", 600, 300]
     }
-    error_message = "An alarm has another threshold, or ends before the next try, which is at most 17 minutes later."
+    error_message = "An alarm is about something else, or ends before the next try, which is at most 17 minutes later."
+  }
+
+  assert {
+    condition = alltrue([for alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.comparison_operator == "GreaterThanOrEqualToThreshold" && alarm.datapoints_to_alarm == 1
+    ])
+    error_message = "A single message or error raises no alarm."
   }
 
   assert {

@@ -1197,14 +1197,14 @@ run "without_any_alarm_the_dashboard_has_no_alarm_widget" {
 
   variables {
     dashboard = true
-    alarms    = { disabled = ["dead_letters", "oldest_message", "errors", "throttles", "misconfigured", "lag"] }
+    alarms    = { enabled = false }
   }
 
   assert {
-    condition = !contains([
+    condition = length(output.alarm_arns) == 0 && !contains([
       for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget.type
     ], "alarm")
-    error_message = "An alarm widget has no alarm, which CloudWatch refuses."
+    error_message = "There is an alarm, or an alarm widget without one, which CloudWatch refuses."
   }
 }
 

@@ -117,7 +117,6 @@ MODES: dict[str, tuple[Case, Counter[str]]] = {
         ),
         BASIC + VERIFY,
     ),
-    "a dashboard without alarms": (given(dashboard=True, alarms={"enabled": False}), BASIC + DASHBOARD - ALARMS),
 }
 
 # ---- What others own in the same root, known only after apply ----

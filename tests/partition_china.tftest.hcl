@@ -14,9 +14,7 @@ variables {
   targets               = [{ zone_id = "0123456789abcdef0123456789abcdef" }]
   dashboard             = true
   api_token_kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/11111111-2222-3333-4444-555555555555"
-  queue = {
-    kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/66666666-7777-8888-9999-000000000000"
-  }
+  queue                 = { kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-66666666777788889999" }
 }
 
 run "china_has_its_own_console_and_both_service_names_for_keys" {

@@ -92,12 +92,7 @@ REFUSED: dict[str, list[Inputs]] = {
     ],
     "api_token_parameter begins with aws or ssm, which no parameter of yours can": [
         {"api_token_parameter": text}
-        for text in (
-            "awsTestParameter",
-            "SSM-testparameter",
-            "/aws/secretsmanager/token",
-            "arn:aws:ssm:eu-west-1:123456789012:parameter/aws/token",
-        )
+        for text in ("awsToken", "SSM-token", "/aws/token", "arn:aws:ssm:eu-west-1:123456789012:parameter/aws/a")
     ],
     "api_token_parameter looks like an API token": [
         {"api_token_parameter": text}

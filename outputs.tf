@@ -123,7 +123,7 @@ output "invoke_policy_json" {
   value = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid      = "PurgeByHand"
+      Sid      = "PurgeManually"
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]
       Resource = local.function_arn

@@ -772,7 +772,7 @@ run "the_role_has_four_statements_each_on_one_arn" {
 
   assert {
     condition = jsondecode(output.invoke_policy_json).Statement == [{
-      Sid      = "PurgeByHand"
+      Sid      = "PurgeManually"
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]
       Resource = "arn:aws:lambda:eu-west-1:123456789012:function:site"

@@ -24,7 +24,7 @@ run "manual_purges_need_one_permission" {
   assert {
     condition = jsondecode(module.cf_purge.invoke_policy_json).Statement == [
       {
-        Sid      = "PurgeByHand"
+        Sid      = "PurgeManually"
         Effect   = "Allow"
         Action   = ["lambda:InvokeFunction"]
         Resource = "arn:aws:lambda:eu-west-1:123456789012:function:${module.cf_purge.function_name}"

@@ -27,10 +27,9 @@ class ApiToken:
     """The token, from the environment or cached from SSM; times are those of `Clock.now`."""
 
     def __init__(self, config: Config, aws: Aws, clock: Clock) -> None:
-        self._config = config
+        self._name = name = config.api_token_parameter
         self._aws = aws
         self._clock = clock
-        name = config.api_token_parameter
         self.place = f"SSM parameter {name}" if name else "CLOUDFLARE_API_KEY"  # where it is stored, for people
         self._value = ""
         self._expires_at = 0.0
@@ -73,8 +72,8 @@ class ApiToken:
         self._not_before = 0.0
 
     def _read(self, deadline: float) -> str:
-        value: Any = self._config.api_token
-        if name := self._config.api_token_parameter:
+        value: Any = self._aws.environ.get("CLOUDFLARE_API_KEY")
+        if name := self._name:
             # The parameter of another Region is named by its ARN.
             region = name.split(":")[3] if name.count(":") >= 5 else None
             payload = {"Name": name, "WithDecryption": True}

@@ -40,7 +40,7 @@ class Aws:
 
     def __init__(self, http: HttpClient, environ: Mapping[str, str]) -> None:
         self.http = http
-        self._environ = environ
+        self.environ = environ
 
     def call(self, service: str, operation: str, payload: Json, region: str | None, timeout: float) -> Json:
         """Call an operation of a service in _PROTOCOLS and return its result, in at most `timeout` seconds, or TIMEOUT.
@@ -51,7 +51,7 @@ class Aws:
             Denied: any other error of AWS.
             Misconfigured: there are no credentials, or there is no Region.
         """
-        region = region or self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
+        region = region or self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
         if not region:
             raise Misconfigured("No AWS Region: set AWS_REGION.")
         if timeout < _MIN_TIMEOUT:
@@ -76,15 +76,15 @@ class Aws:
 
     def endpoint(self, service: str, region: str) -> str:
         """Return the service's base URL without a trailing slash."""
-        override = self._environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._environ.get("AWS_ENDPOINT_URL")
+        override = self.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.environ.get("AWS_ENDPOINT_URL")
         suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
         return (override or f"https://{service}.{region}.{suffix}").rstrip("/")
 
     def _credentials(self) -> Any:
         """Return an object with the attributes that botocore's signer reads."""
-        key, secret = self._environ.get("AWS_ACCESS_KEY_ID"), self._environ.get("AWS_SECRET_ACCESS_KEY")
+        key, secret = self.environ.get("AWS_ACCESS_KEY_ID"), self.environ.get("AWS_SECRET_ACCESS_KEY")
         if key and secret:  # Lambda sets them
-            token = self._environ.get("AWS_SESSION_TOKEN") or None
+            token = self.environ.get("AWS_SESSION_TOKEN") or None
             return SimpleNamespace(access_key=key, secret_key=secret, token=token)
         # A shell: profiles, SSO, instance roles.
         logging.getLogger("botocore").setLevel(logging.WARNING)  # at DEBUG it prints credentials

@@ -87,8 +87,7 @@ class Config(NamedTuple):
     bucket: str | None = None  # None: any bucket, as with the flat variables
     include: tuple[str, ...] = ()  # globs; empty: every key
     exclude: tuple[str, ...] = ()  # globs; they win
-    api_token_parameter: str | None = None
-    api_token: str | None = None  # only from the flat variables; never printed
+    api_token_parameter: str | None = None  # None: the token is in CLOUDFLARE_API_KEY
     email: str | None = None  # set: the token is a Global API key
     api_url: str = API_URL
     edge_url: str | None = None  # for tests: requested instead of the hosts
@@ -142,9 +141,6 @@ class Config(NamedTuple):
         if not configured and not HOST.fullmatch(bucket.lower()):
             raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
         return bucket
-
-    def __repr__(self) -> str:
-        return f"Config(name={self.name!r})"  # the default one would print the token
 
 
 def takes(key: str, globs: Sequence[str]) -> bool:
@@ -227,11 +223,11 @@ def _given(document: dict[str, Any]) -> dict[str, Any]:
 def _from_variables(environ: Mapping[str, str]) -> Config:
     """Read the variables of a function made without Terraform: one zone, and the bucket's name is the host."""
     zone_id, email = environ.get("CLOUDFLARE_ZONE_ID", ""), environ.get("CLOUDFLARE_API_EMAIL")
-    parameter, token = environ.get("CLOUDFLARE_API_KEY_SSMPATH"), environ.get("CLOUDFLARE_API_KEY")
+    parameter = environ.get("CLOUDFLARE_API_KEY_SSMPATH")
     if not re.fullmatch("[0-9a-fA-F]{32}", zone_id):
         rule = "must be the zone's 32-digit hex ID (dashboard, Overview, API), not its name"
         raise Misconfigured(f"Without {VARIABLE}, CLOUDFLARE_ZONE_ID {rule}.")
-    if not parameter and not token:
+    if not parameter and not environ.get("CLOUDFLARE_API_KEY"):
         raise Misconfigured("There is no API token: set CLOUDFLARE_API_KEY_SSMPATH or CLOUDFLARE_API_KEY.")
     if email and not re.fullmatch("[!-?A-~]+@[!-?A-~]+", email):  # what can be sent as a header
         raise Misconfigured("CLOUDFLARE_API_EMAIL must be an e-mail address.")
@@ -241,7 +237,6 @@ def _from_variables(environ: Mapping[str, str]) -> Config:
         include=_extensions(environ, "INCLUDED_EXTS"),
         exclude=_extensions(environ, "EXCLUDED_EXTS"),
         api_token_parameter=parameter or None,
-        api_token=None if parameter else token,
         email=email or None,
         api_url=environ.get("CLOUDFLARE_API_URL") or API_URL,
     )

@@ -16,7 +16,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from cf_purge.errors import Misconfigured, NotTried, Transient
-from cf_purge.http_client import HttpClient, json_object
+from cf_purge.http_client import HttpClient
 
 TIMEOUT = 3.0  # seconds; these services answer in milliseconds
 _MIN_TIMEOUT = 0.2  # seconds; with less left no call is made
@@ -62,10 +62,9 @@ class Aws:
         request = AWSRequest("POST", url, headers, body)
         SigV4Auth(self._credentials(), service, region).add_auth(request)
         answer = self.http.request("POST", url, dict(request.headers.items()), body, min(TIMEOUT, timeout), _MAX_BYTES)
-        document = json_object(answer.body or b"{}")
-        if answer.status == 200 and document is not None:
-            return document
-        fields = document or {}
+        fields = answer.document
+        if answer.status == 200 and (fields or answer.body in (b"", b"{}")):
+            return fields
         code = str(fields.get("__type", "")).rpartition("#")[2] or f"HTTP {answer.status}"
         # Further lines repeat the signed headers, with the session token.
         said = str(fields.get("message") or fields.get("Message") or "no explanation").partition("\n")[0][:500]

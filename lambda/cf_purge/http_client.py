@@ -42,16 +42,11 @@ class Answer(NamedTuple):
     @property
     def document(self) -> dict[str, Any]:
         """The JSON object that the body is; empty if it is something else."""
-        return json_object(self.body) or {}
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """Return the object that the body of an answer is, or None."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+        try:
+            document = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return document if isinstance(document, dict) else {}
 
 
 def objects_in(values: Any) -> list[dict[str, Any]]:

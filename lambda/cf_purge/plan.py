@@ -173,17 +173,13 @@ def make_task(message: Message, config: Config, limit: Cost, now: float) -> Task
 
     `limit` is what a single message may take, `now` in seconds since the epoch.
     """
-    event = Event()
+    task = Task(message)
     try:
-        event = parse(message.body)
-        if not config.log_principals:
-            entries = (each._replace(principal=None) if isinstance(each, Change) else each for each in event.entries)
-            event = event._replace(entries=tuple(entries))
-        return Task(message, event) if event.look else _task(message, event, config, limit, now)
+        task = Task(message, parse(message.body))
+        return task if task.event.look else _planned(task, config, limit, now)
     except Exception as error:
         # Without the traceback, which would keep every purge that was planned before the error in memory.
-        fault = observe.understood(error).with_traceback(None)
-        return Task(message, event, error=fault)
+        return task._replace(error=observe.understood(error).with_traceback(None))
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
@@ -238,10 +234,10 @@ def probe_for(request: Request, config: Config) -> Request:
     return Request(request.zone, probe.kind, ((probe,),))
 
 
-def _task(message: Message, event: Event, config: Config, limit: Cost, now: float) -> Task:
+def _planned(task: Task, config: Config, limit: Cost, now: float) -> Task:
     jobs: list[Job] = []
     count = 0
-    for entry in event.entries:
+    for entry in task.event.entries:
         jobs.append(job_of(entry, config))
         count += len(jobs[-1].purges)
         if count > MAX_PURGES:
@@ -252,11 +248,11 @@ def _task(message: Message, event: Event, config: Config, limit: Cost, now: floa
     error = errors[0] if errors else None
     if len(errors) > 1:
         error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
-    jobs = [job if event.dry_run else job.due_at(now) for job in jobs]
+    jobs = [job if task.event.dry_run else job.due_at(now) for job in jobs]
     delayed = [job.later for job in jobs if job.later]
-    if not event.is_own:
+    if not task.event.is_own:
         _check_cost([job for job in jobs if job.parts], config, limit)
-    return Task(message, event, jobs, skipped, error, delayed)
+    return task._replace(jobs=jobs, skipped=skipped, error=error, delayed=delayed)
 
 
 def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
@@ -267,10 +263,11 @@ def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
     if isinstance(entry, Rejected):
         return Job(None, (), entry)
     parts: list[tuple[Target | None, Sequence[Purge]]] = []
-    change, error = entry if isinstance(entry, Change) else None, None
+    change = error = None
     try:
         if isinstance(entry, Item):
             return Job(None, [(None, purges_for_item(entry, config))])
+        change = entry if config.log_principals else entry._replace(principal=None)
         bucket, targets = config.checked_bucket(entry.bucket), config.within(entry.zone_id)
     except Rejected as problem:
         return Job(change, (), problem.with_traceback(None))

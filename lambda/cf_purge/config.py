@@ -53,7 +53,7 @@ class Target(NamedTuple):
     """One place where the bucket's objects are served."""
 
     zone: Zone
-    hosts: tuple[str, ...] = ()  # lower case; none means the bucket's name
+    hosts: tuple[str, ...] = ()  # lower case; none with the flat variables, until an event names its bucket
     key_prefix: str = ""  # "" or ends in "/"; removed from the key
     path_prefix: str = ""  # "" or ends in "/", never begins with one; decoded
     schemes: tuple[str, ...] = ("https",)
@@ -61,14 +61,10 @@ class Target(NamedTuple):
     purge_by: str = "url"  # url, prefix, tag, host or everything
     clean_urls: bool = False
     header_variants: tuple[tuple[tuple[str, str], ...], ...] = ()
-    tags: tuple[str, ...] = ()  # templates
+    tags: tuple[str, ...] = ()  # templates; the bucket's name is already in them
     keys: tuple[str, ...] = ()  # globs: the target is only about these; empty: every key
-    related: tuple[str, ...] = ()  # templates of further paths; a last "*" makes a prefix
+    related: tuple[str, ...] = ()  # such templates of further paths; a last "*" makes a prefix
     delay_seconds: int = 0  # from a change to its purge
-
-    def hosts_of(self, bucket: str | None) -> tuple[str, ...]:
-        """Return the hosts; the bucket's name when there are none."""
-        return self.hosts or ((bucket.lower(),) if bucket else ())
 
 
 class Verify(NamedTuple):
@@ -127,20 +123,21 @@ class Config(NamedTuple):
             raise Rejected(f"Zone {zone_id[:64]!r} is not in any target: add it to targets[*].zone_id.", "ForeignZone")
         return targets
 
-    def checked_bucket(self, bucket: str | None) -> str:
-        """Return the name of the bucket that an event is about.
+    def of(self, bucket: str | None) -> Config:
+        """Return the configuration for an event about a bucket: where any is accepted, its name is the host.
 
         Raises:
             Rejected: it is not the configured one, invalid, or missing where any bucket is accepted.
         """
-        bucket, configured = bucket or self.bucket, self.bucket
+        if self.bucket and bucket in (self.bucket, None):
+            return self
         if not bucket:
             raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
-        if configured and bucket != configured:
-            raise Rejected(f"The event is about bucket {bucket[:64]}, not about {configured}.", "ForeignBucket")
-        if not configured and not HOST.fullmatch(bucket.lower()):
+        if self.bucket:
+            raise Rejected(f"The event is about bucket {bucket[:64]}, not about {self.bucket}.", "ForeignBucket")
+        if not HOST.fullmatch(bucket.lower()):
             raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
-        return bucket
+        return self._replace(targets=tuple(each._replace(hosts=(bucket.lower(),)) for each in self.targets))
 
 
 def takes(key: str, globs: Sequence[str]) -> bool:
@@ -197,17 +194,20 @@ def _from_document(document: dict[str, Any]) -> Config:
     fields = _given({**document, **(document.get("cloudflare") or {}), "cloudflare": None})
     if missing := [name for name in ("name", "bucket", "api_token_parameter", "targets") if not fields.get(name)]:
         raise KeyError(missing[0])
-    fields["targets"] = tuple(map(_target, fields["targets"]))
+    fields["targets"] = tuple(_target(target, fields["bucket"]) for target in fields["targets"])
     if "verify" in fields:
         fields["verify"] = Verify(**_given(fields["verify"]))
     fields["plan"] = PLANS[fields.get("plan", "free")]
     return Config(**fields)
 
 
-def _target(document: dict[str, Any]) -> Target:
+def _target(document: dict[str, Any], bucket: str) -> Target:
     fields = _given(document)
+    fields["hosts"] = fields.get("hosts") or (bucket.lower(),)
     zone = Zone(fields.pop("zone_id").lower(), fields.pop("environment_id", None))
     fields["header_variants"] = tuple(tuple(variant.items()) for variant in fields.get("header_variants", ()))
+    for name in ("tags", "related"):
+        fields[name] = tuple(template.replace("{bucket}", bucket) for template in fields.get(name, ()))
     for name in ("key_prefix", "path_prefix"):
         folder = fields.get(name, "").strip("/")
         fields[name] = f"{folder}/" if folder else ""  # a prefix is a folder however it is written

@@ -49,8 +49,8 @@ def summary_of(purges: Collection[Purge], visitor: Visitor, left: float) -> list
     said = [f"The token may purge zone {purge.zone}{text}." for purge, text in belongs.items()]
     targets = [target for target in visitor.config.targets if target.zone in {purge.zone for purge in purges}]
     said += [text for target in targets if (text := _rules_of(target, visitor.config))]
-    bucket = next((purge.host for purge in purges if purge.host), None)
-    pages = {host: nothing_at(target, host, FILES) for target in targets for host in target.hosts_of(bucket)}
+    asked = [purge.host for purge in purges if purge.host]
+    pages = {host: nothing_at(target, host, FILES) for target in targets for host in target.hosts or asked}
     for page, seen in visitor.ask(pages.values(), min(_VISIT, left)).items():
         obstacle = _obstacle_at(page.host, seen)
         said.append(obstacle[1] if obstacle else f"Visitors of {page.host} reach Cloudflare.")
@@ -121,7 +121,7 @@ def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
 def _names_of(purge: Purge, config: Config) -> list[str]:
     """The names the zone can have: its hosts and the domains above them, the shortest first."""
     targets = [target for target in config.targets if target.zone.id == purge.zone.id]
-    domains = [host.split(".") for target in targets for host in target.hosts_of(purge.host)]
+    domains = [host.split(".") for target in targets for host in target.hosts or [purge.host]]
     names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
     return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
 
@@ -139,7 +139,7 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
         raise UnknownEvent('"explain" must be a URL such as "https://www.example.com/a.css", and nothing beside it.')
     url, host, _ = address_of("urls", event["explain"])
     bare, mark, _ = url.partition("?")
-    targets = [target for target in visitor.config.targets if host in target.hosts_of(visitor.config.bucket)]
+    targets = [target for target in visitor.config.targets if host in target.hosts]
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
     found = [way for target in targets for way in ways_to(bare, target, visitor.config)]

@@ -180,7 +180,7 @@ class Function:
         event, seconds, since = wait_in(event, left, self._clock.wall())
         plan = self._plan([Message("", event)], run)
         [task] = plan.tasks
-        pages = [] if task.error else pages_for(task.jobs, self._config)
+        pages = [] if task.error else pages_for(task.jobs)
         began = self._clock.wall()
         self._answer(plan, run)
         until = min(self._clock.now() + seconds, run.purge_until)

@@ -228,8 +228,7 @@ def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Conta
 def probe_for(request: Request, config: Config) -> Request:
     """Return a request of the same zone and kind that drops no copy. A working zone accepts it."""
     target = next(each for each in config.targets if each.zone == request.zone)
-    # With the flat variables the bucket's name is the host. A tag has none, and needs none.
-    host, *_ = target.hosts_of(request.purges[0].host) or ("",)
+    host, *_ = (*target.hosts, request.purges[0].host)  # the second with the flat variables
     probe = nothing_at(target, host, FILES if request.kind == FILES else TAGS)
     return Request(request.zone, probe.kind, ((probe,),))
 
@@ -268,13 +267,13 @@ def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
         if isinstance(entry, Item):
             return Job(None, [(None, purges_for_item(entry, config))])
         change = entry if config.log_principals else entry._replace(principal=None)
-        bucket, targets = config.checked_bucket(entry.bucket), config.within(entry.zone_id)
+        targets = config.of(entry.bucket).within(entry.zone_id)
     except Rejected as problem:
         return Job(change, (), problem.with_traceback(None))
     for target in targets if config.takes(entry.key) else ():
         room = MAX_PURGES + 1 - sum(len(purges) for _, purges in parts)
         try:
-            purges = dict.fromkeys(islice(purges_at(target, entry.key, bucket), room))
+            purges = dict.fromkeys(islice(purges_at(target, entry.key), room))
         except Rejected as problem:  # the other targets purge it
             purges, error = {}, problem.with_traceback(None)
         parts += [(target, tuple(purges))] if purges else []
@@ -325,7 +324,7 @@ def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[P
     urls = grouped((target, purge.item) for target, purges in parts for purge in purges if purge.kind == FILES)
     large = [target for target, items in urls.items() if target and len(set(items)) > config.collapse_above]
     chosen = [target for target in large if may_collapse(target, config)]
-    return {target: list(prefixes_of(target, target.hosts, target.path_prefix)) for target in chosen}
+    return {target: list(prefixes_of(target, target.path_prefix)) for target in chosen}
 
 
 def may_collapse(target: Target, config: Config) -> bool:

@@ -31,7 +31,7 @@ _ENCODERS = (
     ("", "+"),  # quote_plus, PHP's urlencode, the object URL of S3's console
     ("*", "+"),  # Java's URLEncoder, Ruby's encode_www_form_component
 )
-PLACEHOLDER = re.compile(r"\{(bucket|key|dir|name|stem|ext)\}")
+PLACEHOLDER = re.compile(r"\{(key|dir|name|stem|ext)\}")
 # A tag is printable ASCII without spaces, and a comma ends it in the header that sets it.
 _IN_TAGS = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
 
@@ -61,7 +61,7 @@ class Purge(NamedTuple):
         return {"url": self.item, "headers": dict(self.headers)} if self.headers else self.item
 
 
-def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
+def purges_at(target: Target, key: str) -> Iterator[Purge]:
     """Yield the purges of one decoded key in one target, then those of its related pages; none if it is not served.
 
     Raises:
@@ -70,24 +70,23 @@ def purges_at(target: Target, key: str, bucket: str) -> Iterator[Purge]:
     paths = paths_of(key, target)
     if not paths:
         return
-    hosts = target.hosts_of(bucket)
     if target.purge_by == "everything":
         yield Purge(target.zone, EVERYTHING, "")
     elif target.purge_by == "host":
-        yield from (Purge(target.zone, HOSTS, host) for host in hosts)
+        yield from (Purge(target.zone, HOSTS, host) for host in target.hosts)
     elif target.purge_by == "tag":
-        yield from _tags(target, hosts, key, bucket, paths)
+        yield from _tags(target, key, paths)
     # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
     elif target.purge_by == "url" or not paths[0] or paths[0].endswith("/"):
-        yield from urls_of(target, hosts, paths)
+        yield from urls_of(target, paths)
     else:
-        yield from prefixes_of(target, hosts, paths[0])
-        yield from urls_of(target, hosts, paths[1:])
+        yield from prefixes_of(target, paths[0])
+        yield from urls_of(target, paths[1:])
     if target.related:
-        yield from _related(target, hosts, _values_of(key.removeprefix(target.key_prefix), bucket))
+        yield from _related(target, _values_of(key.removeprefix(target.key_prefix)))
 
 
-def _related(target: Target, hosts: Sequence[str], values: dict[str, str]) -> Iterator[Purge]:
+def _related(target: Target, values: dict[str, str]) -> Iterator[Purge]:
     """Yield the purges of related pages; `values` are those of the placeholders.
 
     A template is left out for a key that leaves a placeholder empty, makes a dot segment or leads out of the target.
@@ -99,7 +98,7 @@ def _related(target: Target, hosts: Sequence[str], values: dict[str, str]) -> It
         text = template.removesuffix("*")  # a star in a key is a character like any other
         path = text.format_map(values)[1:]
         if path.startswith(target.path_prefix) and not has_dots(path):
-            yield from urls_of(target, hosts, [path]) if text == template else prefixes_of(target, hosts, path)
+            yield from urls_of(target, [path]) if text == template else prefixes_of(target, path)
 
 
 def nothing_at(target: Target, host: str, kind: str) -> Purge:
@@ -158,17 +157,17 @@ def has_dots(path: str) -> bool:
     return not {".", ".."}.isdisjoint(path.split("/"))
 
 
-def urls_of(target: Target, hosts: Sequence[str], paths: Sequence[str]) -> Iterator[Purge]:
+def urls_of(target: Target, paths: Sequence[str]) -> Iterator[Purge]:
     """Yield the purges of decoded paths by URL: each spelling, scheme and header variant."""
     variants = ((), *target.header_variants)
     for path in paths:
-        for spelling, host, scheme, headers in product(spellings_of(path), hosts, target.schemes, variants):
+        for spelling, host, scheme, headers in product(spellings_of(path), target.hosts, target.schemes, variants):
             yield Purge(target.zone, FILES, f"{scheme}://{host}/{spelling}", headers)
 
 
-def prefixes_of(target: Target, hosts: Sequence[str], path: str) -> Iterator[Purge]:
+def prefixes_of(target: Target, path: str) -> Iterator[Purge]:
     """Yield `host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
-    for spelling, host in product(spellings_of(path), hosts):
+    for spelling, host in product(spellings_of(path), target.hosts):
         parts = f"{host}/{spelling}".split("/")
         if len(parts) > MAX_SLASHES + 1:
             parts = [*parts[:MAX_SLASHES], ""]
@@ -180,10 +179,10 @@ def prefixes_of(target: Target, hosts: Sequence[str], path: str) -> Iterator[Pur
 def tags_from_path(target: Target) -> bool:
     """Tell whether the tags of a copy are made of its path, not of its object's metadata."""
     used = {name for template in target.tags for name in PLACEHOLDER.findall(template)}
-    return used <= {"bucket", "key"} and all(map(_PLAIN.fullmatch, (target.key_prefix, target.path_prefix)))
+    return used <= {"key"} and all(map(_PLAIN.fullmatch, (target.key_prefix, target.path_prefix)))
 
 
-def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Sequence[str]) -> Iterator[Purge]:
+def _tags(target: Target, key: str, paths: Sequence[str]) -> Iterator[Purge]:
     """Fill the tag templates as the module's output `cache_response_rules` does, which has the same condition.
 
     From the path, whose spellings have a tag each, if the templates need no more; else from the decoded key, as its
@@ -192,9 +191,9 @@ def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Se
     by_path = tags_from_path(target)
     if by_path:
         spelled = [spelling.removeprefix(target.path_prefix) for path in paths for spelling in spellings_of(path)]
-        fillings = [{"bucket": bucket, "key": target.key_prefix + rest} for rest in spelled]
+        fillings = [{"key": target.key_prefix + rest} for rest in spelled]
     else:
-        fillings = [{name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key, bucket).items()}]
+        fillings = [{name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()}]
     for template, values in product(target.tags, fillings):
         tag = template.format_map(values)
         if len(tag) > MAX_TAG:
@@ -203,15 +202,15 @@ def _tags(target: Target, hosts: Sequence[str], key: str, bucket: str, paths: Se
         if tag:
             yield Purge(target.zone, TAGS, tag)
         elif by_path:  # the root page, of which "{key}" makes no tag
-            yield from urls_of(target, hosts, [target.path_prefix])
+            yield from urls_of(target, [target.path_prefix])
 
 
-def _values_of(key: str, bucket: str) -> dict[str, str]:
+def _values_of(key: str) -> dict[str, str]:
     """Return the placeholders' values: `a/b.css` has the `dir` a, the `name` b.css, the `stem` b and the `ext` css."""
     folder, _, name = key.rpartition("/")
     stem, _, extension = name.rpartition(".")
     parts = {"stem": stem, "ext": extension} if stem else {"stem": name, "ext": ""}
-    return {"bucket": bucket, "key": key, "dir": folder, "name": name, **parts}
+    return {"key": key, "dir": folder, "name": name, **parts}
 
 
 # ---- Manual items ----
@@ -224,33 +223,32 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
         Rejected: it is outside of every target.
     """
     if item.kind == "check":
-        return _purges_for_check(item, config)
+        return _purges_for_check(config.of(item.bucket).within(item.zone_id))
     # With the flat variables no bucket is configured, and a manual event need not name one.
-    bucket = config.checked_bucket(item.bucket) if item.bucket else config.bucket
-    targets = config.within(item.zone_id)
+    targets = (config.of(item.bucket) if item.bucket else config).within(item.zone_id)
     if item.host:
-        targets = _serving(targets, bucket, item.host, item.path)
+        targets = _serving(targets, item.host, item.path)
     kind = {"urls": FILES, "everything": EVERYTHING}.get(item.kind, item.kind)
     return list(dict.fromkeys(Purge(target.zone, kind, item.text) for target in targets))
 
 
-def _purges_for_check(item: Item, config: Config) -> list[Purge]:
+def _purges_for_check(targets: Sequence[Target]) -> list[Purge]:
     """Return purges that show that token, zones and hosts fit together, and that drop no copy.
 
     Each has its target's kind, since an environment may accept one kind and not another. If that kind would drop
     copies, it is a prefix instead.
     """
-    bucket, kinds = config.checked_bucket(item.bucket), {"url": FILES, "tag": TAGS}
-    pairs = ((target, kinds.get(target.purge_by, PREFIXES)) for target in config.within(item.zone_id))
-    return [nothing_at(target, host, kind) for target, kind in pairs for host in target.hosts_of(bucket)]
+    kinds = {"url": FILES, "tag": TAGS}
+    pairs = ((target, kinds.get(target.purge_by, PREFIXES)) for target in targets)
+    return [nothing_at(target, host, kind) for target, kind in pairs for host in target.hosts]
 
 
-def _serving(targets: Sequence[Target], bucket: str | None, host: str, path: str) -> tuple[Target, ...]:
+def _serving(targets: Sequence[Target], host: str, path: str) -> tuple[Target, ...]:
     """Return the targets that serve a host and have an encoded path below their `path_prefix`.
 
-    Without hosts and a bucket's name there is nothing to compare the host with.
+    Without hosts there is nothing to compare the host with.
     """
-    serving = [target for target in targets if host in (target.hosts_of(bucket) or [host])]
+    serving = [target for target in targets if host in (target.hosts or [host])]
     if not serving:
         remedy = "correct it or the zone_id, or add it to targets[*].hosts"
         raise Rejected(f"{host} is not a host of any target in the requested zone: {remedy}.", "ForeignHost")

@@ -136,7 +136,7 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     found: list[Copy] = []
     for change in event.changes[: look.sample]:
         # Two targets may have the same page.
-        pages = {copy.page: copy for copy in copies_of(job_of(change, config).due_at(look.purged), config)}
+        pages = {copy.page: copy for copy in copies_of(job_of(change, config).due_at(look.purged))}
         copies = [copy for copy in pages.values() if not look.left or copy.id in look.left]
         if found and len(found) + len(copies) > MAX_URLS:
             break

@@ -61,11 +61,11 @@ class Copy(NamedTuple):
 
         A page or a folder as a prefix would take what lies below it, and its neighbours.
         """
-        hosts, path = (self.page.host,), self.path
+        target, path = self.target._replace(hosts=(self.page.host,)), self.path
         # Its slashes and the one behind the host.
-        if self.verdict == STALE and is_object(path, self.change.key, self.target) and path.count("/") < MAX_SLASHES:
-            return list(prefixes_of(self.target, hosts, path))
-        return list(urls_of(self.target, hosts, [path]))
+        if self.verdict == STALE and is_object(path, self.change.key, target) and path.count("/") < MAX_SLASHES:
+            return list(prefixes_of(target, path))
+        return list(urls_of(target, [path]))
 
 
 class Seen(NamedTuple):
@@ -138,7 +138,7 @@ class Visitor(NamedTuple):
             return Seen(0, reported={"error": str(error)})
 
 
-def copies_of(job: Job, config: Config) -> Iterator[Copy]:
+def copies_of(job: Job) -> Iterator[Copy]:
     """Yield the object's own URL and its pages, in one spelling, by https if possible, on each host, in each variant.
 
     But for those with headers that Cloudflare sets itself, such as CF-Device-Type: no visitor can ask for these.
@@ -148,8 +148,7 @@ def copies_of(job: Job, config: Config) -> Iterator[Copy]:
         if change is None or target is None:
             continue
         variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
-        hosts, paths = target.hosts_of(change.bucket or config.bucket), paths_of(change.key, target)
-        for host, path, headers in product(hosts, paths, ((), *variants)):
+        for host, path, headers in product(target.hosts, paths_of(change.key, target), ((), *variants)):
             page = Purge(target.zone, FILES, f"{max(target.schemes)}://{host}/{spellings_of(path)[0]}", headers)
             yield Copy(change, target, path, page, job.later is not None)
 
@@ -246,13 +245,13 @@ def wait_in(event: Mapping[str, Any], left: float, now: float) -> tuple[dict[str
     return rest, seconds, at
 
 
-def pages_for(jobs: Iterable[Job], config: Config) -> list[Purge]:
+def pages_for(jobs: Iterable[Job]) -> list[Purge]:
     """Return what a visitor asks for to see what was purged: of a key, each page in one spelling. Pure.
 
     Raises:
         Rejected: nothing, or too much.
     """
-    pages = ([copy.page for copy in copies_of(job, config)] or job.purges for job in jobs)
+    pages = ([copy.page for copy in copies_of(job)] or job.purges for job in jobs)
     found = list(dict.fromkeys(chain(*pages)))
     if not found:
         raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')

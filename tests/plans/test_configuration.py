@@ -62,7 +62,7 @@ def test_every_option_and_every_kind_of_target_arrives() -> None:
     targets = (
         Target(ZONE, (HOST,), clean_urls=True, header_variants=variants),
         Target(Zone(ZONE_ID, "staging"), (HOST,), purge_by="prefix", index_documents=("index.html", "")),
-        Target(ZONE, (HOST,), purge_by="tag", tags=tuple(KINDS[2]["tags"])),
+        Target(ZONE, (HOST,), purge_by="tag", tags=(f"{HOST}/{{key}}", *KINDS[2]["tags"][1:])),
         Target(ZONE, ("example.com", HOST), purge_by="host", schemes=("https", "http"), delay_seconds=60),
         Target(ZONE, (HOST,), "a/", "b/", purge_by="everything", keys=("*.html",), related=related),
         Target(ZONE, (HOST,), path_prefix="x/" * 30),

@@ -144,10 +144,10 @@ def test_an_unexpected_error_acknowledges_nothing(
 def test_an_unexpected_error_about_one_message_harms_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from cf_purge.targets import purges_at
 
-    def explode(where: Any, key: str, bucket: str) -> Any:
+    def explode(where: Any, key: str) -> Any:
         if key == "cursed":
             raise RuntimeError("boom")
-        return purges_at(where, key, bucket)
+        return purges_at(where, key)
 
     monkeypatch.setattr("cf_purge.plan.purges_at", explode)
     assert world.returned(sqs_event(s3_event("a"), s3_event("x", "cursed", "y"), s3_event("b"))) == ["m1"]

@@ -26,7 +26,7 @@ def target(**fields: Any) -> Target:
 
 def purges(key: str, **fields: Any) -> list[tuple[str, str]]:
     """Kind and item of each purge of a key in one target."""
-    return [(purge.kind, purge.item) for purge in purges_at(target(**fields), key, BUCKET)]
+    return [(purge.kind, purge.item) for purge in purges_at(target(**fields), key)]
 
 
 def related(key: str, *templates: str, **fields: Any) -> list[str]:
@@ -109,7 +109,7 @@ def test_each_host_scheme_spelling_and_header_variant_of_a_page_and_a_related_on
     variants = [{"Origin": "https://app.example.com"}, {"Origin": SITE, "CF-Device-Type": "mobile"}]
     hosts, schemes = [HOST, "b.example.com"], ["https", "http"]
     copies = target(hosts=hosts, schemes=schemes, header_variants=variants, related=["/feed", "/t/*"], **CLEAN)
-    found = list(purges_at(copies, "(a)/index.html", BUCKET))
+    found = list(purges_at(copies, "(a)/index.html"))
     pages = [f"{folder}{page}" for folder in ("(a)", "%28a%29") for page in ("/index.html", "/", "")]
     expected = {
         *(Purge(Zone(ZONE), PREFIXES, f"{host}/t/") for host in hosts),
@@ -345,13 +345,13 @@ def test_a_foreign_zone_or_bucket_is_refused_by_its_name(event: dict[str, Any], 
 
 def test_with_the_flat_variables_the_bucket_is_the_host() -> None:
     flat = load(flat_environment())
-    served = flat.checked_bucket("Old_Assets.Example.org")
-    assert [each.item for each in purges_at(flat.targets[0], "a", served)] == ["https://old_assets.example.org/a"]
+    [served] = flat.of("Old_Assets.Example.org").targets
+    assert [each.item for each in purges_at(served, "a")] == ["https://old_assets.example.org/a"]
     with pytest.raises(Rejected, match='add "bucket" to it'):
-        flat.checked_bucket(None)
+        flat.of(None)
     for bucket in ("www.example.com/private", "www.example.com?", "a b", "a@b.example", "x:8080", "ü"):
         with pytest.raises(Rejected, match="is not a bucket name"):
-            flat.checked_bucket(bucket)
+            flat.of(bucket)
 
 
 # ---- Laws ----
@@ -379,7 +379,7 @@ def test_every_purge_is_on_a_host_of_the_target_below_its_path_and_about_the_key
     name: str, folder: str, each: Target
 ) -> None:
     key = folder + name
-    found = list(purges_at(each, key, BUCKET))
+    found = list(purges_at(each, key))
     path = each.path_prefix + key.removeprefix(each.key_prefix)
     pages = {path, path.rpartition("/")[0], path.rpartition("/")[0] + "/", path.removesuffix(".html")}
     merged = {re.sub("/+", "/", f"/{page}")[1:] for page in pages}
@@ -403,10 +403,10 @@ def test_every_related_page_is_below_the_path_of_the_target_and_as_narrow_as_its
     rest = key.removeprefix(key_prefix)
     values = {"{key}": rest, "{dir}": rest.rpartition("/")[0], "{name}": rest.rpartition("/")[2]}
     without = Target(Zone(ZONE), (HOST,), key_prefix, path_prefix)
-    own = len(list(purges_at(without, key, BUCKET)))
+    own = len(list(purges_at(without, key)))
     for start, (placeholder, value), end in itertools.product(("/", "/t/", "/site/"), values.items(), ("*", "/*", "")):
         each = without._replace(related=(f"{start}{placeholder}{end}",))
-        for purge in itertools.islice(purges_at(each, key, BUCKET), own, None):
+        for purge in itertools.islice(purges_at(each, key), own, None):
             path = "/" + purge.item.removeprefix("https://").partition("/")[2]
             assert (purge.kind == PREFIXES) == end.endswith("*")
             assert value.strip("/")

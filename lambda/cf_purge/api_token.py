@@ -74,11 +74,9 @@ class ApiToken:
     def _read(self, deadline: float) -> str:
         value: Any = self._aws.environ.get("CLOUDFLARE_API_KEY")
         if name := self._name:
-            # The parameter of another Region is named by its ARN.
-            region = name.split(":")[3] if name.count(":") >= 5 else None
             payload = {"Name": name, "WithDecryption": True}
             try:
-                result = self._aws.call("ssm", "GetParameter", payload, region, deadline - self._clock.now())
+                result = self._aws.call("ssm", "GetParameter", payload, name, deadline - self._clock.now())
             except Denied as error:
                 remedy = _REMEDIES.get(error.code, "check it and the function's role")
                 raise Misconfigured(f"{self.place} cannot be read ({error}): {remedy}.") from None

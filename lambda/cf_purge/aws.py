@@ -42,8 +42,10 @@ class Aws:
         self.http = http
         self.environ = environ
 
-    def call(self, service: str, operation: str, payload: Json, region: str | None, timeout: float) -> Json:
+    def call(self, service: str, operation: str, payload: Json, place: str, timeout: float) -> Json:
         """Call an operation of a service in _PROTOCOLS and return its result, in at most `timeout` seconds, or TIMEOUT.
+
+        It is called in the Region of `place`, if that is an ARN, else in the function's own.
 
         Raises:
             NotTried: `timeout` is too short.
@@ -51,7 +53,8 @@ class Aws:
             Denied: any other error of AWS.
             Misconfigured: there are no credentials, or there is no Region.
         """
-        region = region or self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
+        named = place.split(":")[3] if place.count(":") >= 5 else ""
+        region = named or self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
         if not region:
             raise Misconfigured("No AWS Region: set AWS_REGION.")
         if timeout < _MIN_TIMEOUT:

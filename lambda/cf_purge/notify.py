@@ -82,12 +82,12 @@ def send(news: Mapping[str, tuple[Any, ...]], name: str, event_bus_arn: str, aws
     """Tell the bus what `Metrics.news` has; it takes `timeout` seconds, or one, at most, and raises nothing."""
     makers: dict[str, Callable[..., Iterable[News]]] = {"Purged": purged, "Verified": verified, "Parked": parked}
     try:
-        entry, region = {"EventBusName": event_bus_arn, "Source": "cf_purge"}, event_bus_arn.split(":")[3]
+        entry = {"EventBusName": event_bus_arn, "Source": "cf_purge"}
         told = {kind: list(makers[kind](*parts)) for kind, parts in news.items()}
         entries = [{**entry, "DetailType": kind, "Detail": detail(each, name)} for kind, each in told.items() if each]
         if not entries:
             return
-        answer = aws.call("events", "PutEvents", {"Entries": entries}, region, min(_TIMEOUT, timeout))
+        answer = aws.call("events", "PutEvents", {"Entries": entries}, event_bus_arn, min(_TIMEOUT, timeout))
         for each in objects_in(answer.get("Entries")):
             if "ErrorCode" in each:
                 text = str(each.get("ErrorMessage"))[:_MAX_TEXT]

@@ -125,7 +125,6 @@ class Purger:
         self.cloudflare = Cloudflare(config, aws.http)
         self.token = ApiToken(config, aws, clock)
         self.budget = Budget(config)
-        self._config = config
         self.clock = clock
         self._zones: defaultdict[Group, _Zone] = defaultdict(_Zone)
         self._latency = 0.0  # seconds that the last accepted request took
@@ -279,7 +278,7 @@ class Purger:
 
     def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
-        probe = probe_for(request, self._config)
+        probe = probe_for(request, self.cloudflare.config)
         if self.budget.wait(self.clock.now(), probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
             # Nobody is misconfigured without a probe.
             self._hold(zone, errors.Transient(str(zone.error), retry_after=zone.error.retry_after))

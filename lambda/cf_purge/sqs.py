@@ -218,7 +218,7 @@ class Sqs(NamedTuple):
             raise Misconfigured("There is no queue_arn in the configuration: let the module write it.")
         _, _, _, region, account, name = arn.split(":")
         whole = {"QueueUrl": f"{self.aws.endpoint('sqs', region)}/{account}/{name}", **payload}
-        return self.aws.call("sqs", operation, whole, region, deadline - self.clock.now())
+        return self.aws.call("sqs", operation, whole, arn, deadline - self.clock.now())
 
     def _call_all(self, operation: str, arn: str | None, payloads: Sequence[Json], deadline: float) -> list[Json]:
         """Make calls at the same time and return the answers; failures are logged."""

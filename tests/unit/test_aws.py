@@ -69,7 +69,7 @@ def test_a_call_is_signed_and_is_what_boto3_sends(
 ) -> None:
     server = serve()
     aws = Aws(http, environment(AWS_ENDPOINT_URL=f"{server.url}/"))
-    assert aws.call(service, operation, payload, None, TIMEOUT) == {"success": True}
+    assert aws.call(service, operation, payload, "", TIMEOUT) == {"success": True}
     with client_of(service, server.url) as client:
         getattr(client, xform_name(operation))(**payload)
     ours, theirs = server.received
@@ -110,7 +110,7 @@ def test_a_secure_string_is_read_by_name_and_by_arn(moto: str, http: HttpClient,
 def test_a_queue_that_does_not_exist_is_misconfigured(moto: str, http: HttpClient) -> None:
     aws = Aws(http, environment(AWS_ENDPOINT_URL=moto))
     with pytest.raises(Misconfigured, match=r"^\S*(NonExistentQueue|QueueDoesNotExist) from sqs:SendMessage"):
-        aws.call("sqs", "SendMessage", {"QueueUrl": f"{moto}/1/none"}, None, TIMEOUT)
+        aws.call("sqs", "SendMessage", {"QueueUrl": f"{moto}/1/none"}, "", TIMEOUT)
 
 
 # ---- Endpoints and credentials ----
@@ -137,7 +137,7 @@ def test_the_endpoint_is_that_of_the_region_unless_the_environment_names_another
 def call(reply: Reply | None = None, environ: dict[str, str] | None = None) -> tuple[dict[str, Any], FakeTransport]:
     fake = FakeTransport(FakeCloudflare(), FakeAws(script={"GetParameter": [reply]}))
     aws = Aws(fake, environment() if environ is None else environ)  # type: ignore[arg-type]
-    return aws.call("ssm", "GetParameter", {"Name": "x"}, None, TIMEOUT), fake
+    return aws.call("ssm", "GetParameter", {"Name": "x"}, "", TIMEOUT), fake
 
 
 @pytest.mark.parametrize(("lambdas", "region"), [("a", "a"), ("", "b")])

@@ -148,7 +148,7 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
     missing = "" if covered else min(remedies, key=lambda each: each.count(" and "))
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
-    plain = Purge(targets[0].zone, FILES, url)
+    plain = Purge(targets[0].zone, FILES, url, host)
     pages = {
         "plain": plain,
         "with_origin": plain._replace(headers=(("Origin", origin),)),

@@ -45,13 +45,8 @@ class Purge(NamedTuple):
     zone: Zone
     kind: str
     item: str
+    host: str = ""  # that it is about; "" for a tag and for everything
     headers: tuple[tuple[str, str], ...] = ()  # of a URL: the copy for requests with these
-
-    @property
-    def host(self) -> str:
-        """The host it is about; "" for a tag and for everything."""
-        address = self.item.partition("://")[2] if self.kind == FILES else self.item
-        return "" if self.kind == TAGS else address.partition("/")[0]
 
     @property
     def shown(self) -> object:
@@ -73,7 +68,7 @@ def purges_at(target: Target, key: str) -> Iterator[Purge]:
     if target.purge_by == "everything":
         yield Purge(target.zone, EVERYTHING, "")
     elif target.purge_by == "host":
-        yield from (Purge(target.zone, HOSTS, host) for host in target.hosts)
+        yield from (Purge(target.zone, HOSTS, host, host) for host in target.hosts)
     elif target.purge_by == "tag":
         yield from _tags(target, key, paths)
     # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
@@ -106,7 +101,7 @@ def nothing_at(target: Target, host: str, kind: str) -> Purge:
     address = f"{host}/{spellings_of(f'{target.path_prefix}{_NOTHING}')[0]}"
     # By https if it has both, because http often redirects.
     items = {FILES: f"{max(target.schemes)}://{address}", PREFIXES: address, TAGS: _NOTHING}
-    return Purge(target.zone, kind, items[kind])
+    return Purge(target.zone, kind, items[kind], "" if kind == TAGS else host)
 
 
 def spellings_of(path: str) -> list[str]:
@@ -162,7 +157,7 @@ def urls_of(target: Target, paths: Sequence[str]) -> Iterator[Purge]:
     variants = ((), *target.header_variants)
     for path in paths:
         for spelling, host, scheme, headers in product(spellings_of(path), target.hosts, target.schemes, variants):
-            yield Purge(target.zone, FILES, f"{scheme}://{host}/{spelling}", headers)
+            yield Purge(target.zone, FILES, f"{scheme}://{host}/{spelling}", host, headers)
 
 
 def prefixes_of(target: Target, path: str) -> Iterator[Purge]:
@@ -173,7 +168,7 @@ def prefixes_of(target: Target, path: str) -> Iterator[Purge]:
             parts = [*parts[:MAX_SLASHES], ""]
             if "" in parts[:-1]:  # merged, it could be the host; the spelling with single slashes is enough
                 continue
-        yield Purge(target.zone, PREFIXES, "/".join(parts))
+        yield Purge(target.zone, PREFIXES, "/".join(parts), host)
 
 
 def tags_from_path(target: Target) -> bool:
@@ -229,7 +224,7 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
     if item.host:
         targets = _serving(targets, item.host, item.path)
     kind = {"urls": FILES, "everything": EVERYTHING}.get(item.kind, item.kind)
-    return list(dict.fromkeys(Purge(target.zone, kind, item.text) for target in targets))
+    return list(dict.fromkeys(Purge(target.zone, kind, item.text, item.host) for target in targets))
 
 
 def _purges_for_check(targets: Sequence[Target]) -> list[Purge]:

@@ -80,7 +80,7 @@ def test_a_check_asks_each_zone_and_host_in_its_own_kind(
 @pytest.mark.parametrize(
     ("kind", "probe"),
     [
-        (FILES, Purge(Zone(ZONE), FILES, f"https://{HOST}/{NAME}")),
+        (FILES, Purge(Zone(ZONE), FILES, f"https://{HOST}/{NAME}", HOST)),
         *((kind, Purge(Zone(ZONE), TAGS, NAME)) for kind in (PREFIXES, TAGS, HOSTS, EVERYTHING)),
     ],
 )
@@ -89,7 +89,7 @@ def test_a_probe_is_harmless_and_of_the_same_zone_and_limit(kind: str, probe: Pu
     other = target(zone_id=OTHER_ZONE, hosts=[B])
     config = load(flat_environment() if is_flat else environment(document(targets=[other, target()])))
     item = {FILES: f"https://{HOST}/a", EVERYTHING: ""}.get(kind, f"{HOST}/a")
-    request = Request(probe.zone, kind, ((Purge(probe.zone, kind, item),),))
+    request = Request(probe.zone, kind, ((Purge(probe.zone, kind, item, HOST),),))
     found = probe_for(request, config)
     assert (found.group, found.purges) == (request.group, [probe])
 

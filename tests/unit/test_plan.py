@@ -40,8 +40,8 @@ def test_requests_are_cut_at_cloudflares_limit_and_no_zone_is_behind_all_request
 ) -> None:
     zones = [Zone(ZONE), Zone(OTHER_ZONE)]
     scheme = "https://" if kind == FILES else ""
-    items = [f"{scheme}{'b' if number else 'a'}/{number}" for number in range(count)]  # the first host has one item
-    asked = {Purge(zone, kind, item): "m0" for zone in zones for item in items}
+    items = [("b" if number else "a", number) for number in range(count)]  # the first host has one item
+    asked = {Purge(zone, kind, f"{scheme}{host}/{n}", host): "m0" for zone in zones for host, n in items}
     found = requests_for(asked, load(environment(document(cloudflare={"plan": plan}))))
     assert [(request.zone, request.size) for request in found] == [(zone, size) for size in sizes for zone in zones]
 

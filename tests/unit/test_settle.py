@@ -17,7 +17,7 @@ from cf_purge.sqs import MAX_DELAY, delay_after, fate_of
 from cf_purge.targets import FILES, Purge
 from tests.support.factories import document, environment, s3_event, s3_test_event, sqs_event, target
 from tests.support.fakes import World, answer
-from tests.support.names import AT, BUS_ARN, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
+from tests.support.names import AT, BUS_ARN, HOST, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
 
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]
 OWN = Failure(Transient("down"))
@@ -113,7 +113,7 @@ def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = Fals
     body = json.dumps({"Records": records})
     task = make_task(Message("m0", body, "r", receives), config, Cost(math.inf, math.inf, math.inf), AT)
     assert not isinstance(task.error, Transient)
-    by_name = {name: Purge(Zone(ZONE), FILES, f"{SITE}/{name}") for name in purges}
+    by_name = {name: Purge(Zone(ZONE), FILES, f"{SITE}/{name}", HOST) for name in purges}
     outcomes = Outcomes(
         {by_name[name]: AT for name, failure in purges.items() if failure is None},
         {by_name[name]: failure for name, failure in purges.items() if failure is not None},

@@ -112,9 +112,9 @@ def test_each_host_scheme_spelling_and_header_variant_of_a_page_and_a_related_on
     found = list(purges_at(copies, "(a)/index.html"))
     pages = [f"{folder}{page}" for folder in ("(a)", "%28a%29") for page in ("/index.html", "/", "")]
     expected = {
-        *(Purge(Zone(ZONE), PREFIXES, f"{host}/t/") for host in hosts),
+        *(Purge(Zone(ZONE), PREFIXES, f"{host}/t/", host) for host in hosts),
         *(
-            Purge(Zone(ZONE), FILES, f"{scheme}://{host}/{page}", headers)
+            Purge(Zone(ZONE), FILES, f"{scheme}://{host}/{page}", host, headers)
             for scheme, host, page, headers in itertools.product(
                 schemes, hosts, [*pages, "feed"], [(), *(tuple(each.items()) for each in variants)]
             )

@@ -171,7 +171,7 @@ def visitor(edge_url: str | None) -> Visitor:
 def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) -> None:
     server = serve()
     server.respond = lambda handler: write(handler, 200, b"x" * 9_000_000, {"ETag": f'W/"{MD5}"', "Age": "7"})
-    question = Purge(Zone(ZONE), FILES, f"https://{HOST}/a%20b/(1).css", (("Origin", "https://x.example"),))
+    question = Purge(Zone(ZONE), FILES, f"https://{HOST}/a%20b/(1).css", HOST, (("Origin", "https://x.example"),))
     [seen] = visitor(f"{server.url}/").ask([question], 3.0).values()
     assert (seen.status, seen.etag, seen.age) == (200, MD5, 7)
     [sent] = server.received
@@ -185,7 +185,9 @@ def test_a_question_is_a_get_of_the_headers_without_credentials(serve: Serve) ->
 @pytest.mark.parametrize("name", ["User-Agent", "user-agent", "Accept-Encoding", "accept-language"])
 def test_a_header_of_a_variant_is_sent_whatever_its_name_is(serve: Serve, name: str) -> None:
     server = serve()
-    visitor(f"{server.url}/").ask([Purge(Zone(ZONE), FILES, f"https://{HOST}/a", ((name, "of the variant"),))], 3.0)
+    visitor(f"{server.url}/").ask(
+        [Purge(Zone(ZONE), FILES, f"https://{HOST}/a", HOST, ((name, "of the variant"),))], 3.0
+    )
     [sent] = server.received
     assert sent.headers[name.lower()] == "of the variant"
 
@@ -194,7 +196,7 @@ def test_nothing_is_asked_without_time(serve: Serve) -> None:
     server = serve()
     server.respond = lambda handler: drip(handler, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999)
     began = time.monotonic()
-    seen = visitor(server.url).ask([Purge(Zone(ZONE), FILES, f"https://{HOST}/{n}") for n in range(4000)], 0.5)
+    seen = visitor(server.url).ask([Purge(Zone(ZONE), FILES, f"https://{HOST}/{n}", HOST) for n in range(4000)], 0.5)
     assert time.monotonic() - began < 10
     assert sum(each.reported == {"error": "No time was left."} for each in seen.values()) > 3900
 
@@ -202,7 +204,7 @@ def test_nothing_is_asked_without_time(serve: Serve) -> None:
 @pytest.mark.parametrize("path", ["/a[1].css", "/a%2fb", "/%7ea", "/a/../b?x=[1]|", "/?a=/../b", "/b//a"])
 def test_a_path_is_asked_in_the_spelling_that_is_reported(serve: Serve, path: str) -> None:
     server = serve()
-    visitor(f"{server.url}/").ask([Purge(Zone(ZONE), FILES, f"https://{HOST}{path}")], 3.0)
+    visitor(f"{server.url}/").ask([Purge(Zone(ZONE), FILES, f"https://{HOST}{path}", HOST)], 3.0)
     assert [sent.path for sent in server.received] == [path]
 
 
@@ -218,7 +220,7 @@ def test_a_host_that_hangs_ends_in_time_and_delays_no_other(serve: Serve) -> Non
     server.respond = respond
     hosts = [*(f"slow{number}.example" for number in range(9)), *[HOST] * 9]
     began = time.monotonic()
-    questions = [Purge(Zone(ZONE), FILES, f"https://{host}/{n}") for n, host in enumerate(hosts)]
+    questions = [Purge(Zone(ZONE), FILES, f"https://{host}/{n}", host) for n, host in enumerate(hosts)]
     seen = list(visitor(server.url).ask(questions, 4.0).values())
     assert time.monotonic() - began < 15
     assert min(asked) < 2
@@ -236,6 +238,6 @@ def test_the_address_that_was_checked_is_connected_to(serve: Serve, monkeypatch:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    [seen] = visitor(None).ask([Purge(Zone(ZONE), FILES, f"http://{HOST}:{port}/a")], 1.0).values()
+    [seen] = visitor(None).ask([Purge(Zone(ZONE), FILES, f"http://{HOST}:{port}/a", HOST)], 1.0).values()
     assert seen == Seen(0, reported={"error": "The host has a private address."})
     assert (asked, server.accepted) == ([HOST], 0)

@@ -96,8 +96,7 @@ class Function:
         largest = self._purger.budget.capacity(min(_LARGEST, _LARGEST_SHARE * (left - reserve)))
         run = Invocation(end - reserve, end - min(_END, _END_SHARE * left), largest, metrics)
         try:
-            messages = messages_in(event)
-            if messages is not None:
+            if (messages := messages_in(event)) is not None:
                 return self._consume(messages, run)
             if isinstance(event, dict) and any(name in event for name in DIRECT):
                 return self._explain_or_wait(event, run, left)

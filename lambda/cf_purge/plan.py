@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple, TypeVar
 
 from cf_purge import observe
@@ -52,18 +52,6 @@ class Job(NamedTuple):
     @property
     def purges(self) -> list[Purge]:
         return [purge for _, purges in self.parts for purge in purges]
-
-    def due_at(self, now: float) -> Job:
-        """Return the job with the targets that are due; `later` has the others. Manual items are always due."""
-        change = self.change
-        if change is None or (change.at is None and change.kind is None):
-            return self
-        at = now if change.at is None else min(change.at, now)
-        waits = {target: at + target.delay_seconds - now for target, _ in self.parts if target}
-        due = [(target, purges) for target, purges in self.parts if not target or waits[target] <= 0]
-        seconds = ceil(min((wait for wait in waits.values() if wait > 0), default=0))
-        later = Delayed(change._replace(at=at), seconds, len(self.purges)) if seconds else None
-        return self._replace(parts=due, later=later)
 
     def lag_ms(self, at: float) -> int | None:
         """Return the milliseconds from when the change was due until it was purged, if that is known."""
@@ -237,31 +225,31 @@ def _planned(task: Task, config: Config, limit: Cost, now: float) -> Task:
     jobs: list[Job] = []
     count = 0
     for entry in task.event.entries:
-        jobs.append(job_of(entry, config))
-        count += len(jobs[-1].purges)
+        job = job_of(entry, config, inf if task.event.dry_run else now)
+        jobs.append(job)
+        count += job.later.purges if job.later else len(job.purges)
         if count > MAX_PURGES:
             remedy = "split it, or choose another purge_by where one key alone has so many"
             raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
-    skipped = tuple(job.change.key for job in jobs if job.change and not job.parts and not job.error)
+    skipped = tuple(job.change.key for job in jobs if job.change and not (job.parts or job.error or job.later))
     errors = [job.error for job in jobs if job.error]
     error = errors[0] if errors else None
     if len(errors) > 1:
         error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
-    jobs = [job if task.event.dry_run else job.due_at(now) for job in jobs]
     delayed = [job.later for job in jobs if job.later]
     if not task.event.is_own:
         _check_cost([job for job in jobs if job.parts], config, limit)
     return task._replace(jobs=jobs, skipped=skipped, error=error, delayed=delayed)
 
 
-def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
+def job_of(entry: Change | Item | Rejected, config: Config, now: float) -> Job:
     """Return what a change or item asks for: just more than MAX_PURGES purges at most.
 
-    One that is invalid or outside of the targets has an error and nothing to purge.
+    One that is invalid or outside of the targets has an error and nothing to purge. `later` has what is not due at
+    `now`, in seconds since the epoch, or inf; manual keys and items are always due.
     """
     if isinstance(entry, Rejected):
         return Job(None, (), entry)
-    parts: list[tuple[Target | None, Sequence[Purge]]] = []
     change = error = None
     try:
         if isinstance(entry, Item):
@@ -270,14 +258,22 @@ def job_of(entry: Change | Item | Rejected, config: Config) -> Job:
         targets = config.of(entry.bucket).within(entry.zone_id)
     except Rejected as problem:
         return Job(change, (), problem.with_traceback(None))
-    for target in targets if config.takes(entry.key) else ():
-        room = MAX_PURGES + 1 - sum(len(purges) for _, purges in parts)
+    is_manual = change.at is None and change.kind is None
+    at = now if change.at is None else min(change.at, now)
+    parts, waits, count = [], [], 0
+    for target in targets if config.takes(change.key) else ():
         try:
-            purges = dict.fromkeys(islice(purges_at(target, entry.key), room))
+            purges = tuple(dict.fromkeys(islice(purges_at(target, change.key), MAX_PURGES + 1 - count)))
         except Rejected as problem:  # the other targets purge it
-            purges, error = {}, problem.with_traceback(None)
-        parts += [(target, tuple(purges))] if purges else []
-    return Job(change, parts, error)
+            purges, error = (), problem.with_traceback(None)
+        count += len(purges)
+        wait = at + target.delay_seconds - now
+        if purges and wait > 0 and not is_manual:
+            waits.append(wait)
+        elif purges:
+            parts.append((target, purges))
+    later = Delayed(change._replace(at=at), ceil(min(waits)), count) if waits else None
+    return Job(change, parts, error, later)
 
 
 def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:

@@ -74,7 +74,7 @@ class Verifier(NamedTuple):
         wanted = {purge: "" for purges in again.values() for purge in purges}
         for change in unsampled:
             if len(wanted) < MAX_PURGES:  # what does not fit waits for the next look
-                again[change] = job_of(change, self.visitor.config).due_at(look.purged).purges
+                again[change] = job_of(change, self.visitor.config, look.purged).purges
                 wanted |= dict.fromkeys(again[change], "")
         accepted = self.purger.send_again(requests_for(wanted, self.visitor.config), self.run)
         self.run.metrics.counts["Repurged"] += len(accepted)
@@ -136,7 +136,7 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     found: list[Copy] = []
     for change in event.changes[: look.sample]:
         # Two targets may have the same page.
-        pages = {copy.page: copy for copy in copies_of(job_of(change, config).due_at(look.purged))}
+        pages = {copy.page: copy for copy in copies_of(job_of(change, config, look.purged))}
         copies = [copy for copy in pages.values() if not look.left or copy.id in look.left]
         if found and len(found) + len(copies) > MAX_URLS:
             break

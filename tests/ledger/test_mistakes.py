@@ -96,7 +96,7 @@ MISTAKES = {
         plan, "parse", "purged without a request", lambda parse, *rest: parse(*rest)._replace(dry_run=False)
     ),
     "a delayed change is due at once": Mistake(
-        plan.Job, "due_at", "purged too early|lost", lambda due, job, now: due(job, now + 60)
+        plan, "job_of", "purged too early|lost", lambda job_of, *given: job_of(*given[:2], given[2] + 60)
     ),
     "every copy is called fresh": Mistake(
         verify,

@@ -157,15 +157,15 @@ class Sqs(NamedTuple):
 
     def _receive(self, count: int, deadline: float) -> list[Message]:
         """Receive up to so many messages that are there; none when SQS fails."""
-        more = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
-        payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **more} for n in range(0, count, _RECEIVE)]
+        options = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
+        payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **options} for n in range(0, count, _RECEIVE)]
         answers = self._call_all("ReceiveMessage", self.config.queue_arn, payloads, deadline)
         messages = []
         for each in [found for answer in answers for found in objects_in(answer.get("Messages"))]:
-            message_id, body, receipt = each.get("MessageId"), each.get("Body"), each.get("ReceiptHandle")
-            if isinstance(message_id, str) and isinstance(body, str) and isinstance(receipt, str):
-                receives, arn = receives_in(each.get("Attributes")), self.config.queue_arn or ""
-                messages.append(Message(message_id, body, receipt, receives, arn))
+            match each:
+                case {"MessageId": str(message_id), "Body": str(body), "ReceiptHandle": str(receipt), **more}:
+                    receives, arn = receives_in(more.get("Attributes")), self.config.queue_arn or ""
+                    messages.append(Message(message_id, body, receipt, receives, arn))
         return messages
 
     def _batch(self, operation: str, options: Mapping[Message, Json], deadline: float, failure: str) -> None:

@@ -152,9 +152,10 @@ class Function:
                 outcomes = diagnosed(checks, outcomes, self._purger, run.purge_until)
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
-        finished = list(outcomes.finished(task for task in plan.tasks if task not in checks))
-        run.metrics.times["Lag"] += [lag for job, at in finished if (lag := job.lag_ms(at)) is not None]
-        run.metrics.news["Purged"] = (finished,)
+        lags = [(job, job.lag_ms(at)) for job, at in outcomes.finished(plan.tasks)]
+        run.metrics.times["Lag"] += [lag for _, lag in lags if lag is not None]
+        # What is delayed is not done.
+        run.metrics.news["Purged"] = ((job.change, job.purges, {"lag_ms": lag}) for job, lag in lags if not job.later)
         return outcomes
 
     def _remember(self, plan: Plan, outcomes: Outcomes, returned: Container[str]) -> None:
@@ -196,7 +197,7 @@ class Function:
             verifier = Verifier(self._config.verify, self._visitor, self._purger, self._sqs, run)
             verifier.announce(tasks, outcomes)
             if looks := [task.event for task in tasks if task.event.look]:
-                run.metrics.news["Verified"] = (verifier.look(looks),)
+                verifier.look(looks)
         except Exception as error:  # it must not repeat what was purged
             observe.warn("not verified", reason=str(observe.understood(error)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
@@ -57,9 +57,8 @@ class Metrics:
         self.counts = dict.fromkeys((*COUNTS, *SEEN_COUNTS) if verifies else COUNTS, 0)
         # Milliseconds from a change to its accepted purge, and to the proof that visitors see it.
         self.times: dict[str, list[int]] = {"Lag": [], "Fresh": []}
-        # By detail type: the arguments of the function in `notify` that makes its entries. It is imported only if a
-        # bus is configured, after everything else is done.
-        self.news: dict[str, tuple[Any, ...]] = {}
+        # By detail type: what `notify` sends, which is not worked out unless a bus is configured.
+        self.news: dict[str, Iterable[Any]] = {}
 
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch.

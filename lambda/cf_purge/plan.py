@@ -86,6 +86,12 @@ class Task(NamedTuple):
         """Return the purges that are not known to be accepted."""
         return [] if self.event.dry_run else [purge for purge in self.purges if purge not in accepted]
 
+    def left(self, accepted: Container[Purge]) -> list[tuple[Change | None, Sequence[Purge]]]:
+        """Return the changes and manual items that are not done, with their purges; without any, one of nothing."""
+        undone = {*self.undone(accepted)}
+        found = [(job.change, job.purges) for job in self.jobs if job.error or not undone.isdisjoint(job.purges)]
+        return [*found, *((each.change, ()) for each in self.delayed)] or [(None, ())]
+
 
 class Request(NamedTuple):
     """One body for Cloudflare: purges of one zone and one kind."""

@@ -117,7 +117,8 @@ class Sqs(NamedTuple):
         self._batch("ChangeMessageVisibilityBatch", timeouts, deadline, "visibility not changed")
         counts["Parked"] += len(parked)
         counts["Retried"] += len(returned)
-        run.metrics.news["Parked"] = [(tasks[each], str(rejected[each])) for each in parked], outcomes.accepted
+        left = ((each, part) for each in parked for part in tasks[each].left(outcomes.accepted))
+        run.metrics.news["Parked"] = ((*part, {"reason": str(rejected[each])}) for each, part in left)
         return {message.id for message in returned}
 
     def send_delayed(self, tasks: Sequence[Task], deadline: float) -> list[Task]:

@@ -5,7 +5,7 @@ Nothing here delays, repeats or parks a first purge: what cannot be done is left
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from cf_purge import observe
@@ -13,7 +13,7 @@ from cf_purge.budget import Invocation
 from cf_purge.config import Config, Verify
 from cf_purge.errors import PurgeError
 from cf_purge.events import Change, Event, Look, bodies_of
-from cf_purge.plan import MAX_PURGES, Task, job_of, requests_for
+from cf_purge.plan import MAX_PURGES, Task, grouped, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import MAX_DELAY, Sqs
 from cf_purge.targets import Purge
@@ -43,19 +43,20 @@ class Verifier(NamedTuple):
             look = Look(1, min(changes.values()), len(range(share, self.verify.sample, shares)))
             self._send(look, known[share::shares])
 
-    def look(self, events: Sequence[Event]) -> list[Copy]:
-        """Look at what was purged before, and purge again what visitors do not see.
-
-        Returns:
-            The last word on the copies of the changes that are not looked at again, and that no target purges later.
-        """
+    def look(self, events: Sequence[Event]) -> None:
+        """Look at what was purged before, and purge again what visitors do not see."""
         asked = [(event, event.look, _asked(event, event.look, self.visitor.config)) for event in events if event.look]
         seconds = min(_SECONDS, self.run.purge_until - self.visitor.clock.now())
         seen = self.visitor.ask((copy.page for *_, copies in asked for copy in copies), seconds)
-        return [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
+        told = [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
+        self.run.metrics.news["Verified"] = _news(told)
 
     def _follow(self, event: Event, look: Look, asked: Sequence[Copy], seen: Mapping[Purge, Seen]) -> list[Copy]:
-        """Judge the copies of one message, purge again, and ask for the next look; return those with the last word."""
+        """Judge the copies of one message, purge again, and ask for the next look.
+
+        Returns:
+            The copies of the changes that are not looked at again, and that no target purges later.
+        """
         is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
         copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
         sampled = {copy.change for copy in copies}
@@ -129,6 +130,14 @@ def newest(changes: Iterable[Change]) -> list[Change]:
     ordered = sorted(changes, key=lambda change: ((change.sequencer or "").upper().rstrip("0"), change.at or 0.0))
     found = {(change.bucket, change.zone_id, change.key): change for change in ordered}
     return sorted(found.values(), key=lambda change: change.at or 0.0, reverse=True)
+
+
+def _news(copies: Iterable[Copy]) -> Iterator[tuple[Change, list[Purge], dict[str, object]]]:
+    """Yield the result of each change: its proof, or the worst of its copies."""
+    for change, group in grouped((copy.change, copy) for copy in copies).items():
+        worst = max(group, key=lambda each: (each.verdict == STALE, each.verdict != FRESH))
+        reason = None if worst.verdict == FRESH else f"{worst.verdict}: {worst.page.item}"
+        yield change, [copy.page for copy in group], {"fresh_ms": worst.fresh_ms, "reason": reason}
 
 
 def _asked(event: Event, look: Look, config: Config) -> list[Copy]:

@@ -8,6 +8,7 @@ import pytest
 
 from cf_purge import notify
 from cf_purge.errors import PurgeError, TimedOut
+from cf_purge.events import Change
 from tests.support.factories import document, eventbridge_event, s3_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage
 from tests.support.names import ACCOUNT, AT, BUS_ARN, HOST, OTHER_ZONE, PRINCIPAL, QUEUE_ARN, ZONE
@@ -235,7 +236,7 @@ def test_a_bus_in_another_region_is_called_there() -> None:
 def test_the_events_of_an_invocation_fit_into_one_call_with_the_first_items_of_each_type() -> None:
     """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
     for reason, most in (("no", 100), ("\U0001f4a9" * 1_024, 4)):
-        news = [(frozenset({ZONE}), item(str(number), reason=reason)) for number in range(150)]
+        news: list[notify.News] = [(Change(str(number)), [], {"reason": reason}) for number in range(150)]
         text = notify.detail(news, "site")
         assert 3 * len(text.encode()) <= 200_000  # one event for each type
         said = json.loads(text)

@@ -88,9 +88,6 @@ def diagnosed(checks: Iterable[Task], outcomes: Outcomes, purger: Purger, deadli
 
 def _explained(purge: Purge, error: PurgeError, purger: Purger, deadline: float) -> str:
     """Return what is wrong and what to do about it."""
-    if error.code == "ForeignHost":
-        remedy = "correct targets[*].hosts, or add it to a target with its own zone"
-        return f"{purge.host} is not a host of zone {purge.zone}: {remedy}."
     if isinstance(error, Unauthorized):
         with contextlib.suppress(PurgeError):
             return _cause(purge, purger, deadline) or str(error)
@@ -145,7 +142,7 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
     found = [way for target in targets for way in ways_to(bare, target, visitor.config)]
     covered = [entry for entry, missing in found if not missing]
     remedies = [each for _, each in found] or ["correct path_prefix, index_documents or clean_urls"]
-    missing = "" if covered else min(remedies, key=lambda each: each.count(" and "))
+    missing = min(remedies, key=lambda each: (each != "", each.count(" and ")))
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url, host)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -231,10 +231,10 @@ def _checked_key(key: str) -> str:
     raise UnknownEvent(f"The object key {key[:256]!r} is not UTF-8, or longer than the {_MAX_KEY_BYTES} bytes of S3.")
 
 
-def epoch(time: object) -> float | None:
-    """Return the seconds since the epoch of an ISO 8601 time; without a readable one only the lag is not measured."""
+def epoch(time: object, read: Callable[[str], datetime] = datetime.fromisoformat) -> float | None:
+    """Return the seconds since the epoch of an ISO 8601 time, or another that `read` understands; None: it does not."""
     try:
-        return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else None
+        return read(time).timestamp() if isinstance(time, str) else None
     except (ValueError, OverflowError):
         return None
 

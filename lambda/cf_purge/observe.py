@@ -7,7 +7,6 @@ handler formats only what goes through its own root logger, and a shell must sho
 from __future__ import annotations
 
 import json
-import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -82,8 +81,7 @@ def set_level(level: str) -> None:
 
 def emit(document: dict[str, object]) -> None:
     """Write a finished document, whatever the level."""
-    sys.stdout.write(json.dumps(document, default=str) + "\n")  # one write: threads share the stream
-    sys.stdout.flush()
+    print(json.dumps(document, default=str) + "\n", end="", flush=True)  # one write: threads share the stream
 
 
 def _write(level: str, message: str, /, **fields: object) -> None:

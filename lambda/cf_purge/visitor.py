@@ -73,7 +73,7 @@ class Seen(NamedTuple):
 
     status: int
     etag: str | None = None  # without quotes and W/
-    last_modified: int | None = None  # seconds since the epoch
+    last_modified: float | None = None  # seconds since the epoch
     age: int | None = None  # seconds
     cache_status: str = ""  # CF-Cache-Status
     is_challenge: bool = False  # by Cloudflare, or 401 or 429
@@ -111,29 +111,26 @@ class Visitor(NamedTuple):
         A host that hangs delays only its own.
         """
         until = self.clock.now() + seconds
-        seen = dict.fromkeys(pages, Seen(0))
+        seen = dict.fromkeys(pages, Seen(0, reported={"error": "No time was left."}))
         by_host = grouped((page.host, page) for page in seen)
         lanes = max(1, CONNECTIONS // max(1, len(by_host)))
         shares = [asked[lane::lanes] for asked in by_host.values() for lane in range(min(lanes, len(asked)))]
 
         def visit(share: Sequence[Purge]) -> None:
             for page in share:
-                seen[page] = self._visit(page, until)
+                if (left := until - self.clock.now()) > 0:
+                    seen[page] = self._visit(page, left)
 
         self.http.together([partial(visit, share) for share in shares], _MAX_HOSTS)
         return seen
 
-    def _visit(self, page: Purge, until: float) -> Seen:
+    def _visit(self, page: Purge, timeout: float) -> Seen:
         url, headers, edge = page.item, dict(page.headers), self.config.edge_url
         if edge:
             url = edge.rstrip("/") + url[url.index(page.host) + len(page.host) :]
             headers["Host"] = page.host
-        left = until - self.clock.now()
-        if left <= 0:
-            return Seen(0, reported={"error": "No time was left."})
         try:
-            answer = self.http.visit(url, headers, left, bool if edge else is_public)
-            return seen_in(answer, self.clock.wall())
+            return seen_in(self.http.visit(url, headers, timeout, bool if edge else is_public), self.clock.wall())
         except PurgeError as error:
             return Seen(0, reported={"error": str(error)})
 
@@ -168,7 +165,8 @@ def seen_in(answer: Answer, at: float) -> Seen:
     if "location" in headers:
         named = _LOCATION.match(headers["location"])
         reported["location_host"] = named[1][:253] if named else ""
-    etag, modified = _etag(headers.get("etag")), _date(headers.get("last-modified"))
+    etag = headers.get("etag", "").strip().removeprefix("W/").strip('"') or None
+    modified = epoch(headers.get("last-modified"), parsedate_to_datetime)
     age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
     seconds = int(age[:12]) if age.isascii() and age.isdigit() else None
     is_challenge = "cf-mitigated" in headers or answer.status in (401, 429)
@@ -180,7 +178,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
 
     Of a change without a kind at most the time is known, as in a `wait`: there the age of the copy decides the rest.
     """
-    by_age, etag, is_gone = seen.by_age(purged), _etag(change.etag), seen.status in (404, 410)
+    by_age, etag, is_gone = seen.by_age(purged), change.etag, seen.status in (404, 410)
     unknown = UNVERIFIABLE if change.kind else by_age
     if seen.is_challenge or not 200 <= seen.status < 500:
         return UNVERIFIABLE
@@ -207,17 +205,6 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
     elif etag is None or seen.etag is None:  # nothing can be compared
         return RENEWED if by_age == RENEWED else unknown
     return STALE if by_age == STALE else UNVERIFIABLE
-
-
-def _etag(text: str | None) -> str | None:
-    return (text or "").strip().removeprefix("W/").strip('"') or None
-
-
-def _date(text: str | None) -> int | None:
-    try:
-        return int(parsedate_to_datetime(text or "").timestamp())
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 # ---- wait ----

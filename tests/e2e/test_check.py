@@ -70,7 +70,7 @@ FAULTS: dict[str, tuple[Fault, list[str]]] = {
     ),
     "a foreign host and a foreign zone": (
         configured(two_faults),
-        ["www.example.org is not a host", f"no access to zone {FOREIGN_ZONE_ID}"],
+        ["www.example.org/.cf-purge-check", "correct targets[*].hosts", f"no access to zone {FOREIGN_ZONE_ID}"],
     ),
     "a denied parameter": (denied, ["AccessDeniedException", "ssm:GetParameter"]),
     "a foreign key": (under_a_foreign_key, ["api_token_kms_key_arn"]),

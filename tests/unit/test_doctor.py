@@ -269,8 +269,10 @@ def test_only_the_host_that_is_outside_its_zone_is_named(purge_by: str) -> None:
     world = World(document(targets=[target(hosts=[HOST, "www.example.org"], purge_by=purge_by)]))
     world.cloudflare.bad = lambda item: "example.org" in item
     world.cloudflare.bad_reply = refusal(400, 1082, 1016, message="only for this zone")
-    remedy = "correct targets[*].hosts, or add it to a target with its own zone"
-    assert verdict(world) == f"www.example.org is not a host of zone {ZONE}: {remedy}."
+    page = f"https://www.example.org/{NAME}" if purge_by == "url" else f"www.example.org/{NAME}"
+    said = f"Cloudflare answered 400 for zone {ZONE} (1082 only for this zone; 1016 only for this zone)"
+    remedy = "the host is not in this zone, correct targets[*].hosts."
+    assert verdict(world) == f"{page}: {said}: {remedy}"
     assert [item for _, _, item in world.cloudflare.accepted] == [
         f"https://{HOST}/{NAME}" if purge_by == "url" else f"{HOST}/{NAME}"
     ]

@@ -40,10 +40,10 @@ _FAULTS = {  # by the status of a token
 # ---- check ----
 
 
-def summary_of(purges: Collection[Purge], visitor: Visitor, left: float) -> list[str]:
+def summary_of(purges: Collection[Purge], visitor: Visitor, deadline: float) -> list[str]:
     """Return what a check has shown: what was accepted, the rules of its targets, and what a visitor reaches.
 
-    `left` is the time in seconds.
+    `deadline` is a time of `Clock.now`.
     """
     belongs = {purge: f", and {purge.host} belongs to it" if purge.host else "" for purge in purges}
     said = [f"The token may purge zone {purge.zone}{text}." for purge, text in belongs.items()]
@@ -51,7 +51,7 @@ def summary_of(purges: Collection[Purge], visitor: Visitor, left: float) -> list
     said += [text for target in targets if (text := _rules_of(target, visitor.config))]
     asked = [purge.host for purge in purges if purge.host]
     pages = {host: nothing_at(target, host, FILES) for target in targets for host in target.hosts or asked}
-    for page, seen in visitor.ask(pages.values(), min(_VISIT, left)).items():
+    for page, seen in visitor.ask(pages.values(), _VISIT, deadline).items():
         obstacle = _obstacle_at(page.host, seen)
         said.append(obstacle[1] if obstacle else f"Visitors of {page.host} reach Cloudflare.")
     return list(dict.fromkeys(said))
@@ -72,18 +72,17 @@ def _rules_of(target: Target, config: Config) -> str:
 
 def diagnosed(checks: Iterable[Task], outcomes: Outcomes, purger: Purger, deadline: float) -> Outcomes:
     """Return the outcomes; each failure of a check says all that was found, until `deadline`, a time of `Clock.now`."""
-    checked = [purge for task in checks for purge in task.purges if purge in outcomes.failures]
-    errors = {purge: outcomes.failures[purge].error for purge in checked}
+    failures = outcomes.failures
+    errors = {purge: failures[purge].error for task in checks for purge in task.purges if purge in failures}
     # A zone has one error for all that it refuses, but each item that it rejects its own.
     one_of_each = {(str(each), isinstance(each, Rejected) and purge): purge for purge, each in errors.items()}
     found = [_explained(purge, errors[purge], purger, deadline) for purge in one_of_each.values()]
     said = " ".join(dict.fromkeys(found))
     if said:
         observe.error("check", reason=said)
-    failures = dict(outcomes.failures)
-    for purge, error in errors.items():  # its class stays: what was rejected is parked
-        failures[purge] = failures[purge]._replace(error=type(error)(said, error.code, error.retry_after))
-    return outcomes._replace(failures=failures)
+    # Its class stays: what was rejected is parked.
+    told = {purge: type(error)(said, error.code, error.retry_after) for purge, error in errors.items()}
+    return outcomes._replace(failures=failures | {each: failures[each]._replace(error=told[each]) for each in told})
 
 
 def _explained(purge: Purge, error: PurgeError, purger: Purger, deadline: float) -> str:
@@ -245,8 +244,7 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     paths = {path: spelling in spellings_of(path) for path in (unquote(encoded), unquote_plus(encoded))}
     way = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by, "key": None, "filter": None}
     is_of_scheme = scheme.removesuffix(":") in target.schemes
-    takes_all = target.purge_by in ("host", "everything")
-    has_any_spelling = takes_all or (target.purge_by == "tag" and not tags_from_path(target))
+    has_any_spelling = target.purge_by == "tag" and not tags_from_path(target)
     for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
         by_url = target.purge_by == "prefix" and not is_object(path, key, target._replace(keys=()))
         purge_by = "url" if by_url else target.purge_by
@@ -259,7 +257,7 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
         yield {**way, "purge_by": purge_by, "key": key, "filter": glob}, _remedy(f"key {key}", fields)
-    if takes_all:
+    if target.purge_by in ("host", "everything"):
         yield {**way, "filter": next(iter((*target.keys, *config.include)), None)}, ""
     for template in target.related:
         # As a glob, which no path slows down: a placeholder is one character or more, only of two also slashes.

@@ -225,8 +225,7 @@ class Function:
         elif task.event.is_check:
             from cf_purge.doctor import summary_of
 
-            left = run.settle_until - self._clock.now()
-            summary["check"] = summary_of(task.purges, self._visitor, left)
+            summary["check"] = summary_of(task.purges, self._visitor, run.settle_until)
         return summary
 
     # Created only by the few invocations that need them.

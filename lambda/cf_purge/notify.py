@@ -51,7 +51,6 @@ def send(news: Mapping[str, Iterable[News]], name: str, event_bus_arn: str, aws:
         answer = aws.call("events", "PutEvents", {"Entries": entries}, event_bus_arn, min(_TIMEOUT, timeout))
         for each in objects_in(answer.get("Entries")):
             if "ErrorCode" in each:
-                text = str(each.get("ErrorMessage"))[:_MAX_TEXT]
-                raise Transient(f"{each['ErrorCode']} from events:PutEvents: {text}")
+                raise Transient(f"{each['ErrorCode']} from events:PutEvents: {each.get('ErrorMessage')}")
     except Exception as error:
         observe.warn("not notified", event_bus=event_bus_arn, reason=str(observe.understood(error)))

@@ -46,8 +46,8 @@ class Verifier(NamedTuple):
     def look(self, events: Sequence[Event]) -> None:
         """Look at what was purged before, and purge again what visitors do not see."""
         asked = [(event, event.look, _asked(event, event.look, self.visitor.config)) for event in events if event.look]
-        seconds = min(_SECONDS, self.run.purge_until - self.visitor.clock.now())
-        seen = self.visitor.ask((copy.page for *_, copies in asked for copy in copies), seconds)
+        pages = (copy.page for *_, copies in asked for copy in copies)
+        seen = self.visitor.ask(pages, _SECONDS, self.run.purge_until)
         told = [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
         self.run.metrics.news["Verified"] = _news(told)
 

@@ -105,12 +105,12 @@ class Visitor(NamedTuple):
     http: HttpClient
     clock: Clock
 
-    def ask(self, pages: Iterable[Purge], seconds: float) -> dict[Purge, Seen]:
+    def ask(self, pages: Iterable[Purge], seconds: float, deadline: float = math.inf) -> dict[Purge, Seen]:
         """Ask for the copies that purges by URL are about, within so many seconds together.
 
-        A host that hangs delays only its own.
+        `deadline` is a time of `Clock.now`. A host that hangs delays only its own.
         """
-        until = self.clock.now() + seconds
+        until = min(self.clock.now() + seconds, deadline)
         seen = dict.fromkeys(pages, Seen(0, reported={"error": "No time was left."}))
         by_host = grouped((page.host, page) for page in seen)
         lanes = max(1, CONNECTIONS // max(1, len(by_host)))
@@ -153,9 +153,9 @@ def copies_of(job: Job) -> Iterator[Copy]:
 def is_public(address: str) -> bool:
     """Tell whether an IP address is one of the public Internet."""
     found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address) and (found not in _UNICAST or found.sixtofour is not None):
-        return False  # one that contains an IPv4 address could contain a private one
-    return found.is_global and not found.is_multicast
+    # One that contains an IPv4 address could contain a private one.
+    is_mixed = isinstance(found, ipaddress.IPv6Address) and (found not in _UNICAST or found.sixtofour is not None)
+    return found.is_global and not found.is_multicast and not is_mixed
 
 
 def seen_in(answer: Answer, at: float) -> Seen:

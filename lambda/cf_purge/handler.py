@@ -139,8 +139,8 @@ class Function:
             run.metrics.counts["Skipped"] += len(task.skipped)
             if task.skipped:  # at most one line for each message
                 observe.info("skipped", **observe.listed(task.skipped))
-            for part in observe.parts([purge.shown for purge in task.purges]) if task.event.dry_run else ():
-                observe.info("dry run", invalidations=part)
+            if task.event.dry_run:
+                observe.info_all("dry run", "invalidations", [purge.shown for purge in task.purges])
         checks = [task for task in plan.tasks if task.event.is_check and not task.event.dry_run]
         try:
             if checks:

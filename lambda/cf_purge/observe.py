@@ -94,9 +94,10 @@ def _write(level: str, message: str, /, **fields: object) -> None:
 debug, info, warn, error = (partial(_write, level) for level in LEVELS)
 
 
-def parts(items: Sequence[object]) -> list[Sequence[object]]:
-    """Cut items into lists that fit into a line each; of no items, one empty list."""
-    return [items[start : start + _MAX_ITEMS] for start in range(0, len(items) or 1, _MAX_ITEMS)]
+def info_all(message: str, name: str, items: Sequence[object], **fields: object) -> None:
+    """Write items in the field `name` of as many lines as they need; of no items, one line with an empty list."""
+    for start in range(0, len(items) or 1, _MAX_ITEMS):
+        info(message, **fields, **{name: items[start : start + _MAX_ITEMS]})
 
 
 def fitting(items: Sequence[Any], most: int) -> list[Any]:

@@ -161,8 +161,7 @@ class Purger:
             fields = {"zone_id": str(request.zone), "kind": request.kind}
             if error is None:
                 accepted.update(request.purges)
-                for part in observe.parts([purge.shown for purge in request.purges]):
-                    observe.info("purged again", **fields, items=part)
+                observe.info_all("purged again", "items", [purge.shown for purge in request.purges], **fields)
             else:
                 observe.warn("not purged again", **fields, count=request.size, reason=str(error))
                 if not isinstance(error, errors.Rejected):  # the next one could take as long, or is refused too
@@ -209,8 +208,7 @@ class Purger:
             kind = "urls" if request.kind == FILES else request.kind
             named = ((each, purge.shown) for purge in request.purges for each in work.principals.get(purge, [None]))
             for principal, items in grouped(named).items():
-                for part in observe.parts(items):
-                    observe.info("purged", zone_id=str(request.zone), principal=principal, **{kind: part})
+                observe.info_all("purged", kind, items, zone_id=str(request.zone), principal=principal)
         elif isinstance(error, errors.NotTried):
             work.fail(request, Failure(error))
         elif isinstance(error, errors.Rejected):

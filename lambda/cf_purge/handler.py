@@ -196,8 +196,7 @@ class Function:
 
             verifier = Verifier(self._config.verify, self._visitor, self._purger, self._sqs, run)
             verifier.announce(tasks, outcomes)
-            if looks := [task.event for task in tasks if task.event.look]:
-                verifier.look(looks)
+            verifier.look([task.event for task in tasks])
         except Exception as error:  # it must not repeat what was purged
             observe.warn("not verified", reason=str(observe.understood(error)))
 

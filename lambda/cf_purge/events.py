@@ -36,7 +36,7 @@ class Change(NamedTuple):
     bucket: str | None = None  # None: a manual event that does not name it
     at: float | None = None  # seconds since the epoch; None when the event does not say
     zone_id: str | None = None  # purge in this zone only; None: in every zone that serves it
-    etag: str | None = None  # without quotes
+    etag: str | None = None
     sequencer: str | None = None  # hexadecimal; orders the changes of one key
     principal: str | None = None  # who changed it; EventBridge says the account only
     kind: str | None = None  # PUT or DELETE; None: unknown, or something else, such as the deletion of one version

@@ -178,7 +178,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
 
     Of a change without a kind at most the time is known, as in a `wait`: there the age of the copy decides the rest.
     """
-    by_age, etag, is_gone = seen.by_age(purged), change.etag, seen.status in (404, 410)
+    by_age, etag, is_gone = seen.by_age(purged), (change.etag or "").strip('"'), seen.status in (404, 410)
     unknown = UNVERIFIABLE if change.kind else by_age
     if seen.is_challenge or not 200 <= seen.status < 500:
         return UNVERIFIABLE
@@ -192,7 +192,7 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
         return STALE if by_age == STALE else SUPERSEDED
     if seen.status != 200:
         return unknown
-    if etag is not None and seen.etag == etag:
+    if etag and seen.etag == etag:
         return FRESH
     if change.at is not None and seen.last_modified is not None:
         behind = math.floor(change.at) - seen.last_modified  # a date has whole seconds
@@ -200,9 +200,9 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
             return FRESH
         if behind <= _TOLERANCE:
             return unknown
-        if "-" not in (etag or ""):  # the object of a multipart upload has the date at which that began
+        if "-" not in etag:  # the object of a multipart upload has the date at which that began
             return STALE
-    elif etag is None or seen.etag is None:  # nothing can be compared
+    elif not etag or seen.etag is None:  # nothing can be compared
         return RENEWED if by_age == RENEWED else unknown
     return STALE if by_age == STALE else UNVERIFIABLE
 

@@ -50,7 +50,7 @@ undated = Change("", None, None, kind="put")
 CASES: list[tuple[str, Change, int, dict[str, str]]] = [
     # The ETag is the event's, quotes and W/ apart; of SSE-KMS it is no MD5, of a multipart upload it ends in its parts.
     *(("fresh", put, 200, etag(text)) for text in (f'"{MD5}"', f'W/"{MD5}"', MD5, f' "{MD5}" ')),
-    ("fresh", put._replace(etag=KMS), 200, etag(f'"{KMS}"') | date(-3600) | OLD),
+    ("fresh", put._replace(etag=f'"{KMS}"'), 200, etag(f'"{KMS}"') | date(-3600) | OLD),
     ("fresh", multipart, 200, etag(f'W/"{MULTIPART}"') | date(-3600) | OLD),
     # The date is not before the change, in whole seconds: another writer's newer version is fine.
     *(("fresh", put, 200, etag(f'"{OTHER}"') | date(late)) for late in (0, 1, 3600)),

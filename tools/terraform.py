@@ -49,14 +49,18 @@ def environment() -> dict[str, str]:
     return environ
 
 
+def run(root: Path, environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [TERRAFORM, f"-chdir={root}", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
 def initialised(root: Path) -> None:
     """Run `init` in a root; quick when it has been.
 
     Raises:
         Problem: it failed.
     """
-    command = [TERRAFORM, f"-chdir={root}", "init", "-input=false", "-no-color", "-backend=false"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    done = run(root, environment(), "init", "-input=false", "-no-color", "-backend=false")
     if done.returncode:
         raise Problem(f"`{TERRAFORM} init` failed in {root}: {done.stderr.strip()}")
 

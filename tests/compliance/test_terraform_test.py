@@ -20,13 +20,8 @@ RUNS = re.findall(r'^run "(\w+)"', (EXAMPLE / "tests" / "purge.tftest.hcl").read
 def test_the_example_can_fail() -> None:
     terraform.initialised(EXAMPLE)
     with attached.provider(EXAMPLE):
-        done = subprocess.run(
-            [terraform.TERRAFORM, f"-chdir={EXAMPLE}", "test", "-no-color", "-var=api_token_parameter=/prod/another"],
-            env=terraform.environment() | {"AWS_EC2_METADATA_DISABLED": "true"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environ = terraform.environment() | {"AWS_EC2_METADATA_DISABLED": "true"}
+        done = terraform.run(EXAMPLE, environ, "test", "-no-color", "-var=api_token_parameter=/prod/another")
     verdicts = dict(re.findall(r'run "(\w+)"\.\.\. (\w+)', done.stdout))
     failing = "the_function_reads_one_parameter"
     assert verdicts == {run: "fail" if run == failing else "pass" for run in RUNS}, done.stdout + done.stderr

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from tests.examples import EXAMPLES
-from tests.plans.planning import Case
+from tests.plans.planning import PROVIDER, Case
 
 ZONE_ID = "0123456789abcdef0123456789abcdef"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -177,17 +177,8 @@ module "each" {{
   {_INPUTS}
 }}
 """
-_OTHER_PROVIDER = f"""
-provider "aws" {{
-  alias                       = "other"
-  region                      = "us-east-1"
-  access_key                  = "fake"
-  secret_key                  = "fake"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-}}
-
+_OTHER_PROVIDER = PROVIDER.replace("{", '{\n  alias = "other"', 1).replace("eu-west-1", "us-east-1")
+_OTHER_PROVIDER += f"""
 module "elsewhere" {{
   name      = "elsewhere"
   providers = {{ aws = aws.other }}

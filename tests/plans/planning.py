@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.examples import EXAMPLES, copied, finding_the_module
-from tools.terraform import TERRAFORM, environment, initialised
+from tools.terraform import environment, initialised, run
 
 PROVIDER = """
 provider "aws" {
@@ -82,8 +82,7 @@ def composed(folder: Path, cases: Mapping[str, Case], module: str = "") -> Path:
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Terraform offline, without the developer's credentials."""
     environ = {name: value for name, value in environment().items() if not name.startswith("AWS_")} | NOWHERE
-    command = [TERRAFORM, f"-chdir={folder}", *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return run(folder, environ, *arguments)
 
 
 def planned(root: Path) -> Plan:

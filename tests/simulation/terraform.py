@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.terraform import TERRAFORM
+from tools.terraform import TERRAFORM, run
 
 Say = Callable[[str], None]
 
@@ -59,13 +59,7 @@ class Terraform:
         Raises:
             TerraformError: it failed.
         """
-        done = subprocess.run(
-            [TERRAFORM, f"-chdir={self.root}", command, "-no-color", *arguments],
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(self.root, self._environ, command, "-no-color", *arguments)
         if done.returncode:
             raise TerraformError(f"terraform {command} failed: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout

@@ -28,7 +28,6 @@ def description(body: str) -> list[str]:
 
 
 def row(name: str, body: str) -> str:
-    """Return an input's row of the table."""
     attributes = dict(_ATTRIBUTE.findall(body))
     cells = []
     for text in description(body):

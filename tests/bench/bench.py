@@ -44,7 +44,6 @@ class StandIn(FakeAws):
     _lock = threading.Lock()
 
     def fill(self, bodies: list[str]) -> None:
-        """Empty the queue and send messages."""
         self.deleted.clear()
         self.waiting = [(f"00000000-0000-4000-8000-{number:012}", body) for number, body in enumerate(bodies)]
 

@@ -77,7 +77,6 @@ def of(way: Way, changes: float = MILLION) -> Costs:
 
 
 def month(changes: int, hours: int, way: Way) -> Costs:
-    """Return dollars by service of a month with a queue and changes in some hours."""
     costs = of(way, changes)
     costs["SQS"] += 5 * HOURS * 3600 / 20 * SQS_REQUEST
     costs["CloudWatch"] += 6 * ALARM + 9 * hours * METRIC_HOUR

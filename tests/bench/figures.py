@@ -37,7 +37,6 @@ def ratio_of(name: str, ours: Sequence[float], theirs: Sequence[float], at_most:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """Return a Markdown table."""
     rows = ["| figure | median | quartiles | samples | promised |", "|---|---|---|---|---|"]
     for figure in figures:
         spread = " … ".join(map(shown, figure.quartiles)) if figure.quartiles else "counted"

@@ -52,7 +52,6 @@ def _claims(by_name: dict[str, Figure]) -> Iterator[str]:
 
 
 def _bursts(by_name: dict[str, Figure]) -> Iterator[str]:
-    """Yield the table of bursts line by line."""
     most = f"memory, ≤ {memory.MOST_MEMORY:.0f} MB | CPU a message, ≤ {memory.MOST_CPU:,.0f} ms"
     yield f"| one invocation with | {most} |"
     yield "|---|---|---|"

@@ -171,7 +171,6 @@ def _neighbour(world: World, scenario: Scenario, refused: list[int]) -> None:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return a Markdown table."""
     columns = ("scenario", "drained in", "longest wait", "requests", "in the outage", "429s", "neighbour's", "receives")
     rows = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for each in results:

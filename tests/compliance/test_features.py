@@ -106,7 +106,6 @@ def with_statement(address: str, statement: dict[str, Any]) -> Change:
 
 
 def new(kind: str, **attributes: Any) -> Change:
-    """One more resource in the module."""
     more = {
         "address": f"{MODULE}.{kind}.more",
         "module_address": MODULE,

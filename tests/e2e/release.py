@@ -34,8 +34,6 @@ class Release:
         self._s3 = site.world.client("s3")
 
     def upload(self, version: str, keys: Sequence[str] | None = None) -> None:
-        """Upload a version of all objects, or of some."""
-
         def put(key: str) -> None:
             self._bodies[key] = f"{version} of {key}".encode()
             self._s3.put_object(Bucket=self.site.bucket, Key=key, Body=self._bodies[key])

@@ -31,8 +31,6 @@ def stored(site: Site, value: str, **options: str) -> Iterator[None]:
 
 
 def token(permission: str, **options: Any) -> Fault:
-    """Store another token of the zone."""
-
     @contextmanager
     def fault(site: Site) -> Iterator[None]:
         value = "another-" + site.world.token[::-1]

@@ -213,7 +213,6 @@ _targets = st.fixed_dictionaries(
 
 @st.composite
 def configurations(draw: st.DrawFn) -> dict[str, Any]:
-    """A configuration that Terraform could write."""
     return document(
         targets=draw(st.lists(_targets, min_size=1, max_size=3)),
         exclude=draw(st.sampled_from([[], ["*.png"]])),

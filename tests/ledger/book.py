@@ -62,7 +62,6 @@ class Book:
             self.allowed |= {item: min(due, self.allowed.get(item, due)) for item in want}
 
     def receive(self, message: Message) -> None:
-        """Record how often a message was received."""
         entry = self.entries.get(message.body)
         if entry is not None:
             entry.receives = max(entry.receives, message.receives)

@@ -45,7 +45,6 @@ class Layout:
         return {want: place.get("delay_seconds", 0) for place in places for want in self._wants_at(place, key)}
 
     def urls(self, key: str) -> list[str]:
-        """Return the URLs of a plain key."""
         places = [(place["hosts"], _paths(place, key)) for place in LAYOUTS[self.name]]
         return [f"https://{host}/{path}" for hosts, paths in places for host in hosts for path in paths]
 

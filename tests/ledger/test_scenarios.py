@@ -62,7 +62,6 @@ class Scenario:
         return [counts[minute] for minute in range(minutes)]
 
     def alarms(self) -> int:
-        """How often a misconfiguration was reported."""
         return sum(json.loads(line)["Misconfigured"] for line in self._output.splitlines() if "_aws" in line)
 
     def reason_codes(self) -> list[str]:

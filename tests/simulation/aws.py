@@ -102,7 +102,6 @@ def variables(url: str, certificates: Certificates) -> dict[str, str]:
 
 
 def environment(url: str, certificates: Certificates) -> dict[str, str]:
-    """Return the environment of a process that runs Terraform or the AWS CLI."""
     environ = {**terraform.environment(), **variables(url, certificates), "AWS_CONFIG_FILE": os.devnull}
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         environ.pop(name, None)

@@ -153,7 +153,6 @@ class Site:
         return self._count(self.queue_url, "NotVisible")
 
     def dead(self) -> int:
-        """Return how many dead letters there are."""
         return self._count(self.dlq_url, "", "NotVisible")
 
     def _count(self, queue_url: str, *kinds: str) -> int:
@@ -175,5 +174,4 @@ class Site:
 
 
 def time_of(line: dict[str, Any]) -> float:
-    """Return the time of a log line in seconds since the epoch."""
     return datetime.fromisoformat(line["timestamp"]).timestamp()

@@ -48,7 +48,6 @@ class Terraform:
         return {name: output["value"] for name, output in shown.items()}
 
     def plan(self) -> None:
-        """Plan again."""
         file = self._folder / "again.tfplan"
         self._run("plan", _AT_ONCE, "-input=false", self._state, f"-out={file}")
         self.last_plan = json.loads(self._run("show", "-json", str(file)))

@@ -39,7 +39,6 @@ class Fault:
 
     @property
     def answer(self) -> tuple[int, dict[str, str], str]:
-        """Status, headers and body of `answer`."""
         document = {"success": False, "errors": self.errors, "messages": [], "result": None}
         return self.status, dict(self.headers or {}), json.dumps(document) if self.errors else self.text
 

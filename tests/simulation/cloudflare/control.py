@@ -63,7 +63,6 @@ class Control:
         self._api = Api(Service(self._zones, self._identities, self._limits, self._cache))
 
     async def listen(self, tls: Certificates, stack: AsyncExitStack) -> None:
-        """Listen until the stack is closed."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(tls.certificate, tls.private_key)
         trust = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=tls.authority))
@@ -99,7 +98,6 @@ class Control:
         self._call(self._cache.orders.append, Keep(**order))
 
     def pending_faults(self) -> int:
-        """Return how many faults of the API have not been used up."""
         return len(self._api.faults)
 
     def clear_faults(self) -> None:
@@ -107,7 +105,6 @@ class Control:
         self._call(self._cache.orders.clear)
 
     def set_cache_rules(self, zone_id: str, rules: Sequence[Mapping[str, Any]]) -> None:
-        """Replace a zone's Cache Response Rules."""
         self._zones[zone_id].rules[:] = rules
 
     def add_token(self, **token: Any) -> None:
@@ -115,22 +112,18 @@ class Control:
         self._call(lambda: self._identities.add_token(**token))
 
     def add_key(self, email: str, value: str, zones: Sequence[str]) -> None:
-        """Add a user with a Global API key."""
         self._call(self._identities.add_key, email, value, zones)
 
     def revoke(self, name: str | None = None) -> None:
-        """Revoke one token, or all."""
         self._call(self._identities.revoke, name)
 
     def reset_limits(self) -> None:
         self._call(self._limits.reset)
 
     def set_latency(self, milliseconds: float) -> None:
-        """Delay every answer of the API from now on."""
         self._api.latency_ms = milliseconds
 
     def copies(self, zone_id: str) -> int:
-        """Return how many copies the edge has of a zone."""
         return self._call(self._cache.size, zone_id)
 
     def empty_cache(self, zone_id: str | None = None) -> None:

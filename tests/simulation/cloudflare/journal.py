@@ -24,7 +24,6 @@ class ApiRequest:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """The URLs that it asked to purge."""
         items = self.body.get("files") if isinstance(self.body, dict) else None
         urls = [item.get("url") if isinstance(item, dict) else item for item in items or ()]
         return tuple(url for url in urls if isinstance(url, str))

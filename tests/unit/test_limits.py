@@ -204,26 +204,21 @@ def test_every_part_of_that_size_is_accepted_however_much_its_items_ask_for() ->
         assert World(config).invoke({"keys": found[start : start + size]})
 
 
-def test_a_single_item_is_never_too_large() -> None:
+def test_a_single_item_is_never_too_large_nor_beside_records_that_nothing_purges() -> None:
     zones = [target(zone_id=f"{number:032x}", hosts=[f"h{number}.example.com"]) for number in range(80)]
-    world = World(document(targets=zones, max_concurrency=2))
-    assert world.returned(sqs_event(s3_event("index.html"))) == []
-    assert len(world.cloudflare.accepted) == 160
-    assert World(document(targets=zones, max_concurrency=2)).invoke({"check": True})["success"]
-
-
-def test_beside_records_that_nothing_purges_a_single_item_is_not_too_large_either() -> None:
-    zones = [target(zone_id=f"{number:032x}", hosts=[f"h{number}.example.com"]) for number in range(80)]
+    config = document(targets=zones, max_concurrency=2)
     page, foreign, folder = s3_record("index.html"), s3_record("x", bucket="elsewhere"), s3_record("folder/")
     for records, codes in (
+        ([page], []),
         ([page, foreign], ["ForeignBucket"]),
         ([foreign] * 2 + [page], ["ForeignBucket"]),
         ([folder, page], []),
     ):
-        world = World(document(targets=zones, max_concurrency=2))
+        world = World(config)
         assert world.returned(sqs_event({"Records": records})) == []
         assert len(world.cloudflare.accepted) == 160
         assert [code for code, _ in world.parked_reasons] == codes
+    assert World(config).invoke({"check": True})["success"]
 
 
 @pytest.mark.parametrize(("hosts", "count", "fits"), [(10, 1000, True), (11, 909, True), (11, 910, False)])

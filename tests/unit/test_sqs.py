@@ -287,24 +287,21 @@ def test_a_message_without_room_for_its_reason_is_parked_without_it(world: World
     assert world.logged("parked")[0]["code"] == "RejectedByCloudflare"
 
 
+OF_THE_QUEUE = "InvalidClientTokenId InvalidAddress InvalidSecurity InvalidSignatureException AccessDenied"
+OF_THE_QUEUE += " QueueDoesNotExist KMS.DisabledException"
+OF_THE_MESSAGE = "InvalidParameterValue InvalidMessageContents"
+
+
 @pytest.mark.parametrize(
-    "code",
-    ["InvalidClientTokenId", "InvalidAddress", "InvalidSecurity", "InvalidSignatureException", "AccessDenied",
-     "QueueDoesNotExist", "KMS.DisabledException"],
-)  # fmt: skip
-def test_a_queue_that_refuses_is_misconfigured_and_the_message_returned(world: World, code: str) -> None:
-    world.aws.script["SendMessage"] = [aws_error(403, code)]
-    assert world.returned(sqs_event("poison")) == ["m0"]
-    assert world.aws.parked == []
-    assert world.metrics["Misconfigured"] == 1
-    assert code in world.logged("not parked")[0]["reason"]
-
-
-@pytest.mark.parametrize("code", ["InvalidParameterValue", "InvalidMessageContents"])
-def test_a_message_that_no_queue_takes_raises_no_alarm_about_the_role(world: World, code: str) -> None:
+    ("code", "misconfigured"), [(c, 1) for c in OF_THE_QUEUE.split()] + [(c, 0) for c in OF_THE_MESSAGE.split()]
+)
+def test_a_message_that_is_refused_is_returned_and_raises_an_alarm_unless_no_queue_takes_it(
+    world: World, code: str, misconfigured: int
+) -> None:
     world.aws.script["SendMessage"] = [aws_error(400, code)]
-    assert world.returned(sqs_event("forged\0")) == ["m0"]
-    assert (world.metrics["Misconfigured"], world.metrics["Parked"]) == (0, 0)
+    assert world.returned(sqs_event("poison")) == ["m0"]
+    assert (world.aws.parked, world.metrics["Misconfigured"], world.metrics["Parked"]) == ([], misconfigured, 0)
+    assert code in world.logged("not parked")[0]["reason"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"MessageId": null}', b"<html>"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cf_purge.errors import Rejected, TimedOut
 from cf_purge.plan import Plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
-from tests.support.factories import document, s3_event, s3_record, sqs_event, sqs_record, target
+from tests.support.factories import document, s3_event, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
 from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
 
@@ -83,27 +83,6 @@ def test_one_of_ten_messages_that_makes_its_requests_fail_harms_no_other(name: s
         assert world.returned({"Records": again}) == ["bad"]
         assert next(sent.urls for sent in world.cloudflare.requests if not is_probe(sent)) == [f"{SITE}/fresh"]
         assert "fresh" in named(world)
-
-
-@pytest.mark.parametrize("name", ["403 HTML", "500", "garbage", "reset"])
-@pytest.mark.parametrize(
-    ("body", "bad", "others"),
-    [
-        ({"keys": ["[x].css"]}, f"{SITE}/%5Bx%5D.css", 1),
-        ({"keys": [f"k{number}" for number in range(1000)]}, f"{SITE}/k777", 999),
-        (s3_event(*(f"k{number}/index.html" for number in range(40))), f"{SITE}/k7/", 79),
-    ],
-    ids=["one spelling", "one of a thousand items", "one page"],
-)
-def test_all_other_items_of_a_message_that_fails_alone_are_purged(
-    name: str, body: dict[str, Any], bad: str, others: int
-) -> None:
-    world = world_of()
-    refuse(world, UNCLEAR[name], lambda item: item == bad)
-    assert world.returned(sqs_event(body)) == ["m0"]
-    assert len(named(world)) == others
-    assert [operation for operation, _ in world.aws.calls if operation == "SendMessage"] == []
-    assert list(world.aws.delays) == ["receipt-m0"]
 
 
 @given(st.integers(1, 40), st.sets(st.integers(0, 39)), st.sampled_from([refusal(400, 1012), answer(413, HTML)]))
@@ -343,36 +322,3 @@ def test_one_environment_of_a_zone_can_be_broken_and_the_others_are_not() -> Non
     done = [(zone, item) for zone, _, item in world.cloudflare.accepted]
     assert done == [(ZONE, f"{SITE}/a"), (f"{ZONE}/environments/next", f"{SITE}/a")]
     assert any(line["zone_id"] == f"{ZONE} (environment staging)" for line in world.logged("not purged"))
-
-
-# ---- Fresh messages, suspects and time ----
-
-
-def test_fresh_messages_go_first_and_share_no_request_with_suspects() -> None:
-    world = world_of()
-    records = batch(*(f"old{n}" for n in range(8)), receives=2)["Records"] + batch(*names(2))["Records"]
-    assert world.returned({"Records": records}) == []
-    assert [sorted(sent.urls) for sent in world.cloudflare.requests] == [
-        [f"{SITE}/k{n}" for n in range(2)],
-        [f"{SITE}/old{n}" for n in range(8)],
-    ]
-
-
-def test_when_there_are_requests_for_one_message_it_is_a_fresh_one() -> None:
-    world = world_of(cloudflare={"requests_per_second": 0.2})
-    bodies = {name: s3_event(*(f"{name}/{n}" for n in range(100))) for name in ("old", "fresh")}
-    records = [sqs_record(bodies["old"], "old", 2), sqs_record(bodies["fresh"], "fresh", 1)]
-    assert world.returned({"Records": records}, seconds=3) == ["old"]
-    assert {url.split("/")[3] for url in world.cloudflare.urls} == {"fresh"}
-
-
-def test_a_good_record_waits_for_an_outage_before_its_message_is_parked_for_the_bad_one(world: World) -> None:
-    event = sqs_event({"Records": [s3_record("a"), {"bad": True}]})
-    world.cloudflare.script = [outage()] * 9
-    assert world.returned(event) == ["m0"]
-    assert world.aws.parked == []
-    world.cloudflare.script.clear()
-    world.clock.pass_(60)
-    assert world.returned(event) == []
-    assert world.cloudflare.urls[-1] == f"{SITE}/a"
-    assert [code for code, _ in world.parked_reasons] == ["UnknownEvent"]

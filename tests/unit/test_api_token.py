@@ -7,7 +7,7 @@ import pytest
 from cf_purge.api_token import TTL, ApiToken
 from cf_purge.aws import Aws
 from cf_purge.config import load
-from cf_purge.errors import Misconfigured, NotTried, Transient
+from cf_purge.errors import Misconfigured, NotTried
 from tests.support.factories import document, environment, flat_environment, s3_event
 from tests.support.fakes import Reply, World, answer, aws_error, outage
 from tests.support.names import PARAMETER, REGION, TOKEN
@@ -61,14 +61,6 @@ def test_an_old_token_is_used_while_ssm_has_a_fault(world: World, fault: Reply) 
     assert world.aws.fetches() == 2  # not asked again at once
     world.clock.pass_(31)
     assert token.get(inf) == "rotated"
-
-
-def test_without_a_token_a_fault_of_ssm_is_transient(world: World) -> None:
-    world.aws.script["GetParameter"] = [outage()]
-    token = token_of(world)
-    with pytest.raises(Transient):
-        token.get(inf)
-    assert token.get(inf) == TOKEN
 
 
 @pytest.mark.parametrize(

@@ -173,13 +173,6 @@ def test_texts_are_reported_and_never_read(status: int, code: int, meaning: type
     assert f"({code} {text})" in str(error)
 
 
-def test_only_1082_is_a_foreign_host() -> None:
-    for code in ITEM:
-        error = error_of(refusal(400, code))
-        assert isinstance(error, Rejected)
-        assert error.code == ("ForeignHost" if code == 1082 else "RejectedByCloudflare")
-
-
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [

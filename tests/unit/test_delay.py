@@ -184,25 +184,6 @@ def test_no_prefix_purges_what_is_delayed(targets: list[dict[str, Any]], collaps
         assert any(kind == "prefixes" for _, kind, _ in world.cloudflare.accepted) == collapses
 
 
-@pytest.mark.parametrize("time", ["", "2027-01-01T00:00:00Z"])
-def test_a_change_without_a_time_or_with_one_in_the_future_is_delayed_from_now_on(time: str) -> None:
-    for event in (s3_event("a.html", time=time), eventbridge_event("a.html", time=time)):
-        world = world_of(PAGES)
-        assert world.returned(sqs_event(event)) == []
-        assert [sent["DelaySeconds"] for sent in world.aws.delayed] == [60]
-        assert deliver(world) == ["/late/a.html"]
-
-
-def test_after_an_apply_in_between_a_change_is_purged_in_each_target_that_serves_it_by_then() -> None:
-    before = world_of(PAGES)
-    after = world_of(PAGES | {"delay_seconds": 90}, target(path_prefix="early", delay_seconds=30), ALL)
-    assert before.returned(sqs_event(s3_event("a.html"))) == []
-    assert deliver(before, after) == ["/early/a.html", "/a.html"]
-    assert deliver(after) == ["/late/a.html", "/early/a.html", "/a.html"]
-    assert after.clock.time == AT + 90
-    assert after.aws.delayed == []
-
-
 DELAYS = st.lists(st.sampled_from([0, 1, 30, 31, 900]), min_size=1, max_size=4)
 EVENTS = [s3_event("a.html"), eventbridge_event("a.html"), s3_event("a.html", time="")]
 

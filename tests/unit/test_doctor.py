@@ -9,7 +9,7 @@ from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.plan import Request, probe_for
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import document, environment, flat_environment, sns_event, sqs_event, target
-from tests.support.fakes import Item, Reply, Sent, World, answer, aws_error, outage, refusal, result
+from tests.support.fakes import Item, Reply, Sent, World, answer, outage, refusal, result
 from tests.support.names import HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE
 
 CHECK = {"check": True}
@@ -192,14 +192,6 @@ def test_a_check_is_about_the_stored_token_and_not_the_cached_one(world: World) 
     world.aws.token = TOKEN
     world.clock.pass_(60)
     assert world.invoke(CHECK)["success"] is True
-
-
-def test_a_removed_parameter_is_found(world: World) -> None:
-    world.invoke({"keys": ["a"]})
-    world.aws.script["GetParameter"] = [aws_error(400, "ParameterNotFound")] * 9
-    assert f"SSM parameter {PARAMETER} cannot be read" in verdict(world)
-    assert world.metrics["Misconfigured"] >= 1
-    assert world.returned(sqs_event(CHECK)) == ["m0"]
 
 
 # ---- What a refusal means ----

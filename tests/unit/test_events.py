@@ -248,16 +248,6 @@ def test_a_bad_message_is_parked_unchanged_at_its_first_receive_and_its_neighbou
     assert world.cloudflare.urls == [f"https://{HOST}/good.css", f"https://{HOST}/fine.css"]
 
 
-def test_good_records_of_a_message_are_purged_before_it_is_parked_for_bad_ones() -> None:
-    world = World()
-    other = s3_record(bucket="other")
-    mixed = [other, s3_record("one"), 5, {"Sns": {"Message": "?"}}, *sns_event(s3_event("two"))["Records"], {"s3": []}]
-    assert world.returned(sqs_event({"Records": mixed})) == []
-    assert world.cloudflare.urls == [f"https://{HOST}/one", f"https://{HOST}/two"]
-    reason = f"The event is about bucket other, not about {BUCKET}. Further invalid items: 3."
-    assert world.parked_reasons == [("ForeignBucket", reason)]
-
-
 # ---- The cap ----
 
 

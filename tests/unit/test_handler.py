@@ -7,17 +7,8 @@ import pytest
 
 from cf_purge import handler
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, UnknownEvent
-from cf_purge.targets import FILES, TAGS
-from tests.support.factories import (
-    document,
-    environment,
-    eventbridge_event,
-    s3_event,
-    s3_test_event,
-    sns_body,
-    sqs_event,
-    target,
-)
+from cf_purge.targets import FILES
+from tests.support.factories import document, environment, s3_event, sqs_event, target
 from tests.support.fakes import Context, FakeAws, FakeCloudflare, FakeTransport, Reply, World, answer, outage, refusal
 from tests.support.names import AT, OTHER_ZONE, SITE, ZONE
 
@@ -76,17 +67,6 @@ def test_a_wrong_configuration_is_an_exception_a_log_line_and_an_alarm_each_time
 
 
 # ---- Batches ----
-
-
-def test_messages_of_every_form_share_their_requests(world: World) -> None:
-    bodies: list[Any] = [
-        s3_event("a"), sns_body(s3_event("b")), eventbridge_event("c"), {"keys": ["d"]}, {"urls": [f"{SITE}/e"]},
-        s3_test_event(), {"tags": ["t"]}, {"tags": ["u"]}, {"keys": ["f"], "dry_run": True},
-    ]  # fmt: skip
-    assert world.returned(sqs_event(*bodies)) == []
-    assert sorted(world.cloudflare.urls) == [f"{SITE}/{name}" for name in "abcde"]
-    assert [sent.kind for sent in world.cloudflare.requests] == [FILES, TAGS]
-    assert world.aws.parked == []
 
 
 @pytest.mark.parametrize("field", ["messageId", "body"])
@@ -181,18 +161,3 @@ def test_lag_is_from_the_change_to_the_accepted_purge_of_its_last_copy() -> None
     assert sorted(world.metrics["Lag"]) == [2000, 3750]
     world.invoke(s3_event("a", time="2027-01-01T00:00:00Z"))
     assert world.metrics["Lag"] == [0]
-
-
-@pytest.mark.parametrize("event", [s3_event("folder/"), {"keys": ["a"]}, s3_event("a", bucket="elsewhere")])
-def test_only_a_purged_change_has_a_lag(world: World, event: dict[str, Any]) -> None:
-    world.returned(sqs_event(event))
-    assert "Lag" not in world.metrics
-
-
-@pytest.mark.parametrize("reply", [answer(503), outage()])
-def test_metrics_are_written_when_the_invocation_raises_too(world: World, reply: Reply) -> None:
-    world.cloudflare.zones[ZONE] = reply
-    with pytest.raises(PurgeError):
-        world.invoke(s3_event("a"))
-    assert (world.metrics["Changes"], world.metrics["Purged"]) == (1, 0)
-    assert "Lag" not in world.metrics

@@ -14,7 +14,7 @@ from cf_purge.events import SWITCHES, Item, parse
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, purges_for_item
 from tests.support.factories import document, flat_environment, sqs_event, target
 from tests.support.fakes import World
-from tests.support.names import BUCKET, HOST, OTHER_ZONE, SITE, ZONE
+from tests.support.names import HOST, OTHER_ZONE, SITE, ZONE
 
 B = "b.example.net"
 BOTH = [
@@ -159,13 +159,6 @@ def test_a_url_or_prefix_below_the_path_prefix_is_purged(path: str) -> None:
     assert purges("urls", f"{SITE}/a%20b/%C3%BC/c", spaced) == purges("urls", f"{SITE}/a b/ü/c", spaced)
 
 
-def test_a_host_is_purged_only_if_a_target_serves_all_of_it() -> None:
-    for targets in ([target(path_prefix="blog")], [target(path_prefix="blog"), target(path_prefix="b")]):
-        error = refusal_of("hosts", HOST, config(*targets))
-        assert (error.code, f"below {HOST}/blog/" in str(error)) == ("OutsideTargets", True)
-    assert purges("hosts", HOST, config(target(path_prefix="blog"), target()))
-
-
 def test_an_item_is_purged_only_in_the_zones_of_targets_that_contain_it() -> None:
     by = config(target(path_prefix="blog"), target(zone_id=OTHER_ZONE), target(zone_id="c" * 32, path_prefix="shop"))
     for kind, text in (("urls", f"{SITE}/shop/a"), ("prefixes", f"{HOST}/shop/")):
@@ -214,12 +207,6 @@ def test_with_the_flat_variables_any_host_may_be_named_or_the_bucket_s_alone(kin
         assert [purge.item for purge in purges(kind, text.format(host), FLAT, bucket=host.upper())]
     assert refusal_of(kind, text.format(HOST), FLAT, bucket="cdn.example.org").code == "ForeignHost"
     assert refusal_of(kind, text.format(HOST), FLAT, bucket=f"{HOST}/").code == "ForeignBucket"
-
-
-def test_with_a_configured_bucket_items_of_another_bucket_are_refused() -> None:
-    for kind, text in (*ITEMS, ("tags", "t")):
-        assert purges(kind, text.format(HOST), bucket=BUCKET)
-        assert refusal_of(kind, text.format(HOST), bucket="other").code == "ForeignBucket"
 
 
 @settings(max_examples=400)

@@ -121,15 +121,6 @@ def test_a_change_is_told_once_when_both_its_zones_are_purged() -> None:
     assert told(world) == {"Purged": detail(item("a", lag, PRINCIPAL), zones=(ZONE, OTHER_ZONE))}
 
 
-def test_a_change_is_told_when_its_last_target_is_due() -> None:
-    world = notifying(targets=[target(), target(hosts=["later.example.com"], delay_seconds=60)], queue_arn=QUEUE_ARN)
-    world.invoke(sqs_event(s3_event("a")))
-    assert told(world) == {}
-    world.clock.pass_(60)
-    world.invoke(sqs_event(world.aws.delayed[0]["MessageBody"]))
-    assert [each["key"] for each in told(world)["Purged"]["items"]] == ["a"]
-
-
 # ---- What visitors see ----
 
 OLD = answer(200, b"", last_modified=formatdate(AT - 3600, usegmt=True), cf_cache_status="HIT", age="9")

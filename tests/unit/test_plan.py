@@ -8,7 +8,7 @@ from cf_purge.config import Zone, load
 from cf_purge.plan import requests_for
 from cf_purge.targets import FILES, PREFIXES, TAGS, Purge
 from tests.support.factories import document, environment, s3_event, sqs_event, target
-from tests.support.fakes import World, answer
+from tests.support.fakes import World
 from tests.support.names import HOST, OTHER_ZONE, SITE, ZONE
 
 CDN = "cdn.example.org"
@@ -44,15 +44,6 @@ def test_requests_are_cut_at_cloudflares_limit_and_no_zone_is_behind_all_request
     asked = {Purge(zone, kind, f"{scheme}{host}/{n}", host): "m0" for zone in zones for host, n in items}
     found = requests_for(asked, load(environment(document(cloudflare={"plan": plan}))))
     assert [(request.zone, request.size) for request in found] == [(zone, size) for size in sizes for zone in zones]
-
-
-def test_a_purge_that_several_messages_ask_for_is_sent_once_and_each_waits_for_it() -> None:
-    world = world_of()
-    bodies = [s3_event("a"), s3_event("a", "b"), {"keys": ["a"]}, {"urls": [f"{SITE}/a"]}]
-    assert world.returned(sqs_event(*bodies)) == []
-    assert world.cloudflare.urls == [f"{SITE}/a", f"{SITE}/b"]
-    world.cloudflare.zones[ZONE] = answer(503)
-    assert len(world.returned(sqs_event(*bodies))) == 4
 
 
 # ---- Collapsing ----
@@ -95,12 +86,3 @@ def test_each_target_collapses_for_itself_to_its_own_path_in_every_spelling() ->
     named = {f"{SITE}/{path}" for path in ("few/a.css", "b.css", "c.css", "feed")}
     assert set(accepted(world, FILES)) == {*named, f"{SITE}/(x)/by-hand"}
     assert len(accepted(world, TAGS)) == 3
-
-
-@pytest.mark.parametrize("event", [{"keys": ["a.css", "b.css"]}, s3_event("a.css", "b.css")], ids=["manual", "S3"])
-def test_a_collapsed_change_is_done_when_all_of_its_prefixes_are_accepted(event: dict[str, Any]) -> None:
-    world = world_of(target(hosts=[HOST, CDN]), collapse_above=1)
-    world.cloudflare.bad = lambda item: item.startswith(CDN)
-    assert world.returned(sqs_event(event)) == []
-    assert [item for _, _, item in world.cloudflare.accepted] == [f"{HOST}/"]
-    assert [code for code, _ in world.parked_reasons] == ["RejectedByCloudflare"]

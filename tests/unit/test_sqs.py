@@ -58,23 +58,9 @@ def test_less_than_a_full_batch_is_purged_at_once(size: int, changes: dict[str, 
     assert world.clock.slept == []
 
 
-def test_one_short_answer_does_not_end_a_drain() -> None:
-    world = world_of(2)
-    unseen = [(f"u{number}", json.dumps(s3_event(f"u{number}"))) for number in range(20)]
-
-    def show(sent: Sent) -> None:
-        if operation_of(sent) == "ReceiveMessage" and not world.aws.waiting:
-            world.aws.waiting += unseen
-            unseen.clear()
-
-    world.transport.on_post = show
-    assert world.returned(batch()) == []
-    assert len(world.cloudflare.urls) == 10 + 2 + 20
-
-
 def test_a_backlog_is_drained_at_once_though_every_answer_is_short() -> None:
     world = world_of(900)
-    lengths = itertools.cycle([1, 3, 2, 4])
+    lengths = itertools.cycle([1, 1, 1, 1, 3, 2, 4, 4])  # one short answer to four calls does not end a drain
 
     def shorten(sent: Sent) -> None:
         if operation_of(sent) == "ReceiveMessage":
@@ -237,14 +223,6 @@ def test_the_number_of_messages_that_cannot_be_deleted_is_logged(fault: Any, los
     assert world.returned(batch()) == []
     assert set(world.aws.deleted) < {*(f"receipt-m{n}" for n in range(10)), *(f"receipt-w{n}" for n in range(23))}
     assert [line["messages"] for line in world.logged("not deleted")] == [lost]
-
-
-def test_a_slow_queue_does_not_use_up_the_time_of_the_invocation() -> None:
-    world = world_of(990)
-    world.transport.on_post = lambda sent: world.clock.pass_(3.0 if operation_of(sent) == "DeleteMessageBatch" else 0)
-    start = world.clock.time
-    assert world.returned(batch(), seconds=60) == []
-    assert world.clock.time <= start + 60 + 3
 
 
 # ---- Parking ----

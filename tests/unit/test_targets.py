@@ -295,28 +295,6 @@ def test_a_related_page_is_filled_from_the_key(
 # ---- Several targets ----
 
 
-def test_each_target_that_serves_a_key_purges_it_in_its_own_way_and_environment() -> None:
-    targets = [
-        place(),
-        place(index_documents=[]),
-        place(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", path_prefix="static"),
-        place(purge_by="tag", tags=["{dir}"], key_prefix="a"),
-        place(purge_by="host", key_prefix="b"),
-        place(zone_id=OTHER_ZONE, hosts=["shop.example.org"], purge_by="everything", environment_id="staging"),
-    ]
-    world = World(document(targets=targets))
-    summary = world.invoke(s3_event("a/x.js"))
-    assert set(world.cloudflare.accepted) == {
-        (ZONE, FILES, f"{SITE}/a/x.js"),
-        (OTHER_ZONE, PREFIXES, "cdn.example.org/static/a/x.js"),
-        (ZONE, TAGS, "a"),
-        (f"{OTHER_ZONE}/environments/staging", EVERYTHING, ""),
-    }
-    assert len(summary["invalidations"]) == len(world.cloudflare.accepted) == 4
-    here = World(document(targets=targets)).invoke({"keys": ["a/x.js"], "zone_id": ZONE.upper()})
-    assert here["invalidations"] == [f"{SITE}/a/x.js", "a"]
-
-
 def test_a_filtered_key_is_purged_nowhere_and_the_filter_sees_the_whole_key() -> None:
     config = document(targets=[place(key_prefix="site")], include=["site/*.css"], exclude=["*.min.css"])
     summary = World(config).invoke(s3_event("site/a.css", "site/a.js", "site/b.min.css", "site/x/a.css"))

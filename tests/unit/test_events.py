@@ -232,6 +232,7 @@ def test_an_invalid_record_is_counted_and_its_neighbours_are_read(record: object
         *((text, "UnknownEvent") for text in ("poison", json.dumps(s3_event("a")) * 2, " \n", "[" * 900 + "]" * 900)),
         (json.dumps(sqs_event(s3_event("a"))), "UnknownEvent"),
         (json.dumps(s3_event("a", bucket="\ud800")), "ForeignBucket"),
+        (json.dumps({"Records": [s3_record(bucket="other"), 5]}), "ForeignBucket"),  # the first of several
         (json.dumps({"tags": ["\ud800"]}), "MalformedTag"),
         (json.dumps({"keys": ["k"] * 1001}), "TooLarge"),
         (json.dumps({"keys": ["/"] * 1001}), "TooLarge"),

@@ -152,7 +152,8 @@ class Function:
                 outcomes = diagnosed(checks, outcomes, self._purger, run.purge_until)
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
-        lags = [(job, job.lag_ms(at)) for job, at in outcomes.finished(plan.tasks)]
+        others = [task for task in plan.tasks if not task.event.is_check]
+        lags = [(job, job.lag_ms(at)) for job, at in outcomes.finished(others)]
         run.metrics.times["Lag"] += [lag for _, lag in lags if lag is not None]
         # What is delayed is not done.
         run.metrics.news["Purged"] = ((job.change, job.purges, {"lag_ms": lag}) for job, lag in lags if not job.later)

@@ -60,9 +60,9 @@ class Outcomes(NamedTuple):
         return list(dict.fromkeys(failures))
 
     def finished(self, tasks: Iterable[Task]) -> Iterator[tuple[Job, float]]:
-        """Yield each change and manual item of which the last purge was accepted now, and when; nothing of a check."""
+        """Yield each change and manual item of which the last purge was accepted now, and when that was."""
         for task in tasks:
-            for job in () if task.event.dry_run or task.event.is_check else task.jobs:
+            for job in () if task.event.dry_run else task.jobs:
                 times = [self.accepted.get(purge, inf) for purge in job.purges if not task.was_accepted(purge)]
                 if times and max(times) < inf and not job.error:
                     yield job, max(times)

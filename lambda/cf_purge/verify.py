@@ -59,8 +59,9 @@ class Verifier(NamedTuple):
         """
         is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
         copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
-        sampled = {copy.change for copy in copies}
-        unsampled = [change for change in event.changes if change not in sampled]
+        # The event's principals are not in the copies if they are not logged.
+        sampled = {copy.change._replace(principal=None) for copy in copies}
+        unsampled = [change for change in event.changes if change._replace(principal=None) not in sampled]
         if look.hop == 1 and not is_blind:
             self.run.metrics.counts["NotSampled"] += len(unsampled)
         # The last word on a change is about all copies that were not fresh.

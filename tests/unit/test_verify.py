@@ -13,7 +13,7 @@ from cf_purge.verify import newest
 from cf_purge.visitor import Visitor
 from tests.support.factories import document, s3_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage, refusal
-from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, QUEUE_ARN, SITE
+from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, PRINCIPAL, QUEUE_ARN, SITE
 
 ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 FRESH = answer(200, b"", etag=f'"{ETAG}"')
@@ -479,6 +479,15 @@ def test_what_a_look_has_no_time_for_is_done_at_the_next(sample: int, again: lis
     [look] = [each for each in sent(world) if each["hop"] == 2]
     assert world.returned(sqs_event(look)) == []
     assert (after(world), len(world.metrics["Fresh"] if sample else [])) == (again, int(not again))
+
+
+def test_a_look_with_principals_is_like_others_once_they_are_not_logged() -> None:
+    world = verifying(STALE, log_principals=False)
+    change = {**LOOK["changes"][0], "principal": PRINCIPAL}
+    world.invoke(sqs_event({**LOOK, "changes": [change]}))
+    assert (after(world), counts(world)) == ([f"{HOST}/a.map"], {"Repurged": 1})
+    assert [len(look["changes"]) for look in sent(world)] == [1]
+    assert PRINCIPAL not in world.output
 
 
 def test_what_no_target_serves_any_more_is_not_asked_for() -> None:

@@ -66,7 +66,7 @@ class Aws:
         SigV4Auth(self._credentials(), service, region).add_auth(request)
         answer = self.http.request("POST", url, dict(request.headers.items()), body, min(TIMEOUT, timeout), _MAX_BYTES)
         fields = answer.document
-        if answer.status == 200 and (fields or answer.body in (b"", b"{}")):
+        if answer.status == 200 and (fields or answer.body.strip() in (b"", b"{}")):
             return fields
         code = str(fields.get("__type", "")).rpartition("#")[2] or f"HTTP {answer.status}"
         # Further lines repeat the signed headers, with the session token.

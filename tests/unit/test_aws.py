@@ -179,6 +179,11 @@ def test_without_credentials_the_error_says_what_to_set(
 # ---- Answers ----
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"{}\n"])
+def test_an_answer_without_a_result_is_empty(body: bytes) -> None:
+    assert call(answer(200, body))[0] == {}
+
+
 @pytest.mark.parametrize(
     "reply",
     [

@@ -187,7 +187,8 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
         is_left = size > _MAX_BYTES
         task = Task(message, error=LEFT_OUT) if is_left else make_task(message, config, limit, now)
         tasks.append(task)
-        size += _BYTES * len(task.event.entries) + sum(_BYTES + len(purge.item) for purge in task.purges)
+        purges = [purge for job in task.jobs for purge in job.purges]  # a key that is repeated takes the memory again
+        size += _BYTES * len(task.event.entries) + sum(_BYTES + len(purge.item) for purge in purges)
     covering = _covering([job for task in tasks if not task.event.dry_run for job in task.jobs], config)
     owners: dict[Purge, str] = {}
     for place, task in enumerate(tasks):

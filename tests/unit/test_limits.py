@@ -93,6 +93,7 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
     "keys of reserved characters": (
         [*GOOD, text(keys=keys(900, 1000, "%([+ &"))], [text(keys=keys(900, 999, "%([+ &"))] * 7, {},
     ),
+    "a key that is repeated": ([*GOOD, text(keys=["k" * 190] * 1000)], [text(keys=["k" * 190] * 1000)] * 39, WIDE),
     "dry runs on ten hosts": (
         [*GOOD, text(keys=keys(900, 700, "abc"), dry_run=True)],
         [text(keys=keys(900, 699, "abc"), dry_run=True)] * 8,

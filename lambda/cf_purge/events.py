@@ -59,7 +59,7 @@ class Look(NamedTuple):
     hop: int  # the first is 1
     purged: float  # seconds since the epoch
     sample: int | None = None  # so many of the changes are asked about, the first ones; None: all
-    left: Mapping[str, Any] = {}  # of their copies only these, by ID, with the kind of their second purge; empty: all
+    left: Mapping[str, Any] = {}  # of their copies only these, by ID, with the kind of their second purge; none: all
 
 
 class Event(NamedTuple):

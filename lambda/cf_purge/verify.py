@@ -147,7 +147,7 @@ def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
     for change in event.changes[: look.sample]:
         # Two targets may have the same page.
         pages = {copy.page: copy for copy in copies_of(job_of(change, config, look.purged))}
-        copies = [copy for copy in pages.values() if not look.left or copy.id in look.left]
+        copies = [copy for copy in pages.values() if copy.id in look.left] or list(pages.values())
         if found and len(found) + len(copies) > MAX_URLS:
             break
         found += copies[:MAX_URLS]

@@ -481,6 +481,12 @@ def test_what_a_look_has_no_time_for_is_done_at_the_next(sample: int, again: lis
     assert (after(world), len(world.metrics["Fresh"] if sample else [])) == (again, int(not again))
 
 
+def test_a_look_that_names_no_copy_of_a_change_any_more_is_about_all_of_them() -> None:
+    world = verifying(STALE)
+    world.invoke(sqs_event({**LOOK, "hop": 3, "left": {"c0ffee": None}}))
+    assert counts(world) == {"Stale": 1}
+
+
 def test_a_look_with_principals_is_like_others_once_they_are_not_logged() -> None:
     world = verifying(STALE, log_principals=False)
     change = {**LOOK["changes"][0], "principal": PRINCIPAL}

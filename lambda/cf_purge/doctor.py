@@ -243,7 +243,8 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     paths = {path: spelling in spellings_of(path) for path in (unquote(encoded), unquote_plus(encoded))}
     way = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by, "key": None, "filter": None}
     is_of_scheme = scheme.removesuffix(":") in target.schemes
-    has_any_spelling = target.purge_by == "tag" and not tags_from_path(target)
+    takes_all = target.purge_by in ("host", "everything")
+    has_any_spelling = takes_all or (target.purge_by == "tag" and not tags_from_path(target))
     for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
         by_url = target.purge_by == "prefix" and not is_object(path, key, target._replace(keys=()))
         purge_by = "url" if by_url else target.purge_by
@@ -256,7 +257,7 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
         yield {**way, "purge_by": purge_by, "key": key, "filter": glob}, _remedy(f"key {key}", fields)
-    if target.purge_by in ("host", "everything"):
+    if takes_all:
         yield {**way, "filter": next(iter((*target.keys, *config.include)), None)}, ""
     for template in target.related:
         # As a glob, which no path slows down: a placeholder is one character or more, only of two also slashes.

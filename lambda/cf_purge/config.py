@@ -112,32 +112,26 @@ class Config(NamedTuple):
         """Tell whether the filters let a decoded key pass."""
         return takes(key, self.include) and not (self.exclude and takes(key, self.exclude))
 
-    def within(self, zone_id: str | None) -> tuple[Target, ...]:
-        """Return the targets of one zone, or all of them for None.
+    def targets_for(self, bucket: str | None, zone_id: str | None, *, needs_hosts: bool = True) -> tuple[Target, ...]:
+        """Return the targets that serve a bucket, of one zone, or all of them for None.
+
+        Where any bucket is accepted, its name is their host. Without it they have none, which `needs_hosts` refuses.
 
         Raises:
-            Rejected: no target has that zone.
+            Rejected: no target has that zone; or the bucket is not the configured one, invalid, or missing.
         """
         targets = tuple(target for target in self.targets if zone_id is None or target.zone.id == zone_id.lower())
         if zone_id is not None and not targets:
             raise Rejected(f"Zone {zone_id[:64]!r} is not in any target: add it to targets[*].zone_id.", "ForeignZone")
-        return targets
-
-    def of(self, bucket: str | None) -> Config:
-        """Return the configuration for an event about a bucket: where any is accepted, its name is the host.
-
-        Raises:
-            Rejected: it is not the configured one, invalid, or missing where any bucket is accepted.
-        """
-        if self.bucket and bucket in (self.bucket, None):
-            return self
+        if bucket in (self.bucket, None) and (self.bucket or not needs_hosts):
+            return targets
         if not bucket:
             raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
         if self.bucket:
             raise Rejected(f"The event is about bucket {bucket[:64]}, not about {self.bucket}.", "ForeignBucket")
         if not HOST.fullmatch(bucket.lower()):
             raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
-        return self._replace(targets=tuple(each._replace(hosts=(bucket.lower(),)) for each in self.targets))
+        return tuple(target._replace(hosts=(bucket.lower(),)) for target in targets)
 
 
 def takes(key: str, globs: Sequence[str]) -> bool:

@@ -261,7 +261,7 @@ def job_of(entry: Change | Item | Rejected, config: Config, now: float) -> Job:
         if isinstance(entry, Item):
             return Job(None, [(None, purges_for_item(entry, config))])
         change = entry if config.log_principals else entry._replace(principal=None)
-        targets = config.of(entry.bucket).within(entry.zone_id)
+        targets = config.targets_for(entry.bucket, entry.zone_id)
     except Rejected as problem:
         return Job(change, (), problem.with_traceback(None))
     is_manual = change.at is None and change.kind is None

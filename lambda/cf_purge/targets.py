@@ -212,30 +212,22 @@ def _values_of(key: str) -> dict[str, str]:
 
 
 def purges_for_item(item: Item, config: Config) -> list[Purge]:
-    """Return the purges of one item, one for each zone that serves it.
+    """Return the purges of one item, one for each zone that serves it; of a check, what drops no copy on each host.
 
     Raises:
         Rejected: it is outside of every target.
     """
+    # With the flat variables no bucket is configured, and an item other than a check need not name one.
+    targets = config.targets_for(item.bucket, item.zone_id, needs_hosts=item.kind == "check")
     if item.kind == "check":
-        return _purges_for_check(config.of(item.bucket).within(item.zone_id))
-    # With the flat variables no bucket is configured, and a manual event need not name one.
-    targets = (config.of(item.bucket) if item.bucket else config).within(item.zone_id)
+        # Each has its target's kind, since an environment may accept one kind and not another. If that kind would drop
+        # copies, it is a prefix instead.
+        kinds = {"url": FILES, "tag": TAGS}
+        return [nothing_at(each, host, kinds.get(each.purge_by, PREFIXES)) for each in targets for host in each.hosts]
     if item.host:
         targets = _serving(targets, item.host, item.path)
     kind = {"urls": FILES, "everything": EVERYTHING}.get(item.kind, item.kind)
     return list(dict.fromkeys(Purge(target.zone, kind, item.text, item.host) for target in targets))
-
-
-def _purges_for_check(targets: Sequence[Target]) -> list[Purge]:
-    """Return purges that show that token, zones and hosts fit together, and that drop no copy.
-
-    Each has its target's kind, since an environment may accept one kind and not another. If that kind would drop
-    copies, it is a prefix instead.
-    """
-    kinds = {"url": FILES, "tag": TAGS}
-    pairs = ((target, kinds.get(target.purge_by, PREFIXES)) for target in targets)
-    return [nothing_at(target, host, kind) for target, kind in pairs for host in target.hosts]
 
 
 def _serving(targets: Sequence[Target], host: str, path: str) -> tuple[Target, ...]:

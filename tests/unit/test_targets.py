@@ -323,13 +323,13 @@ def test_a_foreign_zone_or_bucket_is_refused_by_its_name(event: dict[str, Any], 
 
 def test_with_the_flat_variables_the_bucket_is_the_host() -> None:
     flat = load(flat_environment())
-    [served] = flat.of("Old_Assets.Example.org").targets
+    [served] = flat.targets_for("Old_Assets.Example.org", None)
     assert [each.item for each in purges_at(served, "a")] == ["https://old_assets.example.org/a"]
     with pytest.raises(Rejected, match='add "bucket" to it'):
-        flat.of(None)
+        flat.targets_for(None, None)
     for bucket in ("www.example.com/private", "www.example.com?", "a b", "a@b.example", "x:8080", "ü"):
         with pytest.raises(Rejected, match="is not a bucket name"):
-            flat.of(bucket)
+            flat.targets_for(bucket, None)
 
 
 # ---- Laws ----

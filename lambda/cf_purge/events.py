@@ -60,6 +60,7 @@ class Look(NamedTuple):
     purged: float  # seconds since the epoch
     sample: int | None = None  # so many of the changes are asked about, the first ones; None: all
     left: Mapping[str, Any] = {}  # of their copies only these, by ID, with the kind of their second purge; none: all
+    changes: tuple[Change, ...] = ()
 
 
 class Event(NamedTuple):
@@ -67,12 +68,8 @@ class Event(NamedTuple):
 
     entries: tuple[Change | Item | Rejected, ...] = ()  # Rejected: why a record or a key is invalid
     dry_run: bool = False
-    look: Look | None = None  # it purges nothing, but looks at what was purged
+    look: Look | None = None
     is_own: bool = False  # of a message that the function wrote: nobody could split it
-
-    @property
-    def changes(self) -> list[Change]:
-        return [entry for entry in self.entries if isinstance(entry, Change)]
 
     @property
     def is_check(self) -> bool:
@@ -363,14 +360,14 @@ def _own_event(document: dict[str, Any]) -> Event:
     fields = dict(document)
     try:
         changes = tuple(Change(**entry) for entry in islice(fields.pop("changes"), MAX_ITEMS + 1))
-        look = Look(**fields) if fields else None
+        look = Look(**fields, changes=changes) if fields else None
     except TypeError:  # a field is missing or unknown, or no object is there
         changes, look = (), None
     if not changes or not all(map(_is_sound, changes)) or not (look is None or _is_sound_look(look)):
         raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
     for change in changes:
         _checked_key(change.key)
-    return Event(changes, look=look, is_own=True)
+    return Event(look=look) if look else Event(changes, is_own=True)
 
 
 def _is_sound(change: Change) -> bool:

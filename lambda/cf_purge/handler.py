@@ -135,7 +135,7 @@ class Function:
     def _send(self, plan: Plan, run: Invocation) -> Outcomes:
         """Send the requests of a plan; after an unexpected error none of them is done."""
         for task in plan.tasks:
-            run.metrics.counts["Changes"] += 0 if task.event.look else len(task.event.entries)
+            run.metrics.counts["Changes"] += len(task.event.entries)
             run.metrics.counts["Skipped"] += len(task.skipped)
             if task.skipped:  # at most one line for each message
                 observe.info("skipped", **observe.listed(task.skipped))
@@ -197,7 +197,7 @@ class Function:
 
             verifier = Verifier(self._config.verify, self._visitor, self._purger, self._sqs, run)
             verifier.announce(tasks, outcomes)
-            verifier.look([task.event for task in tasks])
+            verifier.look([task.event.look for task in tasks if task.event.look])
         except Exception as error:  # it must not repeat what was purged
             observe.warn("not verified", reason=str(observe.understood(error)))
 

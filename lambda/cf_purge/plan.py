@@ -170,7 +170,7 @@ def make_task(message: Message, config: Config, limit: Cost, now: float) -> Task
     task = Task(message)
     try:
         task = Task(message, parse(message.body))
-        return task if task.event.look else _planned(task, config, limit, now)
+        return _planned(task, config, limit, now)
     except Exception as error:
         # Without the traceback, which would keep every purge that was planned before the error in memory.
         return task._replace(error=observe.understood(error).with_traceback(None))
@@ -187,8 +187,9 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
         is_left = size > _MAX_BYTES
         task = Task(message, error=LEFT_OUT) if is_left else make_task(message, config, limit, now)
         tasks.append(task)
+        asked = task.event.look.changes if task.event.look else task.event.entries
         purges = [purge for job in task.jobs for purge in job.purges]  # a key that is repeated takes the memory again
-        size += _BYTES * len(task.event.entries) + sum(_BYTES + len(purge.item) for purge in purges)
+        size += _BYTES * len(asked) + sum(_BYTES + len(purge.item) for purge in purges)
     covering = _covering([job for task in tasks if not task.event.dry_run for job in task.jobs], config)
     owners: dict[Purge, str] = {}
     for place, task in enumerate(tasks):

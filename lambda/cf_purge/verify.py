@@ -12,7 +12,7 @@ from cf_purge import observe
 from cf_purge.budget import Invocation
 from cf_purge.config import Config, Verify
 from cf_purge.errors import PurgeError
-from cf_purge.events import Change, Event, Look, bodies_of
+from cf_purge.events import Change, Look, bodies_of
 from cf_purge.plan import MAX_PURGES, Task, grouped, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import MAX_DELAY, Sqs
@@ -43,15 +43,15 @@ class Verifier(NamedTuple):
             look = Look(1, min(changes.values()), len(range(share, self.verify.sample, shares)))
             self._send(look, known[share::shares])
 
-    def look(self, events: Sequence[Event]) -> None:
+    def look(self, looks: Iterable[Look]) -> None:
         """Look at what was purged before, and purge again what visitors do not see."""
-        asked = [(event, event.look, _asked(event, event.look, self.visitor.config)) for event in events if event.look]
-        pages = (copy.page for *_, copies in asked for copy in copies)
+        asked = [(look, _asked(look, self.visitor.config)) for look in looks]
+        pages = (copy.page for _, copies in asked for copy in copies)
         seen = self.visitor.ask(pages, _SECONDS, self.run.purge_until)
-        told = [each for event, look, copies in asked for each in self._follow(event, look, copies, seen)]
+        told = [each for look, copies in asked for each in self._follow(look, copies, seen)]
         self.run.metrics.news["Verified"] = _news(told)
 
-    def _follow(self, event: Event, look: Look, asked: Sequence[Copy], seen: Mapping[Purge, Seen]) -> list[Copy]:
+    def _follow(self, look: Look, asked: Sequence[Copy], seen: Mapping[Purge, Seen]) -> list[Copy]:
         """Judge the copies of one message, purge again, and ask for the next look.
 
         Returns:
@@ -59,9 +59,9 @@ class Verifier(NamedTuple):
         """
         is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
         copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
-        # The event's principals are not in the copies if they are not logged.
+        # The message's principals are not in the copies if they are not logged.
         sampled = {copy.change._replace(principal=None) for copy in copies}
-        unsampled = [change for change in event.changes if change._replace(principal=None) not in sampled]
+        unsampled = [change for change in look.changes if change._replace(principal=None) not in sampled]
         if look.hop == 1 and not is_blind:
             self.run.metrics.counts["NotSampled"] += len(unsampled)
         # The last word on a change is about all copies that were not fresh.
@@ -141,10 +141,10 @@ def _news(copies: Iterable[Copy]) -> Iterator[tuple[Change, list[Purge], dict[st
         yield change, [copy.page for copy in group], {"fresh_ms": worst.fresh_ms, "reason": reason}
 
 
-def _asked(event: Event, look: Look, config: Config) -> list[Copy]:
+def _asked(look: Look, config: Config) -> list[Copy]:
     """Return the copies to ask for: of the sampled changes those that are left, as many as a look may have."""
     found: list[Copy] = []
-    for change in event.changes[: look.sample]:
+    for change in look.changes[: look.sample]:
         # Two targets may have the same page.
         pages = {copy.page: copy for copy in copies_of(job_of(change, config, look.purged))}
         copies = [copy for copy in pages.values() if copy.id in look.left] or list(pages.values())

@@ -153,8 +153,7 @@ class Function:
         except Exception as error:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
         others = [task for task in plan.tasks if not task.event.is_check]
-        lags = [(job, job.lag_ms(at)) for job, at in outcomes.finished(others)]
-        run.metrics.times["Lag"] += [lag for _, lag in lags if lag is not None]
+        lags = [(job, run.metrics.took("Lag", job.due, at)) for job, at in outcomes.finished(others)]
         # What is delayed is not done.
         run.metrics.news["Purged"] = ((job.change, job.purges, {"lag_ms": lag}) for job, lag in lags if not job.later)
         return outcomes

@@ -59,6 +59,13 @@ class Metrics:
         # By detail type: what `notify` sends, which is not worked out unless a bus is configured.
         self.news: dict[str, Iterable[Any]] = {}
 
+    def took(self, metric: str, since: float | None, at: float) -> int | None:
+        """Note the milliseconds between two times, and return them; None if the first one is not known."""
+        if since is None:
+            return None
+        self.times[metric].append(max(0, round((at - since) * 1000)))
+        return self.times[metric][-1]
+
     def document(self, name: str, now: float) -> dict[str, object]:
         """Return the line in CloudWatch's Embedded Metric Format; `now` in seconds since the epoch.
 

@@ -48,17 +48,11 @@ class Job(NamedTuple):
     parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # by target; None: they must not be collapsed
     error: Rejected | None = None  # why nothing, or not every target, can purge it
     later: Delayed | None = None  # what other targets purge later
+    due: float | None = None  # when the last of its targets was to purge the change, if its time is known
 
     @property
     def purges(self) -> list[Purge]:
         return [purge for _, purges in self.parts for purge in purges]
-
-    def lag_ms(self, at: float) -> int | None:
-        """Return the milliseconds from when the change was due until it was purged, if that is known."""
-        if self.change is None or self.change.at is None:
-            return None
-        delay = max(target.delay_seconds for target, _ in self.parts if target)
-        return max(0, round((at - self.change.at - delay) * 1000))
 
 
 class Task(NamedTuple):
@@ -280,7 +274,8 @@ def job_of(entry: Change | Item | Rejected, config: Config, now: float) -> Job:
         elif purges:
             parts.append((target, purges))
     later = Delayed(change._replace(at=at), ceil(min(waits)), count) if waits else None
-    return Job(change, parts, error, later)
+    due = None if change.at is None else change.at + max((target.delay_seconds for target, _ in parts), default=0)
+    return Job(change, parts, error, later, due)
 
 
 def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:

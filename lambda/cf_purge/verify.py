@@ -97,9 +97,7 @@ class Verifier(NamedTuple):
         helped = fresh_ms = None
         if verdict == FRESH:
             helped = f"second purge ({kind})" if kind else "first purge"
-            if change.at is not None:
-                fresh_ms = max(0, round((answer.at - change.at) * 1000))
-                self.run.metrics.times["Fresh"].append(fresh_ms)
+            fresh_ms = self.run.metrics.took("Fresh", change.at, answer.at)
         elif is_last and verdict in _OPEN:
             self.run.metrics.counts[verdict.capitalize()] += 1
         write = observe.warn if is_last and verdict == STALE else observe.info

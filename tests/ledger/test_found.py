@@ -59,6 +59,18 @@ FOUND = {
     "zones whose time-outs were too short for Cloudflare used up the time of each invocation": broken(
         10204.6, requests_per_second=4.0, max_concurrency=2, seed=47
     ),
+    "of two zones the first one was always ended after two seconds, and then left out for lack of time": Schedule(
+        seed=251,
+        setting=Setting("by host", "free", 4.0, 2, 1, 1000, 60.0, None, None, 3.0, 0.01),
+        bursts=(
+            Burst(0.0, "change", 1, 1, 0.0),
+            Burst(0.0, "change", 2, 1, 0.3),
+            Burst(0.3, "poison", 1, 1, 0.0),
+            Burst(19.4, "change", 1, 1, 0.0),
+        ),
+        storms=(Storm(19.4, 13068.2, "purge", "broken", 1.0),),
+        repeats=0.02,
+    ),
     "zones that were asked after the others had no requests left for their probes": broken(900.4),
     "messages of a zone on hold came back too often when the rate left no request for its probe": broken(
         14400.0, cloudflare_latency=0.25

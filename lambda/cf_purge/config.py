@@ -66,6 +66,11 @@ class Target(NamedTuple):
     related: tuple[str, ...] = ()  # such templates of further paths; a last "*" makes a prefix
     delay_seconds: int = 0  # from a change to its purge
 
+    @property
+    def visited_scheme(self) -> str:
+        """The scheme that is asked as a visitor: https if there are both, because http often redirects."""
+        return "https" if "https" in self.schemes else "http"
+
 
 class Verify(NamedTuple):
     """How it is verified that visitors see what was purged."""

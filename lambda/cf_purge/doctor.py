@@ -152,7 +152,8 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
     }
     if mark and any(each["purge_by"] == "url" for each in covered):
         pages["without_query"] = plain._replace(item=bare)
-    seen = dict(zip(pages, visitor.ask(pages.values(), _VISIT).values(), strict=True))
+    answers = visitor.ask(pages.values(), _VISIT)
+    seen = {name: answers[page] for name, page in pages.items()}
     code, conclusion = conclude(host, seen, missing)
     evidence = {name: each.reported for name, each in seen.items()}
     return {"url": url, "conclusion": conclusion, "code": code, "evidence": evidence, "covered_by": covered}

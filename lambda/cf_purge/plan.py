@@ -81,7 +81,7 @@ class Task(NamedTuple):
         return [] if self.event.dry_run else [purge for purge in self.purges if purge not in accepted]
 
     def left(self, accepted: Container[Purge]) -> list[tuple[Change | None, Sequence[Purge]]]:
-        """Return the changes and manual items that are not done, with their purges; without any, one of nothing."""
+        """Return the changes and manual items that are not done, with their purges; without any, one empty entry."""
         undone = {*self.undone(accepted)}
         found = [(job.change, job.purges) for job in self.jobs if job.error or not undone.isdisjoint(job.purges)]
         return [*found, *((each.change, ()) for each in self.delayed)] or [(None, ())]

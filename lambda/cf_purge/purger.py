@@ -241,8 +241,9 @@ class Purger:
         if not works and not self._probe(request, zone, work, error.retry_after):
             return
         if isinstance(error, errors.TimedOut) and timeout < min(LONG_TIMEOUT, 3 * self._latency):
+            # The probe has shown that Cloudflare is slower: it is sent again, with more time.
             work.has_failed = False
-            return  # the probe has shown that Cloudflare is slower: it is sent again, with more time
+            return
         if not request.is_suspect and not request.repeat_at and not isinstance(error, errors.TimedOut):
             work.pending.remove(request)
             work.pending.append(request._replace(repeat_at=self.clock.now() + _REPEAT_AFTER))

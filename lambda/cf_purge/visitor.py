@@ -146,7 +146,7 @@ def copies_of(job: Job) -> Iterator[Copy]:
             continue
         variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
         for host, path, headers in product(target.hosts, paths_of(change.key, target), ((), *variants)):
-            page = Purge(target.zone, FILES, f"{max(target.schemes)}://{host}/{spellings_of(path)[0]}", host, headers)
+            page = Purge(target.zone, FILES, f"{target.visited_scheme}://{host}/{spellings_of(path)[0]}", host, headers)
             yield Copy(change, target, path, page, job.later is not None)
 
 

@@ -22,6 +22,7 @@ from cf_purge.plan import LEFT_OUT, Group, Job, Plan, Request, Task, grouped, pr
 from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
+_LONG_SHARE = 0.25  # of the requests for one suspect message that come first in an invocation
 _MIN_TIMEOUT = 0.5  # seconds; with less left no request is sent
 _FAILING_TIME = 10.0  # seconds of an invocation after which, once something failed, no new request is sent
 _MAX_SLEEP = 5.0  # seconds for one hold
@@ -198,8 +199,7 @@ class Purger:
         return request
 
     def _send(self, request: Request, zone: _Zone, work: _Work) -> None:
-        timeout = self._timeout(request, work)
-        error = self._ask(request, timeout, work.run)
+        error = self._ask(request, self._timeout(request, work), work.run)
         if error is None:
             zone.failures = zone.holds = zone.probes = 0
             zone.held_until, zone.has_real, zone.real_at = 0.0, True, self.clock.now()
@@ -217,15 +217,17 @@ class Purger:
         else:
             work.has_failed = True
             zone.failures, zone.error = zone.failures + 1, error
-            self._judge(request, error, timeout, zone, work)
+            self._judge(request, error, zone, work)
 
     def _timeout(self, request: Request, work: _Work) -> float:
-        is_shared = request.is_suspect or len(request.parts) > 1 or len(work.pending) > 1
+        # Now and then a suspect message has time, so that a purge that is slow, but works, is not given up.
+        is_hurried = work.has_failed or self.clock.random() >= _LONG_SHARE
+        is_shared = len(request.parts) > 1 or (is_hurried if request.is_suspect else len(work.pending) > 1)
         # A short time-out saves time for other requests, but a probe must follow when it expires.
         is_short = is_shared and self.budget.wait(self.clock.now(), Cost(requests=2)) <= _MAX_SLEEP
         return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
-    def _judge(self, request: Request, error: errors.PurgeError, timeout: float, zone: _Zone, work: _Work) -> None:
+    def _judge(self, request: Request, error: errors.PurgeError, zone: _Zone, work: _Work) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
         is_refused = isinstance(error, errors.Unauthorized)
         if isinstance(error, errors.RateLimited | errors.Misconfigured) and not is_refused:
@@ -239,10 +241,6 @@ class Purger:
             zone.held_until = self.clock.now()  # other zones first: its probe may take long
             return
         if not works and not self._probe(request, zone, work, error.retry_after):
-            return
-        if isinstance(error, errors.TimedOut) and timeout < min(LONG_TIMEOUT, 3 * self._latency):
-            # The probe has shown that Cloudflare is slower: it is sent again, with more time.
-            work.has_failed = False
             return
         if not request.is_suspect and not request.repeat_at and not isinstance(error, errors.TimedOut):
             work.pending.remove(request)

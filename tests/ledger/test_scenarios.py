@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.ledger.weather import PROVOKED
-from tests.support.factories import HOST, QUEUE_ARN, document, s3_event, target
+from tests.support.factories import HOST, OTHER_ZONE, QUEUE_ARN, document, s3_event, target
 from tests.support.fakes import answer, refusal
 from tests.support.virtual.network import Call, Fault
 from tests.support.virtual.world import START, World
@@ -189,6 +189,23 @@ def test_answers_that_ask_to_wait_for_a_second_delay_no_change_for_half_an_hour(
         scenario.send(key, at=6.0 * number)
     scenario.run(HOUR)
     assert scenario.waits()[-1] <= 25 * MINUTE
+
+
+@pytest.mark.parametrize("seconds", [2.5, 8.0])
+@pytest.mark.parametrize(
+    "messages",
+    [[["slow"]], [[f"slow{number}"] for number in range(20)], [["slow1", "slow2"]]],
+    ids=["one", "twenty", "two in one"],
+)
+def test_a_purge_that_is_always_slow_is_not_given_up(seconds: float, messages: list[list[str]]) -> None:
+    targets = [target(), target(zone_id=OTHER_ZONE, hosts=["www.example.net"])]
+    scenario = Scenario(lambda call, _: Fault(seconds=seconds) if "slow" in str(call.body) else None, targets=targets)
+    scenario.send(*keys(9))
+    for names in messages:
+        scenario.send_together(*names)
+    scenario.run(6 * HOUR)
+    assert scenario.reason_codes() == []
+    assert not scenario.world.queue.messages
 
 
 def test_a_hundred_rejected_messages_delay_a_fresh_one_at_most_twenty_seconds() -> None:

@@ -834,7 +834,8 @@ variable "lambda" {
     - `architecture`: (Optional) `arm64` or `x86_64`.
     - `memory_size`: (Optional) MB; the share of a CPU grows with it.
     - `timeout`: (Optional) seconds.
-    - `log_level`: (Optional) `DEBUG`, `INFO`, `WARN` or `ERROR`.
+    - `log_level`: (Optional) `DEBUG`, `INFO`, `WARN` or `ERROR`. With `ERROR` the log does not say what the alarms
+      `stale` and `unverifiable` are about.
     - `log_principals`: (Optional) whether the log and the events of `notify` name who changed an object.
     - `log_retention_days`: (Optional) days the log is kept.
     - `log_kms_key_arn`: (Optional) customer managed key for the log group; CloudWatch Logs must be allowed to use it.

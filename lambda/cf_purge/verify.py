@@ -100,7 +100,8 @@ class Verifier(NamedTuple):
             fresh_ms = self.run.metrics.took("Fresh", change.at, answer.at)
         elif is_last and verdict in _OPEN:
             self.run.metrics.counts[verdict.capitalize()] += 1
-        write = observe.warn if is_last and verdict == STALE else observe.info
+        # An alarm leads to these lines.
+        write = observe.warn if is_last and verdict in (STALE, UNVERIFIABLE) else observe.info
         asked = {"key": change.key, "url": page.item, "headers": dict(page.headers) or None, "look": look.hop}
         found = {"verdict": verdict, "helped": helped, "fresh_ms": fresh_ms, "principal": change.principal}
         write("seen", **asked, **found, **answer.reported)

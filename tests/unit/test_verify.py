@@ -107,7 +107,7 @@ def test_the_first_purge_may_have_been_the_one_that_helped() -> None:
     ],
 )
 def test_the_last_look_only_reports(edge: Answer, count: str, verify: dict[str, int], delays: list[int]) -> None:
-    world = verifying(edge, verify, targets=[target(clean_urls=True)])
+    world = verifying(edge, verify, targets=[target(clean_urls=True)], log_level="WARN")
     world.invoke(sqs_event(s3_event("a/index.html")))
     found: list[int] = []
     while world.aws.delayed:
@@ -116,6 +116,7 @@ def test_the_last_look_only_reports(edge: Answer, count: str, verify: dict[str, 
         after(world)
         due(world)
     assert (found, after(world), counts(world)) == (delays, [], {count: 3})
+    assert [line["verdict"] for line in world.logged("seen")] == [count.lower()] * 3  # what the alarm is about
 
 
 @pytest.mark.parametrize(("edge", "found"), [(STALE, {"Stale": 1, "NotSampled": 1}), (RENEWED, {"NotSampled": 1})])

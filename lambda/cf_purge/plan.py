@@ -25,7 +25,9 @@ _ITEMS_PER_REQUEST = 100  # of everything a zone has one purge, so that needs no
 _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text
 _MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
-LEFT_OUT = NotTried("This invocation had no time or no requests left for it.")
+LEFT_OUT = NotTried(
+    'This invocation had no time or no requests left for it: if it was direct, repeat it with less, or one "zone_id".'
+)
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]

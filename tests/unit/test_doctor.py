@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cf_purge.config import Zone, load
-from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
+from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient
 from cf_purge.plan import Request, probe_for
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import document, environment, flat_environment, sns_event, sqs_event, target
@@ -179,6 +179,16 @@ def test_a_check_of_one_zone_leaves_others_alone() -> None:
     world.cloudflare.zones = {ZONE: DENIED}
     assert world.invoke({**CHECK, "zone_id": OTHER_ZONE})["invalidations"] == [f"https://{B}/{NAME}"]
     assert {sent.zone for sent in world.cloudflare.requests} == {OTHER_ZONE}
+
+
+def test_a_check_of_more_zones_than_the_limits_allow_says_how_each_can_be_checked() -> None:
+    zones = [f"{number:032x}" for number in range(40)]
+    tagged = [target(zone_id=each, hosts=[f"{each}.com"], purge_by="tag", tags=["{key}"]) for each in zones]
+    world = World(document(targets=tagged, max_concurrency=2))
+    with pytest.raises(NotTried, match='"zone_id"'):
+        world.invoke(CHECK)
+    world.clock.pass_(60)
+    assert world.invoke({**CHECK, "zone_id": zones[-1]})["success"] is True
 
 
 # ---- The token as it is stored ----

@@ -197,6 +197,8 @@ def _tags(target: Target, key: str, paths: Sequence[str]) -> Iterator[Purge]:
             yield Purge(target.zone, TAGS, tag)
         elif by_path:  # the root page, of which "{key}" makes no tag
             yield from urls_of(target, [target.path_prefix])
+        elif not any(each.format_map(values) for each in target.tags):
+            yield from urls_of(target, paths)
 
 
 def _values_of(key: str) -> dict[str, str]:

@@ -180,9 +180,7 @@ def test_a_path_with_more_than_31_slashes_is_purged_by_its_deepest_folder_that_f
         ("a/b.tar.gz", "{ext}", "gz"),
         ("a/b.css", "site", "site"),
         ("a/b.css", "{key}.{ext}", "a/b.css.css"),
-        *((key, "{ext}", None) for key in ("LICENSE", ".htaccess", "b.")),
         ("LICENSE", "e-{ext}", "e-"),
-        ("b.css", "{dir}", None),
         # A tag holds no space, comma or character beyond ASCII; nothing is decoded twice.
         ("a b/c,d.css", "{name}@{dir}", "c%2Cd.css@a%20b"),
         ("100%25.css", "{name}", "100%2525.css"),
@@ -192,8 +190,21 @@ def test_a_path_with_more_than_31_slashes_is_purged_by_its_deepest_folder_that_f
         ("k" * 1024, "{key}", "k" * 1024),
     ],
 )
-def test_a_tag_is_filled_from_the_key(key: str, template: str, tag: str | None) -> None:
-    assert purges(key, purge_by="tag", tags=[template]) == ([] if tag is None else [(TAGS, tag)])
+def test_a_tag_is_filled_from_the_key(key: str, template: str, tag: str) -> None:
+    assert purges(key, purge_by="tag", tags=[template]) == [(TAGS, tag)]
+
+
+@pytest.mark.parametrize(
+    ("key", "tags", "items"),
+    [
+        *((key, ["{ext}"], [f"{SITE}/{key}"]) for key in ("LICENSE", ".htaccess", "b.")),
+        ("index.html", ["{dir}", "{dir}{dir}"], [f"{SITE}/index.html", f"{SITE}/"]),
+        ("b.css", ["{dir}", "{ext}"], ["css"]),
+        ("index.html", ["{key}"], ["index.html", f"{SITE}/"]),
+    ],
+)
+def test_a_page_without_a_tag_is_purged_by_url(key: str, tags: list[str], items: list[str]) -> None:
+    assert list(dict.fromkeys(item for _, item in purges(key, purge_by="tag", tags=tags))) == items
 
 
 MANY = {"hosts": [HOST, "b.example.com"], "schemes": ["http", "https"], "header_variants": [{"Origin": SITE}]}
@@ -208,7 +219,7 @@ MANY = {"hosts": [HOST, "b.example.com"], "schemes": ["http", "https"], "header_
         ("{key}.css", {"tags": ["{key}"]}, ["%7Bkey%7D.css"]),
         ("i/a/index.html", {"tags": ["t:{key}"], "key_prefix": "i"} | CLEAN, ["t:i/a/index.html", "t:i/a/", "t:i/a"]),
         ("index.html", {"tags": ["t{key}"]}, ["tindex.html", "t"]),
-        ("index.html", {"tags": ["{key}"], "path_prefix": "a"}, ["index.html", f"{SITE}/a/"]),  # no tag for the root
+        ("index.html", {"tags": ["{key}"], "path_prefix": "a"}, ["index.html", f"{SITE}/a/"]),
         ("a/index.html", {"tags": ["{dir}", "{key}"], **MANY}, ["a", "a/index.html"]),
         # A folder whose path has several spellings: the tags are those of the object's metadata.
         ("a/b c.css", {"tags": ["{key}"], "path_prefix": "x (1)"}, ["a/b%20c.css"]),

@@ -30,7 +30,8 @@ locals {
 # purged: Cloudflare has accepted it. Rows without URLs are always shown: purges by tag, host, folder or of
 #   everything; check whether they include the key.
 # not purged: it is retried or parked. Always shown, because a row names only the first of several items.
-# skipped: include, exclude or the targets exclude it. The key is not encoded there: search for that form too.
+# skipped: include, exclude or the targets exclude it. The key is not encoded there, but é is \u00e9: search for it as
+#   in S3 too, or for a part of it that is ASCII.
 # delayed: a target with delay_seconds purges it that many seconds later. The key is not encoded there either, nor in
 #   delayed changes not sent, which are retried or parked.
 # No row: no such change reached the function in that time, or lambda.log_level is WARN or ERROR.

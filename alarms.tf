@@ -157,7 +157,8 @@ locals {
         "${var.name} has verified none of its purges for an hour:",
         "every answer was a challenge, an error, or had nothing to compare, or there was no time for one.",
       ]
-      command = "${local.log_command} --filter-pattern unverifiable"
+      # The first line can be an hour older than the alarm.
+      command = "aws logs tail ${aws_cloudwatch_log_group.this.name} --since 2h --filter-pattern unverifiable"
       then = [
         "The lines have the status. Let bot protection skip the function's requests (User-Agent cf_purge),",
         "or turn verify off.",

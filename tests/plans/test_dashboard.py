@@ -78,3 +78,11 @@ def test_every_command_of_an_alarm_is_one_that_the_runbook_runs_in_its_section(m
         assert told[0] == run[0]
         assert alarm["alarm_description"].endswith(f"/docs/operations.md#{name}")
         assert all(any(command.startswith(each) for command in run) for each in told)
+
+
+@pytest.mark.parametrize("mode", LOST)
+def test_the_log_that_an_alarm_shows_is_longer_than_the_time_that_raised_it(mode: str) -> None:
+    for alarm in alarms(mode):
+        periods = [each["period"] for query in alarm["metric_query"] for each in query["metric"]] or [alarm["period"]]
+        for hours in re.findall("--since ([0-9]+)h", alarm["alarm_description"]):
+            assert int(hours) * 3600 > max(periods) * alarm["evaluation_periods"], alarm["alarm_name"]

@@ -195,7 +195,8 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
         return "STALE", f"Cloudflare serves an old copy{age}: purge it, and if it stays old {remedy}."
     if others:
         remedy = f"header_variants, or {_WIDER}; if visitors send no Origin, an earlier explain left it"
-        return "OTHER_COPY", f"The copy {' and '.join(others)} is another version: set {remedy}."
+        what = f"The copy {' and '.join(others)} is another version"
+        return "OTHER_COPY", f"{what}: purge its key, and if it stays, set {remedy}."
     if caches:
         return "BEHIND_ANOTHER_CACHE", in_front
     is_proven = plain.is_fetched or any(each.is_fetched and _is_same(plain, each) for each in seen.values())

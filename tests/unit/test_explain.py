@@ -62,6 +62,8 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("STALE", seen(200, NEW, dynamic("UPDATING")), {}, "old copy"),
     ("OTHER_COPY", seen(200, NEW, HIT), {"with_origin": seen(200, OLD, HIT)}, "an earlier explain left it"),
     ("OTHER_COPY", seen(200, NEW, MISS), {"with_origin": seen(404, HIT)}, "with origin"),
+    # header_variants may be set, and its copy be old because no event arrived.
+    ("OTHER_COPY", seen(200, NEW, MISS), {"with_origin": seen(200, OLD, HIT)}, "purge its key, and if it stays, set"),
     ("OTHER_COPY", seen(200, NEW, MISS), {"without_query": seen(200, OLD, HIT)}, "without query"),
     ("OTHER_COPY", seen(200, OLD, HIT), dict.fromkeys(OTHERS, seen(200, NEW, MISS)), "(90 s old) for this query only"),
     ("OTHER_COPY", seen(200, OLD, HIT), dict.fromkeys(OTHERS, seen(200, NEW, MISS)), "for a folder or a clean URL"),

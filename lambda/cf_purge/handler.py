@@ -184,8 +184,8 @@ class Function:
         began = self._clock.wall()
         self._answer(plan, run)
         until = min(self._clock.now() + seconds, run.purge_until)
-        answer = wait(pages, until, began, since, self._visitor)
-        return {**answer, "skipped": list(task.skipped)} if task.skipped else answer
+        more = {"skipped": list(task.skipped)} if task.skipped else {}
+        return wait(pages, until, began, since, self._visitor, more)
 
     def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, run: Invocation) -> None:
         """Look at what was purged before, and ask for a look at what is purged now."""

@@ -247,11 +247,13 @@ def pages_for(jobs: Iterable[Job]) -> list[Purge]:
     return found
 
 
-def wait(pages: Sequence[Purge], until: float, purged: float, since: float | None, visitor: Visitor) -> dict[str, Any]:
+def wait(
+    pages: Sequence[Purge], until: float, purged: float, since: float | None, visitor: Visitor, more: Mapping[str, Any]
+) -> dict[str, Any]:
     """Look, and again a second after each look, until all that was purged is fresh or renewed, and answer what is.
 
     `until` is a time of `Clock.now`; `since` and `purged` in seconds since the epoch: before the purge, because a busy
-    page is filled again before the answer to it.
+    page is filled again before the answer to it. `more` is put into the answer.
 
     Raises:
         NotFresh: something is still stale; the text is the answer as JSON.
@@ -269,5 +271,5 @@ def wait(pages: Sequence[Purge], until: float, purged: float, since: float | Non
         visitor.clock.sleep(min(_INTERVAL, left))
     found = {kind: [page.shown for page in pages if verdicts[page] == kind] for kind in (FRESH, RENEWED, UNVERIFIABLE)}
     if stale := [page.shown for page in pages if verdicts[page] == STALE]:
-        raise NotFresh(json.dumps({**found, "verified": False, STALE: stale}))
-    return {**found, "verified": not found[UNVERIFIABLE]}
+        raise NotFresh(json.dumps({**found, **more, "verified": False, STALE: stale}))
+    return {**found, **more, "verified": not found[UNVERIFIABLE]}

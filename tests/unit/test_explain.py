@@ -265,9 +265,14 @@ def test_a_wait_looks_at_urls_as_they_are_and_at_the_pages_of_a_key_in_each_vari
 
 def test_a_wait_lists_the_keys_that_it_skips() -> None:
     world = World(document(exclude=["*.map"]))
+    event = {"keys": ["a.css", "a.map"], "wait": 1}
     world.transport.edge = lambda _: answer(200, cf_cache_status="MISS")
-    found = world.invoke({"keys": ["a.css", "a.map"], "wait": 1})
+    found = world.invoke(event)
     assert (found["renewed"], found["skipped"]) == ([A], ["a.map"])
+    world.transport.edge = lambda _: Answer(200, HIT, b"")
+    with pytest.raises(NotFresh) as caught:
+        world.invoke(event)
+    assert json.loads(str(caught.value)) == {**found, "renewed": [], "verified": False, "stale": [A]}
 
 
 def test_a_url_that_was_seen_is_not_requested_again() -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cf_purge import errors, observe
 from cf_purge.api_token import ApiToken
 from cf_purge.aws import Aws
-from cf_purge.budget import Budget, Clock, Cost, Invocation
+from cf_purge.budget import Budget, Clock, Invocation
 from cf_purge.cloudflare import Cloudflare
 from cf_purge.config import Config
 from cf_purge.plan import LEFT_OUT, Group, Job, Plan, Request, Task, grouped, probe_for
@@ -184,12 +184,14 @@ class Purger:
             hold = held_until - now
             is_long = hold > (0.0 if zone.is_misconfigured else _MAX_SLEEP)
             if ready_at <= limit and not is_long:
-                ready.append((ready_at, *_rank(request, zone.held_until > 0), place, request))
+                # Fresh messages before suspects; of both, zones that need no probe first, and then the smallest halves:
+                # an invocation that brings some of them to an end leaves less for the next one.
+                ready.append((ready_at, request.is_suspect, zone.held_until > 0, -request.depth, place, request))
                 continue
             # A short hold of a zone that has just accepted something is not why a request waits for the budget.
             is_held = is_long or (hold > 0 and (held_until > limit or now - zone.real_at > _RECENT))
             failure = Failure(zone.error, hold) if is_held else Failure(LEFT_OUT)
-            if request.error is not None and zone.held_until <= now:  # it was part of a request that failed
+            if request.error is not None:  # it was part of a request that failed
                 failure = Failure(request.error)
             work.fail(request, failure)
         if not ready:
@@ -223,9 +225,7 @@ class Purger:
         # Now and then a suspect message has time, so that a purge that is slow, but works, is not given up.
         is_hurried = work.has_failed or self.clock.random() >= _LONG_SHARE
         is_shared = len(request.parts) > 1 or (is_hurried if request.is_suspect else len(work.pending) > 1)
-        # A short time-out saves time for other requests, but a probe must follow when it expires.
-        is_short = is_shared and self.budget.wait(self.clock.now(), Cost(requests=2)) <= _MAX_SLEEP
-        return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
+        return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_shared else LONG_TIMEOUT
 
     def _judge(self, request: Request, error: errors.PurgeError, zone: _Zone, work: _Work) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
@@ -269,9 +269,8 @@ class Purger:
         work.pending.remove(request)
         # Time-outs of several messages are isolated last, after other messages were purged.
         is_deep = len(request.parts) == 1 or not isinstance(error, errors.TimedOut)
-        is_suspect, depth = request.is_suspect or not isinstance(error, errors.Rejected), request.depth + is_deep
         cause = errors.Untested(str(error))  # of what is not sent any more
-        whole = request._replace(is_suspect=is_suspect, repeat_at=0.0, error=cause, depth=depth)
+        whole = request._replace(is_suspect=True, repeat_at=0.0, error=cause, depth=request.depth + is_deep)
         work.pending += whole.halves(self.clock.random())
 
     def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:
@@ -322,13 +321,3 @@ class Purger:
         self._latency = self.clock.now() - began
         self.token.note_accepted()
         return None
-
-
-def _rank(request: Request, needs_probe: bool) -> tuple[bool, bool, bool, int, int, int]:
-    """Return what puts requests in order: fresh messages before suspects, and larger requests before smaller ones.
-
-    Of both, zones that need no probe go first. Halves and single suspect messages come last, the deepest first: an
-    invocation that brings some of them to an end leaves less for the next one.
-    """
-    is_last = request.depth > 0 or (request.is_suspect and len(request.parts) == 1)
-    return request.is_suspect, needs_probe, is_last, -request.depth, -len(request.parts), -request.size

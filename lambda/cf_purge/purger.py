@@ -103,7 +103,8 @@ class _Work:
     def __init__(self, plan: Plan, now: float, run: Invocation) -> None:
         self.pending = list(plan.requests)
         self.owners, self.principals, self.run = plan.owners, plan.principals, run
-        self.failing_until = now + _FAILING_TIME  # once something has failed, no new request is sent after this
+        # Once something has failed, no new request is sent after this; but a direct invocation does not come back.
+        self.failing_until = inf if "" in plan.owners.values() else now + _FAILING_TIME
         self.has_failed = False
         self.outcomes = Outcomes({}, {})
 
@@ -214,7 +215,7 @@ class Purger:
         elif isinstance(error, errors.NotTried):
             work.fail(request, Failure(error))
         elif isinstance(error, errors.Rejected):
-            work.has_failed |= work.owners[request.purges[0]] != ""  # a direct invocation does not come back
+            work.has_failed = True
             self._isolate(request, error, work)
         else:
             work.has_failed = True

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.errors import Rejected, TimedOut
+from cf_purge.errors import PurgeError, Rejected, TimedOut
 from cf_purge.plan import Plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import document, s3_event, sqs_event, sqs_record, target
@@ -100,6 +100,15 @@ def test_a_direct_invocation_purges_all_but_what_is_refused() -> None:
     with pytest.raises(Rejected):
         world.invoke({"urls": [f"{SITE}/{number}" for number in range(1, 901)]})
     assert len(named(world)) == 891
+
+
+@pytest.mark.parametrize("name", UNCLEAR)
+def test_a_direct_invocation_purges_all_but_what_makes_its_requests_fail(name: str) -> None:
+    world = world_of()
+    refuse(world, UNCLEAR[name], lambda item: item == f"{SITE}/bad")
+    with pytest.raises(PurgeError, match=rf"Not purged: {SITE}/bad\.$"):
+        world.invoke({"urls": [f"{SITE}/{name}" for name in (*names(9), "bad")]})
+    assert named(world) == names(9)
 
 
 @pytest.mark.parametrize("code", [1012, 4711])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -16,8 +16,6 @@ from cf_purge.errors import Rejected, TooLarge, UnknownEvent
 
 MAX_ITEMS = 1_000  # changes and manual items of one event or message
 _MAX_DEPTH = 8  # of envelopes and records: S3 in SNS to a function, failed and sent by SNS to a function again
-# SNS to a function, SNS elsewhere, and the destination of a failed asynchronous invocation.
-_ENVELOPES = ("Sns", "Message", "requestPayload")
 _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 # Manual events: lists of strings, and switches that are `true`.
 LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
@@ -144,10 +142,8 @@ def _message(record: object) -> Message:
 def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     """Yield what a document asks for: what is in its envelope, each of its records, or the event that it is."""
     if isinstance(document, str):
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(document)
-        except (ValueError, RecursionError):
-            document = None
     if not isinstance(document, dict):
         raise UnknownEvent("The event is not a JSON object.")
     if depth > _MAX_DEPTH:
@@ -157,25 +153,27 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
         if not isinstance(document["dry_run"], bool):
             raise UnknownEvent('"dry_run" must be true or false.')
         yield Event(dry_run=document["dry_run"])
-    if isinstance(document.get("Records"), list):
-        for record in document["Records"]:
-            try:
-                yield from _parts_of(record, depth + 1)
-            except Rejected as error:
-                yield Event((error.with_traceback(None),))
-    elif envelope := next((name for name in _ENVELOPES if name in document), None):
-        yield from _parts_of(document[envelope], depth + 1)
-    elif "s3" in document:
-        yield Event((_s3_change(document),))
-    elif document.get("source") == "aws.s3":
-        yield Event((_eventbridge_change(document),))
-    elif any(name in document for name in (*LISTS, *SWITCHES, *DIRECT)):
-        yield from _manual_parts(document)
-    elif "changes" in document and not depth:  # nobody wraps the function's own messages
-        yield _own_event(document)
-    elif document.get("Event") != "s3:TestEvent":
-        known = ", ".join((*LISTS, *SWITCHES, "explain"))
-        raise UnknownEvent(f"The event is none of: S3 notification, SNS, SQS, EventBridge from S3, {known}.")
+    match document:
+        case {"Records": list(records)}:
+            for record in records:
+                try:
+                    yield from _parts_of(record, depth + 1)
+                except Rejected as error:
+                    yield Event((error.with_traceback(None),))
+        # SNS to a function, SNS elsewhere, and the destination of a failed asynchronous invocation.
+        case {"Sns": event} | {"Message": event} | {"requestPayload": event}:
+            yield from _parts_of(event, depth + 1)
+        case {"s3": _}:
+            yield Event((_s3_change(document),))
+        case {"source": "aws.s3"}:
+            yield Event((_eventbridge_change(document),))
+        case _ if not document.keys().isdisjoint((*LISTS, *SWITCHES, *DIRECT)):
+            yield from _manual_parts(document)
+        case {"changes": _} if not depth:  # nobody wraps the function's own messages
+            yield _own_event(document)
+        case _ if document.get("Event") != "s3:TestEvent":
+            known = ", ".join((*LISTS, *SWITCHES, "explain"))
+            raise UnknownEvent(f"The event is none of: S3 notification, SNS, SQS, EventBridge from S3, {known}.")
 
 
 def _s3_change(record: dict[str, Any]) -> Change:
@@ -332,23 +330,19 @@ def address_of(field: str, text: str) -> tuple[str, str, str]:
 
 
 def bodies_of(
-    changes: Iterable[Change], most: int = MAX_ITEMS, head: Mapping[str, object] = {}
-) -> Iterator[tuple[str, list[Change]]]:
+    changes: Sequence[Change], most: int = MAX_ITEMS, head: Mapping[str, object] = {}
+) -> Iterator[tuple[str, Sequence[Change]]]:
     """Yield the bodies of the function's own messages, with at most so many changes each, and the changes of each.
 
     A body also has at most _MAX_BODY bytes. `head` stands before its changes: the fields of a look.
     """
-    parts: list[list[Change]] = []
-    room = 0
-    for change in changes:
-        length = len(json.dumps(change._asdict())) + 2
-        if length > room or len(parts[-1]) == most:
-            parts.append([])
-            room = _MAX_BODY
-        parts[-1].append(change)
-        room -= length
-    for part in parts:
-        yield json.dumps({**head, "changes": list(map(Change._asdict, part))}), part
+    for start in range(0, len(changes), most):
+        part = changes[start : start + most]
+        body = json.dumps({**head, "changes": [change._asdict() for change in part]})
+        if len(body) > _MAX_BODY and len(part) > 1:
+            yield from bodies_of(part, len(part) // 2, head)
+        else:
+            yield body, part
 
 
 def _own_event(document: dict[str, Any]) -> Event:
@@ -365,14 +359,12 @@ def _own_event(document: dict[str, Any]) -> Event:
         changes, look = (), None
     if not changes or not all(map(_is_sound, changes)) or not (look is None or _is_sound_look(look)):
         raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
-    for change in changes:
-        _checked_key(change.key)
     return Event(look=look) if look else Event(changes, is_own=True)
 
 
 def _is_sound(change: Change) -> bool:
-    is_text_only = bool(change.key) and all(map(_is_text, change._replace(at=None)))
-    return is_text_only and (change.at is None or _is_time(change.at))
+    is_typed = all(map(_is_text, change._replace(at=None))) and (change.at is None or _is_time(change.at))
+    return is_typed and bool(change.key and _checked_key(change.key))
 
 
 def _is_sound_look(look: Look) -> bool:

@@ -110,7 +110,10 @@ class Function:
 
     def _consume(self, batch: list[Message], run: Invocation) -> dict[str, Any]:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
-        messages = self._read(batch, run.purge_until)
+        # A look is no burst.
+        is_full = 1 < self._config.batch_size <= sum(not message.is_look for message in batch)
+        drains = is_full and len(batch) < self._config.drain
+        messages = self._sqs.drain(batch, run.purge_until) if drains else batch
         plan = self._plan(messages, run)
         outcomes = self._send(plan, run)
         returned: set[str] = set()
@@ -121,13 +124,6 @@ class Function:
         self._verify(plan.tasks, outcomes, run)
         # The event source mapping does not know the drained messages.
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
-
-    def _read(self, batch: list[Message], deadline: float) -> list[Message]:
-        """Add what else waits in the queue, if a full batch shows a burst."""
-        is_full = 1 < self._config.batch_size <= sum(not message.is_look for message in batch)  # a look is no burst
-        if not is_full or self._config.drain <= len(batch):
-            return batch
-        return self._sqs.drain(batch, deadline)
 
     def _plan(self, messages: Sequence[Message], run: Invocation) -> Plan:
         return make_plan(messages, self._config, self._done, run.largest, self._clock.wall())

@@ -163,13 +163,28 @@ def make_task(message: Message, config: Config, limit: Cost, now: float) -> Task
 
     `limit` is what a single message may take, `now` in seconds since the epoch.
     """
-    task = Task(message)
+    event = Event()
+    jobs: list[Job] = []
+    count = 0
     try:
-        task = Task(message, parse(message.body))
-        return _planned(task, config, limit, now)
+        event = parse(message.body)
+        for entry in event.entries:
+            job = job_of(entry, config, inf if event.dry_run else now)
+            jobs.append(job)
+            count += job.later.purges if job.later else len(job.purges)
+            if count > MAX_PURGES:
+                remedy = "split it, or choose another purge_by where one key alone has so many"
+                raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
+        if not event.is_own:
+            _check_cost([job for job in jobs if job.parts], config, limit)
     except Exception as error:
         # Without the traceback, which would keep every purge that was planned before the error in memory.
-        return task._replace(error=observe.understood(error).with_traceback(None))
+        return Task(message, event, error=observe.understood(error).with_traceback(None))
+    skipped = tuple(job.change.key for job in jobs if job.change and not (job.parts or job.error or job.later))
+    errors = [job.error for job in jobs if job.error]
+    if len(errors) > 1:
+        errors[0] = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
+    return Task(message, event, jobs, skipped, next(iter(errors), None), [job.later for job in jobs if job.later])
 
 
 def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
@@ -224,27 +239,6 @@ def probe_for(request: Request, config: Config) -> Request:
     return Request(request.zone, probe.kind, ((probe,),))
 
 
-def _planned(task: Task, config: Config, limit: Cost, now: float) -> Task:
-    jobs: list[Job] = []
-    count = 0
-    for entry in task.event.entries:
-        job = job_of(entry, config, inf if task.event.dry_run else now)
-        jobs.append(job)
-        count += job.later.purges if job.later else len(job.purges)
-        if count > MAX_PURGES:
-            remedy = "split it, or choose another purge_by where one key alone has so many"
-            raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
-    skipped = tuple(job.change.key for job in jobs if job.change and not (job.parts or job.error or job.later))
-    errors = [job.error for job in jobs if job.error]
-    error = errors[0] if errors else None
-    if len(errors) > 1:
-        error = Rejected(f"{errors[0]} Further invalid items: {len(errors) - 1:,}.", errors[0].code)
-    delayed = [job.later for job in jobs if job.later]
-    if not task.event.is_own:
-        _check_cost([job for job in jobs if job.parts], config, limit)
-    return task._replace(jobs=jobs, skipped=skipped, error=error, delayed=delayed)
-
-
 def job_of(entry: Change | Item | Rejected, config: Config, now: float) -> Job:
     """Return what a change or item asks for: just more than MAX_PURGES purges at most.
 
@@ -291,9 +285,8 @@ def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
 
     def exceeds(part: Sequence[Job]) -> bool:
         purges = dict.fromkeys((purge for job in _collapsed(part, _covering(part, config)) for purge in job.purges), "")
-        costs = [request.cost for request in requests_for(purges, config)]
-        cost = Cost(*map(sum, zip(*costs, strict=True)))
-        return any(needed > most for needed, most in zip(cost, limit, strict=True))
+        costs = zip(*(request.cost for request in requests_for(purges, config)), strict=True)
+        return any(sum(needed) > most for needed, most in zip(costs, limit, strict=True))
 
     if len(jobs) > 1 and is_too_much(len(jobs)):
         fits = bisect_left(range(1, len(jobs)), True, key=is_too_much)

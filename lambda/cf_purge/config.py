@@ -16,7 +16,6 @@ MAX_SLASHES = 31  # in a prefix purge
 SHARE = 0.8  # of the plan's limits; the rest is left to others who purge in the account
 # A hostname in lower case; underscores are allowed because they occur.
 HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 
 class Limits(NamedTuple):

@@ -81,7 +81,6 @@ class Message(NamedTuple):
     body: Any  # a text; without a queue the event itself, and the ID is ""
     receipt: str = ""  # "" when the event has none; its visibility timeout then stays as it is
     receives: int = 1  # 1 the first time
-    queue_arn: str = ""
 
     @property
     def is_look(self) -> bool:
@@ -134,8 +133,8 @@ def parse(document: object) -> Event:
 def _message(record: object) -> Message:
     match record:
         case {"messageId": str(message_id), "body": str(body), **more} if message_id:
-            receipt, queue_arn = (str(more.get(name) or "") for name in ("receiptHandle", "eventSourceARN"))
-            return Message(message_id, body, receipt, receives_in(more.get("attributes")), queue_arn)
+            receipt = str(more.get("receiptHandle") or "")
+            return Message(message_id, body, receipt, receives_in(more.get("attributes")))
     raise UnknownEvent("An SQS record has no messageId or no body.")
 
 

@@ -1,4 +1,4 @@
-"""The queue the messages came from, and the dead-letter queue behind it: receive, settle, send.
+"""The function's own queue, and the dead-letter queue behind it: receive, settle, send.
 
 The event source mapping hands over ten messages at most without a batching window, and a window would delay a quiet
 upload. So the function receives the rest of a burst itself.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cf_purge import observe
 from cf_purge.aws import Aws, Json
 from cf_purge.budget import Clock, Invocation
-from cf_purge.config import QUEUE_ARN, Config
+from cf_purge.config import Config
 from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested
 from cf_purge.events import Change, Message, bodies_of, receives_in
 from cf_purge.http_client import objects_in
@@ -160,24 +160,20 @@ class Sqs(NamedTuple):
         """Receive up to so many messages that are there; none when SQS fails."""
         options = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
         payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **options} for n in range(0, count, _RECEIVE)]
-        answers = self._call_all("ReceiveMessage", self.config.queue_arn, payloads, deadline)
+        answers = self._call_all("ReceiveMessage", payloads, deadline)
         messages = []
         for each in [found for answer in answers for found in objects_in(answer.get("Messages"))]:
             match each:
                 case {"MessageId": str(message_id), "Body": str(body), "ReceiptHandle": str(receipt), **more}:
-                    receives, arn = receives_in(more.get("Attributes")), self.config.queue_arn or ""
-                    messages.append(Message(message_id, body, receipt, receives, arn))
+                    messages.append(Message(message_id, body, receipt, receives_in(more.get("Attributes"))))
         return messages
 
     def _batch(self, operation: str, options: Mapping[Message, Json], deadline: float, failure: str) -> None:
-        """Call an operation for messages of one queue, with options; log for how many of them it did not succeed."""
-        arn = self.config.queue_arn or next((message.queue_arn for message in options), "")
-        # Anybody who may invoke the function can write a message, but must not choose the host it talks to.
-        is_queue = QUEUE_ARN.fullmatch(arn)
-        real = [each for each in options if is_queue and each.receipt and each.queue_arn == arn]
+        """Call an operation for messages, with options; log for how many of them it did not succeed."""
+        real = [each for each in options if each.receipt]
         entries = [{"Id": str(n), "ReceiptHandle": each.receipt, **options[each]} for n, each in enumerate(real)]
         payloads = [{"Entries": entries[start : start + _BATCH]} for start in range(0, len(entries), _BATCH)]
-        answers = self._call_all(operation, arn, payloads, deadline)
+        answers = self._call_all(operation, payloads, deadline)
         done = sum(len(objects_in(answer.get("Successful"))) for answer in answers)
         if done < len(entries):
             observe.warn(failure, messages=len(entries) - done)
@@ -187,9 +183,6 @@ class Sqs(NamedTuple):
 
         The body is unchanged; beside it are `ReasonCode` and `Reason`, if there is room.
         """
-        arn = self.config.dead_letter_queue_arn
-        if arn is None:
-            raise Transient("There is no dead-letter queue for the message.")
         payload: Json = {"MessageBody": message.body}
         reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
         texts = {"ReasonCode": error.code, "Reason": reason}
@@ -200,8 +193,8 @@ class Sqs(NamedTuple):
         if len(whole.encode(errors="surrogatepass")) <= _MAX_MESSAGE:
             payload["MessageAttributes"] = attributes
         with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
-            return self._put(arn, payload, deadline)
-        return self._put(arn, payload, deadline)
+            return self._put(self.config.dead_letter_queue_arn, payload, deadline)
+        return self._put(self.config.dead_letter_queue_arn, payload, deadline)
 
     def _put(self, arn: str | None, payload: Json, deadline: float) -> str:
         """Put a message into a queue and return the ID it has there.
@@ -216,13 +209,14 @@ class Sqs(NamedTuple):
 
     def _call(self, operation: str, arn: str | None, payload: Json, deadline: float) -> Json:
         if not arn:
-            raise Misconfigured("There is no queue_arn in the configuration: let the module write it.")
+            raise Misconfigured("The configuration does not name this queue: let the module write it.")
         _, _, _, region, account, name = arn.split(":")
         whole = {"QueueUrl": f"{self.aws.endpoint('sqs', region)}/{account}/{name}", **payload}
         return self.aws.call("sqs", operation, whole, arn, deadline - self.clock.now())
 
-    def _call_all(self, operation: str, arn: str | None, payloads: Sequence[Json], deadline: float) -> list[Json]:
-        """Make calls at the same time and return the answers; failures are logged."""
+    def _call_all(self, operation: str, payloads: Sequence[Json], deadline: float) -> list[Json]:
+        """Make calls to the own queue at the same time and return the answers; failures are logged."""
+        arn = self.config.queue_arn
         results = self.aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
         if failures := [result for result in results if isinstance(result, PurgeError)]:
             observe.warn(f"{operation} failed", calls=len(failures), reason=str(failures[0]))

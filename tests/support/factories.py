@@ -145,6 +145,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "bucket": BUCKET,
         "api_token_parameter": PARAMETER,
         "targets": [target()],
+        "queue_arn": QUEUE_ARN,
         "dead_letter_queue_arn": DLQ_ARN,
         **changes,
     }

@@ -41,7 +41,9 @@ def refusal_of(environ: dict[str, str]) -> str:
 def test_a_null_field_has_the_default() -> None:
     nulls = dict.fromkeys({*Config._fields, "cloudflare"} - {"name", "bucket", "api_token_parameter", "targets"})
     config = read(**nulls, targets=[target(**dict.fromkeys({*Target._fields, "environment_id"} - {"hosts"}))])
-    assert config == read(dead_letter_queue_arn=MISSING, cloudflare={"plan": None, "operation": None})
+    assert config == read(
+        queue_arn=MISSING, dead_letter_queue_arn=MISSING, cloudflare={"plan": None, "operation": None}
+    )
     assert (config.api_url, config.requests_per_second) == ("https://api.cloudflare.com/client/v4", 4)
     for verify in ({}, {"after_seconds": None}):
         assert read(verify=verify, queue_arn=QUEUE_ARN).verify == Verify(5, 3, 20)
@@ -133,7 +135,7 @@ def test_extensions_are_globs_of_the_end_of_a_key(text: str, globs: tuple[str, .
     ],
 )
 def test_flat_variables_are_a_document_without_bucket_and_hosts(flat: dict[str, str], changes: dict[str, Any]) -> None:
-    config = read(**{"name": "cf_purge", "dead_letter_queue_arn": None, **changes})
+    config = read(**{"name": "cf_purge", "queue_arn": None, "dead_letter_queue_arn": None, **changes})
     assert load(
         flat_environment(CLOUDFLARE_API_KEY_SSMPATH=PARAMETER, CLOUDFLARE_API_KEY="", **flat)
     ) == config._replace(bucket=None, targets=(config.targets[0]._replace(hosts=()),))

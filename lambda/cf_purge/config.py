@@ -220,13 +220,10 @@ def _given(document: dict[str, Any]) -> dict[str, Any]:
 
 def _from_variables(environ: Mapping[str, str]) -> Config:
     """Read the variables of a function made without Terraform: one zone, and the bucket's name is the host."""
-    zone_id, email = environ.get("CLOUDFLARE_ZONE_ID", ""), environ.get("CLOUDFLARE_API_EMAIL")
-    parameter = environ.get("CLOUDFLARE_API_KEY_SSMPATH")
+    zone_id, email = environ.get("CLOUDFLARE_ZONE_ID", ""), environ.get("CLOUDFLARE_API_EMAIL") or None
     if not re.fullmatch("[0-9a-fA-F]{32}", zone_id):
         rule = "must be the zone's 32-digit hex ID (dashboard, Overview, API), not its name"
         raise Misconfigured(f"Without {VARIABLE}, CLOUDFLARE_ZONE_ID {rule}.")
-    if not parameter and not environ.get("CLOUDFLARE_API_KEY"):
-        raise Misconfigured("There is no API token: set CLOUDFLARE_API_KEY_SSMPATH or CLOUDFLARE_API_KEY.")
     if email and not re.fullmatch("[!-?A-~]+@[!-?A-~]+", email):  # what can be sent as a header
         raise Misconfigured("CLOUDFLARE_API_EMAIL must be an e-mail address.")
     return Config(
@@ -234,8 +231,8 @@ def _from_variables(environ: Mapping[str, str]) -> Config:
         targets=(Target(Zone(zone_id.lower())),),
         include=_extensions(environ, "INCLUDED_EXTS"),
         exclude=_extensions(environ, "EXCLUDED_EXTS"),
-        api_token_parameter=parameter or None,
-        email=email or None,
+        api_token_parameter=environ.get("CLOUDFLARE_API_KEY_SSMPATH") or None,
+        email=email,
         api_url=environ.get("CLOUDFLARE_API_URL") or API_URL,
     )
 

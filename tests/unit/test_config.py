@@ -94,7 +94,6 @@ def test_a_parameter_in_a_folder_is_read_with_the_slash_that_ssm_wants(given: st
     ("name", "value"),
     [
         *(("CLOUDFLARE_ZONE_ID", value) for value in ("", "example.com", TOKEN)),
-        ("CLOUDFLARE_API_KEY", ""),
         ("CLOUDFLARE_API_EMAIL", "nobody"),
         *(("INCLUDED_EXTS", value) for value in ("css,img/*", "css,[z-a]")),
         ("EXCLUDED_EXTS", "draft/"),
@@ -106,7 +105,6 @@ def test_a_wrong_flat_variable_is_named(name: str, value: str) -> None:
 
 def test_without_any_configuration_both_forms_are_named() -> None:
     assert all(name in refusal_of({}) for name in ("CF_PURGE_CONFIG", "CLOUDFLARE_ZONE_ID"))
-    assert "CLOUDFLARE_API_KEY_SSMPATH" in refusal_of(flat_environment(CLOUDFLARE_API_KEY=""))
 
 
 def test_the_document_wins_over_the_flat_variables_unless_it_is_empty() -> None:

@@ -207,12 +207,9 @@ class Function:
             undone = "" if task.event.is_check else outcomes.left_in(sent)  # a check says it itself
             raise type(error)(f"{error}{undone}", error.code)
         self._verify([task], outcomes, run)
-        summary: dict[str, Any] = {
-            "success": True,
-            "invalidations": observe.fitting([purge.shown for purge in task.purges], _MAX_SHOWN),
-            "skipped": list(task.skipped),
-            "requests": run.metrics.counts["Requests"],
-        }
+        shown = observe.fitting([purge.shown for purge in task.purges], _MAX_SHOWN)
+        summary: dict[str, Any] = {"success": True, "invalidations": shown, "skipped": list(task.skipped)}
+        summary["requests"] = run.metrics.counts["Requests"]
         if task.delayed:
             summary["delayed"] = [delayed.change.key for delayed in task.delayed]
         if task.event.dry_run:

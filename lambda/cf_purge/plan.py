@@ -322,10 +322,7 @@ def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[P
 
 def may_collapse(target: Target, config: Config) -> bool:
     """Tell whether the prefixes of a target purge neither keys that it is not about, nor anything too early."""
-    return not target.keys and not any(
-        other.delay_seconds
-        and other.zone == target.zone
-        and not set(other.hosts).isdisjoint(target.hosts)
-        and (other.path_prefix.startswith(target.path_prefix) or target.path_prefix.startswith(other.path_prefix))
-        for other in config.targets
-    )
+    own = target.path_prefix
+    delayed = [each for each in config.targets if each.delay_seconds and each.zone == target.zone]
+    folders = [each.path_prefix for each in delayed if not {*each.hosts}.isdisjoint(target.hosts)]
+    return not target.keys and not any(each.startswith(own) or own.startswith(each) for each in folders)

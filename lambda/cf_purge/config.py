@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import zlib
@@ -153,9 +154,9 @@ def load(environ: Mapping[str, str]) -> Config:
     Raises:
         Misconfigured: it is missing, invalid, or that of another version.
     """
-    document = environ.get(VARIABLE)
+    text = environ.get(VARIABLE)
     try:
-        config = _from_document(json.loads(_unpacked(document))) if document else _from_variables(environ)
+        config = _from_document(text) if text else _from_variables(environ)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError, zlib.error) as error:
         remedy = "run terraform apply, with the zip of the module's version"
         raise Misconfigured(f"{VARIABLE} is not this version's document ({error}): {remedy}.") from None
@@ -168,27 +169,17 @@ def load(environ: Mapping[str, str]) -> Config:
     return config._replace(api_token_parameter=name, api_url=config.api_url.rstrip("/"))
 
 
-def _unpacked(document: str) -> str:
-    """Return the JSON of a document, which the module compresses when it is larger than an environment may be.
-
-    Raises:
-        ValueError, zlib.error: it is something else.
-    """
-    if document.startswith("{"):
-        return document
-    import base64
-
-    return zlib.decompress(base64.b64decode(document), wbits=31).decode()  # 31: as gzip writes it
-
-
-def _from_document(document: dict[str, Any]) -> Config:
-    """Read what the module writes, where null means the default.
+def _from_document(text: str) -> Config:
+    """Read what the module writes, where null means the default: JSON, compressed if it is too large otherwise.
 
     Terraform has validated it, so only the names of its fields are checked: they tell the document of another version.
 
     Raises:
-        AttributeError, KeyError, TypeError: it is something else.
+        AttributeError, KeyError, TypeError, ValueError, zlib.error: it is something else.
     """
+    if not text.startswith("{"):
+        text = zlib.decompress(base64.b64decode(text), wbits=31).decode()  # 31: as gzip writes it
+    document: dict[str, Any] = json.loads(text)
     fields = _given({**document, **(document.get("cloudflare") or {}), "cloudflare": None})
     if missing := [name for name in ("name", "bucket", "api_token_parameter", "targets") if not fields.get(name)]:
         raise KeyError(missing[0])

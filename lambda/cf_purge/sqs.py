@@ -42,7 +42,6 @@ _FIRST_DELAY = 5  # seconds; doubled with each receive
 # Both hold in the first half of a message's receives.
 _MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
 _MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
-_MINUTE = 60  # seconds
 _LONG = 300  # seconds; after a wait of this length messages come back at an even minute
 _JITTER = 0.5  # of a delay, at most
 
@@ -256,7 +255,7 @@ def delay_after(failures: Sequence[Failure], receives: int, last: int, now: floa
     if hold := max(failure.hold for failure in failures):
         # All messages that wait for a hold come back at a whole minute, so that they share requests.
         least = min(MAX_DELAY, max(hold, backoff))
-        unit = _MINUTE if least < _LONG else 2 * _MINUTE
+        unit = 60 if least < _LONG else 120
         return math.ceil(math.ceil((now + least) / unit) * unit - now)
     if receives <= last / 2:  # in the second half too few receives are left
         kinds = {type(failure.error) for failure in failures}

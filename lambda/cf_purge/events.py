@@ -350,10 +350,9 @@ def _own_event(document: dict[str, Any]) -> Event:
     Raises:
         UnknownEvent: the function did not write it.
     """
-    fields = dict(document)
     try:
-        changes = tuple(Change(**entry) for entry in islice(fields.pop("changes"), MAX_ITEMS + 1))
-        look = Look(**fields, changes=changes) if fields else None
+        changes = tuple(Change(**entry) for entry in islice(document["changes"], MAX_ITEMS + 1))
+        look = Look(**document | {"changes": changes}) if len(document) > 1 else None
     except TypeError:  # a field is missing or unknown, or no object is there
         changes, look = (), None
     if not changes or not all(map(_is_sound, changes)) or not (look is None or _is_sound_look(look)):

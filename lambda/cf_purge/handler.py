@@ -52,8 +52,8 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     Returns:
         For SQS `{"batchItemFailures": [...]}`. Otherwise a summary: `success` (true), `invalidations` (what was purged:
         URLs, prefixes, tags and hosts as strings, URLs with headers and everything as objects; of many the first ones),
-        `skipped` (keys that need no purge), `requests` (sent to Cloudflare); `delayed`, keys that a target purges
-        later; `dry_run` if set; `check`, what a check has shown. `explain` and `wait` have answers of their own.
+        `skipped` (keys that need no purge), `requests` (sent to Cloudflare); `dry_run` if set; `check`, what a check
+        has shown. `explain` and `wait` have answers of their own.
 
     Raises:
         PurgeError: outside SQS, the first thing that went wrong, after everything else was purged.
@@ -210,8 +210,6 @@ class Function:
         shown = observe.fitting([purge.shown for purge in task.purges], _MAX_SHOWN)
         summary: dict[str, Any] = {"success": True, "invalidations": shown, "skipped": list(task.skipped)}
         summary["requests"] = run.metrics.counts["Requests"]
-        if task.delayed:
-            summary["delayed"] = [delayed.change.key for delayed in task.delayed]
         if task.event.dry_run:
             summary["dry_run"] = True
         elif task.event.is_check:

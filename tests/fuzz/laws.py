@@ -11,7 +11,7 @@ from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES
 from tests.support.fakes import World
 from tests.support.names import TOKEN
 
-_SUMMARY = {"success", "invalidations", "skipped", "requests", "delayed", "dry_run", "check"}
+_SUMMARY = {"success", "invalidations", "skipped", "requests", "dry_run", "check"}
 # There are no faults, so no message is given up or rejected by Cloudflare.
 _CODES = {"UnknownEvent", "TooLarge", "OutsideTargets"} | {f"Foreign{each}" for each in ("Bucket", "Host", "Zone")}
 _CODES |= {f"Malformed{each}" for each in ("Key", "Url", "Prefix", "Tag", "Host")}

@@ -120,14 +120,12 @@ def parse(document: object) -> Event:
             so that its neighbours are still purged.
         TooLarge: more than MAX_ITEMS items.
     """
-    entries: list[Change | Item | Rejected] = []
-    dry_run, look, is_own = False, None, False
-    for part in _parts_of(document):
-        entries += part.entries
-        dry_run, look, is_own = dry_run or part.dry_run, look or part.look, is_own or part.is_own
-        if len(entries) > MAX_ITEMS:
+    event = Event()
+    for part in _parts_of(document):  # of one of the function's own messages there is one
+        event = part._replace(entries=event.entries + part.entries, dry_run=event.dry_run or part.dry_run)
+        if len(event.entries) > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
-    return Event(tuple(entries), dry_run, look, is_own)
+    return event
 
 
 def _message(record: object) -> Message:

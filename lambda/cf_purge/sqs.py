@@ -60,12 +60,10 @@ class Sqs(NamedTuple):
         not returned.
         """
         found = {message.id: message for message in batch}
-        began = self.clock.now()
-        until = began + _TIME_SHARE * (deadline - began)
+        until = self.clock.now() + _TIME_SHARE * (deadline - self.clock.now())
         short = size = 0
         while short < _MAX_SHORT and size < _MAX_BYTES and len(found) < self.config.drain and self.clock.now() < until:
-            asked = min(_CALLS * _RECEIVE, self.config.drain - len(found))
-            received = self._receive(asked, deadline)
+            received = self._receive(min(_CALLS * _RECEIVE, self.config.drain - len(found)), deadline)
             if not received:
                 break
             short = 0 if len(received) >= _RECEIVE else short + 1

@@ -88,11 +88,10 @@ def _related(target: Target, values: dict[str, str]) -> Iterator[Purge]:
     """
     for template in target.related:
         # URL normalization leaves nothing of slashes alone: "/tags/{dir}/*" of "//a" would be all of /tags/.
-        if not all(values[name].strip("/") for name in PLACEHOLDER.findall(template)):
-            continue
+        is_filled = all(values[name].strip("/") for name in PLACEHOLDER.findall(template))
         text = template.removesuffix("*")  # a star in a key is a character like any other
         path = text.format_map(values)[1:]
-        if path.startswith(target.path_prefix) and not has_dots(path):
+        if is_filled and path.startswith(target.path_prefix) and not has_dots(path):
             yield from urls_of(target, [path]) if text == template else prefixes_of(target, path)
 
 
@@ -204,9 +203,8 @@ def _tags(target: Target, key: str, paths: Sequence[str]) -> Iterator[Purge]:
 def _values_of(key: str) -> dict[str, str]:
     """Return the placeholders' values: `a/b.css` has the `dir` a, the `name` b.css, the `stem` b and the `ext` css."""
     folder, _, name = key.rpartition("/")
-    stem, _, extension = name.rpartition(".")
-    parts = {"stem": stem, "ext": extension} if stem else {"stem": name, "ext": ""}
-    return {"key": key, "dir": folder, "name": name, **parts}
+    stem, _, extension = name.rpartition(".") if "." in name[1:] else (name, "", "")
+    return {"key": key, "dir": folder, "name": name, "stem": stem, "ext": extension}
 
 
 # ---- Manual items ----

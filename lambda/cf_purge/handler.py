@@ -116,10 +116,9 @@ class Function:
         messages = self._sqs.drain(batch, run.purge_until) if drains else batch
         plan = self._plan(messages, run)
         outcomes = self._send(plan, run)
-        returned: set[str] = set()
         # The event source mapping deletes a batch that is done.
-        if messages != batch or any(task.delayed or outcomes.failures_of(task) for task in plan.tasks):
-            returned = self._sqs.settle(plan, outcomes, run)
+        is_done = messages == batch and not any(task.delayed or outcomes.failures_of(task) for task in plan.tasks)
+        returned = set() if is_done else self._sqs.settle(plan, outcomes, run)
         self._remember(plan, outcomes, returned)
         self._verify(plan.tasks, outcomes, run)
         # The event source mapping does not know the drained messages.

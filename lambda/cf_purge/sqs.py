@@ -96,7 +96,6 @@ class Sqs(NamedTuple):
         park_until = self.clock.now() + (deadline - self.clock.now()) / 2
         rejected = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
         results = self.aws.http.together([partial(self._park, *each, park_until) for each in rejected.items()])
-        parked: list[Message] = []
         for (message, error), result in zip(rejected.items(), results, strict=True):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, PurgeError):
@@ -105,7 +104,7 @@ class Sqs(NamedTuple):
                 fates[message] = [Failure(LEFT_OUT)]
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
-                parked.append(message)
+        parked = [message for message, fate in fates.items() if isinstance(fate, Rejected)]
         self.delete(parked, deadline)
         returned = {message: fate for message, fate in fates.items() if isinstance(fate, list)}
         delays = {each: delay_after(fate, each.receives, last, now, chance()) for each, fate in returned.items()}

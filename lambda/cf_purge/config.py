@@ -1,7 +1,5 @@
 """The typed configuration, from the document that Terraform writes or from the flat variables."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

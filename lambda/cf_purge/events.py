@@ -1,7 +1,5 @@
 """Events → changes and items. The only module that knows the envelopes."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

@@ -4,8 +4,6 @@ The event source mapping hands over ten messages at most without a batching wind
 upload. So the function receives the rest of a burst itself.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Changes and manual items → purges: which copies Cloudflare can hold, inside the configured targets only. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from itertools import product

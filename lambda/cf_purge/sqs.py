@@ -6,7 +6,7 @@ upload. So the function receives the rest of a burst itself.
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from sys import getsizeof
 from typing import NamedTuple
@@ -61,7 +61,7 @@ class Sqs(NamedTuple):
         until = self.clock.now() + _TIME_SHARE * (deadline - self.clock.now())
         short = size = 0
         while short < _MAX_SHORT and size < _MAX_BYTES and len(found) < self.config.drain and self.clock.now() < until:
-            received = self._receive(min(_CALLS * _RECEIVE, self.config.drain - len(found)), deadline)
+            received = [*self._receive(min(_CALLS * _RECEIVE, self.config.drain - len(found)), deadline)]
             if not received:
                 break
             short = 0 if len(received) >= _RECEIVE else short + 1
@@ -150,17 +150,15 @@ class Sqs(NamedTuple):
         payloads = [{"MessageBody": body, "DelaySeconds": delay} for body, delay in messages]
         return self.aws.http.together([partial(self._put, self.config.queue_arn, each, deadline) for each in payloads])
 
-    def _receive(self, count: int, deadline: float) -> list[Message]:
-        """Receive up to so many messages that are there; none when SQS fails."""
+    def _receive(self, count: int, deadline: float) -> Iterator[Message]:
+        """Yield up to so many messages that are there; none when SQS fails."""
         options = {"WaitTimeSeconds": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
         payloads = [{"MaxNumberOfMessages": min(_RECEIVE, count - n), **options} for n in range(0, count, _RECEIVE)]
         answers = self._call_all("ReceiveMessage", payloads, deadline)
-        messages = []
         for each in [found for answer in answers for found in objects_in(answer.get("Messages"))]:
             match each:
                 case {"MessageId": str(message_id), "Body": str(body), "ReceiptHandle": str(receipt), **more}:
-                    messages.append(Message(message_id, body, receipt, receives_in(more.get("Attributes"))))
-        return messages
+                    yield Message(message_id, body, receipt, receives_in(more.get("Attributes")))
 
     def _batch(self, operation: str, options: Mapping[Message, Json], deadline: float, failure: str) -> None:
         """Call an operation for messages, with options; log for how many of them it did not succeed."""

@@ -33,6 +33,7 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 # CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
 _NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
+NO_ANSWER = Answer(0, {}, b"")
 _MAX_HEADER = 256  # characters that are reported
 MAX_URLS = 100  # of a look, and of a wait
 _MAX_HOSTS = 64  # asked at the same time
@@ -68,17 +69,27 @@ class Copy(NamedTuple):
         return list(urls_of(target, [path]))
 
 
-class Seen(NamedTuple):
-    """One answer of the edge; `status` is 0 where there was none."""
+class Seen:
+    """One answer of the edge; its status is 0 where there was none."""
 
-    status: int
-    etag: str | None = None  # without quotes and W/
-    last_modified: float | None = None  # seconds since the epoch
-    age: int | None = None  # seconds
-    cache_status: str = ""  # CF-Cache-Status
-    is_challenge: bool = False  # by Cloudflare, or 401 or 429
-    at: float = 0.0  # when it came, in seconds since the epoch
-    reported: Mapping[str, object] = {}  # what may be logged: the status and some headers, or why there is no answer
+    def __init__(self, answer: Answer, at: float, error: str | None = None) -> None:
+        """Read an answer that came `at` seconds since the epoch, or NO_ANSWER and why there is none."""
+        headers = answer.headers
+        age = headers.get("age", "").strip()
+        self.at, self.status = at, answer.status
+        self.etag = headers.get("etag", "").strip().removeprefix("W/").strip('"') or None
+        self.last_modified = epoch(headers.get("last-modified"), parsedate_to_datetime)  # seconds since the epoch
+        self.age = int(age[:12]) if age.isascii() and age.isdigit() else None  # seconds
+        self.cache_status = headers.get("cf-cache-status", "").strip().upper()
+        self.is_fetched = self.cache_status in ("MISS", "EXPIRED", "REVALIDATED")  # from the origin, for this visitor
+        self.is_copy = not self.is_fetched and self.cache_status not in _NOT_KEPT  # from the cache
+        self.is_challenge = "cf-mitigated" in headers or answer.status in (401, 429)  # by Cloudflare, or a login
+        # What may be logged: of a redirect the host, never a query.
+        self.reported: dict[str, object] = {"error": error} if error else {"status": answer.status}
+        self.reported |= {name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}
+        if "location" in headers:
+            named = _LOCATION.match(headers["location"])
+            self.reported["location_host"] = named[1][:253] if named else ""
 
     def by_age(self, purged: float) -> str:
         """Compare the age of the copy with a purge at `purged`: RENEWED, STALE, or UNVERIFIABLE if it says nothing."""
@@ -86,16 +97,6 @@ class Seen(NamedTuple):
         if (self.is_fetched and not self.age) or (self.age is not None and self.age < self.at - purged):
             return RENEWED
         return STALE if self.cache_status == "HIT" and self.age is not None else UNVERIFIABLE
-
-    @property
-    def is_fetched(self) -> bool:
-        """From the origin, for this visitor."""
-        return self.cache_status in ("MISS", "EXPIRED", "REVALIDATED")
-
-    @property
-    def is_copy(self) -> bool:
-        """From the cache."""
-        return not self.is_fetched and self.cache_status not in _NOT_KEPT
 
 
 class Visitor(NamedTuple):
@@ -111,7 +112,7 @@ class Visitor(NamedTuple):
         `deadline` is a time of `Clock.now`. A host that hangs delays only its own.
         """
         until = min(self.clock.now() + seconds, deadline)
-        seen = dict.fromkeys(pages, Seen(0, reported={"error": "No time was left."}))
+        seen = dict.fromkeys(pages, Seen(NO_ANSWER, 0.0, "No time was left."))
         by_host = grouped((page.host, page) for page in seen)
         lanes = max(1, CONNECTIONS // max(1, len(by_host)))
         shares = [asked[lane::lanes] for asked in by_host.values() for lane in range(min(lanes, len(asked)))]
@@ -130,9 +131,9 @@ class Visitor(NamedTuple):
             url = edge.rstrip("/") + url[url.index(page.host) + len(page.host) :]
             headers["Host"] = page.host
         try:
-            return seen_in(self.http.visit(url, headers, timeout, bool if edge else is_public), self.clock.wall())
+            return Seen(self.http.visit(url, headers, timeout, bool if edge else is_public), self.clock.wall())
         except PurgeError as error:
-            return Seen(0, reported={"error": str(error)})
+            return Seen(NO_ANSWER, 0.0, str(error))
 
 
 def copies_of(job: Job) -> Iterator[Copy]:
@@ -156,21 +157,6 @@ def is_public(address: str) -> bool:
     # One that contains an IPv4 address could contain a private one.
     is_mixed = isinstance(found, ipaddress.IPv6Address) and (found not in _UNICAST or found.sixtofour is not None)
     return found.is_global and not found.is_multicast and not is_mixed
-
-
-def seen_in(answer: Answer, at: float) -> Seen:
-    """Read an answer that came `at` seconds since the epoch. Of a redirect the host is reported, never a query."""
-    headers = answer.headers
-    reported = {"status": answer.status, **{name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}}
-    if "location" in headers:
-        named = _LOCATION.match(headers["location"])
-        reported["location_host"] = named[1][:253] if named else ""
-    etag = headers.get("etag", "").strip().removeprefix("W/").strip('"') or None
-    modified = epoch(headers.get("last-modified"), parsedate_to_datetime)
-    age, cache_status = headers.get("age", "").strip(), headers.get("cf-cache-status", "").strip().upper()
-    seconds = int(age[:12]) if age.isascii() and age.isdigit() else None
-    is_challenge = "cf-mitigated" in headers or answer.status in (401, 429)
-    return Seen(answer.status, etag, modified, seconds, cache_status, is_challenge, at, reported)
 
 
 def judge(change: Change, seen: Seen, purged: float) -> str:

@@ -10,7 +10,7 @@ import pytest
 from cf_purge.doctor import conclude
 from cf_purge.errors import NotFresh, PurgeError, Rejected, TimedOut, TooLarge, UnknownEvent
 from cf_purge.http_client import Answer
-from cf_purge.visitor import Seen, seen_in
+from cf_purge.visitor import NO_ANSWER, Seen
 from tests.support.factories import document, flat_environment, s3_event, sns_event, sqs_event, target
 from tests.support.fakes import Sent, World, answer
 from tests.support.names import HOST, OTHER_ZONE, TOKEN, ZONE
@@ -26,7 +26,7 @@ OTHERS = ("with_origin", "with_query", "without_query")
 
 
 def seen(status: int = 200, *headers: dict[str, str]) -> Seen:
-    return seen_in(Answer(status, {name: value for each in headers for name, value in each.items()}, b""), 0.0)
+    return Seen(Answer(status, {name: value for each in headers for name, value in each.items()}, b""), 0.0)
 
 
 def dynamic(name: str = "DYNAMIC") -> dict[str, str]:
@@ -85,7 +85,7 @@ CONCLUSIONS: list[tuple[str, Seen, dict[str, Seen], str]] = [
     ("NO_CLOUDFLARE", seen(403), {}, "proxy its DNS record"),
     ("NO_CLOUDFLARE", seen(200, RAY), {}, "a Worker or a rule"),
     ("NO_CLOUDFLARE", seen(522, RAY), {}, "its origin fails (522)"),
-    ("NO_CLOUDFLARE", Seen(0, reported={"error": "The host has a private address."}), {}, "private address"),
+    ("NO_CLOUDFLARE", Seen(NO_ANSWER, 0.0, "The host has a private address."), {}, "private address"),
 ]
 
 

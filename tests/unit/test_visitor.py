@@ -14,7 +14,7 @@ from cf_purge.config import Config, Target, Zone
 from cf_purge.events import Change
 from cf_purge.http_client import Answer, HttpClient
 from cf_purge.targets import FILES, Purge
-from cf_purge.visitor import Seen, Visitor, is_public, judge, seen_in
+from cf_purge.visitor import Seen, Visitor, is_public, judge
 from tests.support.names import AT, HOST, ZONE
 from tests.support.servers import LocalServer, drip, write
 
@@ -102,18 +102,23 @@ CASES: list[tuple[str, Change, int, dict[str, str]]] = [
 def test_the_verdict_follows_from_the_answer(
     verdict: str, change: Change, status: int, headers: dict[str, str]
 ) -> None:
-    seen = seen_in(Answer(status, headers, b""), NOW)
+    seen = Seen(Answer(status, headers, b""), NOW)
     assert judge(change, seen, PURGED) == verdict
 
 
 def test_nothing_is_fresh_without_evidence() -> None:
     """Of all answers, to all changes."""
-    dates, ages = (None, *(int(AT) + late for late in range(-6, 2))), (None, 29, 30, 33)
-    statuses, caches = (0, 200, 301, 403, 404, 410, 500), ("", "HIT", "MISS")
-    answers = itertools.product(statuses, (None, MD5, OTHER, MULTIPART), dates, ages, caches, (False, True), (NOW,))
-    for seen, change in itertools.product(
-        itertools.starmap(Seen, answers), (put, multipart, nameless, delete, undated)
-    ):
+    parts: list[list[dict[str, str]]] = [
+        [{}, *(etag(text) for text in (MD5, OTHER, MULTIPART))],
+        [{}, *(date(late) for late in range(-6, 2))],
+        [{}, *({"age": text} for text in ("29", "30", "33"))],
+        [{}, cached("HIT"), cached("MISS")],
+        [{}, {"cf-mitigated": "challenge"}],
+    ]
+    headers = [{name: text for each in given for name, text in each.items()} for given in itertools.product(*parts)]
+    answers = itertools.product((0, 200, 301, 403, 404, 410, 500), headers)
+    asked = [Seen(Answer(status, given, b""), NOW) for status, given in answers]
+    for seen, change in itertools.product(asked, (put, multipart, nameless, delete, undated)):
         if judge(change, seen, PURGED) != "fresh":
             continue
         assert not seen.is_challenge
@@ -129,7 +134,7 @@ def test_nothing_is_fresh_without_evidence() -> None:
 
 def test_no_query_and_no_long_header_is_reported() -> None:
     headers = {"location": "https://id.example/login?token=secret", "via": "v" * 999, "set-cookie": "s", "etag": '"x"'}
-    reported = seen_in(Answer(302, headers, b""), NOW).reported
+    reported = Seen(Answer(302, headers, b""), NOW).reported
     assert reported == {"status": 302, "etag": '"x"', "via": "v" * 256, "location_host": "id.example"}
 
 
@@ -141,7 +146,7 @@ def test_no_query_and_no_long_header_is_reported() -> None:
     ],
 )  # fmt: skip
 def test_only_the_host_of_a_redirect_is_reported(location: str, host: str) -> None:
-    assert seen_in(Answer(302, {"location": location}, b""), NOW).reported["location_host"] == host
+    assert Seen(Answer(302, {"location": location}, b""), NOW).reported["location_host"] == host
 
 
 @pytest.mark.parametrize(
@@ -239,5 +244,5 @@ def test_the_address_that_was_checked_is_connected_to(serve: Serve, monkeypatch:
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     [seen] = visitor(None).ask([Purge(Zone(ZONE), FILES, f"http://{HOST}:{port}/a", HOST)], 1.0).values()
-    assert seen == Seen(0, reported={"error": "The host has a private address."})
+    assert (seen.status, seen.reported) == (0, {"error": "The host has a private address."})
     assert (asked, server.accepted) == ([HOST], 0)

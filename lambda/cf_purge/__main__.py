@@ -82,28 +82,23 @@ def config_in(shown: Any, name: str | None = None) -> Config:
                 config = load({VARIABLE: value})
                 found[config.name, config.bucket] = config
     chosen = [config for place, config in found.items() if name in (None, *place)]
-    names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found)
-    if not chosen:
-        output = 'output "config_json" { value = module.cf_purge.config_json }'
-        remedy = f"write it with `terraform show -json`, and before the first apply add `{output}` to the root module"
-        fault = "no configuration of this version of the module" + (f" for {name}, only for {names}" if found else "")
-        raise Misconfigured(f"It has {fault}: {remedy}.")
-    if len(chosen) > 1:
-        raise Misconfigured(f"Choose one with --name: {names}.")
-    return chosen[0]
+    if len(chosen) == 1:
+        return chosen[0]
+    names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found) or "none"
+    output = 'output "config_json" { value = module.cf_purge.config_json }'
+    remedy = f"write it with `terraform show -json`, before the first apply with `{output}` in the root module"
+    fault = f"It must have one configuration of this version of the module, and has {names}"
+    raise Misconfigured(f"{fault}: choose one with --name; if yours is missing, {remedy}.")
 
 
 def lines_of(key: str, config: Config) -> list[str]:
     """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
     [task] = make_plan([Message("", {"keys": [key]})], config, {}, Cost(inf, inf, inf), 0.0).tasks
     lines = sorted({_line_of(purge, target) for job in task.jobs for target, purges in job.parts for purge in purges})
-    if task.error is not None:
-        return [f"refused: {task.error}", *lines]
-    if lines:
-        return lines
+    refused = [f"refused: {task.error}"] if task.error else []
     reasons = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]
     reasons.append("no target serves it" if config.takes(key) else "include has no glob for it")
-    return [f"skipped: {reasons[0]}"]
+    return refused + lines or [f"skipped: {reasons[0]}"]
 
 
 def _line_of(purge: Purge, target: Target | None) -> str:

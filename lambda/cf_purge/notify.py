@@ -12,7 +12,6 @@ from cf_purge import observe
 from cf_purge.aws import Aws
 from cf_purge.errors import Transient
 from cf_purge.events import Change
-from cf_purge.http_client import objects_in
 from cf_purge.targets import Purge
 
 MAX_ITEMS = 100  # of one event
@@ -49,8 +48,7 @@ def send(news: Mapping[str, Iterable[News]], name: str, event_bus_arn: str, aws:
         if not entries:
             return
         answer = aws.call("events", "PutEvents", {"Entries": entries}, event_bus_arn, min(_TIMEOUT, timeout))
-        for each in objects_in(answer.get("Entries")):
-            if "ErrorCode" in each:
-                raise Transient(f"{each['ErrorCode']} from events:PutEvents: {each.get('ErrorMessage')}")
+        if answer.get("FailedEntryCount"):
+            raise Transient(f"events:PutEvents failed: {json.dumps(answer)}")
     except Exception as error:
         observe.warn("not notified", event_bus=event_bus_arn, reason=str(observe.understood(error)))

@@ -182,7 +182,7 @@ def test_a_change_is_told_after_the_look_at_its_last_target() -> None:
 
 # ---- The bus ----
 
-NO_BUS = {"ErrorCode": "NoSuchBus", "ErrorMessage": "none"}
+NO_BUS = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "NoSuchBus", "ErrorMessage": "none"}]}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ NO_BUS = {"ErrorCode": "NoSuchBus", "ErrorMessage": "none"}
         (aws_error(400, "AccessDenied", "not yours"), "AccessDenied from events:PutEvents: not yours"),
         (TimedOut("No answer within 1 s."), "No answer within 1 s."),
         (RuntimeError("a secret"), "Unexpected error (RuntimeError)."),
-        (answer(200, {"FailedEntryCount": 1, "Entries": [NO_BUS]}), "NoSuchBus from events:PutEvents: none"),
+        (answer(200, NO_BUS), f"events:PutEvents failed: {json.dumps(NO_BUS)}"),
     ],
 )
 def test_a_bus_that_refuses_is_one_line_and_the_purge_is_done(reply: Reply, reason: str) -> None:

@@ -6,16 +6,16 @@ proven by the same path with a query that nobody has used before: Cloudflare has
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
 from cf_purge import observe
 from cf_purge.config import Config, Target, takes
-from cf_purge.errors import PurgeError, Rejected, Unauthorized, UnknownEvent
+from cf_purge.errors import Rejected, Unauthorized, UnknownEvent
 from cf_purge.events import address_of
 from cf_purge.plan import Task, may_collapse
 from cf_purge.purger import Outcomes, Purger
@@ -74,9 +74,11 @@ def diagnosed(checks: Iterable[Task], outcomes: Outcomes, purger: Purger, deadli
     """Return the outcomes; each failure of a check says all that was found, until `deadline`, a time of `Clock.now`."""
     failures = outcomes.failures
     errors = {purge: failures[purge].error for task in checks for purge in task.purges if purge in failures}
-    # A zone has one error for all that it refuses, but each item that it rejects its own.
-    one_of_each = {(str(each), isinstance(each, Rejected) and purge): purge for purge, each in errors.items()}
-    found = [_explained(purge, errors[purge], purger, deadline) for purge in one_of_each.values()]
+    refused = {str(error): purge for purge, error in errors.items() if isinstance(error, Unauthorized)}
+    causes = purger.cloudflare.http.together([partial(_cause, each, purger, deadline) for each in refused.values()])
+    found = [cause if isinstance(cause, str) else text for text, cause in zip(refused, causes, strict=True)]
+    found += [f"{str(each.shown)[:256]}: {error}" for each, error in errors.items() if isinstance(error, Rejected)]
+    found += [str(error) for error in errors.values() if not isinstance(error, (Unauthorized, Rejected))]
     said = " ".join(dict.fromkeys(found))
     if said:
         observe.error("check", reason=said)
@@ -85,16 +87,12 @@ def diagnosed(checks: Iterable[Task], outcomes: Outcomes, purger: Purger, deadli
     return outcomes._replace(failures=failures | {each: failures[each]._replace(error=told[each]) for each in told})
 
 
-def _explained(purge: Purge, error: PurgeError, purger: Purger, deadline: float) -> str:
-    """Return what is wrong and what to do about it."""
-    if isinstance(error, Unauthorized):
-        with contextlib.suppress(PurgeError):
-            return _cause(purge, purger, deadline) or str(error)
-    return f"{str(purge.shown)[:256]}: {error}" if isinstance(error, Rejected) else str(error)
-
-
 def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
-    """A wrong token, a missing permission, a wrong ID and a foreign zone get the same answer to a purge."""
+    """Return why a purge was refused: a wrong token or ID, a foreign zone and no permission get the same answer.
+
+    Raises:
+        PurgeError: a question failed.
+    """
     zone, place, email = purge.zone, purger.token.place, purger.cloudflare.config.email
     if email is not None:
         return f"{place} has no Global API key of {email} with access to zone {zone}: correct one of the three."
@@ -140,8 +138,7 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
     found = [way for target in targets for way in ways_to(bare, target, visitor.config)]
     covered = [entry for entry, missing in found if not missing]
-    remedies = [each for _, each in found] or ["correct path_prefix, index_documents or clean_urls"]
-    missing = min(remedies, key=lambda each: (each != "", each.count(" and ")))
+    remedies = [missing for _, missing in found] or ["correct path_prefix, index_documents or clean_urls"]
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url, host)
@@ -154,7 +151,7 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
         pages["without_query"] = plain._replace(item=bare)
     answers = visitor.ask(pages.values(), _VISIT)
     seen = {name: answers[page] for name, page in pages.items()}
-    code, conclusion = conclude(host, seen, missing)
+    code, conclusion = conclude(host, seen, min(remedies, key=len))
     evidence = {name: each.reported for name, each in seen.items()}
     return {"url": url, "conclusion": conclusion, "code": code, "evidence": evidence, "covered_by": covered}
 
@@ -224,9 +221,8 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
         return None
     if any(seen.is_challenge or not seen.cache_status or seen.status not in (200, *_GONE) for seen in (one, other)):
         return None
-    gone = [seen.status in _GONE for seen in (one, other)]
-    if any(gone):
-        return all(gone)
+    if not one.status == other.status == 200:
+        return 200 not in (one.status, other.status)
     validators = ((one.etag, other.etag), (one.last_modified, other.last_modified))
     return next((first == second for first, second in validators if first and second), None)
 
@@ -244,9 +240,13 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     # By decoded path, whether a client writes it like that. S3 reads a plus as a space.
     paths = {path: spelling in spellings_of(path) for path in (unquote(encoded), unquote_plus(encoded))}
     way = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by, "key": None, "filter": None}
-    is_of_scheme = scheme.removesuffix(":") in target.schemes
     takes_all = target.purge_by in ("host", "everything")
     has_any_spelling = takes_all or (target.purge_by == "tag" and not tags_from_path(target))
+
+    def link_fields(purge_by: str, *, is_spelled: bool) -> dict[str, bool]:
+        is_of_scheme = purge_by != "url" or scheme.removesuffix(":") in target.schemes
+        return {f"{name}.schemes": is_of_scheme, "the spelling of the link": is_spelled}
+
     for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
         by_url = target.purge_by == "prefix" and not is_object(path, key, target._replace(keys=()))
         purge_by = "url" if by_url else target.purge_by
@@ -254,8 +254,7 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
             "exclude": not config.exclude or not takes(key, config.exclude),
             "include": takes(key, config.include),
             f"{name}.keys": takes(key, target.keys),
-            f"{name}.schemes": is_of_scheme or purge_by != "url",
-            "the spelling of the link": paths[path] or has_any_spelling,
+            **link_fields(purge_by, is_spelled=paths[path] or has_any_spelling),
         }
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
         yield {**way, "purge_by": purge_by, "key": key, "filter": glob}, _remedy(f"key {key}", fields)
@@ -269,11 +268,8 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
         glob = f".{text}{'' if is_page else '**'}"
         inside = [path for path in paths if path.startswith(target.path_prefix) and takes(f"./{path}", [glob])]
         if inside:
-            fields = {
-                f"{name}.schemes": is_of_scheme or not is_page,
-                "the spelling of the link": any(paths[path] for path in inside) or not is_page,
-            }
             purge_by = "url" if is_page else "prefix"
+            fields = link_fields(purge_by, is_spelled=not is_page or any(paths[path] for path in inside))
             yield {**way, "purge_by": purge_by, "related": template}, _remedy(f"related page {template}", fields)
 
 

@@ -127,7 +127,7 @@ GLOBS = {"include": ["*.css", "*.html"], "exclude": ["tmp/**"]}
         ("feed.xml.gz", {"related": ["/feed.xml"]}, [], "for its key feed.xml.gz correct include."),
         ("tmp/a.css", {}, [], "for its key tmp/a.css correct exclude."),
         ("a.js", {}, [], "for its key a.js correct include."),
-        ("docs", {"clean_urls": True, "keys": ["*.txt"]}, [], "for its key docs/index.html correct targets[1].keys."),
+        ("docs", {"clean_urls": True, "keys": ["*.txt"]}, [], "for its key docs.html correct targets[1].keys."),
         ("a.css", {"schemes": ["http"]}, [], "for its key a.css correct targets[1].schemes."),
         ("a.css", {"schemes": ["http"], "purge_by": "prefix"}, ["a.css"], ""),
         ("blog/a.css", {"path_prefix": "shop"}, [], "correct path_prefix, index_documents or clean_urls"),

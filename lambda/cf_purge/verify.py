@@ -83,42 +83,38 @@ class Verifier(NamedTuple):
         done = {each: purges for each, purges in again.items() if accepted.issuperset(purges)}
         unsampled = [change for change in unsampled if change not in done]
 
-        if is_last:
-            self._leave_out(unsampled, "Not purged again.")
-        else:
+        if not is_last:
             kinds = {each.id: done[each][0].kind if each in done else look.left.get(each.id) for each in left}
             self._send(Look(look.hop + 1, look.purged, len(unsettled), kinds), [*unsettled, *unsampled])
+        elif unsampled:
+            self._leave_out(unsampled, "Not purged again.")
         return [copy for copy in copies if copy.change not in unsettled and not copy.is_early]
 
     def _judged(self, copy: Copy, answer: Seen, look: Look, *, is_last: bool) -> Copy:
         """Return the copy with its verdict, which is logged, and counted if it is the last one."""
         change, page = copy.change, copy.page
         verdict, kind = judge(change, answer, look.purged), look.left.get(copy.id)
-        helped = fresh_ms = None
-        if verdict == FRESH:
-            helped = f"second purge ({kind})" if kind else "first purge"
-            fresh_ms = self.run.metrics.took("Fresh", change.at, answer.at)
-        elif is_last and verdict in _OPEN:
+        helped = f"second purge ({kind})" if kind else "first purge"
+        fresh_ms = self.run.metrics.took("Fresh", change.at, answer.at) if verdict == FRESH else None
+        if is_last and verdict in _OPEN:
             self.run.metrics.counts[verdict.capitalize()] += 1
         # An alarm leads to these lines.
         write = observe.warn if is_last and verdict in (STALE, UNVERIFIABLE) else observe.info
         asked = {"key": change.key, "url": page.item, "headers": dict(page.headers) or None, "look": look.hop}
-        found = {"verdict": verdict, "helped": helped, "fresh_ms": fresh_ms, "principal": change.principal}
-        write("seen", **asked, **found, **answer.reported)
+        found = {"helped": helped if verdict == FRESH else None, "fresh_ms": fresh_ms, "principal": change.principal}
+        write("seen", **asked, verdict=verdict, **found, **answer.reported)
         return copy._replace(verdict=verdict, fresh_ms=fresh_ms)
 
     def _send(self, look: Look, changes: Sequence[Change]) -> None:
         delay = min(MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
-        outgoing = list(bodies_of(changes, head=look._asdict()))
-        results = self.sqs.send_all([(body, delay) for body, _ in outgoing], self.run.settle_until)
-        for (_, part), result in zip(outgoing, results, strict=True):
+        for body, part in bodies_of(changes, head=look._asdict()):
+            [result] = self.sqs.send_all([(body, delay)], self.run.settle_until)
             if isinstance(result, PurgeError):
                 self._leave_out(part, str(result))
 
     def _leave_out(self, changes: Sequence[Change], reason: str) -> None:
-        if changes:
-            self.run.metrics.counts["NotSampled"] += len(changes)
-            observe.warn("not verified", count=len(changes), first=changes[0].key, reason=reason)
+        self.run.metrics.counts["NotSampled"] += len(changes)
+        observe.warn("not verified", count=len(changes), first=changes[0].key, reason=reason)
 
 
 def newest(changes: Iterable[Change]) -> list[Change]:

@@ -142,11 +142,8 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
     variants = (header for target in targets for variant in target.header_variants for header in variant)
     origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url, host)
-    pages = {
-        "plain": plain,
-        "with_origin": plain._replace(headers=(("Origin", origin),)),
-        "with_query": plain._replace(item=f"{url}{'&' if mark else '?'}cf-purge-explain={visitor.clock.wall():.6f}"),
-    }
+    pages = {"plain": plain, "with_origin": plain._replace(headers=(("Origin", origin),))}
+    pages["with_query"] = plain._replace(item=f"{url}{'&' if mark else '?'}cf-purge-explain={visitor.clock.wall():.6f}")
     if mark and any(each["purge_by"] == "url" for each in covered):
         pages["without_query"] = plain._replace(item=bare)
     answers = visitor.ask(pages.values(), _VISIT)
@@ -243,21 +240,24 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     takes_all = target.purge_by in ("host", "everything")
     has_any_spelling = takes_all or (target.purge_by == "tag" and not tags_from_path(target))
 
-    def link_fields(purge_by: str, *, is_spelled: bool) -> dict[str, bool]:
+    def remedy(place: str, purge_by: str, is_spelled: bool, others: Mapping[str, bool] = {}) -> str:
+        """Return what to correct: the fields that do not let the URL pass; "" if all of them do."""
         is_of_scheme = purge_by != "url" or scheme.removesuffix(":") in target.schemes
-        return {f"{name}.schemes": is_of_scheme, "the spelling of the link": is_spelled}
+        fields = {**others, f"{name}.schemes": is_of_scheme, "the spelling of the link": is_spelled}
+        missing = " and ".join(field for field, passes in fields.items() if not passes)
+        return missing and f"for its {place} correct {missing}"
 
     for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
         by_url = target.purge_by == "prefix" and not is_object(path, key, target._replace(keys=()))
         purge_by = "url" if by_url else target.purge_by
-        fields = {
+        filters = {
             "exclude": not config.exclude or not takes(key, config.exclude),
             "include": takes(key, config.include),
             f"{name}.keys": takes(key, target.keys),
-            **link_fields(purge_by, is_spelled=paths[path] or has_any_spelling),
         }
+        missing = remedy(f"key {key}", purge_by, paths[path] or has_any_spelling, filters)
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
-        yield {**way, "purge_by": purge_by, "key": key, "filter": glob}, _remedy(f"key {key}", fields)
+        yield {**way, "purge_by": purge_by, "key": key, "filter": glob}, missing
     if takes_all:
         yield {**way, "filter": next(iter((*target.keys, *config.include)), None)}, ""
     for template in target.related:
@@ -268,15 +268,9 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
         glob = f".{text}{'' if is_page else '**'}"
         inside = [path for path in paths if path.startswith(target.path_prefix) and takes(f"./{path}", [glob])]
         if inside:
-            purge_by = "url" if is_page else "prefix"
-            fields = link_fields(purge_by, is_spelled=not is_page or any(paths[path] for path in inside))
-            yield {**way, "purge_by": purge_by, "related": template}, _remedy(f"related page {template}", fields)
-
-
-def _remedy(place: str, fields: Mapping[str, bool]) -> str:
-    """Return what to correct: the fields that do not let a URL pass; "" if all of them do."""
-    missing = " and ".join(field for field, passes in fields.items() if not passes)
-    return missing and f"for its {place} correct {missing}"
+            purge_by, is_spelled = "url" if is_page else "prefix", not is_page or any(paths[path] for path in inside)
+            missing = remedy(f"related page {template}", purge_by, is_spelled)
+            yield {**way, "purge_by": purge_by, "related": template}, missing
 
 
 def _keys_of(path: str, target: Target) -> Iterator[str]:

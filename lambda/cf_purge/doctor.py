@@ -114,9 +114,8 @@ def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
 
 def _names_of(purge: Purge, config: Config) -> list[str]:
     """The names the zone can have: its hosts and the domains above them, the shortest first."""
-    targets = [target for target in config.targets if target.zone.id == purge.zone.id]
-    domains = [host.split(".") for target in targets for host in target.hosts or [purge.host]]
-    names = {".".join(labels[start:]) for labels in domains for start in range(len(labels) - 1)}
+    hosts = [host for each in config.targets if each.zone.id == purge.zone.id for host in each.hosts or [purge.host]]
+    names = {host.split(".", labels)[-1] for host in hosts for labels in range(host.count("."))}
     return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
 
 

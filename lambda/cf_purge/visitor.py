@@ -44,6 +44,7 @@ _INTERVAL, _TIMEOUT = 1.0, 4.0  # seconds from look to look, and of one look; th
 class Copy(NamedTuple):
     """One copy that a visitor can ask for, and what became of it."""
 
+    id: str  # short, and the same in every environment
     change: Change
     target: Target
     path: str  # decoded
@@ -51,11 +52,6 @@ class Copy(NamedTuple):
     is_early: bool  # another target purges the change later
     verdict: str = ""
     fresh_ms: int | None = None  # from the change to the proof
-
-    @property
-    def id(self) -> str:
-        """Short, and the same in every environment."""
-        return f"{crc32(repr((self.change.key, self.page)).encode()):x}"
 
     def purges(self) -> list[Purge]:
         """Return what purges it again: a stale one by the prefix of its path, which takes copies that its URL misses.
@@ -128,7 +124,7 @@ class Visitor(NamedTuple):
     def _visit(self, page: Purge, timeout: float) -> Seen:
         url, headers, edge = page.item, dict(page.headers), self.config.edge_url
         if edge:
-            url = edge.rstrip("/") + url[url.index(page.host) + len(page.host) :]
+            url = edge.rstrip("/") + url.partition(page.host)[2]
             headers["Host"] = page.host
         try:
             return Seen(self.http.visit(url, headers, timeout, bool if edge else is_public), self.clock.wall())
@@ -148,7 +144,8 @@ def copies_of(job: Job) -> Iterator[Copy]:
         variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
         for host, path, headers in product(target.hosts, paths_of(change.key, target), ((), *variants)):
             page = Purge(target.zone, FILES, f"{target.visited_scheme}://{host}/{spellings_of(path)[0]}", host, headers)
-            yield Copy(change, target, path, page, job.later is not None)
+            copy_id = f"{crc32(repr((change.key, page)).encode()):x}"
+            yield Copy(copy_id, change, target, path, page, job.later is not None)
 
 
 def is_public(address: str) -> bool:

@@ -15,7 +15,7 @@ from cf_purge import observe
 from cf_purge.aws import Aws
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import load
-from cf_purge.errors import Misconfigured, Rejected, Transient
+from cf_purge.errors import Misconfigured, PurgeError, Rejected, Transient
 from cf_purge.events import DIRECT, Message, messages_in
 from cf_purge.http_client import HttpClient
 from cf_purge.plan import Plan, Task, make_plan
@@ -84,9 +84,9 @@ class Function:
         self._clock = clock
         self._aws = Aws(http, environ)
         self._purger = Purger(config, self._aws, clock)
-        # By message: what was accepted or rejected, so that each receive leaves less for the next. Hashes are small,
-        # and no two purges of a message have the same 64 bits.
-        self._done: dict[str, dict[int, Rejected | None]] = {}
+        # By message: what was accepted, or failed when sent apart: each receive leaves less for the next one. Hashes
+        # are small, and no two purges of a message have the same 64 bits.
+        self._done: dict[str, dict[int, PurgeError | None]] = {}
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
         metrics = observe.Metrics(verifies=self._config.verify is not None)
@@ -146,7 +146,7 @@ class Function:
 
                 outcomes = diagnosed(checks, outcomes, self._purger, run.purge_until)
         except Exception as error:
-            return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))))
+            return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))), {})
         others = [task for task in plan.tasks if not task.event.is_check]
         lags = [(job, run.metrics.took("Lag", job.due, at)) for job, at in outcomes.finished(others)]
         # What is delayed is not done.

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from math import ceil, inf
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cf_purge import observe
 from cf_purge.budget import Cost
@@ -24,6 +24,7 @@ _ITEMS_PER_REQUEST = 100  # of everything a zone has one purge, so that needs no
 # Of one invocation, so that its memory is bounded: the messages behind them are left for the next one.
 _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text
+_PARTS = 8  # of a request that failed: an item is alone after half as many time-outs as with halves
 _MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
 LEFT_OUT = NotTried(
     'This invocation had no time or no requests left for it: if it was direct, repeat it with less, or one "zone_id".'
@@ -31,8 +32,8 @@ LEFT_OUT = NotTried(
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]
-# By message, and by the hash of a purge that was accepted (None) or rejected at an earlier receive.
-Done = Mapping[str, Mapping[int, Rejected | None]]
+# By message and by the hash of a purge: that an earlier receive has purged it (None), or why it failed when sent apart.
+Done = Mapping[str, Mapping[int, PurgeError | None]]
 
 
 class Delayed(NamedTuple):
@@ -66,8 +67,8 @@ class Task(NamedTuple):
     skipped: tuple[str, ...] = ()  # keys that need no purge
     error: PurgeError | None = None  # what is wrong with it apart from its purges
     delayed: Sequence[Delayed] = ()
-    # What an earlier receive has ended, by the hash of a purge: None if it was accepted, or why it never will be.
-    ended: Mapping[int, Rejected | None] = {}
+    # What became of its purges at earlier receives: see Done.
+    ended: Mapping[int, PurgeError | None] = {}
 
     @property
     def purges(self) -> dict[Purge, None]:
@@ -98,7 +99,7 @@ class Request(NamedTuple):
     is_suspect: bool = False  # its messages failed before
     repeat_at: float = 0.0  # a time of `Clock.now`; 0 when it is not a repetition
     error: PurgeError | None = None  # of a larger request that it was part of
-    depth: int = 0  # how often it was halved in this invocation, where that puts it behind larger ones
+    is_last: bool = False  # it failed alone before, so it goes after others
 
     @property
     def group(self) -> Group:
@@ -120,19 +121,19 @@ class Request(NamedTuple):
     def body(self) -> dict[str, object]:
         return {self.kind: True if self.kind == EVERYTHING else [purge.shown for purge in self.purges]}
 
-    def halves(self, chance: float) -> tuple[Request, Request]:
-        """Split it by message, or the purges of a single message by item, which `chance` in [0, 1) rotates first.
+    def split(self, chance: float) -> Iterator[Request]:
+        """Yield its parts: some of the messages, or some items of a single one, which `chance` in [0, 1) rotates first.
 
         Neighbours in a message often fail together. It is cut elsewhere at each receive, so that at one of them each
         innocent item is apart from those.
         """
         [first, *others] = self.parts
-        if others:
-            middle = len(self.parts) // 2
-            return self._replace(parts=self.parts[:middle]), self._replace(parts=self.parts[middle:])
-        start, middle = int(chance * len(first)), len(first) // 2
-        rotated = first[start:] + first[:start]
-        return self._replace(parts=(rotated[:middle],)), self._replace(parts=(rotated[middle:],))
+        start = int(chance * len(first))
+        pieces: tuple[Any, ...] = self.parts if others else first[start:] + first[:start]
+        step = ceil(len(pieces) / _PARTS)
+        for place in range(0, len(pieces), step):
+            piece = pieces[place : place + step]
+            yield self._replace(parts=piece if others else (piece,))
 
 
 class Plan(NamedTuple):
@@ -207,9 +208,16 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
         # A dry run must not widen the purges of other messages.
         jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.event.dry_run else covering)
         tasks[place] = task = task._replace(jobs=jobs, ended=done.get(task.message.id, {}))
-        owners.update({purge: task.message.id for purge in task.undone(owners) if not task.ended.get(hash(purge))})
+        rejected = {each for each, error in task.ended.items() if isinstance(error, Rejected)}
+        owners.update({purge: task.message.id for purge in task.undone(owners) if hash(purge) not in rejected})
     suspect_ids = {message.id for message in messages if message.receives > 1}
-    return Plan(tuple(tasks), tuple(requests_for(owners, config, suspect_ids)), owners)
+    # What failed when it was sent apart is sent so again, after all others.
+    known = [purge for task in tasks if task.ended for purge in task.purges if task.ended.get(hash(purge))]
+    apart = {purge: owners.pop(purge) for purge in known if purge in owners}
+    requests = [*requests_for(owners, config, suspect_ids)]
+    for purge, owner in apart.items():
+        requests += [each._replace(is_last=True) for each in requests_for({purge: owner}, config, suspect_ids)]
+    return Plan(tuple(tasks), tuple(requests), owners | apart)
 
 
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:

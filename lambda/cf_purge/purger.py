@@ -22,7 +22,7 @@ from cf_purge.plan import LEFT_OUT, Group, Job, Plan, Request, Task, grouped, pr
 from cf_purge.targets import FILES, Purge
 
 LONG_TIMEOUT, SHORT_TIMEOUT = 10.0, 2.0  # seconds
-_LONG_SHARE = 0.25  # of the requests for one suspect message that come first in an invocation
+_LONG_SHARE = 1 / 6  # of the requests for one suspect message that come first in an invocation
 _MIN_TIMEOUT = 0.5  # seconds; with less left no request is sent
 _FAILING_TIME = 10.0  # seconds of an invocation after which, once something failed, no new request is sent
 _MAX_SLEEP = 5.0  # seconds for one hold
@@ -51,13 +51,13 @@ class Outcomes(NamedTuple):
 
     accepted: dict[Purge, float]  # with the time, in seconds since the epoch
     failures: dict[Purge, Failure]
+    alone: dict[Purge, errors.PurgeError]  # those of the failures that were sent apart
 
     def failures_of(self, task: Task) -> list[Failure]:
         """Return the distinct reasons why a task is not done, also for purges without an outcome; none when it is."""
         failures = [] if task.error is None else [Failure(task.error)]
-        for purge in task.undone(self.accepted):
-            rejected = task.ended.get(hash(purge))
-            failures.append(Failure(rejected) if rejected else self.failures.get(purge, Failure(LEFT_OUT)))
+        earlier = {purge: Failure(task.ended.get(hash(purge)) or LEFT_OUT) for purge in task.undone(self.accepted)}
+        failures += [self.failures.get(purge, failure) for purge, failure in earlier.items()]
         return list(dict.fromkeys(failures))
 
     def finished(self, tasks: Iterable[Task]) -> Iterator[tuple[Job, float]]:
@@ -75,11 +75,11 @@ class Outcomes(NamedTuple):
         items = ", ".join(undone[:_MAX_NAMED])
         return f" Not purged: {items}{' and more' if len(undone) > _MAX_NAMED else ''}." if undone else ""
 
-    def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.Rejected | None]:
-        """Return, by the hash of a purge, None if it was accepted, or why it never will be."""
-        failed = ((purge, self.failures[purge].error) for purge in purges if purge in self.failures)
-        rejected = {hash(purge): error for purge, error in failed if isinstance(error, errors.Rejected)}
-        return {hash(purge): None for purge in purges if purge in self.accepted} | rejected
+    def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.PurgeError | None]:
+        """Return, by the hash of a purge, None if it was accepted, or why it failed when it was sent apart."""
+        failed = {hash(purge): self.alone[purge] for purge in purges if purge in self.alone}
+        return {hash(purge): None for purge in purges if purge in self.accepted} | failed
+
 
 
 class _Zone:
@@ -106,7 +106,7 @@ class _Work:
         # Once something has failed, no new request is sent after this; but a direct invocation does not come back.
         self.failing_until = inf if "" in plan.owners.values() else now + _FAILING_TIME
         self.has_failed = False
-        self.outcomes = Outcomes({}, {})
+        self.outcomes = Outcomes({}, {}, {})
 
     def fail(self, request: Request, failure: Failure) -> None:
         self.pending.remove(request)
@@ -138,8 +138,6 @@ class Purger:
         for zone in self._zones.values():
             zone.has_real = zone.has_probe = zone.is_misconfigured = False
         work = _Work(plan, self.clock.now(), run)
-        # At each receive another suspect goes first, so that none is always behind one that uses up the time.
-        work.pending.sort(key=lambda each: self.clock.random() if each.is_suspect else 0.0)
         while request := self._next(work):
             zone = self._zones[request.group]
             if not zone.held_until or self._probe(request, zone, work):
@@ -185,9 +183,8 @@ class Purger:
             hold = held_until - now
             is_long = hold > (0.0 if zone.is_misconfigured else _MAX_SLEEP)
             if ready_at <= limit and not is_long:
-                # Fresh messages before suspects; of both, zones that need no probe first, and then the smallest halves:
-                # an invocation that brings some of them to an end leaves less for the next one.
-                ready.append((ready_at, request.is_suspect, zone.held_until > 0, -request.depth, place, request))
+                # Fresh messages before suspects; of both, zones that need no probe first.
+                ready.append((ready_at, request.is_suspect, zone.held_until > 0, request.is_last, place, request))
                 continue
             # A short hold of a zone that has just accepted something is not why a request waits for the budget.
             is_held = is_long or (hold > 0 and (held_until > limit or now - zone.real_at > _RECENT))
@@ -257,22 +254,21 @@ class Purger:
                     self._condemned = message  # a direct invocation has the ID ""
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, work)
-        is_halved = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent
+        is_split = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent
         now = self.clock.now()
-        if zone.probes >= _MAX_PROBES and now - zone.real_at > _RECENT and not is_halved:
+        if zone.probes >= _MAX_PROBES and now - zone.real_at > _RECENT and not is_split:
             zone.suspects_held_until = now + self._next_hold(zone)
 
     def _isolate(self, request: Request, error: errors.PurgeError, work: _Work) -> None:
-        """Halve a request until what failed stands alone."""
+        """Split a request until what failed stands alone."""
         if request.size == 1:
             work.fail(request, Failure(error))
+            work.outcomes.alone[request.purges[0]] = error
             return
         work.pending.remove(request)
-        # Time-outs of several messages are isolated last, after other messages were purged.
-        is_deep = len(request.parts) == 1 or not isinstance(error, errors.TimedOut)
         cause = errors.Untested(str(error))  # of what is not sent any more
-        whole = request._replace(is_suspect=True, repeat_at=0.0, error=cause, depth=request.depth + is_deep)
-        work.pending += whole.halves(self.clock.random())
+        whole = request._replace(is_suspect=True, repeat_at=0.0, error=cause)
+        work.pending[:0] = whole.split(self.clock.random())
 
     def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:
         """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""

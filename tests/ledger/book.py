@@ -43,7 +43,7 @@ class Book:
     """All requested purges, and all that Cloudflare accepted."""
 
     layout: Layout
-    isolates: bool = True  # one invocation has enough requests to halve a message by item
+    isolates: bool = True  # one invocation has enough requests to split a message by item
     entries: dict[str, Entry] = field(default_factory=dict)  # by the body
     accepted: dict[Item, list[float]] = field(default_factory=dict)
     allowed: dict[Item, float] = field(default_factory=dict)  # with the time from which it is

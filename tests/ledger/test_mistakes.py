@@ -61,7 +61,7 @@ def print_token(send: Any, cloudflare: Any, request: Any, token: str, timeout: f
 
 
 def look_first(send: Any, function: Function, planned: plan.Plan, run: Any) -> Any:
-    function._verify(planned.tasks, Outcomes({}, {}), run)
+    function._verify(planned.tasks, Outcomes({}, {}, {}), run)
     return send(function, planned, run)
 
 

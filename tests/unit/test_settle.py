@@ -111,6 +111,7 @@ def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = Fals
     outcomes = Outcomes(
         {by_name[name]: AT for name, failure in purges.items() if failure is None},
         {by_name[name]: failure for name, failure in purges.items() if failure is not None},
+        {},
     )
     return fate_of(task, outcomes, 5)
 
@@ -157,7 +158,7 @@ def test_a_message_that_is_given_up_has_the_last_answer_and_its_open_items() -> 
 def test_a_message_is_returned_if_one_of_its_purges_has_no_outcome() -> None:
     message = Message("m0", json.dumps(s3_event("a")), "r")
     task = make_task(message, load(environment(document())), Cost(9, 9, 9), AT)
-    assert fate_of(task, Outcomes({}, {}), 5) == [Failure(LEFT_OUT)]
+    assert fate_of(task, Outcomes({}, {}, {}), 5) == [Failure(LEFT_OUT)]
 
 
 def test_messages_that_are_left_out_of_the_plan_are_returned_or_given_up_and_harm_no_other(

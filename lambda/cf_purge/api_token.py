@@ -1,7 +1,5 @@
 """The API token: where it is stored, how long it is cached, what it must look like. Nothing here prints it."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

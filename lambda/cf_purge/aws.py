@@ -3,8 +3,6 @@
 urllib3 sends and botocore signs. No SDK client: creating one takes longer than the rest of a cold start.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

@@ -4,8 +4,6 @@ Cloudflare's limits are per account. Each environment has a fixed share of them,
 each other: https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One request to Cloudflare → its outcome. The only module that talks to Cloudflare."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

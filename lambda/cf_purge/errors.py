@@ -1,7 +1,5 @@
 """What can go wrong: one class for each way in which it is handled."""
 
-from __future__ import annotations
-
 
 class PurgeError(Exception):
     """Root of every error this package raises on purpose; the text is one sentence for a person."""

@@ -5,8 +5,6 @@ are taken one after the other, and with each all places of the key that the piec
 bits of one number, so a piece takes a few operations on it and nothing is tried twice.
 """
 
-from __future__ import annotations
-
 import re
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache

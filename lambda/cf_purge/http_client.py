@@ -1,7 +1,5 @@
 """The HTTP client: urllib3 with verified TLS, no redirects, no proxies, and limits of size and time."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import socket

@@ -4,8 +4,6 @@ One JSON object per line on standard output, so that no key can forge a line. No
 handler formats only what goes through its own root logger, and a shell must show the same lines.
 """
 
-from __future__ import annotations
-
 import json
 import traceback
 from collections.abc import Iterable, Sequence

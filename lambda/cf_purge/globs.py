@@ -26,8 +26,6 @@ def matches(glob: str, key: str) -> bool:
     text = key[len(head) : len(key) - len(tail)]
     places = 1  # bit n: the pieces so far match the first n characters
     for piece in pieces:
-        if not places:
-            return False
         onward = -(places & -places)  # all places from the first one on
         if piece in ("**", "**/*"):  # the second reaches all of them, too
             places = onward
@@ -54,7 +52,5 @@ def _parsed(glob: str) -> tuple[str, list[str], str]:
 @lru_cache(maxsize=64)  # one key is compared with many globs
 def _places(piece: str, text: str) -> int:
     """Return a number whose bit n is set if a glob of one character matches character n."""
-    found = {character for character in {*text} if fnmatchcase(character, piece)}
-    if piece != "/":
-        found.discard("/")
-    return int("".join("1" if character in found else "0" for character in reversed(text)) or "0", 2)
+    found = {each for each in {*text} if fnmatchcase(each, piece) and (each != "/" or piece == "/")}
+    return int("".join("1" if each in found else "0" for each in reversed(text)) or "0", 2)

@@ -1,9 +1,8 @@
 """One request to Cloudflare → its outcome. The only module that talks to Cloudflare."""
 
-import contextlib
 import json
 import re
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -17,20 +16,20 @@ _MAX_WAIT = 900.0  # seconds; no answer stops a zone for longer
 
 # The codes by what they are about; https://developers.cloudflare.com/fundamentals/api/troubleshooting/ and the purge
 # API's own answers. Of several codes the first class in this order counts.
-_THROTTLED = frozenset({1134, 1083, 1102, 1113, 1115, 971, 10429})
+_THROTTLED = {"1134", "1083", "1102", "1113", "1115", "971", "10429"}
 _BAD_ACCESS = (
     "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or has no access to the zone: correct the"
     " token's parameter, its zone resources or targets[*].zone_id"
 )
 _REMEDIES = (
-    ({6003, 6102, 6103, 6111}, "store the bare token again, and omit cloudflare.email unless it is a Global API key"),
-    ({7000, 7003, 1001}, "targets[*].zone_id is not the ID of a zone: use its 32-digit ID, not its name"),
-    ({1136}, "the environment accepts no URLs: set another purge_by, index_documents = [] and clean_urls = false"),
-    ({9109}, "the token is invalid, or refused by its client IP filter: allow the function's egress address"),
-    ({10000, 10001, 1000, 1095, 9103, 9106, 9107}, _BAD_ACCESS),
+    ({"6003", "6102", "6103", "6111"}, "store the bare token again, and omit cloudflare.email with an API token"),
+    ({"7000", "7003", "1001"}, "targets[*].zone_id is not the ID of a zone: use its 32-digit ID, not its name"),
+    ({"1136"}, "the environment accepts no URLs: set another purge_by, index_documents = [] and clean_urls = false"),
+    ({"9109"}, "the token is invalid, or refused by its client IP filter: allow the function's egress address"),
+    ({"10000", "10001", "1000", "1095", "9103", "9106", "9107"}, _BAD_ACCESS),
 )
-_FOREIGN_HOST = 1082
-_ITEM = frozenset({1012, 1013, 1014, 1016, _FOREIGN_HOST, 1092, 1094, 1100})
+_FOREIGN_HOST = "1082"
+_ITEM = {"1012", "1013", "1014", "1016", _FOREIGN_HOST, "1092", "1094", "1100"}
 
 
 class Cloudflare(NamedTuple):
@@ -60,9 +59,9 @@ class Cloudflare(NamedTuple):
         """
         answer = self._ask("GET", "/user/tokens/verify", None, token, timeout)
         codes = {code for code, _ in _errors_in(answer.document)}
-        if 9109 in codes:  # from this location
+        if "9109" in codes:  # from this location
             return "filtered"
-        if answer.status == 401 or 1000 in codes:
+        if answer.status == 401 or "1000" in codes:
             return "unknown"
         result = answer.document.get("result")
         return str(result.get("status")) if answer.status == 200 and isinstance(result, dict) else None
@@ -94,7 +93,7 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
     """
     document = answer.document
     is_cloudflares = "success" in document or "errors" in document
-    errors = _errors_in(document)
+    errors = [*_errors_in(document)]
     codes = {code for code, _ in errors}
     # Cloudflare may echo parts of the request.
     texts = " ".join("; ".join(f"{code} {text}" for code, text in errors).split())  # one line
@@ -116,30 +115,23 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
     return kind(f"{said}.")
 
 
-def _errors_in(document: dict[str, Any]) -> list[tuple[int, str]]:
+def _errors_in(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Flatten `errors` and their `error_chain`s to (code, message with place and page), whatever their shape."""
-    found: list[tuple[int, str]] = []
     pending = objects_in(document.get("errors"))
     for error in pending:  # which grows meanwhile
-        code, source, page = str(error.get("code")), error.get("source"), error.get("documentation_url")
+        source, page = error.get("source"), error.get("documentation_url")
         place = source.get("pointer") if isinstance(source, dict) else None
         text = f"{error.get('message') or ''}{f' at {place}' if place else ''}{f', see {page}' if page else ''}"
-        found.append((int(code[:9]) if code.isascii() and code.isdigit() else 0, text))
+        yield str(error.get("code") or ""), text
         pending += objects_in(error.get("error_chain"))
-    return found
 
 
 def _wait_named(answer: Answer) -> float | None:
-    """Return the seconds of `Retry-After` (RFC 9110: seconds or a date), of a 429 else the `t=` of `Ratelimit`.
+    """Return the seconds of `Retry-After`, of a 429 else the `t=` of `Ratelimit`.
 
     https://developers.cloudflare.com/fundamentals/api/reference/limits/#rate-limiting-headers
     """
-    retry_after = answer.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,6})?", retry_after):
-        return min(float(retry_after), _MAX_WAIT)
-    with contextlib.suppress(ValueError, TypeError, OverflowError):  # no date, or of a year that no calendar has
-        # Compared with the answer's own date, so that no clock has to agree with another.
-        span = parsedate_to_datetime(retry_after) - parsedate_to_datetime(answer.headers.get("date", ""))
-        return min(max(0.0, span.total_seconds()), _MAX_WAIT)
-    reset = re.search(r"\bt=([0-9]{1,6})\b", answer.headers.get("ratelimit", "")) if answer.status == 429 else None
-    return min(float(reset[1]), _MAX_WAIT) if reset else None
+    wait = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*", answer.headers.get("retry-after", ""))
+    if wait is None and answer.status == 429:
+        wait = re.search(r"\bt=([0-9]{1,6})\b", answer.headers.get("ratelimit", ""))
+    return min(float(wait[1]), _MAX_WAIT) if wait else None

@@ -60,10 +60,9 @@ class ApiToken:
         The minute ends when a token is accepted, so that a second rotation is noticed at once.
         """
         now = self._clock.now()
-        if now < self._not_before:
-            return False
-        self._expires_at, self._not_before = 0.0, now + _MIN_INTERVAL
-        return True
+        if is_due := now >= self._not_before:
+            self._expires_at, self._not_before = 0.0, now + _MIN_INTERVAL
+        return is_due
 
     def note_accepted(self) -> None:
         """Note that Cloudflare accepted the token."""

@@ -22,7 +22,7 @@ _MIN_TIMEOUT = 0.2  # seconds; with less left no call is made
 _PROTOCOLS = {"ssm": ("AmazonSSM", "1.1"), "sqs": ("AmazonSQS", "1.0"), "events": ("AWSEvents", "1.1")}
 # By the beginning of the Region: China and the European Sovereign Cloud. The isolated partitions reach no Cloudflare.
 _SUFFIXES = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
-_THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "LimitExceeded")
+_THROTTLED = ("Throttl", "TooManyRequests", "LimitExceeded")
 _MAX_BYTES = 4 << 20  # of an answer
 
 
@@ -51,8 +51,8 @@ class Aws:
             Denied: any other error of AWS.
             Misconfigured: there are no credentials, or there is no Region.
         """
-        named = place.split(":")[3] if place.count(":") >= 5 else ""
-        region = named or self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
+        own = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
+        region = place.split(":")[3] if place.count(":") >= 5 else own
         if not region:
             raise Misconfigured("No AWS Region: set AWS_REGION.")
         if timeout < _MIN_TIMEOUT:
@@ -84,8 +84,7 @@ class Aws:
         """Return an object with the attributes that botocore's signer reads."""
         key, secret = self.environ.get("AWS_ACCESS_KEY_ID"), self.environ.get("AWS_SECRET_ACCESS_KEY")
         if key and secret:  # Lambda sets them
-            token = self.environ.get("AWS_SESSION_TOKEN") or None
-            return SimpleNamespace(access_key=key, secret_key=secret, token=token)
+            return SimpleNamespace(access_key=key, secret_key=secret, token=self.environ.get("AWS_SESSION_TOKEN"))
         # A shell: profiles, SSO, instance roles.
         logging.getLogger("botocore").setLevel(logging.WARNING)  # at DEBUG it prints credentials
         from botocore.exceptions import BotoCoreError

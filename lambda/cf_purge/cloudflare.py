@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from cf_purge.config import Config, Zone
 from cf_purge.errors import PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
@@ -67,8 +66,8 @@ class Cloudflare(NamedTuple):
         return str(result.get("status")) if answer.status == 200 and isinstance(result, dict) else None
 
     def zone_ids(self, name: str, token: str, timeout: float) -> list[str]:
-        """Return the IDs of the zones of that name in which the token has any permission."""
-        answer = self._ask("GET", f"/zones?name={quote(name)}", None, token, timeout)
+        """Return the IDs of the zones of that name, a host, in which the token has any permission."""
+        answer = self._ask("GET", f"/zones?name={name}", None, token, timeout)
         ids = [str(zone.get("id")) for zone in objects_in(answer.document.get("result"))]
         return [each for each in ids if re.fullmatch(r"[0-9a-f]{32}", each)]
 

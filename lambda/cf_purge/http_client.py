@@ -6,7 +6,6 @@ import socket
 import ssl
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
@@ -59,7 +58,7 @@ class HttpClient:
         self._clock = clock
         self._context = ssl.create_default_context()
         self._context.set_alpn_protocols(["http/1.1"])
-        self._idle: defaultdict[str, list[_Lane]] = defaultdict(list)  # by scheme and host; the last one used last
+        self._idle: dict[str, list[_Lane]] = {}  # by scheme and host; the last one used last
 
     def visit(self, url: str, headers: Mapping[str, str], timeout: float, accepts: Callable[[str], bool]) -> Answer:
         """GET a URL over a new connection and return the answer without its body; errors are those of `request`.
@@ -81,7 +80,7 @@ class HttpClient:
             TimedOut: the exchange was not complete in time.
             Transient: no connection, or an answer that is too large or cannot be read. The text names no header.
         """
-        idle, now = self._idle["/".join(url.split("/", 3)[:3])], self._clock.now()
+        idle, now = self._idle.setdefault("/".join(url.split("/", 3)[:3]), []), self._clock.now()
         try:
             lane = idle.pop()
         except IndexError:
@@ -135,7 +134,7 @@ class _Lane(HTTPConnection):
         finally:
             timer.cancel()
         # An answer that the timer cut off can look complete.
-        if isinstance(problem, (urllib3.exceptions.TimeoutError, TimeoutError)) or time.monotonic() >= self._until:
+        if isinstance(problem, TimeoutError) or time.monotonic() >= self._until:
             raise TimedOut(f"No answer within {timeout:.3g} s.")
         if problem:
             raise Transient(f"No answer ({type(problem).__name__}): check the network.")

@@ -70,9 +70,8 @@ class Metrics:
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
         """
         # Evenly chosen if there are too many, and with the largest, which the alarm is about.
-        times = {metric: sorted(ms, reverse=True) for metric, ms in self.times.items() if ms}
-        chosen = {metric: ms[:: ceil(len(ms) / _MAX_VALUES)] for metric, ms in times.items()}
-        values = self.counts | chosen
+        times = {metric: sorted(ms)[:: -ceil(len(ms) / _MAX_VALUES)] for metric, ms in self.times.items() if ms}
+        values = self.counts | times
         metrics = [{"Name": metric, "Unit": "Count" if metric in self.counts else "Milliseconds"} for metric in values]
         directive = {"Namespace": NAMESPACE, "Dimensions": [["Name"]], "Metrics": metrics}
         return {"_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}, "Name": name, **values}

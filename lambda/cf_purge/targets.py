@@ -75,16 +75,16 @@ def purges_at(target: Target, key: str) -> Iterator[Purge]:
     else:
         yield from prefixes_of(target, paths[0])
         yield from urls_of(target, paths[1:])
-    if target.related:
-        yield from _related(target, _values_of(key.removeprefix(target.key_prefix)))
+    yield from _related(target, key)
 
 
-def _related(target: Target, values: dict[str, str]) -> Iterator[Purge]:
-    """Yield the purges of related pages; `values` are those of the placeholders.
+def _related(target: Target, key: str) -> Iterator[Purge]:
+    """Yield the purges of the related pages of a key.
 
     A template is left out for a key that leaves a placeholder empty, makes a dot segment or leads out of the target.
     """
     for template in target.related:
+        values = _values_of(key.removeprefix(target.key_prefix))
         # URL normalization leaves nothing of slashes alone: "/tags/{dir}/*" of "//a" would be all of /tags/.
         is_filled = all(values[name].strip("/") for name in PLACEHOLDER.findall(template))
         text = template.removesuffix("*")  # a star in a key is a character like any other
@@ -173,29 +173,27 @@ def tags_from_path(target: Target) -> bool:
     return used <= {"key"} and all(map(_PLAIN.fullmatch, (target.key_prefix, target.path_prefix)))
 
 
-def _tags(target: Target, key: str, paths: Sequence[str]) -> Iterator[Purge]:
+def _tags(target: Target, key: str, paths: list[str]) -> Iterator[Purge]:
     """Fill the tag templates as the module's output `cache_response_rules` does, which has the same condition.
 
     From the path, whose spellings have a tag each, if the templates need no more; else from the decoded key, as its
     object's metadata has it: there, characters that a tag cannot have are percent-encoded.
     """
-    by_path = tags_from_path(target)
-    if by_path:
-        spelled = [spelling.removeprefix(target.path_prefix) for path in paths for spelling in spellings_of(path)]
-        fillings = [{"key": target.key_prefix + rest} for rest in spelled]
+    if tags_from_path(target):
+        spelled = [(path, each.removeprefix(target.path_prefix)) for path in paths for each in spellings_of(path)]
+        fillings = [({"key": target.key_prefix + rest}, [path]) for path, rest in spelled]
     else:
-        fillings = [{name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()}]
-    for template, values in product(target.tags, fillings):
-        tag = template.format_map(values)
-        if len(tag) > MAX_TAG:
-            fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template"
-            raise Rejected(f"The tag {template[:256]!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
-        if tag:
-            yield Purge(target.zone, TAGS, tag)
-        elif by_path:  # the root page, of which "{key}" makes no tag
-            yield from urls_of(target, [target.path_prefix])
-        elif not any(each.format_map(values) for each in target.tags):
-            yield from urls_of(target, paths)
+        fillings = [({name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()}, paths)]
+    for values, pages in fillings:
+        tags = {template: template.format_map(values) for template in target.tags}
+        for template, tag in tags.items():
+            if len(tag) > MAX_TAG:
+                fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template"
+                raise Rejected(f"The tag {template[:256]!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
+            if tag:
+                yield Purge(target.zone, TAGS, tag)
+        if not any(tags.values()):  # such as the root page, of which "{key}" makes no tag
+            yield from urls_of(target, pages)
 
 
 def _values_of(key: str) -> dict[str, str]:
@@ -222,25 +220,16 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
         kinds = {"url": FILES, "tag": TAGS}
         return [nothing_at(each, host, kinds.get(each.purge_by, PREFIXES)) for each in targets for host in each.hosts]
     if item.host:
-        targets = _serving(targets, item.host, item.path)
+        # Without hosts there is nothing to compare the host with.
+        serving = [target for target in targets if item.host in (target.hosts or [item.host])]
+        if not serving:
+            remedy = "correct it or the zone_id, or add it to targets[*].hosts"
+            raise Rejected(f"{item.host} is not a host of any target in the requested zone: {remedy}.", "ForeignHost")
+        # An encoded slash separates no folders, but some clients resolve dot segments behind it.
+        path = "" if has_dots(unquote(item.path)) else unquote(re.sub("(?i)%2f", "%252F", item.path))
+        targets = tuple(target for target in serving if path[1:].startswith(target.path_prefix))
+        if not targets:
+            fault = f"is outside of the targets: purge what is below {item.host}/{serving[0].path_prefix}"
+            raise Rejected(f"{(item.host + item.path)[:256]!r} {fault}.", "OutsideTargets")
     kind = {"urls": FILES, "everything": EVERYTHING}.get(item.kind, item.kind)
     return list(dict.fromkeys(Purge(target.zone, kind, item.text, item.host) for target in targets))
-
-
-def _serving(targets: Sequence[Target], host: str, path: str) -> tuple[Target, ...]:
-    """Return the targets that serve a host and have an encoded path below their `path_prefix`.
-
-    Without hosts there is nothing to compare the host with.
-    """
-    serving = [target for target in targets if host in (target.hosts or [host])]
-    if not serving:
-        remedy = "correct it or the zone_id, or add it to targets[*].hosts"
-        raise Rejected(f"{host} is not a host of any target in the requested zone: {remedy}.", "ForeignHost")
-    # An encoded slash separates no folders, but some clients resolve dot segments behind it.
-    folder = unquote(re.sub("(?i)%2f", "%252F", path))
-    is_safe = not has_dots(unquote(path))
-    inside = [each for each in serving if not each.path_prefix or (is_safe and folder[1:].startswith(each.path_prefix))]
-    if not inside:
-        fault = f"is outside of the targets: purge what is below {host}/{serving[0].path_prefix}"
-        raise Rejected(f"{(host + path)[:256]!r} {fault}.", "OutsideTargets")
-    return tuple(inside)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import chain, islice, zip_longest
 from math import ceil, inf
 from typing import Any, NamedTuple, TypeVar
 
@@ -110,12 +110,8 @@ class Request(NamedTuple):
         return list(chain(*self.parts))
 
     @property
-    def size(self) -> int:
-        return sum(map(len, self.parts))
-
-    @property
     def cost(self) -> Cost:
-        return Cost(1, self.size, 0) if self.kind == FILES else Cost(1, 0, 1)
+        return Cost(1, len(self.purges), 0) if self.kind == FILES else Cost(1, 0, 1)
 
     @property
     def body(self) -> dict[str, object]:
@@ -220,23 +216,23 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     return Plan(tuple(tasks), tuple(requests), owners | apart)
 
 
-def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> Iterator[Request]:
-    """Yield the requests for purges, each with its task's ID, of one zone and kind, suspects apart.
+def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> list[Request]:
+    """Return the requests for purges, each with its task's ID, of one zone and kind, suspects apart.
 
     The first ones of all zones go before the second ones, so that a message about many zones is done early. Of as
     many messages as fill a request, the purges of each host are together, so that a wrong host harms few of the others.
     """
-    found: list[tuple[int, Request]] = []
+    by_group: list[list[Request]] = []
     groups = grouped(((purge.zone, purge.kind, owner in suspect_ids), purge) for purge, owner in purges.items())
     for (zone, kind, is_suspect), group in groups.items():
         limit = config.urls_per_request if kind == FILES else _ITEMS_PER_REQUEST
         by_host = grouped((purge.host, purge) for purge in group).values()
         starts = range(0, max(map(len, by_host)), limit)
         items = [purge for start in starts for each in by_host for purge in each[start : start + limit]]
-        for start in range(0, len(items), limit):
-            by_task = grouped((purges[purge], purge) for purge in items[start : start + limit])
-            found.append((start // limit, Request(zone, kind, tuple(map(tuple, by_task.values())), is_suspect)))
-    yield from (request for _, request in sorted(found, key=lambda each: each[0]))
+        shares = (items[start : start + limit] for start in range(0, len(items), limit))
+        parts = [grouped((purges[purge], purge) for purge in share).values() for share in shares]
+        by_group.append([Request(zone, kind, tuple(map(tuple, each)), is_suspect) for each in parts])
+    return [request for each in zip_longest(*by_group) for request in each if request]
 
 
 def probe_for(request: Request, config: Config) -> Request:

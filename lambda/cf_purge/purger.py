@@ -163,7 +163,7 @@ class Purger:
                 accepted.update(request.purges)
                 observe.info_all("purged again", "items", [purge.shown for purge in request.purges], **fields)
             else:
-                observe.warn("not purged again", **fields, count=request.size, reason=str(error))
+                observe.warn("not purged again", **fields, count=len(request.purges), reason=str(error))
                 if not isinstance(error, errors.Rejected):  # the next one could take as long, or is refused too
                     break
         return accepted
@@ -244,7 +244,7 @@ class Purger:
             work.pending.remove(request)
             work.pending.append(request._replace(repeat_at=self.clock.now() + _REPEAT_AFTER))
             return
-        if isinstance(error, errors.Unexplained) and request.size == 1:
+        if isinstance(error, errors.Unexplained) and len(request.purges) == 1:
             # By a probe's word alone one message in an environment: a fault of Cloudflare's may spare the probe.
             if not (zone.has_real or zone.has_probe or self._probe(request, zone, work)):
                 return
@@ -254,14 +254,14 @@ class Purger:
                     self._condemned = message  # a direct invocation has the ID ""
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, work)
-        is_split = request.size > 1 and len(request.parts) == 1  # else its good items would never be sent
+        is_split = len(request.purges) > 1 and len(request.parts) == 1  # else its good items would never be sent
         now = self.clock.now()
         if zone.probes >= _MAX_PROBES and now - zone.real_at > _RECENT and not is_split:
             zone.suspects_held_until = now + self._next_hold(zone)
 
     def _isolate(self, request: Request, error: errors.PurgeError, work: _Work) -> None:
         """Split a request until what failed stands alone."""
-        if request.size == 1:
+        if len(request.purges) == 1:
             work.fail(request, Failure(error))
             work.outcomes.alone[request.purges[0]] = error
             return

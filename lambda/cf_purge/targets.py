@@ -69,12 +69,11 @@ def purges_at(target: Target, key: str) -> Iterator[Purge]:
         yield from (Purge(target.zone, HOSTS, host, host) for host in target.hosts)
     elif target.purge_by == "tag":
         yield from _tags(target, key, paths)
-    # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
-    elif target.purge_by == "url" or not paths[0] or paths[0].endswith("/"):
-        yield from urls_of(target, paths)
     else:
-        yield from prefixes_of(target, paths[0])
-        yield from urls_of(target, paths[1:])
+        # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
+        if target.purge_by == "prefix" and paths[0][-1:] not in ("", "/"):
+            yield from prefixes_of(target, paths.pop(0))
+        yield from urls_of(target, paths)
     yield from _related(target, key)
 
 
@@ -160,11 +159,10 @@ def prefixes_of(target: Target, path: str) -> Iterator[Purge]:
     """Yield `host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
     for spelling, host in product(spellings_of(path), target.hosts):
         parts = f"{host}/{spelling}".split("/")
-        if len(parts) > MAX_SLASHES + 1:
-            parts = [*parts[:MAX_SLASHES], ""]
-            if "" in parts[:-1]:  # merged, it could be the host; the spelling with single slashes is enough
-                continue
-        yield Purge(target.zone, PREFIXES, "/".join(parts), host)
+        if len(parts) <= MAX_SLASHES + 1:
+            yield Purge(target.zone, PREFIXES, "/".join(parts), host)
+        elif "" not in parts[:MAX_SLASHES]:  # merged, it could be the host; the spelling with single slashes is enough
+            yield Purge(target.zone, PREFIXES, "/".join([*parts[:MAX_SLASHES], ""]), host)
 
 
 def tags_from_path(target: Target) -> bool:

@@ -179,8 +179,7 @@ class Function:
         began = self._clock.wall()
         self._answer(plan, run)
         until = min(self._clock.now() + seconds, run.purge_until)
-        more = {"skipped": list(task.skipped)} if task.skipped else {}
-        return wait(pages, until, began, since, self._visitor, more)
+        return wait(pages, until, began, since, self._visitor, list(task.skipped))
 
     def _verify(self, tasks: Sequence[Task], outcomes: Outcomes, run: Invocation) -> None:
         """Look at what was purged before, and ask for a look at what is purged now."""

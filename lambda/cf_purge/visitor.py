@@ -231,12 +231,12 @@ def pages_for(jobs: Iterable[Job]) -> list[Purge]:
 
 
 def wait(
-    pages: Sequence[Purge], until: float, purged: float, since: float | None, visitor: Visitor, more: Mapping[str, Any]
+    pages: Sequence[Purge], until: float, purged: float, since: float | None, visitor: Visitor, skipped: Sequence[str]
 ) -> dict[str, Any]:
     """Look, and again a second after each look, until all that was purged is fresh or renewed, and answer what is.
 
     `until` is a time of `Clock.now`; `since` and `purged` in seconds since the epoch: before the purge, because a busy
-    page is filled again before the answer to it. `more` is put into the answer.
+    page is filled again before the answer to it. `skipped` are keys that need no purge, for the answer.
 
     Raises:
         NotFresh: something is still stale; the text is the answer as JSON.
@@ -254,5 +254,5 @@ def wait(
         visitor.clock.sleep(min(_INTERVAL, left))
     found = {kind: [page.shown for page in pages if verdicts[page] == kind] for kind in (FRESH, RENEWED, UNVERIFIABLE)}
     if stale := [page.shown for page in pages if verdicts[page] == STALE]:
-        raise NotFresh(json.dumps({**found, **more, "verified": False, STALE: stale}))
-    return {**found, **more, "verified": not found[UNVERIFIABLE]}
+        raise NotFresh(json.dumps({**found, "skipped": skipped, "verified": False, STALE: stale}))
+    return {**found, "skipped": skipped, "verified": not found[UNVERIFIABLE]}

@@ -237,7 +237,7 @@ def test_a_wait_gives_each_url_its_verdict(
     world.transport.edge = lambda _: Answer(status, fields, b"")
     event = {"keys": ["a.css"], "wait": 3, **({"since": since} if since else {})}
     is_seen = verdict in ("fresh", "renewed")
-    answers = {"fresh": [], "renewed": [], "unverifiable": [], "verified": is_seen, verdict: [A]}
+    answers = {"fresh": [], "renewed": [], "unverifiable": [], "skipped": [], "verified": is_seen, verdict: [A]}
     if verdict == "stale":
         with pytest.raises(NotFresh) as caught:
             world.invoke(event)

@@ -83,9 +83,9 @@ class Task(NamedTuple):
 
     def left(self, accepted: Container[Purge]) -> list[tuple[Change | None, Sequence[Purge]]]:
         """Return the changes and manual items that are not done, with their purges; without any, one empty entry."""
-        undone = {*self.undone(accepted)}
-        found = [(job.change, job.purges) for job in self.jobs if job.error or not undone.isdisjoint(job.purges)]
-        return [*found, *((each.change, ()) for each in self.delayed)] or [(None, ())]
+        undone, unsent = {*self.undone(accepted)}, {*self.delayed}
+        left = [job for job in self.jobs if job.error or job.later in unsent or not undone.isdisjoint(job.purges)]
+        return [(job.change, job.purges) for job in left] or [(None, ())]
 
 
 class Request(NamedTuple):
@@ -140,9 +140,9 @@ class Plan(NamedTuple):
     @property
     def principals(self) -> dict[Purge, list[str]]:
         """By purge: who made the changes that it is for, if S3 says so."""
-        jobs = [job for task in self.tasks for job in task.jobs]
-        named = [(job, job.change.principal[:_MAX_PRINCIPAL]) for job in jobs if job.change and job.change.principal]
-        return grouped(dict.fromkeys((purge, principal) for job, principal in named for purge in job.purges))
+        asked = ((purge, job.change) for task in self.tasks for job in task.jobs if job.change for purge in job.purges)
+        named = ((purge, change.principal[:_MAX_PRINCIPAL]) for purge, change in asked if change.principal)
+        return grouped(dict.fromkeys(named))
 
 
 def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
@@ -318,8 +318,7 @@ def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[P
     parts = chain(*(job.parts for job in jobs))
     urls = grouped((target, purge.item) for target, purges in parts for purge in purges if purge.kind == FILES)
     large = [target for target, items in urls.items() if target and len(set(items)) > config.collapse_above]
-    chosen = [target for target in large if may_collapse(target, config)]
-    return {target: list(prefixes_of(target, target.path_prefix)) for target in chosen}
+    return {each: list(prefixes_of(each, each.path_prefix)) for each in large if may_collapse(each, config)}
 
 
 def may_collapse(target: Target, config: Config) -> bool:

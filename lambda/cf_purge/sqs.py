@@ -227,15 +227,14 @@ def fate_of(task: Task, outcomes: Outcomes, last: int) -> Rejected | list[Failur
         None: it is done. Rejected: it is parked for that reason. Failures: it is returned because of them.
     """
     failures = outcomes.failures_of(task)
-    passing = [failure.error for failure in failures if not isinstance(failure.error, Rejected)]
+    passing = [failure for failure in failures if not isinstance(failure.error, Rejected)]
     if not failures:
         return None
-    if not passing:
-        return Rejected(f"{failures[0].error}{outcomes.left_in(task)}", failures[0].error.code)
-    if task.message.receives >= last:
-        text = f"Given up after {task.message.receives} receives: {passing[0]}{outcomes.left_in(task)}"
-        return Rejected(text, "GaveUp")
-    return failures
+    if passing and task.message.receives < last:
+        return failures
+    error = (passing or failures)[0].error
+    given_up = f"Given up after {task.message.receives} receives: " if passing else ""
+    return Rejected(f"{given_up}{error}{outcomes.left_in(task)}", "GaveUp" if passing else error.code)
 
 
 def delay_after(failures: Sequence[Failure], receives: int, last: int, now: float, chance: float) -> int:

@@ -130,10 +130,9 @@ class Config(NamedTuple):
             return targets
         if not bucket:
             raise Rejected('The event names no bucket: add "bucket" to it.', "UnknownEvent")
-        if self.bucket:
-            raise Rejected(f"The event is about bucket {bucket[:64]}, not about {self.bucket}.", "ForeignBucket")
-        if not HOST.fullmatch(bucket.lower()):
-            raise Rejected(f"{bucket[:256]!r} is not a bucket name.", "ForeignBucket")
+        if self.bucket or not HOST.fullmatch(bucket.lower()):
+            right = self.bucket or "one that can be a host"
+            raise Rejected(f"The event is about bucket {bucket[:64]}, not about {right}.", "ForeignBucket")
         return tuple(target._replace(hosts=(bucket.lower(),)) for target in targets)
 
 
@@ -179,8 +178,6 @@ def _from_document(text: str) -> Config:
         text = zlib.decompress(base64.b64decode(text), wbits=31).decode()  # 31: as gzip writes it
     document: dict[str, Any] = json.loads(text)
     fields = _given({**document, **(document.get("cloudflare") or {}), "cloudflare": None})
-    if missing := [name for name in ("name", "bucket", "api_token_parameter", "targets") if not fields.get(name)]:
-        raise KeyError(missing[0])
     fields["targets"] = tuple(_target(target, fields["bucket"]) for target in fields["targets"])
     if "verify" in fields:
         fields["verify"] = Verify(**_given(fields["verify"]))
@@ -190,15 +187,13 @@ def _from_document(text: str) -> Config:
 
 def _target(document: dict[str, Any], bucket: str) -> Target:
     fields = _given(document)
-    fields["hosts"] = fields.get("hosts") or (bucket.lower(),)
     zone = Zone(fields.pop("zone_id").lower(), fields.pop("environment_id", None))
     fields["header_variants"] = tuple(tuple(variant.items()) for variant in fields.get("header_variants", ()))
     for name in ("tags", "related"):
         fields[name] = tuple(template.replace("{bucket}", bucket) for template in fields.get(name, ()))
     for name in ("key_prefix", "path_prefix"):
-        folder = fields.get(name, "").strip("/")
-        fields[name] = f"{folder}/" if folder else ""  # a prefix is a folder however it is written
-    return Target(zone, **fields)
+        fields[name] = f"{fields.get(name, '').strip('/')}/".lstrip("/")  # a folder, however it is written
+    return Target(zone, fields.pop("hosts"), **fields)
 
 
 def _given(document: dict[str, Any]) -> dict[str, Any]:
@@ -209,19 +204,17 @@ def _given(document: dict[str, Any]) -> dict[str, Any]:
 
 def _from_variables(environ: Mapping[str, str]) -> Config:
     """Read the variables of a function made without Terraform: one zone, and the bucket's name is the host."""
-    zone_id, email = environ.get("CLOUDFLARE_ZONE_ID", ""), environ.get("CLOUDFLARE_API_EMAIL") or None
+    zone_id = environ.get("CLOUDFLARE_ZONE_ID", "")
     if not re.fullmatch("[0-9a-fA-F]{32}", zone_id):
         rule = "must be the zone's 32-digit hex ID (dashboard, Overview, API), not its name"
         raise Misconfigured(f"Without {VARIABLE}, CLOUDFLARE_ZONE_ID {rule}.")
-    if email and not re.fullmatch("[!-?A-~]+@[!-?A-~]+", email):  # what can be sent as a header
-        raise Misconfigured("CLOUDFLARE_API_EMAIL must be an e-mail address.")
     return Config(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
         targets=(Target(Zone(zone_id.lower())),),
         include=_extensions(environ, "INCLUDED_EXTS"),
         exclude=_extensions(environ, "EXCLUDED_EXTS"),
         api_token_parameter=environ.get("CLOUDFLARE_API_KEY_SSMPATH") or None,
-        email=email,
+        email=environ.get("CLOUDFLARE_API_EMAIL") or None,
         api_url=environ.get("CLOUDFLARE_API_URL") or API_URL,
     )
 

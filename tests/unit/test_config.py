@@ -53,8 +53,9 @@ def test_a_null_field_has_the_default() -> None:
     ("field", "changes"),
     [
         ("name", {"name": MISSING}),
-        ("bucket", {"bucket": ""}),
-        ("targets", {"targets": []}),
+        ("bucket", {"bucket": MISSING}),
+        ("targets", {"targets": MISSING}),
+        ("hosts", {"targets": [present(target(hosts=MISSING))]}),
         ("zone_id", {"targets": [present(target(zone_id=MISSING))]}),
         ("later", {"later": 1}),
         ("purgeby", {"targets": [target(purgeby="url")]}),
@@ -94,7 +95,6 @@ def test_a_parameter_in_a_folder_is_read_with_the_slash_that_ssm_wants(given: st
     ("name", "value"),
     [
         *(("CLOUDFLARE_ZONE_ID", value) for value in ("", "example.com", TOKEN)),
-        ("CLOUDFLARE_API_EMAIL", "nobody"),
         *(("INCLUDED_EXTS", value) for value in ("css,img/*", "css,[z-a]")),
         ("EXCLUDED_EXTS", "draft/"),
     ],

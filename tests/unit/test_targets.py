@@ -339,7 +339,7 @@ def test_with_the_flat_variables_the_bucket_is_the_host() -> None:
     with pytest.raises(Rejected, match='add "bucket" to it'):
         flat.targets_for(None, None)
     for bucket in ("www.example.com/private", "www.example.com?", "a b", "a@b.example", "x:8080", "ü"):
-        with pytest.raises(Rejected, match="is not a bucket name"):
+        with pytest.raises(Rejected, match="not about one that can be a host"):
             flat.targets_for(bucket, None)
 
 

@@ -205,13 +205,9 @@ def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[s
     raise UnknownEvent("The record has no bucket or no object key.")
 
 
-def _is_text(value: object) -> bool:
-    """Tell whether it is a string that is not empty, or None."""
-    return value is None or (isinstance(value, str) and value != "")
-
-
-def _text(value: Any) -> str | None:
-    return value if _is_text(value) else None
+def _text(value: object) -> str | None:
+    """Return a string that is not empty; None for anything else."""
+    return value if isinstance(value, str) and value else None
 
 
 def _checked_key(key: str) -> str:
@@ -258,36 +254,28 @@ def _manual_parts(document: dict[str, Any]) -> Iterator[Event]:
     Raises:
         UnknownEvent: something else than an item is wrong with the event.
     """
-    if direct := [name for name in DIRECT if name in document]:
-        raise UnknownEvent(f'"{direct[0]}" works by direct invocation only: invoke the function with the event itself.')
-    if unknown := sorted(document.keys() - _FIELDS):
-        raise UnknownEvent(f"A manual event has no field {unknown[0][:64]!r}.")
-    bucket, zone_id = document.get("bucket"), document.get("zone_id")
-    for name in ("bucket", "zone_id"):
-        if not _is_text(document.get(name)):
+    for name, value in document.items():
+        if name in LISTS and not (isinstance(value, list) and value and all(map(_text, value))):
+            raise UnknownEvent(f'"{name}" must be a list of at least one non-empty string.')
+        if name in SWITCHES and value is not True:
+            raise UnknownEvent(f'"{name}" must be true; omit it to disable it.')
+        if name in ("bucket", "zone_id") and _text(value) != value:
             raise UnknownEvent(f'"{name}" must be a non-empty string.')
+        if name not in _FIELDS:
+            raise UnknownEvent(f"A manual event has no field {name[:64]!r}, or only by direct invocation.")
+    bucket, zone_id = document.get("bucket"), document.get("zone_id")
     if "everything" in document and zone_id is None:
         raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')
-    texts = ((name, text) for name in (*LISTS, *SWITCHES) if name in document for text in _texts(name, document[name]))
-    for name, text in list(islice(texts, MAX_ITEMS + 1)):  # one wrong field refuses the whole event
-        try:
-            if name == "keys":
-                yield Event((Change(_manual_key(text), bucket, zone_id=zone_id),))
-            else:
-                yield Event((Item(name, *address_of(name, text), bucket, zone_id),))
-        except Rejected as error:
-            yield Event((error.with_traceback(None),))
-
-
-def _texts(name: str, value: Any) -> list[str]:
-    """Return the items of one field of a manual event; a switch has an empty one."""
-    if name in SWITCHES:
-        if value is not True:
-            raise UnknownEvent(f'"{name}" must be true; omit it to disable it.')
-        return [""]
-    if not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
-        raise UnknownEvent(f'"{name}" must be a list of at least one non-empty string.')
-    return value
+    for name in (*LISTS, *SWITCHES):
+        texts = document.get(name, ())
+        for text in [""] if texts is True else texts:
+            try:
+                if name == "keys":
+                    yield Event((Change(_manual_key(text), bucket, zone_id=zone_id),))
+                else:
+                    yield Event((Item(name, *address_of(name, text), bucket, zone_id),))
+            except Rejected as error:
+                yield Event((error.with_traceback(None),))
 
 
 def _manual_key(key: str) -> str:
@@ -346,25 +334,19 @@ def _own_event(document: dict[str, Any]) -> Event:
     Raises:
         UnknownEvent: the function did not write it.
     """
-    try:
+    with contextlib.suppress(AttributeError, TypeError):  # a field is missing, unknown or of another type
         changes = tuple(Change(**entry) for entry in islice(document["changes"], MAX_ITEMS + 1))
         look = Look(**document | {"changes": changes}) if len(document) > 1 else None
-    except TypeError:  # a field is missing or unknown, or no object is there
-        changes, look = (), None
-    if not changes or not all(map(_is_sound, changes)) or not (look is None or _is_sound_look(look)):
-        raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
-    return Event(look=look) if look else Event(changes, is_own=True)
+        if changes and all(map(_is_sound, changes)) and (look is None or _is_sound_look(look)):
+            return Event(look=look) if look else Event(changes, is_own=True)
+    raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
 
 
 def _is_sound(change: Change) -> bool:
-    is_typed = all(map(_is_text, change._replace(at=None))) and (change.at is None or _is_time(change.at))
-    return is_typed and bool(change.key and _checked_key(change.key))
+    texts = change._replace(at=None, key=_checked_key(change.key))
+    return all(_text(each) == each for each in texts) and (change.at is None or abs(change.at) < _LAST_TIME)
 
 
 def _is_sound_look(look: Look) -> bool:
     is_typed = isinstance(look.hop, int) and isinstance(look.sample, int | None) and isinstance(look.left, dict)
-    return is_typed and _is_time(look.purged) and all(map(_is_text, look.left.values()))
-
-
-def _is_time(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < _LAST_TIME  # type: ignore[arg-type]
+    return is_typed and abs(look.purged) < _LAST_TIME

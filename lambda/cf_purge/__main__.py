@@ -4,8 +4,6 @@
 on the standard library alone, without credentials and without a network.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

@@ -4,8 +4,6 @@ The role cannot read the bucket, so nothing is compared with the object itself. 
 proven by the same path with a query that nobody has used before: Cloudflare has to fetch its answer from the origin.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -249,11 +247,8 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
         by_url = target.purge_by == "prefix" and not is_object(path, key, target._replace(keys=()))
         purge_by = "url" if by_url else target.purge_by
-        filters = {
-            "exclude": not config.exclude or not takes(key, config.exclude),
-            "include": takes(key, config.include),
-            f"{name}.keys": takes(key, target.keys),
-        }
+        filters = {"exclude": not (config.exclude and takes(key, config.exclude))}
+        filters |= {"include": takes(key, config.include), f"{name}.keys": takes(key, target.keys)}
         missing = remedy(f"key {key}", purge_by, paths[path] or has_any_spelling, filters)
         glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
         yield {**way, "purge_by": purge_by, "key": key, "filter": glob}, missing

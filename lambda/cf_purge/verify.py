@@ -3,8 +3,6 @@
 Nothing here delays, repeats or parks a first purge: what cannot be done is left out and counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 It is one vantage point, the edge near the Region: what another edge has, it cannot see.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import math
@@ -27,8 +25,8 @@ from cf_purge.targets import FILES, Purge, is_object, paths_of, prefixes_of, spe
 FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
 RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
 _TOLERANCE = 5  # seconds from the date of an object to the event's time, which is when the upload had finished
-# A Location that names a host, which is group 1, without credentials.
-_LOCATION = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
+# A Location that names a host, which is the group, without credentials.
+_LOCATION = re.compile(r"\A(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
 _UNICAST = ipaddress.ip_network("2000::/3")
 # CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
 _NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
@@ -84,8 +82,7 @@ class Seen:
         self.reported: dict[str, object] = {"error": error} if error else {"status": answer.status}
         self.reported |= {name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}
         if "location" in headers:
-            named = _LOCATION.match(headers["location"])
-            self.reported["location_host"] = named[1][:253] if named else ""
+            self.reported["location_host"] = "".join(_LOCATION.findall(headers["location"]))[:253]
 
     def by_age(self, purged: float) -> str:
         """Compare the age of the copy with a purge at `purged`: RENEWED, STALE, or UNVERIFIABLE if it says nothing."""
@@ -137,9 +134,8 @@ def copies_of(job: Job) -> Iterator[Copy]:
 
     But for those with headers that Cloudflare sets itself, such as CF-Device-Type: no visitor can ask for these.
     """
-    change = job.change
     for target, _ in job.parts:
-        if change is None or target is None:
+        if not (target and (change := job.change)):
             continue
         variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
         for host, path, headers in product(target.hosts, paths_of(change.key, target), ((), *variants)):
@@ -179,10 +175,8 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
         return FRESH
     if change.at is not None and seen.last_modified is not None:
         behind = math.floor(change.at) - seen.last_modified  # a date has whole seconds
-        if behind <= (_TOLERANCE if seen.etag is None else 0):
-            return FRESH
         if behind <= _TOLERANCE:
-            return unknown
+            return FRESH if behind <= 0 or seen.etag is None else unknown
         if "-" not in etag:  # the object of a multipart upload has the date at which that began
             return STALE
     elif not etag or seen.etag is None:  # nothing can be compared
@@ -209,8 +203,7 @@ def wait_in(event: Mapping[str, Any], left: float, now: float) -> tuple[dict[str
         raise UnknownEvent(f'"wait" must be seconds, a whole number from 1 to {limit} (the time-out less {_MARGIN}).')
     at = epoch(since)
     # A time without a zone, which is behind the date, is often local: what is older would be called fresh.
-    is_past = at is not None and at <= now + _TOLERANCE and re.search("[Z+-]", since[10:])
-    if since is not None and not is_past:
+    if since is not None and (at is None or at > now + _TOLERANCE or not re.search("[Z+-]", since[10:])):
         raise UnknownEvent('"since" must be a past time with its zone, such as "2026-11-28T23:00:00Z".')
     return rest, seconds, at
 

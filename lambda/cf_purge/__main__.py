@@ -83,10 +83,9 @@ def config_in(shown: Any, name: str | None = None) -> Config:
     if len(chosen) == 1:
         return chosen[0]
     names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found) or "none"
-    output = 'output "config_json" { value = module.cf_purge.config_json }'
-    remedy = f"write it with `terraform show -json`, before the first apply with `{output}` in the root module"
     fault = f"It must have one configuration of this version of the module, and has {names}"
-    raise Misconfigured(f"{fault}: choose one with --name; if yours is missing, {remedy}.")
+    remedy = "choose one with --name; before the first apply, output the module's config_json in the root module"
+    raise Misconfigured(f"{fault}: {remedy}.")
 
 
 def lines_of(key: str, config: Config) -> list[str]:

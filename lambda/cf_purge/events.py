@@ -3,7 +3,7 @@
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,7 +18,6 @@ _MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/o
 # Manual events: lists of strings, and switches that are `true`.
 LISTS = ("keys", "urls", "prefixes", "tags", "hosts")
 SWITCHES = ("everything", "check")
-_FIELDS = {*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"}
 DIRECT = ("explain", "wait", "since")  # by direct invocation only
 _MAX_BODY = 200_000  # bytes of an own message; the queue takes 262,144
 _LAST_TIME = 1e12  # seconds since the epoch, in the year 33658
@@ -261,7 +260,7 @@ def _manual_parts(document: dict[str, Any]) -> Iterator[Event]:
             raise UnknownEvent(f'"{name}" must be true; omit it to disable it.')
         if name in ("bucket", "zone_id") and _text(value) != value:
             raise UnknownEvent(f'"{name}" must be a non-empty string.')
-        if name not in _FIELDS:
+        if name not in (*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"):
             raise UnknownEvent(f"A manual event has no field {name[:64]!r}, or only by direct invocation.")
     bucket, zone_id = document.get("bucket"), document.get("zone_id")
     if "everything" in document and zone_id is None:
@@ -312,9 +311,7 @@ def address_of(field: str, text: str) -> tuple[str, str, str]:
 # ---- The function's own messages: changes that it puts into its queue for later ----
 
 
-def bodies_of(
-    changes: Sequence[Change], most: int = MAX_ITEMS, head: Mapping[str, object] = {}
-) -> Iterator[tuple[str, Sequence[Change]]]:
+def bodies_of(changes: list[Change], most: int, head: Mapping[str, Any] = {}) -> Iterator[tuple[str, list[Change]]]:
     """Yield the bodies of the function's own messages, with at most so many changes each, and the changes of each.
 
     A body also has at most _MAX_BODY bytes. `head` stands before its changes: the fields of a look.

@@ -10,7 +10,7 @@ from cf_purge import observe
 from cf_purge.budget import Invocation
 from cf_purge.config import Config, Verify
 from cf_purge.errors import PurgeError
-from cf_purge.events import Change, Look, bodies_of
+from cf_purge.events import MAX_ITEMS, Change, Look, bodies_of
 from cf_purge.plan import MAX_PURGES, Task, grouped, job_of, requests_for
 from cf_purge.purger import Outcomes, Purger
 from cf_purge.sqs import MAX_DELAY, Sqs
@@ -103,9 +103,9 @@ class Verifier(NamedTuple):
         write("seen", **asked, verdict=verdict, **found, **answer.reported)
         return copy._replace(verdict=verdict, fresh_ms=fresh_ms)
 
-    def _send(self, look: Look, changes: Sequence[Change]) -> None:
+    def _send(self, look: Look, changes: list[Change]) -> None:
         delay = min(MAX_DELAY, self.verify.after_seconds * 2 ** (look.hop - 1))
-        for body, part in bodies_of(changes, head=look._asdict()):
+        for body, part in bodies_of(changes, MAX_ITEMS, look._asdict()):
             [result] = self.sqs.send_all([(body, delay)], self.run.settle_until)
             if isinstance(result, PurgeError):
                 self._leave_out(part, str(result))

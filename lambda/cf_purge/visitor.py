@@ -22,8 +22,7 @@ from cf_purge.http_client import CONNECTIONS, Answer, HttpClient
 from cf_purge.plan import Job, grouped
 from cf_purge.targets import FILES, Purge, is_object, paths_of, prefixes_of, spellings_of, urls_of
 
-FRESH, STALE, SUPERSEDED = "fresh", "stale", "superseded"
-RENEWED, UNVERIFIABLE = "renewed", "unverifiable"
+FRESH, STALE, SUPERSEDED, RENEWED, UNVERIFIABLE = "fresh", "stale", "superseded", "renewed", "unverifiable"
 _TOLERANCE = 5  # seconds from the date of an object to the event's time, which is when the upload had finished
 # A Location that names a host, which is the group, without credentials.
 _LOCATION = re.compile(r"\A(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)

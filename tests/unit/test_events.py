@@ -387,7 +387,7 @@ def test_a_written_message_is_read_as_the_same_changes(changes: list[Change], mo
 def test_a_message_fits_into_the_queue(letter: str) -> None:
     key = letter * (1000 // len(letter.encode()))
     changes = [Change(f"{number}{key}", BUCKET, AT, None, "e" * 32, "5" * 18, "p" * 60, "put") for number in range(900)]
-    bodies = [body for body, _ in bodies_of(changes)]
+    bodies = [body for body, _ in bodies_of(changes, 1000)]
     assert max(len(body.encode()) for body in bodies) < 256 * 1024
     assert [change for body in bodies for change in changes_in(parse(body))] == changes
 

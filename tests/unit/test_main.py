@@ -203,7 +203,7 @@ def test_a_key_that_one_target_refuses_shows_what_the_others_purge(preview: Prev
 
 SEVERAL = configured(document(name="a"), document(name="b", bucket="b.example"))
 NO_JSON = " cannot be read as JSON, see --help: "
-UNKNOWN = ": It must have one configuration of this version of the module, and has none: choose one with --name; if "
+UNKNOWN = ": It must have one configuration of this version of the module, and has none: choose one with --name; "
 CHOOSE = UNKNOWN.replace("none", f"a (bucket {BUCKET}), b (bucket b.example)")
 
 

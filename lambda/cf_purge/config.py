@@ -54,7 +54,7 @@ class Target(NamedTuple):
     hosts: tuple[str, ...] = ()  # lower case; none with the flat variables, until an event names its bucket
     key_prefix: str = ""  # "" or ends in "/"; removed from the key
     path_prefix: str = ""  # "" or ends in "/", never begins with one; decoded
-    schemes: tuple[str, ...] = ("https",)
+    schemes: tuple[str, ...] = ("https",)  # the first one is asked as a visitor: https if it is there
     index_documents: tuple[str, ...] = ("index.html",)
     purge_by: str = "url"  # url, prefix, tag, host or everything
     clean_urls: bool = False
@@ -63,11 +63,6 @@ class Target(NamedTuple):
     keys: tuple[str, ...] = ()  # globs: the target is only about these; empty: every key
     related: tuple[str, ...] = ()  # such templates of further paths; a last "*" makes a prefix
     delay_seconds: int = 0  # from a change to its purge
-
-    @property
-    def visited_scheme(self) -> str:
-        """The scheme that is asked as a visitor: https if there are both, because http often redirects."""
-        return "https" if "https" in self.schemes else "http"
 
 
 class Verify(NamedTuple):
@@ -189,6 +184,7 @@ def _target(document: dict[str, Any], bucket: str) -> Target:
     fields = _given(document)
     zone = Zone(fields.pop("zone_id").lower(), fields.pop("environment_id", None))
     fields["header_variants"] = tuple(tuple(variant.items()) for variant in fields.get("header_variants", ()))
+    fields["schemes"] = tuple(sorted(fields.get("schemes", ["https"]), reverse=True))  # http often redirects to https
     for name in ("tags", "related"):
         fields[name] = tuple(template.replace("{bucket}", bucket) for template in fields.get(name, ()))
     for name in ("key_prefix", "path_prefix"):

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus
 
@@ -138,10 +137,8 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
     if isinstance(document, str):
         with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(document)
-    if not isinstance(document, dict):
-        raise UnknownEvent("The event is not a JSON object.")
-    if depth > _MAX_DEPTH:
-        raise UnknownEvent("The event is wrapped in too many envelopes.")
+    if not isinstance(document, dict) or depth > _MAX_DEPTH:
+        raise UnknownEvent("The event is not a JSON object, or in too many envelopes.")
     # Beside anything: a dry run must not purge, whatever else is in the event.
     if "dry_run" in document:
         if not isinstance(document["dry_run"], bool):
@@ -331,8 +328,8 @@ def _own_event(document: dict[str, Any]) -> Event:
     Raises:
         UnknownEvent: the function did not write it.
     """
-    with contextlib.suppress(AttributeError, TypeError):  # a field is missing, unknown or of another type
-        changes = tuple(Change(**entry) for entry in islice(document["changes"], MAX_ITEMS + 1))
+    with contextlib.suppress(AttributeError, LookupError, TypeError):  # a field is missing, unknown or of another type
+        changes = tuple(Change(**entry) for entry in document["changes"][: MAX_ITEMS + 1])
         look = Look(**document | {"changes": changes}) if len(document) > 1 else None
         if changes and all(map(_is_sound, changes)) and (look is None or _is_sound_look(look)):
             return Event(look=look) if look else Event(changes, is_own=True)

@@ -95,7 +95,7 @@ def _related(target: Target, key: str) -> Iterator[Purge]:
 def nothing_at(target: Target, host: str, kind: str) -> Purge:
     """Return the purge of a page or tag that does not exist, on a host of a target."""
     address = f"{host}/{spellings_of(f'{target.path_prefix}{_NOTHING}')[0]}"
-    items = {FILES: f"{target.visited_scheme}://{address}", PREFIXES: address, TAGS: _NOTHING}
+    items = {FILES: f"{target.schemes[0]}://{address}", PREFIXES: address, TAGS: _NOTHING}
     return Purge(target.zone, kind, items[kind], "" if kind == TAGS else host)
 
 

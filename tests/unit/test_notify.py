@@ -41,6 +41,7 @@ def detail(*items: dict[str, Any], zones: tuple[str, ...] = (ZONE,)) -> dict[str
 
 
 REFUSED = f"Cloudflare answered 400 for zone {ZONE} (1016 no). Not purged: https://{HOST}/bad.css."
+NO_OBJECT = "The event is not a JSON object, or in too many envelopes."
 FOREIGN = "The event is about bucket elsewhere, not about my-assets."
 LONG = f"{{name}}{'x' * 1020}"
 TOO_LONG = (
@@ -66,7 +67,7 @@ UPLOADED = item("a b.css", 1000, PRINCIPAL)
             {},
             {"Purged": detail(UPLOADED), "Parked": detail(item("bad.css", None, PRINCIPAL, reason=REFUSED))},
         ),
-        (sqs_event("[]"), {}, {"Parked": detail(item(None, reason="The event is not a JSON object."), zones=())}),
+        (sqs_event("[]"), {}, {"Parked": detail(item(None, reason=NO_OBJECT), zones=())}),
         (
             sqs_event(s3_event("a.css", bucket="elsewhere")),
             {},

@@ -127,8 +127,7 @@ def parse(document: object) -> Event:
 def _message(record: object) -> Message:
     match record:
         case {"messageId": str(message_id), "body": str(body), **more} if message_id:
-            receipt = str(more.get("receiptHandle") or "")
-            return Message(message_id, body, receipt, receives_in(more.get("attributes")))
+            return Message(message_id, body, str(more.get("receiptHandle") or ""), receives_in(more.get("attributes")))
     raise UnknownEvent("An SQS record has no messageId or no body.")
 
 
@@ -169,9 +168,8 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
 
 def _s3_change(record: dict[str, Any]) -> Change:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
-    version = str(record.get("eventVersion", "2.1"))
-    if not version.startswith("2."):
-        raise UnknownEvent(f"S3 event version {version[:16]!r} is not 2.x.")
+    if not str(record.get("eventVersion", "2.1")).startswith("2."):
+        raise UnknownEvent("The record's eventVersion is not 2.x.")
     change, thing = _change(record["s3"], record.get("eventTime"), encoded=True)
     name, _, how = str(record.get("eventName")).removeprefix("s3:").partition(":")
     removed = None if how == "Delete" and thing.get("versionId") else DELETE

@@ -44,8 +44,7 @@ class Verifier(NamedTuple):
     def look(self, looks: Iterable[Look]) -> None:
         """Look at what was purged before, and purge again what visitors do not see."""
         asked = [(look, _asked(look, self.visitor.config)) for look in looks]
-        pages = (copy.page for _, copies in asked for copy in copies)
-        seen = self.visitor.ask(pages, _SECONDS, self.run.purge_until)
+        seen = self.visitor.ask((copy.page for _, copies in asked for copy in copies), _SECONDS, self.run.purge_until)
         told = [each for look, copies in asked for each in self._follow(look, copies, seen)]
         self.run.metrics.news["Verified"] = _news(told)
 

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from cf_purge.config import Config, Zone
 from cf_purge.errors import PurgeError, RateLimited, Rejected, Transient, Unauthorized, Unexplained
+from cf_purge.events import epoch
 from cf_purge.http_client import Answer, HttpClient, objects_in
 from cf_purge.plan import Request
 
@@ -126,11 +128,15 @@ def _errors_in(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _wait_named(answer: Answer) -> float | None:
-    """Return the seconds of `Retry-After`, of a 429 else the `t=` of `Ratelimit`.
+    """Return the seconds of `Retry-After` (RFC 9110: seconds or a date), of a 429 else the `t=` of `Ratelimit`.
 
     https://developers.cloudflare.com/fundamentals/api/reference/limits/#rate-limiting-headers
     """
-    wait = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*", answer.headers.get("retry-after", ""))
-    if wait is None and answer.status == 429:
-        wait = re.search(r"\bt=([0-9]{1,6})\b", answer.headers.get("ratelimit", ""))
-    return min(float(wait[1]), _MAX_WAIT) if wait else None
+    named = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*", answer.headers.get("retry-after", ""))
+    if named is None and answer.status == 429:
+        named = re.search(r"\bt=([0-9]{1,6})\b", answer.headers.get("ratelimit", ""))
+    if named:
+        return min(float(named[1]), _MAX_WAIT)
+    # Compared with the answer's own date, so that no clock has to agree with another.
+    until, now = (epoch(answer.headers.get(name), parsedate_to_datetime) for name in ("retry-after", "date"))
+    return None if until is None or now is None else min(max(0.0, until - now), _MAX_WAIT)

@@ -63,7 +63,8 @@ def _rules_of(target: Target, config: Config) -> str:
         said.append(f"{60 * config.plan.requests_per_second:g} requests by prefix a minute, up to 100 prefixes in each")
     has_urls = target.purge_by in ("url", "prefix") or target.related
     if config.collapse_above and has_urls and may_collapse(target, config):
-        said.append(f"more than {config.collapse_above:,} URLs at once purge all of /{target.path_prefix}")
+        folder = f"all of /{target.path_prefix}" if target.path_prefix else "the whole host"
+        said.append(f"more than {config.collapse_above:,} URLs at once purge {folder}")
     return f"On {', '.join(target.hosts)}, by {target.purge_by}: {'; '.join(said)}." if said else ""
 
 

@@ -81,7 +81,6 @@ class Outcomes(NamedTuple):
         return {hash(purge): None for purge in purges if purge in self.accepted} | failed
 
 
-
 class _Zone:
     """What an environment knows of one zone; times are those of `Clock.now`."""
 

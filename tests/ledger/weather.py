@@ -40,7 +40,10 @@ def _limited(call: Call, chance: Random) -> Fault:
 
 def _told_to_wait(call: Call, chance: Random) -> Fault:
     status, body = chance.choice([(429, _refusal(429, 1134, call).body), (429, _HTML), (503, _HTML)])
-    return Fault(Answer(status, {"retry-after": chance.choice(_RETRY_AFTER)}, body))
+    headers = {"retry-after": chance.choice(_RETRY_AFTER), "date": "Mon, 23 Nov 2026 06:00:00 GMT"}
+    if chance.random() < 0.1:
+        headers["retry-after"] = "Mon, 23 Nov 2026 09:00:00 GMT"
+    return Fault(Answer(status, headers, body))
 
 
 def _told_to_come_soon(call: Call, _: Random) -> Fault:

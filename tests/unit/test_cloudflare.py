@@ -203,8 +203,14 @@ DATE = "Mon, 23 Nov 2026 06:00:00 GMT"
         (429, {"retry_after": "9999999"}, 900),
         (429, {"retry_after": "9" * 400}, None),
         *((429, {"retry_after": text}, None) for text in ("-1", "nan", "inf", "1e9", "soon", "٣", "")),
-        # No clock has to agree with another: a date is no wait.
-        (503, {"retry_after": "Mon, 23 Nov 2026 06:00:30 GMT", "date": DATE}, None),
+        # A date counts from the answer's own.
+        (503, {"retry_after": "Mon, 23 Nov 2026 06:00:30 GMT", "date": DATE}, 30),
+        (503, {"retry_after": "Mon, 23 Nov 2026 05:59:00 GMT", "date": DATE}, 0),
+        (503, {"retry_after": "Tue, 24 Nov 2026 06:00:00 GMT", "date": DATE}, 900),
+        (503, {"retry_after": "Mon, 23 Nov 2026 06:00:30 GMT"}, None),
+        (503, {"retry_after": "Mon, 99 Nov 2026 06:00:30 GMT", "date": DATE}, None),
+        (503, {"retry_after": f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", "date": DATE}, None),
+        (503, {"retry_after": "Mon, 23 Nov 2026 06:00:30 +99999999999999999999", "date": DATE}, None),
         # The rate limit's own header, of a 429 only.
         (429, {"ratelimit": '"default";r=0;t=30'}, 30),
         (429, {"ratelimit": '"default";r=0;t=9999'}, 900),

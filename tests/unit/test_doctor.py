@@ -129,10 +129,10 @@ def test_a_check_says_what_collapse_above_purges() -> None:
     ]
     world = World(document(targets=targets, collapse_above=500))
     assert [said for said in world.invoke(CHECK)["check"] if said.startswith("On ")] == [
-        f"On {HOST}, by url: more than 500 URLs at once purge all of /.",
+        f"On {HOST}, by url: more than 500 URLs at once purge the whole host.",
         f"On {B}, by prefix: more than 500 URLs at once purge all of /blog/.",
         'On pages.example.com, by url: keys = ["*.html"].',
-        'On tags.example.com, by tag: related = ["/amp/{key}"]; more than 500 URLs at once purge all of /.',
+        'On tags.example.com, by tag: related = ["/amp/{key}"]; more than 500 URLs at once purge the whole host.',
     ]
 
 

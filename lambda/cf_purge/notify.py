@@ -3,8 +3,6 @@
 Sent last, in one call of a second at most that is not repeated: a bus that refuses costs one log line and nothing else.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -190,8 +190,7 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     tasks: list[Task] = []
     size = 0
     for message in sorted(messages, key=lambda each: (each.is_look, each.receives > 1)):
-        is_left = size > _MAX_BYTES
-        task = Task(message, error=LEFT_OUT) if is_left else make_task(message, config, limit, now)
+        task = make_task(message, config, limit, now) if size <= _MAX_BYTES else Task(message, error=LEFT_OUT)
         tasks.append(task)
         asked = task.event.look.changes if task.event.look else task.event.entries
         purges = [purge for job in task.jobs for purge in job.purges]  # a key that is repeated takes the memory again

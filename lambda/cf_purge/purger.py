@@ -5,8 +5,6 @@ docs/how-it-works.md, "Outcomes". Here "zone" means a zone with one of the two k
 separately.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from math import inf
@@ -55,9 +53,9 @@ class Outcomes(NamedTuple):
 
     def failures_of(self, task: Task) -> list[Failure]:
         """Return the distinct reasons why a task is not done, also for purges without an outcome; none when it is."""
-        failures = [] if task.error is None else [Failure(task.error)]
-        earlier = {purge: Failure(task.ended.get(hash(purge)) or LEFT_OUT) for purge in task.undone(self.accepted)}
-        failures += [self.failures.get(purge, failure) for purge, failure in earlier.items()]
+        failures = [Failure(task.error)] if task.error else []
+        undone = task.undone(self.accepted)
+        failures += [self.failures.get(purge) or Failure(task.ended.get(hash(purge)) or LEFT_OUT) for purge in undone]
         return list(dict.fromkeys(failures))
 
     def finished(self, tasks: Iterable[Task]) -> Iterator[tuple[Job, float]]:
@@ -77,8 +75,7 @@ class Outcomes(NamedTuple):
 
     def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.PurgeError | None]:
         """Return, by the hash of a purge, None if it was accepted, or why it failed when it was sent apart."""
-        failed = {hash(purge): self.alone[purge] for purge in purges if purge in self.alone}
-        return {hash(purge): None for purge in purges if purge in self.accepted} | failed
+        return {hash(each): self.alone.get(each) for each in purges if each in self.accepted or each in self.alone}
 
 
 class _Zone:
@@ -111,13 +108,6 @@ class _Work:
         self.pending.remove(request)
         self.outcomes.failures.update(dict.fromkeys(request.purges, failure))
 
-    def log_failures(self) -> None:
-        """Write one line for all purges that have the same failure."""
-        by_failure = grouped((failure, purge) for purge, failure in self.outcomes.failures.items())
-        for failure, purges in by_failure.items():
-            fields = {"kind": type(failure.error).__name__, "reason": str(failure.error), "count": len(purges)}
-            observe.error("not purged", **fields, zone_id=str(purges[0].zone), first=purges[0].shown)
-
 
 class Purger:
     """Sends requests; it remembers its zones as long as the environment is warm."""
@@ -141,7 +131,10 @@ class Purger:
             zone = self._zones[request.group]
             if not zone.held_until or self._probe(request, zone, work):
                 self._send(request, zone, work)
-        work.log_failures()
+        # One line for all purges that have the same failure.
+        for (error, _), purges in grouped((why, purge) for purge, why in work.outcomes.failures.items()).items():
+            fields = {"kind": type(error).__name__, "reason": str(error), "count": len(purges)}
+            observe.error("not purged", **fields, zone_id=str(purges[0].zone), first=purges[0].shown)
         run.metrics.counts["Purged"] += len(work.outcomes.accepted)
         run.metrics.counts["Misconfigured"] += sum(zone.is_misconfigured for zone in self._zones.values())
         return work.outcomes
@@ -188,9 +181,8 @@ class Purger:
             # A short hold of a zone that has just accepted something is not why a request waits for the budget.
             is_held = is_long or (hold > 0 and (held_until > limit or now - zone.real_at > _RECENT))
             failure = Failure(zone.error, hold) if is_held else Failure(LEFT_OUT)
-            if request.error is not None:  # it was part of a request that failed
-                failure = Failure(request.error)
-            work.fail(request, failure)
+            # What was part of a request that failed has its error.
+            work.fail(request, Failure(request.error) if request.error else failure)
         if not ready:
             return None
         ready_at, *_, request = min(ready)

@@ -140,8 +140,8 @@ class Plan(NamedTuple):
     @property
     def principals(self) -> dict[Purge, list[str]]:
         """By purge: who made the changes that it is for, if S3 says so."""
-        asked = ((purge, job.change) for task in self.tasks for job in task.jobs if job.change for purge in job.purges)
-        named = ((purge, change.principal[:_MAX_PRINCIPAL]) for purge, change in asked if change.principal)
+        asked = ((job, job.change.principal) for task in self.tasks for job in task.jobs if job.change)
+        named = ((purge, name[:_MAX_PRINCIPAL]) for job, name in asked if name for purge in job.purges)
         return grouped(dict.fromkeys(named))
 
 
@@ -193,8 +193,8 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
         task = make_task(message, config, limit, now) if size <= _MAX_BYTES else Task(message, error=LEFT_OUT)
         tasks.append(task)
         asked = task.event.look.changes if task.event.look else task.event.entries
-        purges = [purge for job in task.jobs for purge in job.purges]  # a key that is repeated takes the memory again
-        size += _BYTES * len(asked) + sum(_BYTES + len(purge.item) for purge in purges)
+        # A key that is repeated takes the memory again.
+        size += _BYTES * len(asked) + sum(_BYTES + len(purge.item) for job in task.jobs for purge in job.purges)
     covering = _covering([job for task in tasks if not task.event.dry_run for job in task.jobs], config)
     owners: dict[Purge, str] = {}
     for place, task in enumerate(tasks):
@@ -207,9 +207,8 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Co
     # What failed when it was sent apart is sent so again, after all others.
     known = [purge for task in tasks if task.ended for purge in task.purges if task.ended.get(hash(purge))]
     apart = {purge: owners.pop(purge) for purge in known if purge in owners}
-    requests = [*requests_for(owners, config, suspect_ids)]
-    for purge, owner in apart.items():
-        requests += [each._replace(is_last=True) for each in requests_for({purge: owner}, config, suspect_ids)]
+    alone = [each for purge in apart for each in requests_for({purge: apart[purge]}, config, suspect_ids)]
+    requests = requests_for(owners, config, suspect_ids) + [each._replace(is_last=True) for each in alone]
     return Plan(tuple(tasks), tuple(requests), owners | apart)
 
 
@@ -298,13 +297,11 @@ def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
 def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Purge]]) -> Sequence[Job]:
     """Return the jobs with the URLs of some targets replaced by the prefixes that cover them."""
 
-    def collapsed(target: Target | None, purges: Sequence[Purge]) -> Sequence[Purge]:
+    def collapsed(target: Target | None, purges: Sequence[Purge]) -> tuple[Target | None, Sequence[Purge]]:
         prefixes = covering.get(target)
-        return [*prefixes, *(purge for purge in purges if purge.kind != FILES)] if prefixes else purges
+        return target, [*prefixes, *(purge for purge in purges if purge.kind != FILES)] if prefixes else purges
 
-    if not covering:
-        return jobs
-    return [job._replace(parts=[(target, collapsed(target, purges)) for target, purges in job.parts]) for job in jobs]
+    return [job._replace(parts=[collapsed(*part) for part in job.parts]) for job in jobs] if covering else jobs
 
 
 def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[Purge]]:

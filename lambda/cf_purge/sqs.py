@@ -175,15 +175,14 @@ class Sqs(NamedTuple):
 
         The body is unchanged; beside it are `ReasonCode` and `Reason`, if there is room.
         """
-        payload: Json = {"MessageBody": message.body}
         reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
         texts = {"ReasonCode": error.code, "Reason": reason}
-        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
+        payload: Json = {"MessageBody": message.body}
         # Attributes, with their types, count towards the size of a message: of one near the limit only the log has the
         # reason.
         whole = message.body + "".join(f"{name}String{text}" for name, text in texts.items())
         if len(whole.encode(errors="surrogatepass")) <= _MAX_MESSAGE:
-            payload["MessageAttributes"] = attributes
+            payload["MessageAttributes"] = {n: {"DataType": "String", "StringValue": text} for n, text in texts.items()}
         with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
             return self._put(self.config.dead_letter_queue_arn, payload, deadline)
         return self._put(self.config.dead_letter_queue_arn, payload, deadline)

@@ -88,9 +88,8 @@ class _Zone:
     real_at = -inf  # when something real was accepted last
     error: errors.PurgeError  # the last one
     failures = _MAX_FAILURES + 1  # since something real, or a probe, was accepted; nothing is known of a new zone
-    # Of the current invocation:
-    has_real = has_probe = False  # something real, or a probe, was accepted
-    is_misconfigured = False
+    # Of the current invocation: something real, or a probe, was accepted; it needs a person.
+    has_real = has_probe = is_misconfigured = False
 
 
 class _Work:
@@ -257,8 +256,8 @@ class Purger:
             work.outcomes.alone[request.purges[0]] = error
             return
         work.pending.remove(request)
-        cause = errors.Untested(str(error))  # of what is not sent any more
-        whole = request._replace(is_suspect=True, repeat_at=0.0, error=cause)
+        # The error is that of what is not sent any more.
+        whole = request._replace(is_suspect=True, repeat_at=0.0, error=errors.Untested(str(error)))
         work.pending[:0] = whole.split(self.clock.random())
 
     def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:

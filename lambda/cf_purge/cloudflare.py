@@ -18,16 +18,13 @@ _MAX_WAIT = 900.0  # seconds; no answer stops a zone for longer
 # The codes by what they are about; https://developers.cloudflare.com/fundamentals/api/troubleshooting/ and the purge
 # API's own answers. Of several codes the first class in this order counts.
 _THROTTLED = {"1134", "1083", "1102", "1113", "1115", "971", "10429"}
-_BAD_ACCESS = (
-    "the API token is wrong, lacks the permission Zone → Cache Purge → Purge, or has no access to the zone: correct the"
-    " token's parameter, its zone resources or targets[*].zone_id"
-)
+_ACCESS = "the API token is wrong, or lacks Zone → Cache Purge → Purge for the zone: correct it or targets[*].zone_id"
 _REMEDIES = (
     ({"6003", "6102", "6103", "6111"}, "store the bare token again, and omit cloudflare.email with an API token"),
     ({"7000", "7003", "1001"}, "targets[*].zone_id is not the ID of a zone: use its 32-digit ID, not its name"),
     ({"1136"}, "the environment accepts no URLs: set another purge_by, index_documents = [] and clean_urls = false"),
     ({"9109"}, "the token is invalid, or refused by its client IP filter: allow the function's egress address"),
-    ({"10000", "10001", "1000", "1095", "9103", "9106", "9107"}, _BAD_ACCESS),
+    ({"10000", "10001", "1000", "1095", "9103", "9106", "9107"}, _ACCESS),
 )
 _FOREIGN_HOST = "1082"
 _ITEM = {"1012", "1013", "1014", "1016", _FOREIGN_HOST, "1092", "1094", "1100"}
@@ -107,7 +104,7 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
         return Transient(f"{said}.", retry_after=wait)
     remedy = next((remedy for meant, remedy in _REMEDIES if codes & meant), None)
     if remedy is not None or answer.status == 401 or (answer.status == 403 and is_cloudflares):
-        return Unauthorized(f"{said}: {remedy or _BAD_ACCESS}.")
+        return Unauthorized(f"{said}: {remedy or _ACCESS}.")
     if _FOREIGN_HOST in codes:
         return Rejected(f"{said}: the host is not in this zone, correct targets[*].hosts.", "ForeignHost")
     if codes & _ITEM or answer.status == 413:

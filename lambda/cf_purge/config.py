@@ -153,8 +153,7 @@ def load(environ: Mapping[str, str]) -> Config:
         remedy = "run terraform apply, with the zip of the module's version"
         raise Misconfigured(f"{VARIABLE} is not this version's document ({error}): {remedy}.") from None
     if not re.fullmatch(_API_URL, config.api_url):
-        rule = f"must be an https URL such as {API_URL} (http on loopback only)"
-        raise Misconfigured(f"cloudflare.api_url (without the module CLOUDFLARE_API_URL) {rule}.")
+        raise Misconfigured(f"cloudflare.api_url or CLOUDFLARE_API_URL must be an https URL such as {API_URL}.")
     name = config.api_token_parameter
     if name and "/" in name and not name.startswith(("/", "arn:")):
         name = f"/{name}"  # a name with folders must begin with a slash
@@ -202,8 +201,7 @@ def _from_variables(environ: Mapping[str, str]) -> Config:
     """Read the variables of a function made without Terraform: one zone, and the bucket's name is the host."""
     zone_id = environ.get("CLOUDFLARE_ZONE_ID", "")
     if not re.fullmatch("[0-9a-fA-F]{32}", zone_id):
-        rule = "must be the zone's 32-digit hex ID (dashboard, Overview, API), not its name"
-        raise Misconfigured(f"Without {VARIABLE}, CLOUDFLARE_ZONE_ID {rule}.")
+        raise Misconfigured(f"Without {VARIABLE}, CLOUDFLARE_ZONE_ID must be the zone's 32-digit ID, not its name.")
     return Config(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
         targets=(Target(Zone(zone_id.lower())),),

@@ -25,6 +25,7 @@ _TIMEOUT = 5.0  # seconds of one question to Cloudflare
 _VISIT = 10.0  # seconds of all questions to the edge together
 _MAX_NAMES = 20  # looked up to find out which zone is meant
 _WIDER = 'purge_by = "prefix" ("tag" or "host" for a folder or a clean URL)'
+_Way = tuple[dict[str, str | None], str]  # as `covered_by` has it, and what to correct so that it works, or ""
 _GONE = (403, 404, 410)  # S3 answers 403 for a missing object to those who may not list the bucket
 _FAULTS = {  # by the status of a token
     "disabled": "is disabled: enable it, or store a new one.",
@@ -221,8 +222,8 @@ def _is_same(one: Seen, other: Seen) -> bool | None:
     return next((first == second for first, second in validators if first and second), None)
 
 
-def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str, str | None], str]]:
-    """Yield how a target can purge a URL without query on one of its hosts, and what to correct so that it does. Pure.
+def ways_to(url: str, target: Target, config: Config) -> Iterator[_Way]:
+    """Yield how a target can purge a URL without query on one of its hosts. Pure.
 
     That is by a key, with the glob that lets it pass, by any key that purges the host, or by the template of a related
     page.
@@ -233,38 +234,35 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[tuple[dict[str
     spelling = re.sub("%[0-9A-Fa-f]{2}", lambda found: quote(unquote_to_bytes(found[0]), safe=""), encoded)
     # By decoded path, whether a client writes it like that. S3 reads a plus as a space.
     paths = {path: spelling in spellings_of(path) for path in (unquote(encoded), unquote_plus(encoded))}
-    way = {"target": name, "zone_id": target.zone.id, "purge_by": target.purge_by, "key": None, "filter": None}
     takes_all = target.purge_by in ("host", "everything")
     has_any_spelling = takes_all or (target.purge_by == "tag" and not tags_from_path(target))
 
-    def remedy(place: str, purge_by: str, is_spelled: bool, others: Mapping[str, bool] = {}) -> str:
-        """Return what to correct: the fields that do not let the URL pass; "" if all of them do."""
+    def way(place: str, purge_by: str, is_spelled: bool, filters: Mapping[str, bool] = {}, **more: str | None) -> _Way:
+        entry = {"target": name, "zone_id": target.zone.id, "purge_by": purge_by, "key": None, "filter": None, **more}
         is_of_scheme = purge_by != "url" or scheme.removesuffix(":") in target.schemes
-        fields = {**others, f"{name}.schemes": is_of_scheme, "the spelling of the link": is_spelled}
+        fields = {**filters, f"{name}.schemes": is_of_scheme, "the spelling of the link": is_spelled}
         missing = " and ".join(field for field, passes in fields.items() if not passes)
-        return missing and f"for its {place} correct {missing}"
+        return entry, missing and f"for its {place} correct {missing}"
 
+    globs = (*target.keys, *config.include)
     for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
         by_url = target.purge_by == "prefix" and not is_object(path, key, target._replace(keys=()))
         purge_by = "url" if by_url else target.purge_by
         filters = {"exclude": not (config.exclude and takes(key, config.exclude))}
         filters |= {"include": takes(key, config.include), f"{name}.keys": takes(key, target.keys)}
-        missing = remedy(f"key {key}", purge_by, paths[path] or has_any_spelling, filters)
-        glob = next((glob for glob in (*target.keys, *config.include) if takes(key, [glob])), None)
-        yield {**way, "purge_by": purge_by, "key": key, "filter": glob}, missing
+        glob = next((glob for glob in globs if takes(key, [glob])), None)
+        yield way(f"key {key}", purge_by, paths[path] or has_any_spelling, filters, key=key, filter=glob)
     if takes_all:
-        yield {**way, "filter": next(iter((*target.keys, *config.include)), None)}, ""
+        yield way("host", target.purge_by, True, filter=next(iter(globs), None))
     for template in target.related:
         # As a glob, which no path slows down: a placeholder is one character or more, only of two also slashes.
-        is_page = not template.endswith("*")
-        text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*"))
-        text = PLACEHOLDER.sub(lambda found: "**?" if found[1] in ("key", "dir") else "*?", text)
-        glob = f".{text}{'' if is_page else '**'}"
+        purge_by, end = ("prefix", "**") if template.endswith("*") else ("url", "")
+        text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*")) + end
+        glob = PLACEHOLDER.sub(lambda found: "**?" if found[1] in ("key", "dir") else "*?", f".{text}")
         inside = [path for path in paths if path.startswith(target.path_prefix) and takes(f"./{path}", [glob])]
         if inside:
-            purge_by, is_spelled = "url" if is_page else "prefix", not is_page or any(paths[path] for path in inside)
-            missing = remedy(f"related page {template}", purge_by, is_spelled)
-            yield {**way, "purge_by": purge_by, "related": template}, missing
+            is_spelled = purge_by == "prefix" or any(paths[path] for path in inside)
+            yield way(f"related page {template}", purge_by, is_spelled, related=template)
 
 
 def _keys_of(path: str, target: Target) -> Iterator[str]:

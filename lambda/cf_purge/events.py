@@ -280,8 +280,7 @@ def _manual_key(key: str) -> str:
     """
     if match := re.match(r"/+|(?:https?|s3)://+(?=.)[^/]*/*", key, re.IGNORECASE):
         right = f", such as {key[match.end() :][:256]!r}" if match.end() < len(key) else ""
-        fault = 'begins with a slash or is a URL: put URLs in "urls", and write keys as in S3'
-        raise Rejected(f"{key[:256]!r} {fault}{right}.", "MalformedKey")
+        raise Rejected(f'{key[:256]!r} is a path or a URL: write it as in S3{right}, or use "urls".', "MalformedKey")
     return _checked_key(key)
 
 

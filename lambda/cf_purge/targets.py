@@ -183,14 +183,13 @@ def _tags(target: Target, key: str, paths: list[str]) -> Iterator[Purge]:
     else:
         fillings = [({name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()}, paths)]
     for values, pages in fillings:
-        tags = {template: template.format_map(values) for template in target.tags}
-        for template, tag in tags.items():
+        tags = {tag: template for template in target.tags if (tag := template.format_map(values))}
+        for tag, template in tags.items():
             if len(tag) > MAX_TAG:
                 fault = f"has {len(tag)} characters, Cloudflare accepts {MAX_TAG}: use a shorter template"
                 raise Rejected(f"The tag {template[:256]!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
-            if tag:
-                yield Purge(target.zone, TAGS, tag)
-        if not any(tags.values()):  # such as the root page, of which "{key}" makes no tag
+            yield Purge(target.zone, TAGS, tag)
+        if not tags:  # such as the root page, of which "{key}" makes no tag
             yield from urls_of(target, pages)
 
 

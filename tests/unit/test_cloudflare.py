@@ -176,10 +176,10 @@ def test_texts_are_reported_and_never_read(status: int, code: int, meaning: type
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [
-        (10000, "the API token is wrong, lacks the permission Zone → Cache Purge → Purge"),
+        (10000, "the API token is wrong, or lacks Zone → Cache Purge → Purge"),
         *((code, "store the bare token again, and omit cloudflare.email") for code in (6003, 6102, 6103, 6111)),
         *((code, "use its 32-digit ID, not its name") for code in (7000, 7003, 1001)),
-        (1095, "its zone resources"),
+        (1095, "for the zone: correct it or"),
         (1136, "index_documents = [] and clean_urls = false"),
         (9109, "allow the function's egress address"),
         (UNKNOWN, "the API token is wrong"),

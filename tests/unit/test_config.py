@@ -163,7 +163,7 @@ ODD_ADDRESSES = [
 @pytest.mark.parametrize("url", [*ADDRESSES.split(), *ODD_ADDRESSES])
 def test_an_address_that_only_looks_like_loopback_or_https_is_refused(url: str) -> None:
     for environ in (environment(document(cloudflare={"api_url": url})), flat_environment(CLOUDFLARE_API_URL=url)):
-        with pytest.raises(Misconfigured, match=r"API_URL\) must be an https URL"):
+        with pytest.raises(Misconfigured, match=r"API_URL must be an https URL"):
             load(environ)
 
 

@@ -250,7 +250,7 @@ def test_a_token_that_may_be_account_owned_is_not_called_wrong(token: str) -> No
     world.cloudflare.tokens = set()
     text = verdict(world)
     assert text.startswith(f"Cloudflare answered 401 for zone {ZONE}")
-    assert "is wrong, lacks the permission" in text
+    assert "is wrong, or lacks Zone → Cache Purge → Purge" in text
     assert [sent.url for sent in world.cloudflare.reads if "verify" in sent.url]
     world.cloudflare.tokens, world.cloudflare.status = {token}, "expired"
     assert verdict(world) == f"{TOKEN_IN_SSM} is expired: create a new one and store it."

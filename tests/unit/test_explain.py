@@ -357,7 +357,7 @@ FOREIGN = {"explain": "https://elsewhere.example/a.css"}
         ),
         ({"keys": ["x.map"], "wait": 5}, UnknownEvent, "No target serves these keys"),
         ({"keys": [f"{n}" for n in range(101)], "wait": 5}, TooLarge, "100 URLs at most, and these are 101"),
-        ({"keys": ["/a"], "wait": 5}, Rejected, "begins with a slash"),
+        ({"keys": ["/a"], "wait": 5}, Rejected, "is a path or a URL"),
     ],
 )
 def test_an_invalid_event_is_refused_before_anything_is_purged(

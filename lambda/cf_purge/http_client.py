@@ -39,11 +39,10 @@ class Answer(NamedTuple):
     @property
     def document(self) -> dict[str, Any]:
         """The JSON object that the body is; empty if it is something else."""
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return document if isinstance(document, dict) else {}
+            return document if isinstance(document, dict) else {}
+        return {}
 
 
 def objects_in(values: Any) -> list[dict[str, Any]]:

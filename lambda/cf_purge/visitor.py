@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
-from itertools import chain, product
+from itertools import product
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -31,7 +31,6 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 _NOT_KEPT = ("DYNAMIC", "BYPASS", "NONE", "UNKNOWN", "NONE/UNKNOWN")
 _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control", "via", "x-cache", "cf-ray")
 NO_ANSWER = Answer(0, {}, b"")
-_MAX_HEADER = 256  # characters that are reported
 MAX_URLS = 100  # of a look, and of a wait
 _MAX_HOSTS = 64  # asked at the same time
 _MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
@@ -79,7 +78,7 @@ class Seen:
         self.is_challenge = "cf-mitigated" in headers or answer.status in (401, 429)  # by Cloudflare, or a login
         # What may be logged: of a redirect the host, never a query.
         self.reported: dict[str, object] = {"error": error} if error else {"status": answer.status}
-        self.reported |= {name: headers[name][:_MAX_HEADER] for name in _REPORTED if name in headers}
+        self.reported |= {name: headers[name][:256] for name in _REPORTED if name in headers}
         if "location" in headers:
             self.reported["location_host"] = "".join(_LOCATION.findall(headers["location"]))[:253]
 
@@ -213,8 +212,7 @@ def pages_for(jobs: Iterable[Job]) -> list[Purge]:
     Raises:
         Rejected: nothing, or too much.
     """
-    pages = ([copy.page for copy in copies_of(job)] or job.purges for job in jobs)
-    found = list(dict.fromkeys(chain(*pages)))
+    found = list(dict.fromkeys(page for job in jobs for page in [copy.page for copy in copies_of(job)] or job.purges))
     if not found:
         raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')
     if len(found) > MAX_URLS:

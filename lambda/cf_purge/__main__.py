@@ -83,8 +83,9 @@ def config_in(shown: Any, name: str | None = None) -> Config:
     if len(chosen) == 1:
         return chosen[0]
     names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found) or "none"
-    remedy = "choose one with --name; before the first apply, output the module's config_json in the root module"
-    raise Misconfigured(f"It must have one configuration of this version of the module, and has {names}: {remedy}.")
+    fault = f"It must have one configuration of this version of the module, and has {names}: choose one with --name"
+    remedy = "write it with `terraform show -json`, before the first apply with config_json in an output"
+    raise Misconfigured(f"{fault}; {remedy}.")
 
 
 def lines_of(key: str, config: Config) -> list[str]:

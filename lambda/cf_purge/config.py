@@ -202,13 +202,16 @@ def _from_variables(environ: Mapping[str, str]) -> Config:
     zone_id = environ.get("CLOUDFLARE_ZONE_ID", "")
     if not re.fullmatch("[0-9a-fA-F]{32}", zone_id):
         raise Misconfigured(f"Without {VARIABLE}, CLOUDFLARE_ZONE_ID must be the zone's 32-digit ID, not its name.")
+    email = environ.get("CLOUDFLARE_API_EMAIL") or None
+    if email and not re.fullmatch("[!-?A-~]+@[!-?A-~]+", email):  # what can be sent as a header
+        raise Misconfigured("CLOUDFLARE_API_EMAIL must be an e-mail address.")
     return Config(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"),
         targets=(Target(Zone(zone_id.lower())),),
         include=_extensions(environ, "INCLUDED_EXTS"),
         exclude=_extensions(environ, "EXCLUDED_EXTS"),
         api_token_parameter=environ.get("CLOUDFLARE_API_KEY_SSMPATH") or None,
-        email=environ.get("CLOUDFLARE_API_EMAIL") or None,
+        email=email,
         api_url=environ.get("CLOUDFLARE_API_URL") or API_URL,
     )
 

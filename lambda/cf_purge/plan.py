@@ -30,7 +30,8 @@ LEFT_OUT = NotTried('No time or requests were left for it: if it was invoked dir
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]
-# By message and by the hash of a purge: that an earlier receive has purged it (None), or why it failed when sent apart.
+# By message and by the hash of a purge: at an earlier receive it was accepted (None), or failed when it was sent apart:
+# why, if it was rejected, else LEFT_OUT.
 Done = Mapping[str, Mapping[int, PurgeError | None]]
 
 

@@ -49,7 +49,7 @@ class Outcomes(NamedTuple):
 
     accepted: dict[Purge, float]  # with the time, in seconds since the epoch
     failures: dict[Purge, Failure]
-    alone: dict[Purge, errors.PurgeError]  # those of the failures that were sent apart
+    alone: dict[Purge, errors.PurgeError]  # what failed when it was sent apart: why, if it is rejected, else LEFT_OUT
 
     def failures_of(self, task: Task) -> list[Failure]:
         """Return the distinct reasons why a task is not done, also for purges without an outcome; none when it is."""
@@ -74,7 +74,7 @@ class Outcomes(NamedTuple):
         return f" Not purged: {items}{' and more' if len(undone) > _MAX_NAMED else ''}." if undone else ""
 
     def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.PurgeError | None]:
-        """Return, by the hash of a purge, None if it was accepted, or why it failed when it was sent apart."""
+        """Return, by the hash of a purge, None if it was accepted, or what `alone` has."""
         return {hash(each): self.alone.get(each) for each in purges if each in self.accepted or each in self.alone}
 
 
@@ -181,7 +181,7 @@ class Purger:
             is_held = is_long or (hold > 0 and (held_until > limit or now - zone.real_at > _RECENT))
             failure = Failure(zone.error, hold) if is_held else Failure(LEFT_OUT)
             # What was part of a request that failed has its error.
-            work.fail(request, Failure(request.error) if request.error else failure)
+            work.fail(request, Failure(request.error) if request.error and zone.held_until <= now else failure)
         if not ready:
             return None
         ready_at, *_, request = min(ready)
@@ -244,7 +244,8 @@ class Purger:
                     self._condemned = message  # a direct invocation has the ID ""
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, work)
-        is_split = len(request.purges) > 1 and len(request.parts) == 1  # else its good items would never be sent
+        # While a message is sent in parts, else its good items would never be sent.
+        is_split = request.is_last or (len(request.purges) > 1 and len(request.parts) == 1)
         now = self.clock.now()
         if zone.probes >= _MAX_PROBES and now - zone.real_at > _RECENT and not is_split:
             zone.suspects_held_until = now + self._next_hold(zone)
@@ -253,7 +254,7 @@ class Purger:
         """Split a request until what failed stands alone."""
         if len(request.purges) == 1:
             work.fail(request, Failure(error))
-            work.outcomes.alone[request.purges[0]] = error
+            work.outcomes.alone[request.purges[0]] = error if isinstance(error, errors.Rejected) else LEFT_OUT
             return
         work.pending.remove(request)
         # The error is that of what is not sent any more.

@@ -159,6 +159,16 @@ def test_bad_items_of_a_message_keep_none_of_its_others_from_being_purged(
     assert scenario.reason_codes() == (["RejectedByCloudflare"] if name in ("unknown", "rejected") else [])
 
 
+@pytest.mark.parametrize("name", ["page", "broken", "forbidden"])
+@pytest.mark.parametrize("count", [1, 5])
+def test_an_item_that_fails_for_a_while_is_purged_beside_others_that_always_fail(name: str, count: int) -> None:
+    always, first = provoked_by("poison", name), provoked_by("late", name)
+    scenario = Scenario(lambda call, at: always(call, at) or (first(call, at) if at < 20 * MINUTE else None))
+    scenario.send_together(*(f"poison{number}.css" for number in range(count)), "late.css")
+    scenario.run(HOUR)
+    assert scenario.waits("late")[-1] <= 40 * MINUTE
+
+
 @pytest.mark.parametrize(
     ("name", "seed"), [("page", 1), ("page", 2), ("page", 5), ("broken", 0), ("unknown", 0), ("rejected", 0)]
 )

@@ -95,6 +95,7 @@ def test_a_parameter_in_a_folder_is_read_with_the_slash_that_ssm_wants(given: st
     ("name", "value"),
     [
         *(("CLOUDFLARE_ZONE_ID", value) for value in ("", "example.com", TOKEN)),
+        *(("CLOUDFLARE_API_EMAIL", value) for value in ("nobody", "ops@example.com\n")),
         *(("INCLUDED_EXTS", value) for value in ("css,img/*", "css,[z-a]")),
         ("EXCLUDED_EXTS", "draft/"),
     ],

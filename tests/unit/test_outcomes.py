@@ -13,7 +13,7 @@ from cf_purge.errors import PurgeError, Rejected, TimedOut
 from cf_purge.plan import Plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import document, s3_event, sqs_event, sqs_record, target
-from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal
+from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal, result
 from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
 
 PROBE = ".cf-purge-check"
@@ -230,6 +230,13 @@ def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe
     world.clock.pass_(60)
     assert world.returned(batch("b")) == []
     assert [is_probe(sent) for sent in world.cloudflare.requests] == [*before, True, False]
+
+
+def test_the_parts_of_a_request_wait_as_long_as_an_answer_to_another_part_says() -> None:
+    world = world_of()
+    world.cloudflare.script = [answer(500, b""), result({}), answer(429, None, retry_after="600")]
+    assert world.returned(batch(*names(10), receives=3)) == names(10)
+    assert min(world.aws.delays.values()) >= 600
 
 
 @pytest.mark.parametrize("reply", [answer(503, HTML), outage(), answer(500, b"")], ids=["503", "reset", "500"])

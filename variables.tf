@@ -756,7 +756,7 @@ variable "queue" {
     - `drain`: (Optional) after a full batch the function itself receives more messages, up to this number (at most
       1,000), so that a burst needs few requests. `0` disables it.
     - `max_receive_count`: (Optional) receives before a message goes to the dead-letter queue; 30 take more than five
-      hours in an outage, and three to four if only this message fails.
+      hours in an outage, and about four if only this message fails.
     - `retention_seconds`: (Optional) how long a message is kept.
     - `kms_key_arn`: (Optional) customer managed key for both queues; S3 (with `event_source = "eventbridge"`,
       EventBridge) must be allowed to use it. Defaults to SSE-SQS.

@@ -117,7 +117,7 @@ def parse(document: object) -> Event:
         TooLarge: more than MAX_ITEMS items.
     """
     event = Event()
-    for part in _parts_of(document):  # of one of the function's own messages there is one
+    for part in _parts_of(document):  # the changes of an own message come last, so its look is kept
         event = part._replace(entries=event.entries + part.entries, dry_run=event.dry_run or part.dry_run)
         if len(event.entries) > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
@@ -256,7 +256,8 @@ def _manual_parts(document: dict[str, Any]) -> Iterator[Event]:
         if name in ("bucket", "zone_id") and _text(value) != value:
             raise UnknownEvent(f'"{name}" must be a non-empty string.')
         if name not in (*LISTS, *SWITCHES, "bucket", "zone_id", "dry_run"):
-            raise UnknownEvent(f"A manual event has no field {name[:64]!r}, or only by direct invocation.")
+            only = ", ".join(DIRECT)
+            raise UnknownEvent(f"A manual event has no field {name[:64]!r}; by direct invocation only: {only}.")
     bucket, zone_id = document.get("bucket"), document.get("zone_id")
     if "everything" in document and zone_id is None:
         raise UnknownEvent('"everything" needs the "zone_id" of the zone to purge.')

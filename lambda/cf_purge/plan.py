@@ -26,7 +26,7 @@ _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text
 _PARTS = 8  # of a request that failed: an item is alone after half as many time-outs as with halves
 _MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
-LEFT_OUT = NotTried('No time or requests were left for it: if it was invoked directly, list less, or one "zone_id".')
+LEFT_OUT = NotTried('No time or requests were left for it: in a direct invocation list fewer items or one "zone_id".')
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]

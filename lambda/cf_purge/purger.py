@@ -244,7 +244,7 @@ class Purger:
                     self._condemned = message  # a direct invocation has the ID ""
                 error = errors.Rejected(str(error), "RejectedByCloudflare")
         self._isolate(request, error, work)
-        # While a message is sent in parts, else its good items would never be sent.
+        # A message that is sent in parts is not held: its good items would never be sent.
         is_split = request.is_last or (len(request.purges) > 1 and len(request.parts) == 1)
         now = self.clock.now()
         if zone.probes >= _MAX_PROBES and now - zone.real_at > _RECENT and not is_split:

@@ -74,16 +74,16 @@ def purges_at(target: Target, key: str) -> Iterator[Purge]:
         if target.purge_by == "prefix" and paths[0][-1:] not in ("", "/"):
             yield from prefixes_of(target, paths.pop(0))
         yield from urls_of(target, paths)
-    yield from _related(target, key)
+    if target.related:
+        yield from _related(target, _values_of(key.removeprefix(target.key_prefix)))
 
 
-def _related(target: Target, key: str) -> Iterator[Purge]:
-    """Yield the purges of the related pages of a key.
+def _related(target: Target, values: dict[str, str]) -> Iterator[Purge]:
+    """Yield the purges of related pages; `values` are those of the placeholders.
 
     A template is left out for a key that leaves a placeholder empty, makes a dot segment or leads out of the target.
     """
     for template in target.related:
-        values = _values_of(key.removeprefix(target.key_prefix))
         # URL normalization leaves nothing of slashes alone: "/tags/{dir}/*" of "//a" would be all of /tags/.
         is_filled = all(values[name].strip("/") for name in PLACEHOLDER.findall(template))
         text = template.removesuffix("*")  # a star in a key is a character like any other

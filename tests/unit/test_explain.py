@@ -376,7 +376,7 @@ def test_explain_and_wait_are_refused_in_the_queue(event: dict[str, Any]) -> Non
     world = World()
     assert world.returned(sqs_event(sns_event(event))) == []
     [(code, reason)] = world.parked_reasons
-    assert (code, "or only by direct invocation" in reason) == ("UnknownEvent", True)
+    assert (code, "by direct invocation only: explain, wait, since" in reason) == ("UnknownEvent", True)
     assert (world.cloudflare.requests, world.transport.visits) == ([], [])
 
 

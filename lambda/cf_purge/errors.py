@@ -23,11 +23,7 @@ class RateLimited(Transient):
 
 
 class NotTried(Transient):
-    """The invocation had no time or request left for it."""
-
-
-class Untested(Transient):
-    """It was part of a request that failed, and the invocation had no time to send it apart."""
+    """The invocation had no time or request left for it, or none to send it apart from what failed."""
 
 
 class Unexplained(Transient):

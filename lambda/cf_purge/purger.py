@@ -36,8 +36,8 @@ _GRACE = 60.0  # seconds after a wait that an answer named, in which valid token
 class Failure(NamedTuple):
     """Why a purge is not done, which decides when its message comes back.
 
-    Rejected: the item can never be purged. NotTried: there was no time. Untested: there was none to send it apart from
-    what failed. Anything else: it failed by itself.
+    Rejected: the item can never be purged. NotTried: there was no time, or none to send it apart from what failed.
+    Anything else: it failed by itself.
     """
 
     error: errors.PurgeError
@@ -258,7 +258,7 @@ class Purger:
             return
         work.pending.remove(request)
         # The error is that of what is not sent any more.
-        whole = request._replace(is_suspect=True, repeat_at=0.0, error=errors.Untested(str(error)))
+        whole = request._replace(is_suspect=True, repeat_at=0.0, error=errors.NotTried(str(error)))
         work.pending[:0] = whole.split(self.clock.random())
 
     def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:

@@ -15,7 +15,7 @@ from cf_purge import observe
 from cf_purge.aws import Aws, Json
 from cf_purge.budget import Clock, Invocation
 from cf_purge.config import Config
-from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient, Untested
+from cf_purge.errors import Misconfigured, NotTried, PurgeError, Rejected, Transient
 from cf_purge.events import Change, Message, bodies_of, receives_in
 from cf_purge.http_client import objects_in
 from cf_purge.plan import LEFT_OUT, Plan, Task, grouped
@@ -37,9 +37,7 @@ _REFUSED = frozenset({"InvalidParameterValue", "InvalidParameterValueException",
 # How long it takes until a returned message is seen again.
 MAX_DELAY = 900  # seconds
 _FIRST_DELAY = 5  # seconds; doubled with each receive
-# Both hold in the first half of a message's receives.
-_MAX_TIME_DELAY = 40  # seconds, for messages that were not tried for lack of time
-_MAX_UNTESTED_DELAY = 160  # seconds, for messages that were part of a failed request and not sent apart
+_MAX_UNTRIED_DELAY = 40  # seconds, while something of a message was not tried, in the first half of its receives
 _LONG = 300  # seconds; after a wait of this length messages come back at an even minute
 _JITTER = 0.5  # of a delay, at most
 
@@ -248,12 +246,9 @@ def delay_after(failures: Sequence[Failure], receives: int, last: int, now: floa
         least = min(MAX_DELAY, max(hold, backoff))
         unit = 60 if least < _LONG else 120
         return math.ceil(math.ceil((now + least) / unit) * unit - now)
-    if receives <= last / 2:  # in the second half too few receives are left
-        kinds = {type(failure.error) for failure in failures}
-        if kinds == {NotTried}:
-            return min(_MAX_TIME_DELAY, backoff)
-        if Untested in kinds:
-            backoff = min(_MAX_UNTESTED_DELAY, backoff)
+    # In the second half too few receives are left.
+    if receives <= last / 2 and any(isinstance(failure.error, NotTried) for failure in failures):
+        backoff = min(_MAX_UNTRIED_DELAY, backoff)
     # Messages that failed together come back apart, so that each shares its next request with others.
     named = max(failure.error.retry_after or 0.0 for failure in failures)
     return min(MAX_DELAY, math.ceil(named + backoff * (1 - _JITTER * chance)))

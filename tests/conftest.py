@@ -24,7 +24,7 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _log_at_info() -> None:
     """The level is the process's, and another test may have set it."""
-    observe.set_level("INFO")
+    observe.threshold = "INFO"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _RESERVE, _END = 5.0, 0.5
 # A function without the module may have Lambda's default of 3 seconds: then it is a share of them.
 _RESERVE_SHARE, _END_SHARE = 0.2, 0.05
-_WITHOUT_CONTEXT = 60.0  # seconds in a shell
 # Seconds' worth of requests, beside the full buckets, that one message may take; and their share of the time.
 _LARGEST, _LARGEST_SHARE = 30.0, 0.6
 _MAX_REMEMBERED = 50_000  # messages and purges
@@ -80,7 +79,7 @@ class Function:
             document = observe.Metrics().document(environ.get("AWS_LAMBDA_FUNCTION_NAME", "cf_purge"), clock.wall())
             observe.emit({**document, "Misconfigured": 1})
             raise
-        observe.set_level(config.log_level)
+        observe.threshold = config.log_level
         self._clock = clock
         self._aws = Aws(http, environ)
         self._purger = Purger(config, self._aws, clock)
@@ -90,7 +89,7 @@ class Function:
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
         metrics = observe.Metrics(verifies=self._config.verify is not None)
-        left = context.get_remaining_time_in_millis() / 1000 if context else _WITHOUT_CONTEXT
+        left = context.get_remaining_time_in_millis() / 1000 if context else 60.0  # seconds; a shell has no context
         end, reserve = self._clock.now() + left, min(_RESERVE, _RESERVE_SHARE * left)
         # An invocation must be able to finish what one message asks for.
         largest = self._purger.budget.capacity(min(_LARGEST, _LARGEST_SHARE * (left - reserve)))
@@ -111,8 +110,7 @@ class Function:
     def _consume(self, batch: list[Message], run: Invocation) -> dict[str, Any]:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
         # A look is no burst.
-        is_full = 1 < self._config.batch_size <= sum(not message.is_look for message in batch)
-        drains = is_full and len(batch) < self._config.drain
+        drains = 1 < self._config.batch_size <= sum(not message.is_look for message in batch) < self._config.drain
         messages = self._sqs.drain(batch, run.purge_until) if drains else batch
         plan = self._plan(messages, run)
         outcomes = self._send(plan, run)

@@ -16,13 +16,12 @@ from typing import Any
 from cf_purge.errors import PurgeError, Transient
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
-NAMESPACE = "CfPurge"
 
 _MAX_ITEMS = 25  # of a list in one line: a log event holds 1 MB, a URL has 32 KB at most
 _MAX_LISTED = 8_300  # characters of keys, with quotes, in a line about keys that nothing was done for
 _MAX_VALUES = 100  # of one metric in one line of EMF
 
-_threshold = LEVELS.index("INFO")
+threshold = "INFO"  # one of LEVELS; lines below it are not written
 
 
 COUNTS = (
@@ -73,14 +72,8 @@ class Metrics:
         times = {metric: sorted(ms)[:: -ceil(len(ms) / _MAX_VALUES)] for metric, ms in self.times.items() if ms}
         values = self.counts | times
         metrics = [{"Name": metric, "Unit": "Count" if metric in self.counts else "Milliseconds"} for metric in values]
-        directive = {"Namespace": NAMESPACE, "Dimensions": [["Name"]], "Metrics": metrics}
+        directive = {"Namespace": "CfPurge", "Dimensions": [["Name"]], "Metrics": metrics}
         return {"_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}, "Name": name, **values}
-
-
-def set_level(level: str) -> None:
-    """Drop every line below `level`, one of LEVELS."""
-    global _threshold
-    _threshold = LEVELS.index(level)
 
 
 def emit(document: dict[str, object]) -> None:
@@ -89,7 +82,7 @@ def emit(document: dict[str, object]) -> None:
 
 
 def _write(level: str, message: str, /, **fields: object) -> None:
-    if LEVELS.index(level) >= _threshold:
+    if LEVELS.index(level) >= LEVELS.index(threshold):
         timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         known = {name: value for name, value in fields.items() if value is not None}
         emit({"timestamp": timestamp, "level": level, "message": message, **known})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cf_purge.observe import NAMESPACE, Metrics
+from cf_purge.observe import Metrics
 from tests.plans import shared_plans
 from tests.plans.cases import RULE_DIRECT, RULED
 from tools.problems import ROOT
@@ -48,7 +48,7 @@ def test_the_dashboard_shows_all_that_the_function_emits_and_nothing_that_does_n
     emitted: dict[str, Any] = metrics.document(NAME, 0.0)
     (directive,) = emitted["_aws"]["CloudWatchMetrics"]
     ((dimension,),) = directive["Dimensions"]
-    own = {(NAMESPACE, metric["Name"], dimension, emitted[dimension]) for metric in directive["Metrics"]}
+    own = {(directive["Namespace"], metric["Name"], dimension, emitted[dimension]) for metric in directive["Metrics"]}
     others = {(place[0], name, *place[1:]) for place, names in OF_AWS.items() for name in names.split()}
     assert shown(mode) == own | others | {LOST[mode]}
 

@@ -28,7 +28,7 @@ LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"]
 def test_a_line_is_one_json_object_and_only_metrics_are_written_below_the_level(
     level: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    observe.set_level(level)
+    observe.threshold = level
     for write in (observe.debug, observe.info, observe.warn, observe.error):
         write("said", key="ünï", error=ValueError("no"))
     observe.emit({"_aws": {}})

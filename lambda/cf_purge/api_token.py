@@ -14,8 +14,7 @@ _MIN_INTERVAL = 60.0  # seconds between two reads because the token was refused
 
 _REMEDIES = {
     "ParameterNotFound": "create it as a SecureString in the function's Region, or correct api_token_parameter",
-    "AccessDeniedException": "allow the function's role ssm:GetParameter on it, and kms:Decrypt with the key that"
-    " encrypts it (api_token_kms_key_arn)",
+    "AccessDeniedException": "allow the function's role ssm:GetParameter on it and kms:Decrypt (api_token_kms_key_arn)",
     "InvalidKeyId": "enable the KMS key that encrypts it",
 }
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
@@ -29,8 +28,7 @@ class ApiToken:
         self._aws = aws
         self._clock = clock
         self.place = f"SSM parameter {name}" if name else "CLOUDFLARE_API_KEY"  # where it is stored, for people
-        self._value = ""
-        self._expires_at = 0.0
+        self._value, self._expires_at = "", 0.0
         self._not_before = 0.0  # no read because of a refusal before this time
 
     def get(self, deadline: float) -> str:

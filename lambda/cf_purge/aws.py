@@ -87,11 +87,9 @@ class Aws:
             return SimpleNamespace(access_key=key, secret_key=secret, token=self.environ.get("AWS_SESSION_TOKEN"))
         # A shell: profiles, SSO, instance roles.
         logging.getLogger("botocore").setLevel(logging.WARNING)  # at DEBUG it prints credentials
-        from botocore.exceptions import BotoCoreError
-        from botocore.session import Session
+        from botocore import exceptions, session
 
-        with contextlib.suppress(BotoCoreError):
-            if found := Session().get_credentials():
+        with contextlib.suppress(exceptions.BotoCoreError):
+            if found := session.Session().get_credentials():
                 return found.get_frozen_credentials()
-        remedy = "log in, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        raise Misconfigured(f"No AWS credentials: {remedy}.")
+        raise Misconfigured("No AWS credentials: log in, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret.")

@@ -43,10 +43,9 @@ def send(news: Mapping[str, Iterable[News]], name: str, event_bus_arn: str, aws:
         entry = {"EventBusName": event_bus_arn, "Source": "cf_purge"}
         told = {kind: list(each) for kind, each in news.items()}
         entries = [{**entry, "DetailType": kind, "Detail": detail(each, name)} for kind, each in told.items() if each]
-        if not entries:
-            return
-        answer = aws.call("events", "PutEvents", {"Entries": entries}, event_bus_arn, min(_TIMEOUT, timeout))
-        if answer.get("FailedEntryCount"):
-            raise Transient(f"events:PutEvents failed: {json.dumps(answer)}")
+        if entries:
+            answer = aws.call("events", "PutEvents", {"Entries": entries}, event_bus_arn, min(_TIMEOUT, timeout))
+            if answer.get("FailedEntryCount"):
+                raise Transient(f"events:PutEvents failed: {json.dumps(answer)}")
     except Exception as error:
         observe.warn("not notified", event_bus=event_bus_arn, reason=str(observe.understood(error)))

@@ -83,7 +83,7 @@ def test_a_token_that_was_removed_or_replaced_by_something_else_is_not_used_any_
     ("code", "remedy"),
     [
         ("ParameterNotFound", "create it as a SecureString"),
-        ("AccessDeniedException", "allow the function's role ssm:GetParameter on it, and kms:Decrypt"),
+        ("AccessDeniedException", "allow the function's role ssm:GetParameter on it and kms:Decrypt"),
         ("InvalidKeyId", "enable the KMS key"),
         ("ValidationException", "check it and the function's role"),
     ],

@@ -30,7 +30,7 @@ _TIME_SHARE = 0.2  # of the time that is left, for receiving
 # Rounds in a row with few messages: SQS asks a sample of its servers, so one does not mean an empty queue.
 _MAX_SHORT = 3
 _MAX_REASON = 1_000  # characters
-_MAX_MESSAGE = 262_144  # bytes; both queues are created with it
+_MAX_BODY = 257_000  # bytes of a message beside which there is room for a reason: both queues take 262,144
 # What is wrong with a message, not with the role: characters or a size that the queue does not take.
 _REFUSED = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
@@ -63,12 +63,10 @@ class Sqs(NamedTuple):
             if not received:
                 break
             short = 0 if len(received) >= _RECEIVE else short + 1
-            for message in received:
-                # Anybody who may invoke the function may use any ID: what was not read is not deleted.
-                if found.setdefault(message.id, message).body == message.body:
-                    found[message.id] = message
-                # In memory one emoji makes each character of a text four bytes long.
-                size += max(len(message.body.encode(errors="surrogatepass")), getsizeof(message.body))
+            # Anybody who may invoke the function may use any ID: what was not read is not deleted.
+            found |= {each.id: each for each in received if found.get(each.id, each).body == each.body}
+            # In memory one emoji makes each character of a text four bytes long.
+            size += sum(max(len(each.body.encode(errors="surrogatepass")), getsizeof(each.body)) for each in received)
         observe.info("drained", messages=len(found) - len(batch))
         return list(found.values())
 
@@ -87,7 +85,7 @@ class Sqs(NamedTuple):
         counts["Misconfigured"] += any(isinstance(task.error, Misconfigured) for task in sent)
         tasks = {task.message: task for task in (*plan.tasks, *sent)}
         fates = {message: fate_of(task, outcomes, last) for message, task in tasks.items()}
-        self.delete([message for message, fate in fates.items() if fate is None], deadline)
+        self._batch("DeleteMessageBatch", {each: {} for each, fate in fates.items() if fate is None}, deadline)
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (deadline - self.clock.now()) / 2
         rejected = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
@@ -101,14 +99,13 @@ class Sqs(NamedTuple):
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
         parked = [message for message, fate in fates.items() if isinstance(fate, Rejected)]
-        self.delete(parked, deadline)
+        self._batch("DeleteMessageBatch", {each: {} for each in parked}, deadline)
         returned = {message: fate for message, fate in fates.items() if isinstance(fate, list)}
         delays = {each: delay_after(fate, each.receives, last, now, chance()) for each, fate in returned.items()}
         # Without it they are returned as well, and the queue's own visibility timeout applies.
         timeouts: dict[Message, Json] = {each: {"VisibilityTimeout": delay} for each, delay in delays.items()}
-        self._batch("ChangeMessageVisibilityBatch", timeouts, deadline, "visibility not changed")
-        counts["Parked"] += len(parked)
-        counts["Retried"] += len(returned)
+        self._batch("ChangeMessageVisibilityBatch", timeouts, deadline)
+        counts.update(Parked=len(parked), Retried=len(returned))
         left = ((each, part) for each in parked for part in tasks[each].left(outcomes.accepted))
         run.metrics.news["Parked"] = ((*part, {"reason": str(rejected[each])}) for each, part in left)
         return {message.id for message in returned}
@@ -135,10 +132,6 @@ class Sqs(NamedTuple):
         found = ((task, [errors[each.change] for each in task.delayed if each.change in errors]) for task in tasks)
         return [task._replace(error=unsent[0]) if unsent else task._replace(delayed=()) for task, unsent in found]
 
-    def delete(self, messages: Sequence[Message], deadline: float) -> None:
-        """Delete messages; one that cannot be deleted comes back and is purged once more."""
-        self._batch("DeleteMessageBatch", {each: {} for each in messages}, deadline, "not deleted")
-
     def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[str | PurgeError]:
         """Put messages into the own queue, each to be seen after so many seconds (at most 900).
 
@@ -158,15 +151,12 @@ class Sqs(NamedTuple):
                 case {"MessageId": str(message_id), "Body": str(body), "ReceiptHandle": str(receipt), **more}:
                     yield Message(message_id, body, receipt, receives_in(more.get("Attributes")))
 
-    def _batch(self, operation: str, options: Mapping[Message, Json], deadline: float, failure: str) -> None:
-        """Call an operation for messages, with options; log for how many of them it did not succeed."""
+    def _batch(self, operation: str, options: Mapping[Message, Json], deadline: float) -> None:
+        """Call an operation for messages, with options. What fails is logged, and comes back in any case."""
         real = [each for each in options if each.receipt]
         entries = [{"Id": str(n), "ReceiptHandle": each.receipt, **options[each]} for n, each in enumerate(real)]
         payloads = [{"Entries": entries[start : start + _BATCH]} for start in range(0, len(entries), _BATCH)]
-        answers = self._call_all(operation, payloads, deadline)
-        done = sum(len(objects_in(answer.get("Successful"))) for answer in answers)
-        if done < len(entries):
-            observe.warn(failure, messages=len(entries) - done)
+        self._call_all(operation, payloads, deadline)
 
     def _park(self, message: Message, error: Rejected, deadline: float) -> str:
         """Put a message into the dead-letter queue and return the ID it has there; errors are those of `_put`.
@@ -176,10 +166,7 @@ class Sqs(NamedTuple):
         reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
         texts = {"ReasonCode": error.code, "Reason": reason}
         payload: Json = {"MessageBody": message.body}
-        # Attributes, with their types, count towards the size of a message: of one near the limit only the log has the
-        # reason.
-        whole = message.body + "".join(f"{name}String{text}" for name, text in texts.items())
-        if len(whole.encode(errors="surrogatepass")) <= _MAX_MESSAGE:
+        if len(message.body.encode(errors="surrogatepass")) <= _MAX_BODY:  # otherwise only the log has the reason
             payload["MessageAttributes"] = {n: {"DataType": "String", "StringValue": text} for n, text in texts.items()}
         with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
             return self._put(self.config.dead_letter_queue_arn, payload, deadline)
@@ -204,11 +191,14 @@ class Sqs(NamedTuple):
         return self.aws.call("sqs", operation, whole, arn, deadline - self.clock.now())
 
     def _call_all(self, operation: str, payloads: Sequence[Json], deadline: float) -> list[Json]:
-        """Make calls to the own queue at the same time and return the answers; failures are logged."""
+        """Make calls to the own queue at the same time and return the answers.
+
+        What fails is logged, also single entries of a batch.
+        """
         arn = self.config.queue_arn
         results = self.aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
-        if failures := [result for result in results if isinstance(result, PurgeError)]:
-            observe.warn(f"{operation} failed", calls=len(failures), reason=str(failures[0]))
+        if failures := [each for each in results if isinstance(each, PurgeError) or each.get("Failed")]:
+            observe.warn(f"{operation} failed", calls=len(failures), reason=str(failures[0])[:_MAX_REASON])
         return [result for result in results if not isinstance(result, PurgeError)]
 
 

@@ -30,7 +30,7 @@ class Mistake(NamedTuple):
 
 def delete_first(drain: Any, sqs: Sqs, batch: Any, deadline: float) -> Any:
     messages = drain(sqs, batch, deadline)
-    sqs.delete(messages, deadline)
+    sqs._batch("DeleteMessageBatch", {each: {} for each in messages}, deadline)
     return messages
 
 

@@ -62,7 +62,7 @@ class Aws:
         headers = {"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{operation}"}
         request = AWSRequest("POST", url, headers, body)
         SigV4Auth(self._credentials(), service, region).add_auth(request)
-        answer = self.http.request("POST", url, dict(request.headers.items()), body, min(TIMEOUT, timeout), _MAX_BYTES)
+        answer = self.http.request(url, dict(request.headers.items()), body, min(TIMEOUT, timeout), _MAX_BYTES)
         fields = answer.document
         if answer.status == 200 and (fields or answer.body.strip() in (b"", b"{}")):
             return fields

@@ -45,7 +45,7 @@ class Cloudflare(NamedTuple):
         zone = request.zone
         environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
         path = f"/zones/{zone.id}{environment}/{self.config.operation}_cache"
-        answer = self._ask("POST", path, json.dumps(request.body).encode(), token, timeout)
+        answer = self._ask(path, json.dumps(request.body).encode(), token, timeout)
         # `success: false` has been seen with 200 too.
         if not (200 <= answer.status < 300 and answer.document.get("success") is True):
             raise error_in(answer, zone, token)
@@ -55,7 +55,7 @@ class Cloudflare(NamedTuple):
 
         https://developers.cloudflare.com/fundamentals/api/troubleshooting/
         """
-        answer = self._ask("GET", "/user/tokens/verify", None, token, timeout)
+        answer = self._ask("/user/tokens/verify", None, token, timeout)
         codes = {code for code, _ in _errors_in(answer.document)}
         if "9109" in codes:  # from this location
             return "filtered"
@@ -66,15 +66,15 @@ class Cloudflare(NamedTuple):
 
     def zone_ids(self, name: str, token: str, timeout: float) -> list[str]:
         """Return the IDs of the zones of that name, a host, in which the token has any permission."""
-        answer = self._ask("GET", f"/zones?name={name}", None, token, timeout)
+        answer = self._ask(f"/zones?name={name}", None, token, timeout)
         ids = [str(zone.get("id")) for zone in objects_in(answer.document.get("result"))]
         return [each for each in ids if re.fullmatch(r"[0-9a-f]{32}", each)]
 
-    def _ask(self, method: str, path: str, body: bytes | None, token: str, timeout: float) -> Answer:
+    def _ask(self, path: str, body: bytes | None, token: str, timeout: float) -> Answer:
         email = self.config.email
         identity = {"X-Auth-Email": email, "X-Auth-Key": token} if email else {"Authorization": f"Bearer {token}"}
         headers = {"Content-Type": "application/json", **identity}
-        return self.http.request(method, self.config.api_url + path, headers, body, timeout, _MAX_BYTES)
+        return self.http.request(self.config.api_url + path, headers, body, timeout, _MAX_BYTES)
 
 
 def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:

@@ -7,7 +7,6 @@ proven by the same path with a query that nobody has used before: Cloudflare has
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
@@ -74,7 +73,7 @@ def diagnosed(checks: Iterable[Task], outcomes: Outcomes, purger: Purger, deadli
     failures = outcomes.failures
     errors = {purge: failures[purge].error for task in checks for purge in task.purges if purge in failures}
     refused = {str(error): purge for purge, error in errors.items() if isinstance(error, Unauthorized)}
-    causes = purger.cloudflare.http.together([partial(_cause, each, purger, deadline) for each in refused.values()])
+    causes = purger.cloudflare.http.together(lambda each: _cause(each, purger, deadline), refused.values())
     found = [cause if isinstance(cause, str) else text for text, cause in zip(refused, causes, strict=True)]
     found += [f"{str(each.shown)[:256]}: {error}" for each, error in errors.items() if isinstance(error, Rejected)]
     found += [str(error) for error in errors.values() if not isinstance(error, (Unauthorized, Rejected))]

@@ -6,8 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from http.client import HTTPException
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import urllib3
@@ -22,7 +21,6 @@ T = TypeVar("T")
 
 CONNECTIONS = 8  # to one host at the same time
 MAX_IDLE = 60.0  # seconds; a connection that was frozen for longer may be dead without a sign
-_MAX_CONNECT = 3.0  # seconds for one address
 _OFF = ("retries", "redirect", "preload_content", "decode_content")
 _OPTIONS: dict[str, Any] = {**dict.fromkeys(_OFF, False), "enforce_content_length": True}  # of one exchange
 # Cloudflare has refused requests without a User-Agent.
@@ -68,12 +66,10 @@ class HttpClient:
         with contextlib.closing(_Lane(url, self._context, accepts)) as lane:
             return lane.exchange("GET", url, timeout, None, headers=_HEADERS | given)
 
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
-    ) -> Answer:
-        """Send one request and return the answer, whatever its status.
+    def request(self, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, limit: int) -> Answer:
+        """POST a body, or GET, and return the answer, whatever its status.
 
-        `timeout`, in seconds, bounds the whole exchange; `max_bytes` the size of the answer's body.
+        `timeout`, in seconds, bounds the whole exchange; `limit` the bytes of the answer's body.
 
         Raises:
             TimedOut: the exchange was not complete in time.
@@ -87,17 +83,17 @@ class HttpClient:
         if now - lane.used_at > MAX_IDLE:
             lane.cut()
         lane.used_at = now
-        try:
-            return lane.exchange(method, url, timeout, max_bytes, headers={**headers, **_HEADERS}, body=body)
-        finally:
-            idle.append(lane)
+        method = "GET" if body is None else "POST"
+        answer = lane.exchange(method, url, timeout, limit, headers={**headers, **_HEADERS}, body=body)
+        idle.append(lane)
+        return answer
 
-    def together(self, calls: Sequence[Callable[[], T]], most: int = CONNECTIONS) -> list[T | PurgeError]:
-        """Carry out calls at the same time, so many of them at most; what one raises is its result."""
+    def together(self, call: Callable[[Any], T], items: Iterable[Any], most: int = CONNECTIONS) -> list[T | PurgeError]:
+        """Make a call for each item, so many of them at the same time at most; what one raises is its result."""
         from concurrent.futures import ThreadPoolExecutor  # only bursts need it
 
         with ThreadPoolExecutor(most) as threads:
-            futures: list[Any] = [threads.submit(call) for call in calls]
+            futures: list[Any] = [threads.submit(call, item) for item in items]
         return [observe.understood(error) if (error := each.exception()) else each.result() for each in futures]
 
 
@@ -114,8 +110,7 @@ class _Lane(HTTPConnection):
         self._context = context if scheme == "https" else None
         self._accepts = accepts
         self._socket: Any = None
-        self._until = self.used_at = 0.0  # the first by time.monotonic, the second by Clock.now
-        self._path = ""
+        self.used_at = 0.0  # by Clock.now
 
     def exchange(self, method: str, url: str, timeout: float, max_bytes: int | None, **sent: Any) -> Answer:
         """Send a request and read the answer, up to `max_bytes` of its body; None: only its headers."""
@@ -128,7 +123,7 @@ class _Lane(HTTPConnection):
             # The connection stays open at the end of the answer, and is closed before it.
             with self._pool.urlopen(method, "/", timeout=urllib3.Timeout(timeout), **sent, **_OPTIONS) as response:
                 answer = _answer(response, max_bytes)
-        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             problem = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
         finally:
             timer.cancel()
@@ -156,8 +151,7 @@ class _Lane(HTTPConnection):
         error = OSError()
         for place in found:
             try:
-                seconds = min(_MAX_CONNECT, self._left() / 3)
-                self._socket = create_connection(place[:2], seconds, socket_options=self.socket_options)
+                self._socket = create_connection(place[:2], self._left() / 3, socket_options=self.socket_options)
                 self._socket.settimeout(self._left())
                 if self._context:
                     self._socket = self._context.wrap_socket(self._socket, server_hostname=self.host)
@@ -174,7 +168,7 @@ class _Lane(HTTPConnection):
 def _answer(response: Any, max_bytes: int | None) -> Answer:
     # A status below 200 announces another answer, which the next request would take for its own.
     if response.status < 200:
-        raise HTTPException
+        raise Transient(f"No answer (status {response.status}): check the network.")
     content = b""
     if max_bytes is not None:
         content = response.read(max_bytes + 1)

@@ -7,7 +7,6 @@ upload. So the function receives the rest of a burst itself.
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from sys import getsizeof
 from typing import NamedTuple
 
@@ -89,7 +88,7 @@ class Sqs(NamedTuple):
         # Half of the time is for returning the others.
         park_until = self.clock.now() + (deadline - self.clock.now()) / 2
         rejected = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
-        results = self.aws.http.together([partial(self._park, *each, park_until) for each in rejected.items()])
+        results = self.aws.http.together(lambda each: self._park(each, rejected[each], park_until), rejected)
         for (message, error), result in zip(rejected.items(), results, strict=True):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, PurgeError):
@@ -139,7 +138,7 @@ class Sqs(NamedTuple):
             For each the ID that it has there, or why it is not there.
         """
         payloads = [{"MessageBody": body, "DelaySeconds": delay} for body, delay in messages]
-        return self.aws.http.together([partial(self._put, self.config.queue_arn, each, deadline) for each in payloads])
+        return self.aws.http.together(lambda each: self._put(self.config.queue_arn, each, deadline), payloads)
 
     def _receive(self, count: int, deadline: float) -> Iterator[Message]:
         """Yield up to so many messages that are there; none when SQS fails."""
@@ -196,7 +195,7 @@ class Sqs(NamedTuple):
         What fails is logged, also single entries of a batch.
         """
         arn = self.config.queue_arn
-        results = self.aws.http.together([partial(self._call, operation, arn, each, deadline) for each in payloads])
+        results = self.aws.http.together(lambda each: self._call(operation, arn, each, deadline), payloads)
         if failures := [each for each in results if isinstance(each, PurgeError) or each.get("Failed")]:
             observe.warn(f"{operation} failed", calls=len(failures), reason=str(failures[0])[:_MAX_REASON])
         return [result for result in results if not isinstance(result, PurgeError)]

@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -113,7 +112,7 @@ class Visitor(NamedTuple):
                 if (left := until - self.clock.now()) > 0:
                     seen[page] = self._visit(page, left)
 
-        self.http.together([partial(visit, share) for share in shares], _MAX_HOSTS)
+        self.http.together(visit, shares, _MAX_HOSTS)
         return seen
 
     def _visit(self, page: Purge, timeout: float) -> Seen:

@@ -6,7 +6,7 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -298,20 +298,18 @@ class FakeTransport:
         self.visits.append(sent)
         return _answered(self.edge(sent))
 
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
-    ) -> Answer:
+    def request(self, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, limit: int) -> Answer:
         assert timeout > 0
-        sent = Sent(url, dict(headers), None if body is None else json.loads(body), timeout, method)
+        sent = Sent(url, dict(headers), json.loads(body) if body else None, timeout, "POST" if body else "GET")
         self.sent.append(sent)
         self.on_post(sent)
         return _answered((self.aws if "X-Amz-Target" in sent.headers else self.cloudflare).reply(sent))
 
-    def together(self, calls: Sequence[Callable[[], Any]], most: int = 8) -> list[Any]:
+    def together(self, call: Callable[[Any], Any], items: Iterable[Any], most: int = 8) -> list[Any]:
         results: list[Any] = []
-        for call in calls:
+        for item in items:
             try:
-                results.append(call())
+                results.append(call(item))
             except Exception as error:
                 results.append(observe.understood(error))
         return results

@@ -184,6 +184,6 @@ def test_the_token_leaves_unencrypted_only_to_loopback(
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     api_url = load(environment(document(cloudflare={"api_url": url}))).api_url
     with pytest.raises(Transient):
-        http.request("POST", f"{api_url}/zones/x/purge_cache", {}, b"", 1.0, 1)
+        http.request(f"{api_url}/zones/x/purge_cache", {}, b"", 1.0, 1)
     assert asked
     assert url.lower().startswith("https") or set(asked) <= {"localhost", "127.0.0.1", "::1"}

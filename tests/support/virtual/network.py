@@ -3,7 +3,7 @@
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,11 +85,8 @@ class Wire:
     def __init__(self, hub: Hub, network: Network, pause: Callable[[float], None]) -> None:
         self._hub, self._network, self._pause = hub, network, pause
 
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, max_bytes: int
-    ) -> Answer:
+    def request(self, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float, limit: int) -> Answer:
         assert timeout > 0
-        assert (method == "GET") == (body is None)
         protocol, _, operation = headers.get("X-Amz-Target", "").partition(".")
         service = {"AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(protocol, "cloudflare")
         operation = operation or ("purge" if body is not None else "read")
@@ -101,20 +98,20 @@ class Wire:
         assert self._network.edge is not None
         return self._network.edge.visit(url, timeout, self._pause)
 
-    def together(self, calls: Sequence[Callable[[], Any]], most: int = CONNECTIONS) -> list[Any]:
-        """Perform calls, at most as many at once as there are connections; an exception is the call's result."""
-        results: list[Any] = [None] * len(calls)
-        todo = deque(enumerate(calls))
-        hub, waiting, workers = self._hub, self._hub.current, min(most, len(calls))
-        is_over = not calls
+    def together(self, call: Callable[[Any], Any], items: Iterable[Any], most: int = CONNECTIONS) -> list[Any]:
+        """Perform a call for each item, `most` at once; an exception is the call's result."""
+        todo = deque(enumerate(items))
+        results: list[Any] = [None] * len(todo)
+        hub, waiting, workers = self._hub, self._hub.current, min(most, len(todo))
+        is_over = not todo
 
         def work() -> None:
             nonlocal workers
             try:
                 while todo:
-                    index, call = todo.popleft()
+                    index, item = todo.popleft()
                     try:
-                        results[index] = call()
+                        results[index] = call(item)
                     except Exception as error:
                         results[index] = observe.understood(error)
             except Killed:
@@ -129,7 +126,7 @@ class Wire:
         for _ in range(workers):
             hub.spawn(work)
         try:
-            if calls:
+            if results:
                 self._pause(math.inf)
         finally:
             is_over = True

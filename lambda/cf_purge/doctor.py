@@ -20,7 +20,6 @@ from cf_purge.targets import FILES, PLACEHOLDER, Purge, is_object, nothing_at, p
 from cf_purge.visitor import Seen, Visitor
 
 _PERMISSION = "Zone → Cache Purge → Purge"
-_TIMEOUT = 5.0  # seconds of one question to Cloudflare
 _VISIT = 10.0  # seconds of all questions to the edge together
 _MAX_NAMES = 20  # looked up to find out which zone is meant
 _WIDER = 'purge_by = "prefix" ("tag" or "host" for a folder or a clean URL)'
@@ -49,9 +48,7 @@ def summary_of(purges: Collection[Purge], visitor: Visitor, deadline: float) -> 
     said += [text for target in targets if (text := _rules_of(target, visitor.config))]
     asked = [purge.host for purge in purges if purge.host]
     pages = {host: nothing_at(target, host, FILES) for target in targets for host in target.hosts or asked}
-    for page, seen in visitor.ask(pages.values(), _VISIT, deadline).items():
-        obstacle = _obstacle_at(page.host, seen)
-        said.append(obstacle[1] if obstacle else f"Visitors of {page.host} reach Cloudflare.")
+    said += [_reached(page.host, seen)[1] for page, seen in visitor.ask(pages.values(), _VISIT, deadline).items()]
     return list(dict.fromkeys(said))
 
 
@@ -96,7 +93,7 @@ def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
         return f"{place} has no Global API key of {email} with access to zone {zone}: correct one of the three."
     it, token = f"The API token in {place}", purger.token.get(deadline)
     names = _names_of(purge, purger.cloudflare.config)
-    timeout = min(_TIMEOUT, (deadline - purger.clock.now()) / (len(names) + 1))
+    timeout = (deadline - purger.clock.now()) / (len(names) + 1)
     # A token finds a zone by name when it has any permission in it.
     found = {each: name for name in names for each in purger.cloudflare.zone_ids(name, token, timeout)}
     if zone.id in found:
@@ -143,8 +140,7 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
     pages["with_query"] = plain._replace(item=f"{url}{'&' if mark else '?'}cf-purge-explain={visitor.clock.wall():.6f}")
     if mark and any(each["purge_by"] == "url" for each in covered):
         pages["without_query"] = plain._replace(item=bare)
-    answers = visitor.ask(pages.values(), _VISIT)
-    seen = {name: answers[page] for name, page in pages.items()}
+    seen = dict(zip(pages, visitor.ask(pages.values(), _VISIT).values(), strict=True))
     code, conclusion = conclude(host, seen, min(remedies, key=len))
     evidence = {name: each.reported for name, each in seen.items()}
     return {"url": url, "conclusion": conclusion, "code": code, "evidence": evidence, "covered_by": covered}
@@ -161,7 +157,7 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
         return "REDIRECT", f"It redirects ({status}) to {said['location_host'] or 'another path'}: explain that URL."
     if missing:
         return "NOT_COVERED", f"No change in the bucket purges this URL: {missing}."
-    if obstacle := _obstacle_at(host, plain):
+    if (obstacle := _reached(host, plain))[0]:
         return obstacle
 
     caches = [f"{name}: {said[name]}" for name in ("via", "x-cache") if name in said]
@@ -195,8 +191,8 @@ def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[st
     return "FRESH", f"Cloudflare serves {version} ({status}): an older one is the browser's, or at another edge."
 
 
-def _obstacle_at(host: str, seen: Seen) -> tuple[str, str] | None:
-    """Return code and sentence of what keeps a visitor from Cloudflare's cache, if anything does. Pure."""
+def _reached(host: str, seen: Seen) -> tuple[str, str]:
+    """Return code and sentence of what keeps a visitor from Cloudflare's cache, or "" and that nothing does. Pure."""
     status, said = seen.status, seen.reported
     if seen.is_challenge or (status == 403 and "cf-ray" in said and not seen.cache_status):
         remedy = "exempt the User-Agent cf_purge in Cloudflare's rules, or in the site's login"
@@ -206,7 +202,7 @@ def _obstacle_at(host: str, seen: Seen) -> tuple[str, str] | None:
         if "cf-ray" in said and status >= 500:
             why = f"its origin fails ({status}); correct that first."
         return "NO_CLOUDFLARE", f"{host} does not answer from Cloudflare's cache: {why}"
-    return None
+    return "", f"Visitors of {host} reach Cloudflare."
 
 
 def _is_same(one: Seen, other: Seen) -> bool | None:

@@ -21,8 +21,7 @@ T = TypeVar("T")
 
 CONNECTIONS = 8  # to one host at the same time
 MAX_IDLE = 60.0  # seconds; a connection that was frozen for longer may be dead without a sign
-_OFF = ("retries", "redirect", "preload_content", "decode_content")
-_OPTIONS: dict[str, Any] = {**dict.fromkeys(_OFF, False), "enforce_content_length": True}  # of one exchange
+_OPTIONS = {"preload_content": False, "decode_content": False, "enforce_content_length": True}  # of one exchange
 # Cloudflare has refused requests without a User-Agent.
 _HEADERS = {"accept-encoding": "identity", "user-agent": "cf_purge"}
 
@@ -37,9 +36,8 @@ class Answer(NamedTuple):
     @property
     def document(self) -> dict[str, Any]:
         """The JSON object that the body is; empty if it is something else."""
-        with contextlib.suppress(ValueError, RecursionError):
-            document = json.loads(self.body)
-            return document if isinstance(document, dict) else {}
+        with contextlib.suppress(ValueError, RecursionError, TypeError):  # no JSON, or no object
+            return {**json.loads(self.body)}
         return {}
 
 
@@ -104,7 +102,7 @@ class _Lane(HTTPConnection):
         scheme, _, host, port, *_ = urllib3.util.parse_url(url)
         self.default_port = port_by_scheme[str(scheme)]  # type: ignore[misc]
         super().__init__(str(host).strip("[]"), port or self.default_port)
-        pool: Any = urllib3.HTTPConnectionPool(self.host, self.port, maxsize=1)
+        pool: Any = urllib3.HTTPConnectionPool(self.host, self.port, maxsize=1, retries=False)  # and no redirects
         pool.ConnectionCls = lambda **_: self  # the pool's only connection
         self._pool = pool
         self._context = context if scheme == "https" else None
@@ -169,10 +167,8 @@ def _answer(response: Any, max_bytes: int | None) -> Answer:
     # A status below 200 announces another answer, which the next request would take for its own.
     if response.status < 200:
         raise Transient(f"No answer (status {response.status}): check the network.")
-    content = b""
-    if max_bytes is not None:
-        content = response.read(max_bytes + 1)
-        # Only a read that returns nothing finds out that an answer was cut short.
-        if len(content) > max_bytes or response.read(1):
-            raise Transient(f"The answer is larger than {max_bytes} bytes.")
+    content = b"" if max_bytes is None else response.read(max_bytes + 1)
+    # Only a read that returns nothing finds out that an answer was cut short.
+    if max_bytes is not None and (len(content) > max_bytes or response.read(1)):
+        raise Transient(f"The answer is larger than {max_bytes} bytes.")
     return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)

@@ -232,10 +232,9 @@ def wait(
     """
     verdicts, pending = dict.fromkeys(pages, UNVERIFIABLE), pages
     while True:
-        for page, seen in visitor.ask(pending, _TIMEOUT).items():
-            verdict = judge(Change("", at=since), seen, purged)
-            if verdict != UNVERIFIABLE:  # what hides itself later was seen to be stale
-                verdicts[page] = verdict
+        new = {page: judge(Change("", at=since), seen, purged) for page, seen in visitor.ask(pending, _TIMEOUT).items()}
+        # What hides itself later was seen to be stale.
+        verdicts |= {page: verdict for page, verdict in new.items() if verdict != UNVERIFIABLE}
         pending = [page for page in pending if verdicts[page] not in (FRESH, RENEWED)]
         left = until - visitor.clock.now()
         if not pending or left <= 0:

@@ -88,30 +88,26 @@ def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
     Raises:
         PurgeError: a question failed.
     """
-    zone, place, email = purge.zone, purger.token.place, purger.cloudflare.config.email
-    if email is not None:
-        return f"{place} has no Global API key of {email} with access to zone {zone}: correct one of the three."
+    zone, place, config = purge.zone, purger.token.place, purger.cloudflare.config
+    if config.email is not None:
+        return f"{place} has no Global API key of {config.email} with access to zone {zone}: correct one of the three."
     it, token = f"The API token in {place}", purger.token.get(deadline)
-    names = _names_of(purge, purger.cloudflare.config)
+    # The zone can have the name of a host, or of a domain above it.
+    hosts = [host for each in config.targets if each.zone.id == zone.id for host in each.hosts or [purge.host]]
+    found = {host.split(".", labels)[-1] for host in hosts for labels in range(host.count("."))}
+    names = sorted(found, key=lambda name: (len(name), name))[:_MAX_NAMES]
     timeout = (deadline - purger.clock.now()) / (len(names) + 1)
     # A token finds a zone by name when it has any permission in it.
-    found = {each: name for name in names for each in purger.cloudflare.zone_ids(name, token, timeout)}
-    if zone.id in found:
-        return f"{it} has no permission to purge zone {zone} ({found[zone.id]}): add {_PERMISSION} to it."
-    for other, name in found.items():
+    zones = {each: name for name in names for each in purger.cloudflare.zone_ids(name, token, timeout)}
+    if zone.id in zones:
+        return f"{it} has no permission to purge zone {zone} ({zones[zone.id]}): add {_PERMISSION} to it."
+    for other, name in zones.items():
         return f"{name} is zone {other}, not {zone}: correct targets[*].zone_id, or the token's zone resources."
     status = purger.cloudflare.token_status(token, timeout)
     # This endpoint knows users' tokens only. Before 2026 those of an account looked the same.
     if status not in _FAULTS or (status == "unknown" and not token.startswith("cfut_")):
         return None
     return f"{it} {_FAULTS[status].format(zone=zone)}"
-
-
-def _names_of(purge: Purge, config: Config) -> list[str]:
-    """The names the zone can have: its hosts and the domains above them, the shortest first."""
-    hosts = [host for each in config.targets if each.zone.id == purge.zone.id for host in each.hosts or [purge.host]]
-    names = {host.split(".", labels)[-1] for host in hosts for labels in range(host.count("."))}
-    return sorted(names, key=lambda name: (len(name), name))[:_MAX_NAMES]
 
 
 # ---- explain ----

@@ -120,7 +120,13 @@ class _Lane(HTTPConnection):
         try:
             # The connection stays open at the end of the answer, and is closed before it.
             with self._pool.urlopen(method, "/", timeout=urllib3.Timeout(timeout), **sent, **_OPTIONS) as response:
-                answer = _answer(response, max_bytes)
+                # A status below 200 announces another answer, which the next request would take for its own.
+                if response.status < 200:
+                    raise Transient(f"No answer (status {response.status}): check the network.")
+                content = b"" if max_bytes is None else response.read(max_bytes + 1)
+                # Only a read that returns nothing finds out that an answer was cut short.
+                if max_bytes is not None and (len(content) > max_bytes or response.read(1)):
+                    raise Transient(f"The answer is larger than {max_bytes} bytes.")
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             problem = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) else error
         finally:
@@ -130,7 +136,7 @@ class _Lane(HTTPConnection):
             raise TimedOut(f"No answer within {timeout:.3g} s.")
         if problem:
             raise Transient(f"No answer ({type(problem).__name__}): check the network.")
-        return answer
+        return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
     def putrequest(self, method: str, url: str, *more: Any, **options: Any) -> None:
         # Each spelling of a path is another copy at Cloudflare, and urllib3 would change it.
@@ -161,14 +167,3 @@ class _Lane(HTTPConnection):
 
     def _left(self) -> float:
         return max(0.001, self._until - time.monotonic())
-
-
-def _answer(response: Any, max_bytes: int | None) -> Answer:
-    # A status below 200 announces another answer, which the next request would take for its own.
-    if response.status < 200:
-        raise Transient(f"No answer (status {response.status}): check the network.")
-    content = b"" if max_bytes is None else response.read(max_bytes + 1)
-    # Only a read that returns nothing finds out that an answer was cut short.
-    if max_bytes is not None and (len(content) > max_bytes or response.read(1)):
-        raise Transient(f"The answer is larger than {max_bytes} bytes.")
-    return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)

@@ -56,9 +56,8 @@ class Verifier(NamedTuple):
         """
         is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
         copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
-        # The message's principals are not in the copies if they are not logged.
-        sampled = {copy.change._replace(principal=None) for copy in copies}
-        unsampled = [change for change in look.changes if change._replace(principal=None) not in sampled]
+        sampled = {copy.change.key for copy in copies}  # a look has the last change of each
+        unsampled = [change for change in look.changes if change.key not in sampled]
         if look.hop == 1 and not is_blind:
             self.run.metrics.counts["NotSampled"] += len(unsampled)
         # The last word on a change is about all copies that were not fresh.

@@ -26,8 +26,7 @@ _REMEDIES = (
     ({"9109"}, "the token is invalid, or refused by its client IP filter: allow the function's egress address"),
     ({"10000", "10001", "1000", "1095", "9103", "9106", "9107"}, _ACCESS),
 )
-_FOREIGN_HOST = "1082"
-_ITEM = {"1012", "1013", "1014", "1016", _FOREIGN_HOST, "1092", "1094", "1100"}
+_ITEM = {"1012", "1013", "1014", "1016", "1082", "1092", "1094", "1100"}
 
 
 class Cloudflare(NamedTuple):
@@ -105,7 +104,7 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
     remedy = next((remedy for meant, remedy in _REMEDIES if codes & meant), None)
     if remedy is not None or answer.status == 401 or (answer.status == 403 and is_cloudflares):
         return Unauthorized(f"{said}: {remedy or _ACCESS}.")
-    if _FOREIGN_HOST in codes:
+    if "1082" in codes:
         return Rejected(f"{said}: the host is not in this zone, correct targets[*].hosts.", "ForeignHost")
     if codes & _ITEM or answer.status == 413:
         return Rejected(f"{said}.", "RejectedByCloudflare")

@@ -201,15 +201,15 @@ def _reached(host: str, seen: Seen) -> tuple[str, str]:
     return "", f"Visitors of {host} reach Cloudflare."
 
 
-def _is_same(one: Seen, other: Seen) -> bool | None:
-    """Tell whether two answers are one version; None: nothing tells it. Pure."""
-    if one.is_fetched and other.is_fetched:  # the origin has an answer for each
+def _is_same(plain: Seen, other: Seen) -> bool | None:
+    """Tell whether another answer has the version of the plain one, Cloudflare's; None: nothing tells it. Pure."""
+    both = {plain.status, other.status}
+    # The origin has an answer for each, or the other one is not Cloudflare's, or one of them is no version.
+    if (plain.is_fetched and other.is_fetched) or other.is_challenge or not other.cache_status or both - {200, *_GONE}:
         return None
-    if any(seen.is_challenge or not seen.cache_status or seen.status not in (200, *_GONE) for seen in (one, other)):
-        return None
-    if not one.status == other.status == 200:
-        return 200 not in (one.status, other.status)
-    validators = ((one.etag, other.etag), (one.last_modified, other.last_modified))
+    if both != {200}:
+        return 200 not in both
+    validators = ((plain.etag, other.etag), (plain.last_modified, other.last_modified))
     return next((first == second for first, second in validators if first and second), None)
 
 

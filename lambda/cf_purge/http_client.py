@@ -152,7 +152,6 @@ class _Lane(HTTPConnection):
         found: list[Any] = [place for *_, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
         if not all(self._accepts(address) for address, *_ in found):
             raise Transient("The host has a private address.")
-        error = OSError()
         for place in found:
             try:
                 self._socket = create_connection(place[:2], self._left() / 3, socket_options=self.socket_options)

@@ -132,13 +132,12 @@ def copies_of(job: Job) -> Iterator[Copy]:
     But for those with headers that Cloudflare sets itself, such as CF-Device-Type: no visitor can ask for these.
     """
     for target, _ in job.parts:
-        if not (target and (change := job.change)):
-            continue
-        variants = [each for each in target.header_variants if not any(name.lower()[:3] == "cf-" for name, _ in each)]
-        for host, path, headers in product(target.hosts, paths_of(change.key, target), ((), *variants)):
-            page = Purge(target.zone, FILES, f"{target.schemes[0]}://{host}/{spellings_of(path)[0]}", host, headers)
-            copy_id = f"{crc32(repr((change.key, page)).encode()):x}"
-            yield Copy(copy_id, change, target, path, page, job.later is not None)
+        if target and (change := job.change):
+            variants = [each for each in target.header_variants if all(name.lower()[:3] != "cf-" for name, _ in each)]
+            for host, path, headers in product(target.hosts, paths_of(change.key, target), ((), *variants)):
+                page = Purge(target.zone, FILES, f"{target.schemes[0]}://{host}/{spellings_of(path)[0]}", host, headers)
+                copy_id = f"{crc32(repr((change.key, page)).encode()):x}"
+                yield Copy(copy_id, change, target, path, page, job.later is not None)
 
 
 def is_public(address: str) -> bool:

@@ -177,9 +177,9 @@ def test_the_token_leaves_unencrypted_only_to_loopback(
     """One parser checks the configuration, and another one connects."""
     asked: list[str] = []
 
-    def look_up(host: str, *_: object, **__: object) -> list[object]:
+    def look_up(host: str, *_: object, **__: object) -> object:
         asked.append(host)
-        return []
+        raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     api_url = load(environment(document(cloudflare={"api_url": url}))).api_url

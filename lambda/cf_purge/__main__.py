@@ -8,11 +8,9 @@ import argparse
 import contextlib
 import json
 import sys
-from math import inf
 from pathlib import Path
 from typing import Any
 
-from cf_purge.budget import Cost
 from cf_purge.config import VARIABLE, Config, Target, load, takes
 from cf_purge.errors import Misconfigured, PurgeError
 from cf_purge.events import Message
@@ -90,7 +88,7 @@ def config_in(shown: Any, name: str | None = None) -> Config:
 
 def lines_of(key: str, config: Config) -> list[str]:
     """Return a line for each purge of a key, or one that says why there is none; the order of targets is irrelevant."""
-    [task] = make_plan([Message("", {"keys": [key]})], config, {}, Cost(inf, inf, inf), 0.0).tasks
+    [task] = make_plan([Message("", {"keys": [key]})], config, {}, {}, 0.0).tasks
     lines = sorted({_line_of(purge, target) for job in task.jobs for target, purges in job.parts for purge in purges})
     refused = [f"refused: {task.error}"] if task.error else []
     reasons = [f"exclude has {glob}" for glob in config.exclude if takes(key, [glob])]

@@ -6,7 +6,7 @@ each other: https://developers.cloudflare.com/cache/how-to/purge-cache/#availabi
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import NamedTuple
 
@@ -17,6 +17,10 @@ from cf_purge.observe import Metrics
 # https://developers.cloudflare.com/fundamentals/api/reference/limits/
 _WINDOW = 300.0  # seconds
 _BURST = 5.0  # seconds' worth of requests that may be sent at once
+
+# What requests take from each limit: that of "requests", and either of "urls" or of "others", which are requests by
+# prefix, tag or host, and of everything.
+Cost = Mapping[str, float]
 
 
 class Clock:
@@ -41,25 +45,17 @@ class Clock:
         return self._passed
 
 
-class Cost(NamedTuple):
-    """What requests take from the limits."""
-
-    requests: float = 0
-    urls: float = 0
-    others: float = 0  # requests by prefix, tag or host, and of everything
-
-
 class Invocation(NamedTuple):
     """One invocation: its deadlines, which are times of `Clock.now`, and what happens in it."""
 
     purge_until: float
     settle_until: float
-    largest: Cost  # that one message may ask for
+    largest: Cost  # what one message may ask for
     metrics: Metrics
 
 
 class Budget:
-    """Three token buckets, for what a Cost has; times are those of `Clock.now`."""
+    """A token bucket for each limit; times are those of `Clock.now`."""
 
     def __init__(self, config: Config) -> None:
         plan, share = config.plan, SHARE / config.max_concurrency
@@ -68,27 +64,25 @@ class Budget:
         # Saved-up requests count too: any five minutes have at most five minutes' worth.
         sustained = max(rate / 2, rate - at_once / _WINDOW)
         # The period over which Cloudflare averages URLs is not published: one second is the shortest.
-        urls = plan.urls_per_second * share
-        self._rates = Cost(sustained, urls, plan.requests_per_second * share)
-        self._full = Cost(at_once, max(config.urls_per_request, urls), max(1.0, plan.requests_at_once * share))
+        urls, others = plan.urls_per_second * share, plan.requests_at_once * share
+        self._rates = {"requests": sustained, "urls": urls, "others": plan.requests_per_second * share}
+        self._full = {"requests": at_once, "urls": max(config.urls_per_request, urls), "others": max(1.0, others)}
         self._levels, self._at = self._full, 0.0
 
     def wait(self, now: float, cost: Cost) -> float:
         """Return the seconds after which a request of that cost may be sent."""
-        gained = (level + rate * (now - self._at) for level, rate in zip(self._levels, self._rates, strict=True))
-        self._levels, self._at = Cost(*map(min, self._full, gained)), now
-        each = zip(cost, self._levels, self._rates, strict=True)
-        return max(max(0.0, needed - level) / rate for needed, level, rate in each if needed)
+        gained = {limit: level + self._rates[limit] * (now - self._at) for limit, level in self._levels.items()}
+        self._levels, self._at = {limit: min(self._full[limit], level) for limit, level in gained.items()}, now
+        return max(max(0.0, needed - self._levels[limit]) / self._rates[limit] for limit, needed in cost.items())
 
     def take(self, cost: Cost) -> None:
-        self._levels = Cost(*(level - needed for needed, level in zip(cost, self._levels, strict=True)))
+        self._levels = {limit: level - cost.get(limit, 0) for limit, level in self._levels.items()}
 
     def capacity(self, seconds: float) -> Cost:
         """Return the most that can be spent in so many seconds: the full buckets and their refill."""
-        return Cost(*(full + rate * seconds for full, rate in zip(self._full, self._rates, strict=True)))
+        return {limit: full + self._rates[limit] * seconds for limit, full in self._full.items()}
 
     def is_ample(self, now: float, cost: Cost) -> bool:
         """Tell whether a request may be sent at once from buckets that are more than half full."""
         is_free = self.wait(now, cost) == 0
-        each = zip(cost, self._levels, self._full, strict=True)
-        return is_free and all(level > full / 2 for needed, level, full in each if needed)
+        return is_free and all(self._levels[limit] > self._full[limit] / 2 for limit in cost)

@@ -110,7 +110,7 @@ class Request(NamedTuple):
 
     @property
     def cost(self) -> Cost:
-        return Cost(1, len(self.purges), 0) if self.kind == FILES else Cost(1, 0, 1)
+        return {"requests": 1, "urls": len(self.purges)} if self.kind == FILES else {"requests": 1, "others": 1}
 
     @property
     def body(self) -> dict[str, object]:
@@ -154,10 +154,10 @@ def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
     return groups
 
 
-def make_task(message: Message, config: Config, limit: Cost, now: float) -> Task:
+def make_task(message: Message, config: Config, largest: Cost, now: float) -> Task:
     """Plan one message or event; what is wrong with it becomes its `error`.
 
-    `limit` is what a single message may take, `now` in seconds since the epoch.
+    `largest` is what a single message may take, `now` in seconds since the epoch.
     """
     event = Event()
     jobs: list[Job] = []
@@ -172,7 +172,7 @@ def make_task(message: Message, config: Config, limit: Cost, now: float) -> Task
                 remedy = "split it, or choose another purge_by where one key alone has so many"
                 raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
         if not event.is_own:
-            _check_cost([job for job in jobs if job.parts], config, limit)
+            _check_cost([job for job in jobs if job.parts], config, largest)
     except Exception as error:
         # Without the traceback, which would keep every purge that was planned before the error in memory.
         return Task(message, event, error=observe.understood(error).with_traceback(None))
@@ -183,15 +183,15 @@ def make_task(message: Message, config: Config, limit: Cost, now: float) -> Task
     return Task(message, event, jobs, skipped, next(iter(errors), None), [job.later for job in jobs if job.later])
 
 
-def make_plan(messages: Sequence[Message], config: Config, done: Done, limit: Cost, now: float) -> Plan:
+def make_plan(messages: Sequence[Message], config: Config, done: Done, largest: Cost, now: float) -> Plan:
     """Plan the messages: fresh ones first, and looks last. What the memory has no room for is left for another one.
 
-    `limit` and `now` are those of `make_task`.
+    `largest` and `now` are those of `make_task`.
     """
     tasks: list[Task] = []
     size = 0
     for message in sorted(messages, key=lambda each: (each.is_look, each.receives > 1)):
-        task = make_task(message, config, limit, now) if size <= _MAX_BYTES else Task(message, error=LEFT_OUT)
+        task = make_task(message, config, largest, now) if size <= _MAX_BYTES else Task(message, error=LEFT_OUT)
         tasks.append(task)
         asked = task.event.look.changes if task.event.look else task.event.entries
         # A key that is repeated takes the memory again.
@@ -275,8 +275,8 @@ def job_of(entry: Change | Item | Rejected, config: Config, now: float) -> Job:
     return Job(change, parts, error, later, due)
 
 
-def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
-    """Raise TooLarge if one message, alone, costs more than `limit`; the error says into which parts it can be split.
+def _check_cost(jobs: Sequence[Job], config: Config, largest: Cost) -> None:
+    """Raise TooLarge if one message, alone, costs more than `largest`; the error says into which parts it can be split.
 
     A single change or item cannot be split: what does not fit into one invocation is sent at the next receives.
     """
@@ -286,8 +286,8 @@ def _check_cost(jobs: Sequence[Job], config: Config, limit: Cost) -> None:
 
     def exceeds(part: Sequence[Job]) -> bool:
         purges = dict.fromkeys((purge for job in _collapsed(part, _covering(part, config)) for purge in job.purges), "")
-        costs = zip(*(request.cost for request in requests_for(purges, config)), strict=True)
-        return any(sum(needed) > most for needed, most in zip(costs, limit, strict=True))
+        costs = [request.cost for request in requests_for(purges, config)]
+        return any(sum(cost.get(limit, 0) for cost in costs) > most for limit, most in largest.items())
 
     if len(jobs) > 1 and is_too_much(len(jobs)):
         fits = bisect_left(range(1, len(jobs)), True, key=is_too_much)

@@ -15,7 +15,13 @@ from tests.support.fakes import clock_of
 OTHERS = {"free": (5 / 60, 25), "pro": (5, 25), "business": (10, 50), "enterprise": (50, 500)}
 URLS = {"free": 800, "pro": 1500, "business": 1500, "enterprise": 3000}
 WINDOW = 300.0  # seconds of Cloudflare's limit for all requests
-URL, OTHER = Cost(1, 1, 0), Cost(1, 0, 1)
+
+
+def urls(count: int) -> Cost:
+    return {"requests": 1, "urls": count}
+
+
+URL, OTHER = urls(1), {"requests": 1, "others": 1}
 
 
 def config_of(plan: str = "free", rate: float = 4, environments: float = 1) -> Config:
@@ -68,14 +74,14 @@ def test_urls_are_counted_one_by_one_and_a_full_request_can_always_be_sent(plan:
     config = config_of(plan, 1000 * environments, environments)
     items = config.urls_per_request
     assert items <= (500 if plan == "enterprise" else 100)
-    sent = times(Budget(config), Cost(1, items, 0), 200)
+    sent = times(Budget(config), urls(items), 200)
     assert sent[0] == 1000.0
     second = SHARE * URLS[plan] / environments  # may be sent at once
     assert (sum(at == 1000.0 for at in sent) + 1) * items > second
     assert times(Budget(config), OTHER, 1) == [1000.0]
     assert most_in(sent, 1.0) * items * environments <= 2 * SHARE * URLS[plan] + items * environments
-    urls = (len(sent) - 1) * items * environments / (sent[-1] - 1000.0)
-    assert urls <= 1.1 * SHARE * URLS[plan] or items == 1
+    rate = (len(sent) - 1) * items * environments / (sent[-1] - 1000.0)
+    assert rate <= 1.1 * SHARE * URLS[plan] or items == 1
 
 
 def test_each_kind_has_its_own_limit_and_all_share_the_requests() -> None:
@@ -89,11 +95,11 @@ def test_each_kind_has_its_own_limit_and_all_share_the_requests() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 7.0, 30.0])
-@pytest.mark.parametrize("cost", [URL, OTHER, Cost(1, 100, 0)])
+@pytest.mark.parametrize("cost", [URL, OTHER, urls(100)])
 def test_the_share_of_a_message_can_be_spent_in_its_time(seconds: float, cost: Cost) -> None:
     config = config_of("pro", 4, 2)
     affordable = Budget(config).capacity(seconds)
-    count = min(math.floor(limit / own) for own, limit in zip(cost, affordable, strict=True) if own)
+    count = min(math.floor(affordable[limit] / own) for limit, own in cost.items())
     sent = times(Budget(config), cost, count + 1)
     assert sent[count - 1] - 1000.0 <= seconds + 1e-6 < sent[count] - 1000.0 + 2e-6
 

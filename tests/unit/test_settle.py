@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_purge.budget import Cost
 from cf_purge.config import Zone, load
 from cf_purge.errors import NotTried, Rejected, Transient
 from cf_purge.events import Message
@@ -95,7 +94,7 @@ def fate(receives: int, *, purges: dict[str, Failure | None], error: bool = Fals
     config = load(environment(document()))
     records = [*s3_event(*purges)["Records"], *([{"bad": True}] if error else [])]
     body = json.dumps({"Records": records})
-    task = make_task(Message("m0", body, "r", receives), config, Cost(math.inf, math.inf, math.inf), AT)
+    task = make_task(Message("m0", body, "r", receives), config, {}, AT)
     assert not isinstance(task.error, Transient)
     by_name = {name: Purge(Zone(ZONE), FILES, f"{SITE}/{name}", HOST) for name in purges}
     outcomes = Outcomes(
@@ -147,7 +146,7 @@ def test_a_message_that_is_given_up_has_the_last_answer_and_its_open_items() -> 
 
 def test_a_message_is_returned_if_one_of_its_purges_has_no_outcome() -> None:
     message = Message("m0", json.dumps(s3_event("a")), "r")
-    task = make_task(message, load(environment(document())), Cost(9, 9, 9), AT)
+    task = make_task(message, load(environment(document())), {}, AT)
     assert fate_of(task, Outcomes({}, {}, {}), 5) == [Failure(LEFT_OUT)]
 
 

@@ -121,21 +121,19 @@ def paths_of(key: str, target: Target) -> list[str]:
     unless "" is an index document. Keys with a dot segment cannot be requested: browsers and Cloudflare remove it (RFC
     3986 section 5.2.4).
     """
-    if not key.startswith(target.key_prefix) or not takes(key, target.keys):
-        return []
+    is_served = key.startswith(target.key_prefix) and takes(key, target.keys)
     path = target.path_prefix + key[len(target.key_prefix) :]
     folder, slash, name = path.rpartition("/")
-    if has_dots(path) or (not name and "" not in target.index_documents):
+    if not is_served or has_dots(path) or (not name and "" not in target.index_documents):
         return []
     pages = [path]
     if name in target.index_documents:
-        pages += [f"{folder}{slash}"]
-        pages += [folder] if target.clean_urls and folder else []  # the home page is not a page of "/index.html"
+        # The home page is not a page of "/index.html".
+        pages += [folder + slash, folder] if target.clean_urls and folder else [folder + slash]
     elif target.clean_urls and name != ".html":
         pages += [path.removesuffix(".html")]
     # The clean URL of the target's own root lies outside of the target.
-    inside = [page for page in pages if page.startswith(target.path_prefix) and not has_dots(page)]
-    return list(dict.fromkeys(inside))
+    return [page for page in dict.fromkeys(pages) if page.startswith(target.path_prefix) and not has_dots(page)]
 
 
 def is_object(path: str, key: str, target: Target) -> bool:
@@ -149,20 +147,19 @@ def has_dots(path: str) -> bool:
 
 def urls_of(target: Target, paths: Sequence[str]) -> Iterator[Purge]:
     """Yield the purges of decoded paths by URL: each spelling, scheme and header variant."""
-    variants = ((), *target.header_variants)
-    for path in paths:
-        for spelling, host, scheme, headers in product(spellings_of(path), target.hosts, target.schemes, variants):
-            yield Purge(target.zone, FILES, f"{scheme}://{host}/{spelling}", host, headers)
+    spelled = [spelling for path in paths for spelling in spellings_of(path)]
+    for path, host, scheme, headers in product(spelled, target.hosts, target.schemes, ((), *target.header_variants)):
+        yield Purge(target.zone, FILES, f"{scheme}://{host}/{path}", host, headers)
 
 
 def prefixes_of(target: Target, path: str) -> Iterator[Purge]:
     """Yield `host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
     for spelling, host in product(spellings_of(path), target.hosts):
         parts = f"{host}/{spelling}".split("/")
-        if len(parts) <= MAX_SLASHES + 1:
-            yield Purge(target.zone, PREFIXES, "/".join(parts), host)
-        elif "" not in parts[:MAX_SLASHES]:  # merged, it could be the host; the spelling with single slashes is enough
-            yield Purge(target.zone, PREFIXES, "/".join([*parts[:MAX_SLASHES], ""]), host)
+        kept = parts if len(parts) <= MAX_SLASHES + 1 else [*parts[:MAX_SLASHES], ""]
+        # Merged, it could be the host; the spelling with single slashes is enough.
+        if kept == parts or "" not in kept[:-1]:
+            yield Purge(target.zone, PREFIXES, "/".join(kept), host)
 
 
 def tags_from_path(target: Target) -> bool:
@@ -177,12 +174,10 @@ def _tags(target: Target, key: str, paths: list[str]) -> Iterator[Purge]:
     From the path, whose spellings have a tag each, if the templates need no more; else from the decoded key, as its
     object's metadata has it: there, characters that a tag cannot have are percent-encoded.
     """
-    if tags_from_path(target):
-        spelled = [(path, each.removeprefix(target.path_prefix)) for path in paths for each in spellings_of(path)]
-        fillings = [({"key": target.key_prefix + rest}, [path]) for path, rest in spelled]
-    else:
-        fillings = [({name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()}, paths)]
-    for values, pages in fillings:
+    own = {name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()}
+    spelled = [(path, each) for path in paths for each in spellings_of(path)] if tags_from_path(target) else []
+    fillings = [(path, {"key": target.key_prefix + each.removeprefix(target.path_prefix)}) for path, each in spelled]
+    for path, values in fillings or [(path, own) for path in paths]:
         tags = {tag: template for template in target.tags if (tag := template.format_map(values))}
         for tag, template in tags.items():
             if len(tag) > MAX_TAG:
@@ -190,7 +185,7 @@ def _tags(target: Target, key: str, paths: list[str]) -> Iterator[Purge]:
                 raise Rejected(f"The tag {template[:256]!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
             yield Purge(target.zone, TAGS, tag)
         if not tags:  # such as the root page, of which "{key}" makes no tag
-            yield from urls_of(target, pages)
+            yield from urls_of(target, [path])
 
 
 def _values_of(key: str) -> dict[str, str]:
@@ -216,17 +211,16 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
         # copies, it is a prefix instead.
         kinds = {"url": FILES, "tag": TAGS}
         return [nothing_at(each, host, kinds.get(each.purge_by, PREFIXES)) for each in targets for host in each.hosts]
-    if item.host:
-        # Without hosts there is nothing to compare the host with.
-        serving = [target for target in targets if item.host in (target.hosts or [item.host])]
-        if not serving:
-            remedy = "correct it or the zone_id, or add it to targets[*].hosts"
-            raise Rejected(f"{item.host} is not a host of any target in the requested zone: {remedy}.", "ForeignHost")
-        # An encoded slash separates no folders, but some clients resolve dot segments behind it.
-        path = "" if has_dots(unquote(item.path)) else unquote(re.sub("(?i)%2f", "%252F", item.path))
-        targets = tuple(target for target in serving if path[1:].startswith(target.path_prefix))
-        if not targets:
-            fault = f"is outside of the targets: purge what is below {item.host}/{serving[0].path_prefix}"
-            raise Rejected(f"{(item.host + item.path)[:256]!r} {fault}.", "OutsideTargets")
+    # Without hosts there is nothing to compare the host with.
+    serving = [target for target in targets if not item.host or item.host in (target.hosts or [item.host])]
+    if not serving:
+        remedy = "correct it or the zone_id, or add it to targets[*].hosts"
+        raise Rejected(f"{item.host} is not a host of any target in the requested zone: {remedy}.", "ForeignHost")
+    # An encoded slash separates no folders, but some clients resolve dot segments behind it.
+    path = "" if has_dots(unquote(item.path)) else unquote(re.sub("(?i)%2f", "%252F", item.path))
+    inside = [target for target in serving if not item.host or path[1:].startswith(target.path_prefix)]
+    if not inside:
+        fault = f"is outside of the targets: purge what is below {item.host}/{serving[0].path_prefix}"
+        raise Rejected(f"{(item.host + item.path)[:256]!r} {fault}.", "OutsideTargets")
     kind = {"urls": FILES, "everything": EVERYTHING}.get(item.kind, item.kind)
-    return list(dict.fromkeys(Purge(target.zone, kind, item.text, item.host) for target in targets))
+    return list(dict.fromkeys(Purge(target.zone, kind, item.text, item.host) for target in inside))

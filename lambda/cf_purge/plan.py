@@ -208,9 +208,8 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, largest: 
     # What failed when it was sent apart is sent so again, after all others.
     known = [purge for task in tasks if task.ended for purge in task.purges if task.ended.get(hash(purge))]
     apart = {purge: owners.pop(purge) for purge in known if purge in owners}
-    alone = [each for purge in apart for each in requests_for({purge: apart[purge]}, config, suspect_ids)]
-    requests = requests_for(owners, config, suspect_ids) + [each._replace(is_last=True) for each in alone]
-    return Plan(tuple(tasks), tuple(requests), owners | apart)
+    last = [Request(each.zone, each.kind, ((each,),), apart[each] in suspect_ids, is_last=True) for each in apart]
+    return Plan(tuple(tasks), (*requests_for(owners, config, suspect_ids), *last), owners | apart)
 
 
 def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> list[Request]:

@@ -25,7 +25,6 @@ _ITEMS_PER_REQUEST = 100  # of everything a zone has one purge, so that needs no
 _MAX_BYTES = 16_000_000
 _BYTES = 300  # of a change, and of a purge beside its text
 _PARTS = 8  # of a request that failed: an item is alone after half as many time-outs as with halves
-_MAX_PRINCIPAL = 256  # characters; the longest that IAM makes has about 100
 LEFT_OUT = NotTried('No time or requests were left for it: in a direct invocation list fewer items or one "zone_id".')
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
@@ -142,7 +141,8 @@ class Plan(NamedTuple):
     def principals(self) -> dict[Purge, list[str]]:
         """By purge: who made the changes that it is for, if S3 says so."""
         asked = ((job, job.change.principal) for task in self.tasks for job in task.jobs if job.change)
-        named = ((purge, name[:_MAX_PRINCIPAL]) for job, name in asked if name for purge in job.purges)
+        # The longest that IAM makes has about 100 characters.
+        named = ((purge, name[:256]) for job, name in asked if name for purge in job.purges)
         return grouped(dict.fromkeys(named))
 
 
@@ -257,19 +257,18 @@ def job_of(entry: Change | Item | Rejected, config: Config, now: float) -> Job:
         return Job(change, (), problem.with_traceback(None))
     is_manual = change.at is None and change.kind is None
     at = now if change.at is None else min(change.at, now)
-    parts, waits, count = [], [], 0
+    parts, late, count = [], [], 0
     for target in targets if config.takes(change.key) else ():
         try:
             purges = tuple(dict.fromkeys(islice(purges_at(target, change.key), MAX_PURGES + 1 - count)))
         except Rejected as problem:  # the other targets purge it
             purges, error = (), problem.with_traceback(None)
         count += len(purges)
-        wait = at + target.delay_seconds - now
-        if purges and wait > 0 and not is_manual:
-            waits.append(wait)
+        if purges and at + target.delay_seconds > now and not is_manual:
+            late.append(at + target.delay_seconds)
         elif purges:
             parts.append((target, purges))
-    later = Delayed(change._replace(at=at), ceil(min(waits)), count) if waits else None
+    later = Delayed(change._replace(at=at), ceil(min(late) - now), count) if late else None
     due = None if change.at is None else change.at + max((target.delay_seconds for target, _ in parts), default=0)
     return Job(change, parts, error, later, due)
 

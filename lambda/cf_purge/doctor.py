@@ -237,7 +237,7 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[_Way]:
 
     globs = (*target.keys, *config.include)
     for path, key in [(each, key) for each in paths for key in _keys_of(each, target)]:
-        by_url = target.purge_by == "prefix" and not is_object(path, key, target._replace(keys=()))
+        by_url = target.purge_by == "prefix" and not is_object(path, key, target)
         purge_by = "url" if by_url else target.purge_by
         filters = {"exclude": not (config.exclude and takes(key, config.exclude))}
         filters |= {"include": takes(key, config.include), f"{name}.keys": takes(key, target.keys)}
@@ -261,5 +261,5 @@ def _keys_of(path: str, target: Target) -> Iterator[str]:
     rest = target.key_prefix + path.removeprefix(target.path_prefix)
     folder = rest if rest.endswith("/") or not rest else f"{rest}/"
     for key in dict.fromkeys((rest, *(folder + name for name in target.index_documents), f"{rest}.html")):
-        if key and path in paths_of(key, target._replace(keys=())):
+        if key and path in paths_of(key, target):
             yield key

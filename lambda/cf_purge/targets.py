@@ -60,7 +60,7 @@ def purges_at(target: Target, key: str) -> Iterator[Purge]:
     Raises:
         Rejected: a tag is longer than Cloudflare accepts.
     """
-    paths = paths_of(key, target)
+    paths = paths_of(key, target) if takes(key, target.keys) else []
     if not paths:
         return
     if target.purge_by == "everything":
@@ -119,12 +119,11 @@ def paths_of(key: str, target: Target) -> list[str]:
 
     The first is the object's own, the others are its folder and its clean URLs. Folder markers ("a/") are not pages
     unless "" is an index document. Keys with a dot segment cannot be requested: browsers and Cloudflare remove it (RFC
-    3986 section 5.2.4).
+    3986 section 5.2.4). Whether the target is about the key (`keys`) is another question.
     """
-    is_served = key.startswith(target.key_prefix) and takes(key, target.keys)
     path = target.path_prefix + key[len(target.key_prefix) :]
     folder, slash, name = path.rpartition("/")
-    if not is_served or has_dots(path) or (not name and "" not in target.index_documents):
+    if not key.startswith(target.key_prefix) or has_dots(path) or (not name and "" not in target.index_documents):
         return []
     pages = [path]
     if name in target.index_documents:

@@ -223,10 +223,9 @@ def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Conta
     for (zone, kind, is_suspect), group in groups.items():
         limit = config.urls_per_request if kind == FILES else _ITEMS_PER_REQUEST
         by_host = grouped((purge.host, purge) for purge in group).values()
-        starts = range(0, max(map(len, by_host)), limit)
+        starts = range(0, len(group), limit)
         items = [purge for start in starts for each in by_host for purge in each[start : start + limit]]
-        shares = (items[start : start + limit] for start in range(0, len(items), limit))
-        parts = [grouped((purges[purge], purge) for purge in share).values() for share in shares]
+        parts = [grouped((purges[each], each) for each in items[start : start + limit]).values() for start in starts]
         by_group.append([Request(zone, kind, tuple(map(tuple, each)), is_suspect) for each in parts])
     return [request for each in zip_longest(*by_group) for request in each if request]
 

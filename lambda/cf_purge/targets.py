@@ -60,7 +60,7 @@ def purges_at(target: Target, key: str) -> Iterator[Purge]:
     Raises:
         Rejected: a tag is longer than Cloudflare accepts.
     """
-    paths = paths_of(key, target) if takes(key, target.keys) else []
+    paths = paths_of(key, target) if key.startswith(target.key_prefix) and takes(key, target.keys) else []
     if not paths:
         return
     if target.purge_by == "everything":
@@ -115,21 +115,19 @@ def spellings_of(path: str) -> list[str]:
 
 
 def paths_of(key: str, target: Target) -> list[str]:
-    """Return the decoded paths, without the leading slash, at which a target serves a decoded key; none: it does not.
+    """Return the decoded paths, without the leading slash, at which a target serves a decoded key of its `key_prefix`.
 
     The first is the object's own, the others are its folder and its clean URLs. Folder markers ("a/") are not pages
     unless "" is an index document. Keys with a dot segment cannot be requested: browsers and Cloudflare remove it (RFC
-    3986 section 5.2.4). Whether the target is about the key (`keys`) is another question.
+    3986 section 5.2.4).
     """
     path = target.path_prefix + key[len(target.key_prefix) :]
     folder, slash, name = path.rpartition("/")
-    if not key.startswith(target.key_prefix) or has_dots(path) or (not name and "" not in target.index_documents):
-        return []
-    pages = [path]
+    pages = [path] if name or "" in target.index_documents else []
     if name in target.index_documents:
         # The home page is not a page of "/index.html".
         pages += [folder + slash, folder] if target.clean_urls and folder else [folder + slash]
-    elif target.clean_urls and name != ".html":
+    elif target.clean_urls and name not in ("", ".html"):
         pages += [path.removesuffix(".html")]
     # The clean URL of the target's own root lies outside of the target.
     return [page for page in dict.fromkeys(pages) if page.startswith(target.path_prefix) and not has_dots(page)]

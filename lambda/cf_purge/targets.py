@@ -173,8 +173,8 @@ def _tags(target: Target, key: str, paths: list[str]) -> Iterator[Purge]:
     """
     own = {name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()}
     spelled = [(path, each) for path in paths for each in spellings_of(path)] if tags_from_path(target) else []
-    fillings = [(path, {"key": target.key_prefix + each.removeprefix(target.path_prefix)}) for path, each in spelled]
-    for path, values in fillings or [(path, own) for path in paths]:
+    fillings = [([path], {"key": target.key_prefix + each.removeprefix(target.path_prefix)}) for path, each in spelled]
+    for pages, values in fillings or [(paths, own)]:
         tags = {tag: template for template in target.tags if (tag := template.format_map(values))}
         for tag, template in tags.items():
             if len(tag) > MAX_TAG:
@@ -182,7 +182,7 @@ def _tags(target: Target, key: str, paths: list[str]) -> Iterator[Purge]:
                 raise Rejected(f"The tag {template[:256]!r} of {key[:256]!r} {fault}, such as {{dir}}.", "MalformedTag")
             yield Purge(target.zone, TAGS, tag)
         if not tags:  # such as the root page, of which "{key}" makes no tag
-            yield from urls_of(target, [path])
+            yield from urls_of(target, pages)
 
 
 def _values_of(key: str) -> dict[str, str]:

@@ -230,7 +230,7 @@ MANY = {"hosts": [HOST, "b.example.com"], "schemes": ["http", "https"], "header_
 def test_a_tag_of_the_path_is_purged_in_each_spelling_of_each_page(
     key: str, fields: dict[str, Any], tags: list[str]
 ) -> None:
-    assert list(dict.fromkeys(item for _, item in purges(key, purge_by="tag", **fields))) == tags
+    assert [item for _, item in purges(key, purge_by="tag", **fields)] == tags
 
 
 @pytest.mark.parametrize(

@@ -259,9 +259,11 @@ def job_of(entry: Change | Item | Rejected, config: Config, now: float) -> Job:
     parts, late, count = [], [], 0
     for target in targets if config.takes(change.key) else ():
         try:
-            purges = tuple(dict.fromkeys(islice(purges_at(target, change.key), MAX_PURGES + 1 - count)))
+            found = tuple(islice(purges_at(target, change.key), MAX_PURGES + 1 - count))
         except Rejected as problem:  # the other targets purge it
-            purges, error = (), problem.with_traceback(None)
+            found, error = (), problem.with_traceback(None)
+        # What was cut off must not be hidden by what is there twice.
+        purges = found if count + len(found) > MAX_PURGES else tuple(dict.fromkeys(found))
         count += len(purges)
         if purges and at + target.delay_seconds > now and not is_manual:
             late.append(at + target.delay_seconds)

@@ -232,6 +232,17 @@ def test_a_message_asks_for_at_most_10000_purges(hosts: int, count: int, fits: b
         assert len(world.cloudflare.accepted) == (hosts * count if fits and "dry_run" not in event else 0)
 
 
+@pytest.mark.parametrize(("hosts", "fits"), [(100, True), (150, False)])
+def test_what_a_key_asks_for_twice_keeps_nothing_from_being_purged(hosts: int, fits: bool) -> None:
+    """The related page `/{key}` is the object itself, in up to 18 spellings."""
+    names = [f"h{number}.example.com" for number in range(hosts)]
+    config = document(targets=[target(hosts=names, clean_urls=True, related=["/{key}", "/feed.xml"])], **FAST)
+    world = World(config)
+    assert world.returned(sqs_event(s3_event("a//(b) [c],;*@/index.html"))) == []
+    assert [code for code, _ in world.parked_reasons] == ([] if fits else ["TooLarge"])
+    assert sum(url.endswith("/feed.xml") for url in world.cloudflare.urls) == (hosts if fits else 0)
+
+
 def test_an_answer_fits_into_what_lambda_returns() -> None:
     world = World(document(targets=[target(hosts=[f"h{number}.example.com" for number in range(10)])], **FAST))
     for event in ({"keys": keys(1000, 510, "é")}, {"keys": keys(1000, 510, "é"), "dry_run": True}):

@@ -289,9 +289,8 @@ def _check_cost(jobs: Sequence[Job], config: Config, largest: Cost) -> None:
         return any(sum(cost.get(limit, 0) for cost in costs) > most for limit, most in largest.items())
 
     if len(jobs) > 1 and is_too_much(len(jobs)):
-        fits = bisect_left(range(1, len(jobs)), True, key=is_too_much)
-        fault = "It asks for more requests than one message may take"
-        raise TooLarge(f"{fault}: split it into events of at most {max(1, fits):,} items.")
+        fits = max(1, bisect_left(range(1, len(jobs)), True, key=is_too_much))
+        raise TooLarge(f"It asks for more requests than it may send: split it into events of at most {fits:,} items.")
 
 
 def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Purge]]) -> Sequence[Job]:

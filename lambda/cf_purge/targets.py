@@ -86,10 +86,9 @@ def _related(target: Target, values: dict[str, str]) -> Iterator[Purge]:
     for template in target.related:
         # URL normalization leaves nothing of slashes alone: "/tags/{dir}/*" of "//a" would be all of /tags/.
         is_filled = all(values[name].strip("/") for name in PLACEHOLDER.findall(template))
-        text = template.removesuffix("*")  # a star in a key is a character like any other
-        path = text.format_map(values)[1:]
+        path = template.removesuffix("*").format_map(values)[1:]  # a star in a key is a character like any other
         if is_filled and path.startswith(target.path_prefix) and not has_dots(path):
-            yield from urls_of(target, [path]) if text == template else prefixes_of(target, path)
+            yield from prefixes_of(target, path) if template.endswith("*") else urls_of(target, [path])
 
 
 def nothing_at(target: Target, host: str, kind: str) -> Purge:

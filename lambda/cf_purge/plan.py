@@ -169,8 +169,7 @@ def make_task(message: Message, config: Config, largest: Cost, now: float) -> Ta
             jobs.append(job)
             count += job.later.purges if job.later else len(job.purges)
             if count > MAX_PURGES:
-                remedy = "split it, or choose another purge_by where one key alone has so many"
-                raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: {remedy}.")
+                raise TooLarge(f"It asks for more than {MAX_PURGES:,} purges: split it, or choose another purge_by.")
         if not event.is_own:
             _check_cost([job for job in jobs if job.parts], config, largest)
     except Exception as error:

@@ -50,22 +50,21 @@ def preview(arguments: list[str]) -> int:
     parser.add_argument("--name", help="the module's input `name` or `bucket`, where several modules are planned")
     parser.add_argument("key", nargs="+", help="an object key, as S3 has it")
     given = parser.parse_args(arguments)
-    try:
-        config = config_in(_read(given.plan, parser), given.name)
-    except Misconfigured as error:
-        parser.exit(2, f"{given.plan}: {error}\n")
-    groups = {key: lines_of(key, config) for key in given.key}
+    found = configs_in(_read(given.plan, parser))
+    chosen = [config for place, config in found.items() if given.name in (None, *place)]
+    if len(chosen) != 1:
+        names = ", ".join(f"{name} (bucket {bucket})" for name, bucket in found) or "none"
+        fault = f"It must have one configuration of this version of the module, and has {names}: choose one with --name"
+        remedy = "write it with `terraform show -json`, before the first apply with config_json in an output"
+        parser.exit(2, f"{given.plan}: {fault}; {remedy}.\n")
+    groups = {key: lines_of(key, chosen[0]) for key in given.key}
     for key, lines in groups.items():
         print(key if key.isprintable() else json.dumps(key), *lines, sep="\n  ")
     return int(any(lines[0].startswith("refused") for lines in groups.values()))
 
 
-def config_in(shown: Any, name: str | None = None) -> Config:
-    """Return the one configuration in a document of `terraform show -json`, or the one of that name or bucket.
-
-    Raises:
-        Misconfigured: there is none of this version, or more than one.
-    """
+def configs_in(shown: Any) -> dict[tuple[str, str | None], Config]:
+    """Return the configurations of this version in a document of `terraform show -json`, by name and bucket."""
     found: dict[tuple[str, str | None], Config] = {}
     pending = [shown]
     for value in pending:  # which grows meanwhile
@@ -73,17 +72,11 @@ def config_in(shown: Any, name: str | None = None) -> Config:
             pending += [value["planned_values"]] if "planned_values" in value else value.values()
         elif isinstance(value, list):
             pending += value
-        elif isinstance(value, str) and value.startswith(("{", "H4sI")):  # JSON, or that compressed
+        elif isinstance(value, str):
             with contextlib.suppress(Misconfigured):
                 config = load({VARIABLE: value})
                 found[config.name, config.bucket] = config
-    chosen = [config for place, config in found.items() if name in (None, *place)]
-    if len(chosen) == 1:
-        return chosen[0]
-    names = ", ".join(f"{each} (bucket {bucket})" for each, bucket in found) or "none"
-    fault = f"It must have one configuration of this version of the module, and has {names}: choose one with --name"
-    remedy = "write it with `terraform show -json`, before the first apply with config_json in an output"
-    raise Misconfigured(f"{fault}; {remedy}.")
+    return found
 
 
 def lines_of(key: str, config: Config) -> list[str]:

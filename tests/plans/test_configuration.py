@@ -5,7 +5,7 @@ import gzip
 
 import pytest
 
-from cf_purge.__main__ import config_in
+from cf_purge.__main__ import configs_in
 from cf_purge.config import PLANS, VARIABLE, Config, Target, Verify, Zone, load
 from tests.plans import shared_plans
 from tests.plans.cases import BUS, EVERYTHING, KINDS, MANY, S3, ZONE_ID
@@ -50,7 +50,8 @@ def test_a_preview_finds_it_in_the_whole_plan(case: str) -> None:
         if each["address"] == f"module.{label(case)}"
     ]
     shown = {"planned_values": {"root_module": {"child_modules": modules}}}
-    assert config_in(shown).targets == told(case).targets
+    [found] = configs_in(shown).values()
+    assert found.targets == told(case).targets
 
 
 def test_what_is_left_out_because_it_is_the_default_is_the_functions_default() -> None:

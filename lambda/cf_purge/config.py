@@ -170,17 +170,16 @@ def _from_document(text: str) -> Config:
     """
     if not text.startswith("{"):
         text = zlib.decompress(base64.b64decode(text), wbits=31).decode()  # 31: as gzip writes it
-    document: dict[str, Any] = json.loads(text)
-    fields = _given({**document, **(document.get("cloudflare") or {}), "cloudflare": None})
+    fields: dict[str, Any] = json.loads(text, object_hook=_given)
+    fields |= fields.pop("cloudflare", {})
     fields["targets"] = tuple(_target(target, fields["bucket"]) for target in fields["targets"])
     if "verify" in fields:
-        fields["verify"] = Verify(**_given(fields["verify"]))
+        fields["verify"] = Verify(**fields["verify"])
     fields["plan"] = PLANS[fields.get("plan", "free")]
     return Config(**fields)
 
 
-def _target(document: dict[str, Any], bucket: str) -> Target:
-    fields = _given(document)
+def _target(fields: dict[str, Any], bucket: str) -> Target:
     zone = Zone(fields.pop("zone_id").lower(), fields.pop("environment_id", None))
     fields["header_variants"] = tuple(tuple(variant.items()) for variant in fields.get("header_variants", ()))
     fields["schemes"] = tuple(sorted(fields.get("schemes", ["https"]), reverse=True))  # http often redirects to https
@@ -192,7 +191,7 @@ def _target(document: dict[str, Any], bucket: str) -> Target:
 
 
 def _given(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that are not null; lists as tuples."""
+    """Return the fields of a JSON object that are not null; lists as tuples."""
     given = {name: value for name, value in document.items() if value is not None}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 

@@ -211,12 +211,11 @@ def _checked_key(key: str) -> str:
     raise UnknownEvent(f"The object key {key[:256]!r} is not UTF-8, or longer than the {_MAX_KEY_BYTES} bytes of S3.")
 
 
-def epoch(time: object, read: Callable[[str], datetime] = datetime.fromisoformat) -> float | None:
+def epoch(time: Any, read: Callable[[str], datetime] = datetime.fromisoformat) -> float | None:
     """Return the seconds since the epoch of an ISO 8601 time, or another that `read` understands; None: it does not."""
-    try:
-        return read(time).timestamp() if isinstance(time, str) else None
-    except (ValueError, OverflowError):
-        return None
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        return read(time).timestamp()
+    return None
 
 
 # ---- Manual events ----

@@ -15,7 +15,7 @@ from tests.bench.figures import write
 from tests.simulation.cloudflare.plans import PLANS
 from tests.support.factories import document, s3_event, target
 from tests.support.fakes import answer
-from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE
+from tests.support.names import HOST, OTHER_ZONE, TOKEN, ZONE
 from tests.support.virtual.edge import Edge, Version
 from tests.support.virtual.network import Call, Fault
 from tests.support.virtual.world import START, World
@@ -114,7 +114,6 @@ def run(scenario: Scenario) -> Result:
     purges = {"purge_by": scenario.purge_by, "related": [*scenario.related], "delay_seconds": scenario.delay_seconds}
     configuration = document(
         targets=[target(**purges)],
-        queue_arn=QUEUE_ARN,
         drain=1_000,
         log_level="ERROR",
         max_concurrency=scenario.max_concurrency,

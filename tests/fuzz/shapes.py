@@ -217,7 +217,6 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
         targets=draw(st.lists(_targets, min_size=1, max_size=3)),
         exclude=draw(st.sampled_from([[], ["*.png"]])),
         cloudflare={"plan": draw(st.sampled_from(["free", "enterprise"])), "requests_per_second": 50},
-        queue_arn=QUEUE_ARN,
         batch_size=draw(st.sampled_from([1, 3, 10])),
         drain=draw(st.sampled_from([0, 100])),
         verify=draw(st.sampled_from([None, None, {}, {"sample": 0}])),

@@ -21,7 +21,7 @@ from tests.ledger.layouts import LAYOUTS, Layout
 from tests.ledger.schedule import Burst, Schedule
 from tests.ledger.weather import PROVOKED, WEATHER
 from tests.simulation.cloudflare import refusal
-from tests.support.factories import PARAMETER, QUEUE_ARN, TIME, TOKEN, document
+from tests.support.factories import PARAMETER, TIME, TOKEN, document
 from tests.support.virtual.edge import Edge, Version
 from tests.support.virtual.mapping import Invocation
 from tests.support.virtual.network import Call, Fault
@@ -72,7 +72,6 @@ class _Game:
             batch_size=setting.batch_size,
             max_receive_count=30,
             drain=setting.drain,
-            queue_arn=QUEUE_ARN,
             verify=setting.verify and setting.verify._asdict(),
             collapse_above=setting.collapse_above,
         )

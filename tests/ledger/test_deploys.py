@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.factories import HOST, QUEUE_ARN, document, s3_event, target
+from tests.support.factories import HOST, document, s3_event, target
 from tests.support.virtual.world import START, World
 
 PAGE, HASHED, PLAIN = "index.html", "app.{}.js", "app.js"
@@ -24,7 +24,7 @@ class Deploy:
     """A page whose text is its version, that version's asset, and a visitor who loads both every second."""
 
     def __init__(self, targets: Sequence[Any], asset: str, *, is_page_cached: bool) -> None:
-        self.world = World(document(targets=list(targets), queue_arn=QUEUE_ARN))
+        self.world = World(document(targets=list(targets)))
         self.world.cloudflare.on_accepted = self._purge
         self.broken: list[int] = []  # seconds at which page and asset did not match
         self.seen: str | None = None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.ledger.weather import PROVOKED
-from tests.support.factories import HOST, OTHER_ZONE, QUEUE_ARN, document, s3_event, target
+from tests.support.factories import HOST, OTHER_ZONE, document, s3_event, target
 from tests.support.fakes import answer, refusal
 from tests.support.virtual.network import Call, Fault
 from tests.support.virtual.world import START, World
@@ -25,7 +25,7 @@ class Scenario:
     """The function with its queue; `trouble` answers its purges, with None Cloudflare does."""
 
     def __init__(self, trouble: Trouble, environments: int = 2, seed: int = 0, **changes: Any) -> None:
-        settings = {"queue_arn": QUEUE_ARN, "drain": 1000, "max_receive_count": 30, "max_concurrency": environments}
+        settings = {"drain": 1000, "max_receive_count": 30, "max_concurrency": environments}
         self.world = world = World(document(**{**settings, **changes}), seed=seed)
         world.cloudflare.on_accepted = self._accept
         world.network.fault = self._fault

@@ -12,7 +12,6 @@ from tests.plans import shared_plans
 from tests.plans.cases import RULED
 from tests.support.factories import document, s3_event, sqs_event, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, refusal
-from tests.support.names import QUEUE_ARN
 
 QUERIES = (
     "Was this key purged?",
@@ -40,11 +39,11 @@ def lines() -> list[dict[str, Any]]:
     plain.invoke(sqs_event(s3_event("css/site.css", "a.map", "bad.css"), s3_event("css/site.css"), "nonsense"))
     varied = World(document(targets=[VARIANTS]))
     varied.invoke(sqs_event(*(s3_event(f"{number}.css") for number in range(17))))
-    later = World(document(targets=[target(delay_seconds=60)], queue_arn=QUEUE_ARN))
+    later = World(document(targets=[target(delay_seconds=60)]))
     later.invoke(sqs_event(s3_event("a")))
     later.aws.script["SendMessage"] = [aws_error(500, "InternalError")]
     later.returned(sqs_event(s3_event("b")))
-    verifying = World(document(verify={}, queue_arn=QUEUE_ARN))
+    verifying = World(document(verify={}))
     verifying.invoke(sqs_event(s3_event("css/site.css", "new.css")))
     fresh = answer(200, b"", last_modified="Mon, 23 Nov 2026 06:00:00 GMT")
     for seen in (answer(200, b"", etag='"a"', age="9"), fresh, TimedOut("No answer.")):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cf_purge.errors import PurgeError
 from tests.support.factories import document, environment, flat_environment, s3_event, sqs_event, target
 from tests.support.fakes import Reply, Sent, World, answer, refusal, result
-from tests.support.names import BUS_ARN, HOST, OTHER_ZONE, QUEUE_ARN, TOKEN, ZONE
+from tests.support.names import BUS_ARN, HOST, OTHER_ZONE, TOKEN, ZONE
 
 EVENTS: list[dict[str, Any]] = [
     s3_event("a", "(1).css", bucket=HOST),
@@ -38,7 +38,7 @@ MODES: dict[str, dict[str, str]] = {
     "tag": mode(targets=[target(purge_by="tag", tags=["{key}"])]),
     "host": mode(targets=[target(purge_by="host", environment_id="staging")]),
     "everything": mode(targets=[target(purge_by="everything")], cloudflare={"operation": "invalidate"}),
-    "verify": mode(verify={"sample": 0}, queue_arn=QUEUE_ARN),
+    "verify": mode(verify={"sample": 0}),
     "collapsed": mode(collapse_above=1, log_level="DEBUG"),
     "two zones": mode(targets=[target(), target(zone_id=OTHER_ZONE, hosts=["b.example"])]),
     "last receive": mode(max_receive_count=1),

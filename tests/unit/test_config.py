@@ -12,7 +12,7 @@ from cf_purge.config import Config, Target, Verify, load
 from cf_purge.errors import Misconfigured, Transient
 from cf_purge.http_client import HttpClient
 from tests.support.factories import document, environment, flat_environment, target
-from tests.support.names import PARAMETER, QUEUE_ARN, TOKEN, ZONE
+from tests.support.names import PARAMETER, TOKEN, ZONE
 
 MISSING = object()
 
@@ -46,7 +46,7 @@ def test_a_null_field_has_the_default() -> None:
     )
     assert (config.api_url, config.requests_per_second) == ("https://api.cloudflare.com/client/v4", 4)
     for verify in ({}, {"after_seconds": None}):
-        assert read(verify=verify, queue_arn=QUEUE_ARN).verify == Verify(5, 3, 20)
+        assert read(verify=verify).verify == Verify(5, 3, 20)
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from cf_purge.errors import PurgeError, Transient
 from tests.support.factories import document, eventbridge_event, s3_event, s3_record, sqs_event, target
 from tests.support.fakes import World, answer, aws_error
-from tests.support.names import AT, BUS_ARN, HOST, OTHER_ZONE, QUEUE_ARN, ZONE
+from tests.support.names import AT, BUS_ARN, HOST, OTHER_ZONE, ZONE
 
 PAGES, ALL = target(keys=["*.html"], delay_seconds=60, path_prefix="late"), target()
 OTHER = target(zone_id=OTHER_ZONE, hosts=["www.example.net"])
 
 
 def world_of(*targets: dict[str, Any], **changes: Any) -> World:
-    return World(document(targets=list(targets), queue_arn=QUEUE_ARN, **changes))
+    return World(document(targets=list(targets), **changes))
 
 
 def purged(world: World) -> list[str]:

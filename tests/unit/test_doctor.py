@@ -10,7 +10,7 @@ from cf_purge.plan import Request, probe_for
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge
 from tests.support.factories import document, environment, flat_environment, sns_event, sqs_event, target
 from tests.support.fakes import Item, Reply, Sent, World, answer, outage, refusal, result
-from tests.support.names import HOST, OTHER_ZONE, PARAMETER, QUEUE_ARN, TOKEN, ZONE
+from tests.support.names import HOST, OTHER_ZONE, PARAMETER, TOKEN, ZONE
 
 CHECK = {"check": True}
 NAME = ".cf-purge-check"
@@ -102,7 +102,7 @@ def test_a_check_that_succeeds_says_what_it_has_shown() -> None:
         target(zone_id=OTHER_ZONE, hosts=[B], related=["/", "/tags/{dir}/*"]),
         target(zone_id="c" * 32, hosts=[B], environment_id="e1", purge_by="host"),
     ]
-    world = World(document(targets=targets, queue_arn=QUEUE_ARN))
+    world = World(document(targets=targets))
     world.transport.edge = lambda _: answer(404, cf_cache_status="MISS")
     assert world.invoke(CHECK)["check"] == [
         f"The token may purge zone {ZONE}, and {HOST} belongs to it.",

@@ -11,7 +11,7 @@ from cf_purge.errors import TooLarge
 from tests.support.factories import as_text, document, s3_event, s3_record, sqs_event, target
 from tests.support.fakes import World
 from tests.support.interpreter import LAMBDA, python
-from tests.support.names import HOST, QUEUE_ARN
+from tests.support.names import HOST
 
 MEMORY = 128_000_000  # bytes
 # Reads {"config", "event", "waiting"} from standard input. Log lines are printed, the figures go to standard error.
@@ -42,7 +42,7 @@ json.dump({"peak": peak, "cpu": cpu, "result": result}, sys.stderr)
 def measure(event: Any, waiting: list[Any], config: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Invoke the function in a new process; return the figures and the log lines."""
     given = {
-        "config": document(queue_arn=QUEUE_ARN, drain=1000, **config),
+        "config": document(drain=1000, **config),
         "event": event,
         "waiting": [(f"w{index}", as_text(body)) for index, body in enumerate(waiting)],
     }

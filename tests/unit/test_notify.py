@@ -11,7 +11,7 @@ from cf_purge.errors import PurgeError, TimedOut
 from cf_purge.events import Change
 from tests.support.factories import document, eventbridge_event, s3_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage
-from tests.support.names import ACCOUNT, AT, BUS_ARN, HOST, OTHER_ZONE, PRINCIPAL, QUEUE_ARN, ZONE
+from tests.support.names import ACCOUNT, AT, BUS_ARN, HOST, OTHER_ZONE, PRINCIPAL, ZONE
 
 TWO_ZONES = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"])]
 
@@ -146,7 +146,7 @@ SEEN = item("a.css", None, PRINCIPAL)
 def test_a_change_is_told_after_the_last_look_at_its_copies(
     looks: list[dict[str, Reply]], expected: dict[str, Any]
 ) -> None:
-    world = notifying(targets=[target(hosts=[HOST, "cdn.example.org"])], verify={}, queue_arn=QUEUE_ARN)
+    world = notifying(targets=[target(hosts=[HOST, "cdn.example.org"])], verify={})
     assert world.returned(sqs_event(s3_event("a.css"))) == []
     for answers in looks:
         assert set(told(world)) == {"Purged"}
@@ -160,7 +160,7 @@ def test_a_change_is_told_after_the_last_look_at_its_copies(
 
 
 def test_fresh_items_come_first() -> None:
-    world = notifying(verify={"attempts": 1}, queue_arn=QUEUE_ARN)
+    world = notifying(verify={"attempts": 1})
     world.transport.edge = lambda sent: OLD if "/b" in sent.url else NEW
     world.returned(sqs_event(s3_event("b", "c", "a")))
     world.returned(sqs_event(*(look["MessageBody"] for look in world.aws.delayed)))
@@ -170,7 +170,7 @@ def test_fresh_items_come_first() -> None:
 
 def test_a_change_is_told_after_the_look_at_its_last_target() -> None:
     later = target(hosts=["later.example.com"], delay_seconds=60)
-    world = notifying(targets=[target(), later], verify={}, queue_arn=QUEUE_ARN)
+    world = notifying(targets=[target(), later], verify={})
     world.transport.edge = lambda _: NEW
     world.invoke(sqs_event(s3_event("a.css")))
     for seconds, detail_types in ((5, set()), (54, {"Purged"}), (5, {"Purged", "Verified"})):

@@ -14,7 +14,7 @@ from cf_purge.plan import Plan
 from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS
 from tests.support.factories import document, s3_event, sqs_event, sqs_record, target
 from tests.support.fakes import Reply, Sent, World, answer, aws_error, outage, refusal, result
-from tests.support.names import HOST, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
+from tests.support.names import HOST, OTHER_ZONE, SITE, ZONE
 
 PROBE = ".cf-purge-check"
 HTML = b"<html>Forbidden</html>"
@@ -279,7 +279,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def test_a_purge_that_was_accepted_or_rejected_is_not_sent_again_and_the_reason_names_it() -> None:
-    world = world_of(target(keys=["k", "bad"]), TWO_ZONES[1], verify={}, queue_arn=QUEUE_ARN)
+    world = world_of(target(keys=["k", "bad"]), TWO_ZONES[1], verify={})
     refuse(world, refusal(400, 1012), lambda item: item == f"{SITE}/bad")
     world.cloudflare.zones[OTHER_ZONE] = answer(500, HTML)
     body = s3_event("k", "bad", "b/x")

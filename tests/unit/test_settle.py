@@ -16,7 +16,7 @@ from cf_purge.sqs import MAX_DELAY, delay_after, fate_of
 from cf_purge.targets import FILES, Purge
 from tests.support.factories import document, environment, s3_event, s3_test_event, sqs_event, target
 from tests.support.fakes import World, answer
-from tests.support.names import AT, BUS_ARN, HOST, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
+from tests.support.names import AT, BUS_ARN, HOST, OTHER_ZONE, SITE, ZONE
 
 TARGETS = [target(), target(zone_id=OTHER_ZONE, hosts=["cdn.example.org"], purge_by="prefix", key_prefix="b")]
 OWN = Failure(Transient("down"))
@@ -166,7 +166,7 @@ def test_messages_that_are_left_out_of_the_plan_are_returned_or_given_up_and_har
 
 def test_looks_take_no_memory_from_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cf_purge.plan._MAX_BYTES", 1_000)
-    world = World(document(verify={}, queue_arn=QUEUE_ARN))
+    world = World(document(verify={}))
     look = {"hop": 1, "purged": AT, "changes": [{"key": f"{n}", "kind": "put", "at": AT} for n in range(9)]}
     event = sqs_event(look, s3_event("a"), s3_event("b"))
     event["Records"][2]["attributes"] = {"ApproximateReceiveCount": "2"}
@@ -191,7 +191,7 @@ def operations(world: World) -> list[str]:
 
 
 def test_done_messages_are_deleted_before_the_rest_is_parked_and_returned() -> None:
-    world = World(document(targets=TARGETS, queue_arn=QUEUE_ARN, drain=1000, batch_size=2))
+    world = World(document(targets=TARGETS, drain=1000, batch_size=2))
     world.cloudflare.zones[OTHER_ZONE] = answer(503)
     world.aws.waiting = [("done", json.dumps(s3_event("a"))), ("poison", "{"), ("held", json.dumps(s3_event("b/x")))]
     assert world.returned(sqs_event(s3_event("c"), s3_event("b/y"))) == ["m1"]

@@ -13,7 +13,7 @@ from tests.support.names import HOST, QUEUE_ARN, REGION
 
 def world_of(waiting: int, **changes: Any) -> World:
     """A function that drains up to 1,000 messages, and so many in its queue beside its batch."""
-    world = World(document(**{"queue_arn": QUEUE_ARN, "drain": 1000, "max_concurrency": 2, **changes}))
+    world = World(document(**{"drain": 1000, "max_concurrency": 2, **changes}))
     world.aws.waiting = [(f"w{n}", json.dumps(s3_event(f"w{n}"))) for n in range(waiting)]
     return world
 

@@ -16,7 +16,7 @@ from cf_purge.targets import EVERYTHING, FILES, HOSTS, PREFIXES, TAGS, Purge, pa
 from tests.support.factories import document, flat_environment, s3_event, sqs_event
 from tests.support.factories import target as place
 from tests.support.fakes import World
-from tests.support.names import BUCKET, HOST, OTHER_ZONE, QUEUE_ARN, SITE, ZONE
+from tests.support.names import BUCKET, HOST, OTHER_ZONE, SITE, ZONE
 
 
 def target(**fields: Any) -> Target:
@@ -434,7 +434,7 @@ def test_the_order_of_targets_is_irrelevant(rules: list[dict[str, Any]], keys: l
     keys = [key for key in keys if key.isprintable()] or ["a/b.html"]
     found = set()
     for targets in itertools.permutations(place(**each) for each in rules):
-        world = World(document(targets=targets, collapse_above=most, queue_arn=QUEUE_ARN))
+        world = World(document(targets=targets, collapse_above=most))
         assert world.returned(sqs_event(*map(s3_event, keys))) == []
         later = sorted((sent["DelaySeconds"], *_keys_in(sent["MessageBody"])) for sent in world.aws.delayed)
         found.add((frozenset(world.cloudflare.accepted), tuple(later)))

@@ -13,7 +13,7 @@ from cf_purge.verify import newest
 from cf_purge.visitor import Visitor
 from tests.support.factories import document, s3_event, sqs_event, target
 from tests.support.fakes import Reply, World, answer, aws_error, outage, refusal
-from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, PRINCIPAL, QUEUE_ARN, SITE
+from tests.support.names import AT, BUCKET, HOST, OTHER_ZONE, PRINCIPAL, SITE
 
 ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 FRESH = answer(200, b"", etag=f'"{ETAG}"')
@@ -28,7 +28,7 @@ LOOK: dict[str, Any] = {
 
 
 def verifying(edge: Reply = FRESH, verify: dict[str, int] | None = None, **changes: Any) -> World:
-    world = World(document(verify=verify or {}, queue_arn=QUEUE_ARN, **changes))
+    world = World(document(verify=verify or {}, **changes))
     world.transport.edge = lambda _: edge
     return world
 
@@ -182,7 +182,7 @@ def test_only_object_changes_that_were_purged_are_looked_at(event: dict[str, Any
 
 
 def test_without_verify_nothing_is_sent_and_a_look_that_is_left_over_is_dropped() -> None:
-    world = World(document(queue_arn=QUEUE_ARN))
+    world = World(document())
     assert world.returned(sqs_event(s3_event("a.css"), LOOK)) == []
     assert (world.aws.delayed, world.aws.parked, world.transport.visits) == ([], [], [])
     assert not {"Stale", "NotSampled"} & set(world.metrics)

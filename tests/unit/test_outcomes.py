@@ -219,8 +219,13 @@ def test_an_answer_that_throttles_holds_the_zone_without_a_probe_and_parks_nothi
     ],
     ids=["429", "503", "503, and the probe names no wait"],
 )
-def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe(script: list[Reply]) -> None:
+@pytest.mark.parametrize("has_worked", [False, True])
+def test_a_wait_that_is_named_is_kept_by_later_invocations_and_ends_with_a_probe(
+    script: list[Reply], has_worked: bool
+) -> None:
     world, before = world_of(), [False, True][: len(script)]
+    assert not has_worked or world.returned(batch("first")) == []
+    world.cloudflare.requests.clear()
     world.cloudflare.script = [*script]
     assert world.returned(batch("a")) == ["a"]
     assert 120 <= world.aws.delays["receipt-a"] <= 180

@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 CONNECTIONS = 8  # to one host at the same time
 MAX_IDLE = 60.0  # seconds; a connection that was frozen for longer may be dead without a sign
-_OPTIONS = {"preload_content": False, "decode_content": False, "enforce_content_length": True}  # of one exchange
+# Of one exchange. A Location is not even read: it can be anything.
+_OPTIONS = {"redirect": False, "preload_content": False, "decode_content": False, "enforce_content_length": True}
 # Cloudflare has refused requests without a User-Agent.
 _HEADERS = {"accept-encoding": "identity", "user-agent": "cf_purge"}
 
@@ -102,7 +103,7 @@ class _Lane(HTTPConnection):
         scheme, _, host, port, *_ = urllib3.util.parse_url(url)
         self.default_port = port_by_scheme[str(scheme)]  # type: ignore[misc]
         super().__init__(str(host).strip("[]"), port or self.default_port)
-        pool: Any = urllib3.HTTPConnectionPool(self.host, self.port, maxsize=1, retries=False)  # and no redirects
+        pool: Any = urllib3.HTTPConnectionPool(self.host, self.port, maxsize=1, retries=False)
         pool.ConnectionCls = lambda **_: self  # the pool's only connection
         self._pool = pool
         self._context = context if scheme == "https" else None

@@ -83,9 +83,10 @@ class HttpClient:
             lane.cut()
         lane.used_at = now
         method = "GET" if body is None else "POST"
-        answer = lane.exchange(method, url, timeout, limit, headers={**headers, **_HEADERS}, body=body)
-        idle.append(lane)
-        return answer
+        try:
+            return lane.exchange(method, url, timeout, limit, headers={**headers, **_HEADERS}, body=body)
+        finally:  # one that failed, too: it connects anew, and the others may be dead as well
+            idle.append(lane)
 
     def together(self, call: Callable[[Any], T], items: Iterable[Any], most: int = CONNECTIONS) -> list[T | PurgeError]:
         """Make a call for each item, so many of them at the same time at most; what one raises is its result."""

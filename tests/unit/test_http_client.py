@@ -119,6 +119,22 @@ def test_requests_at_the_same_time_keep_their_connections_for_a_minute(serve: Se
     assert server.accepted == CONNECTIONS + CONNECTIONS - 1
 
 
+def test_after_a_failure_the_next_request_has_a_new_connection(serve: Serve, http: HttpClient) -> None:
+    """What ended one connection, such as a change of the network, has often ended the others, too."""
+    meet, old = threading.Barrier(2), set()
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        meet.wait()
+        old.add(handler.client_address)
+        write(handler)
+
+    server = serve(respond)
+    http.together(lambda url: post(http, url), [server.url] * 2)
+    server.respond = lambda handler: (reset if handler.client_address in old else write)(handler)
+    failure(http, server.url)
+    assert post(http, server.url).status == 200
+
+
 # ---- Answers that cannot be used ----
 
 

@@ -112,12 +112,12 @@ def parse(document: object) -> Event:
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
 
     Raises:
-        UnknownEvent: the document as a whole has none of the documented shapes. An invalid record is counted instead,
-            so that its neighbours are still purged.
+        UnknownEvent: the document as a whole has none of the documented shapes. An invalid record becomes an entry
+            instead, so that its neighbours are still purged.
         TooLarge: more than MAX_ITEMS items.
     """
     event = Event()
-    for part in _parts_of(document):  # the changes of an own message come last, so its look is kept
+    for part in _parts_of(document):  # one of the function's own messages has one part, which is kept whole
         event = part._replace(entries=event.entries + part.entries, dry_run=event.dry_run or part.dry_run)
         if len(event.entries) > MAX_ITEMS:
             raise TooLarge(f"It has more than {MAX_ITEMS} items: split it.")
@@ -138,7 +138,7 @@ def _parts_of(document: object, depth: int = 0) -> Iterator[Event]:
             document = json.loads(document)
     if not isinstance(document, dict) or depth > _MAX_DEPTH:
         raise UnknownEvent("The event is not a JSON object, or in too many envelopes.")
-    # Beside anything: a dry run must not purge, whatever else is in the event.
+    # At each level, and beside any other field: a dry run must not purge.
     if "dry_run" in document:
         if not isinstance(document["dry_run"], bool):
             raise UnknownEvent('"dry_run" must be true or false.')
@@ -170,32 +170,33 @@ def _s3_change(record: dict[str, Any]) -> Change:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
     if not str(record.get("eventVersion", "2.1")).startswith("2."):
         raise UnknownEvent("The record's eventVersion is not 2.x.")
-    change, thing = _change(record["s3"], record.get("eventTime"), encoded=True)
-    name, _, how = str(record.get("eventName")).removeprefix("s3:").partition(":")
-    removed = None if how == "Delete" and thing.get("versionId") else DELETE
+    change, described = _change(record["s3"], record.get("eventTime"), encoded=True)
+    name, _, method = str(record.get("eventName")).removeprefix("s3:").partition(":")
+    is_version = method == "Delete" and described.get("versionId")
+    removed = None if is_version else DELETE
     kinds = {"ObjectCreated": PUT, "ObjectRemoved": removed, "LifecycleExpiration": removed}
     user = record.get("userIdentity")
     principal = user.get("principalId") if isinstance(user, dict) else None
-    return change._replace(kind=kinds.get(name), etag=_text(thing.get("eTag")), principal=_text(principal))
+    return change._replace(kind=kinds.get(name), etag=_text(described.get("eTag")), principal=_text(principal))
 
 
 def _eventbridge_change(document: dict[str, Any]) -> Change:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
     detail: Any = document.get("detail")
-    change, thing = _change(detail, document.get("time"), encoded=False)
-    is_version = detail.get("deletion-type") == "Permanently Deleted" and thing.get("version-id")
+    change, described = _change(detail, document.get("time"), encoded=False)
+    is_version = detail.get("deletion-type") == "Permanently Deleted" and described.get("version-id")
     kinds = {"Object Created": PUT, "Object Deleted": None if is_version else DELETE}
     kind = kinds.get(str(document.get("detail-type")))
-    return change._replace(kind=kind, etag=_text(thing.get("etag")), principal=_text(detail.get("requester")))
+    return change._replace(kind=kind, etag=_text(described.get("etag")), principal=_text(detail.get("requester")))
 
 
 def _change(detail: Any, time: object, *, encoded: bool) -> tuple[Change, dict[str, Any]]:
-    """Return what both have in common, and the description of the object."""
+    """Return the fields that both formats share, and the format's own description of the object."""
     match detail:
-        case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)} as thing} if bucket and key:
-            # What is not UTF-8 becomes surrogates, which no key has.
-            key = unquote_plus(key, errors="surrogateescape") if encoded else key
-            return Change(_checked_key(key), bucket, epoch(time), sequencer=_text(thing.get("sequencer"))), thing
+        case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)} as described} if bucket and key:
+            # What is not UTF-8 becomes surrogates, which `_checked_key` refuses.
+            key = _checked_key(unquote_plus(key, errors="surrogateescape") if encoded else key)
+            return Change(key, bucket, epoch(time), sequencer=_text(described.get("sequencer"))), described
     raise UnknownEvent("The record has no bucket or no object key.")
 
 
@@ -212,7 +213,7 @@ def _checked_key(key: str) -> str:
 
 
 def epoch(time: Any, read: Callable[[str], datetime] = datetime.fromisoformat) -> float | None:
-    """Return the seconds since the epoch of an ISO 8601 time, or another that `read` understands; None: it does not."""
+    """Return a time as seconds since the epoch, or None if `read` cannot parse it, which by default takes ISO 8601."""
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         return read(time).timestamp()
     return None
@@ -220,8 +221,8 @@ def epoch(time: Any, read: Callable[[str], datetime] = datetime.fromisoformat) -
 
 # ---- Manual events ----
 
-# By field, with the groups scheme, host, and what follows. No credentials, and no port: omit it. No client sends a
-# fragment.
+# A pattern for each field, with three groups: scheme, host, and what follows. Credentials and a port do not match. A
+# fragment is dropped, since no client sends it.
 _HOST, _STEP = r"([^/?#@:\s]+)", r"(?:/[^/?#\x00-\x1f\x7f\ud800-\udfff]*)"
 _ADDRESSES = {
     "urls": rf"(https?://){_HOST}({_STEP}*(?:\?[^#\x00-\x1f\x7f\ud800-\udfff]*)?)(?:#.*)?",
@@ -293,9 +294,12 @@ def address_of(field: str, text: str) -> tuple[str, str, str]:
     if field in _ADDRESSES:
         match = re.fullmatch(_ADDRESSES[field], text.strip(), re.IGNORECASE | re.DOTALL | re.ASCII)
         scheme, host, rest = match.groups() if match else ("", "", "")
-        rest = quote(f"/{rest}" if scheme and not rest.startswith("/") else rest, safe=_KEPT)
-        if HOST.fullmatch(host.lower()) and len(rest) <= _MAX_URL:
-            return f"{scheme}{host}".lower() + rest, host.lower(), rest.partition("?")[0]
+        scheme, host = scheme.lower(), host.lower()
+        if scheme and not rest.startswith("/"):  # a URL without a path
+            rest = f"/{rest}"
+        rest = quote(rest, safe=_KEPT)
+        if HOST.fullmatch(host) and len(rest) <= _MAX_URL:
+            return f"{scheme}{host}{rest}", host, rest.partition("?")[0]
     elif field != "tags" or re.fullmatch("[!-~]{1,1024}", text):
         return text, "", ""
     code, form = _FORMS[field]
@@ -327,15 +331,22 @@ def _own_event(document: dict[str, Any]) -> Event:
     """
     with contextlib.suppress(AttributeError, LookupError, TypeError):  # a field is missing, unknown or of another type
         changes = tuple(Change(**entry) for entry in document["changes"][: MAX_ITEMS + 1])
-        look = Look(**document | {"changes": changes}) if len(document) > 1 else None
+        look = Look(**{**document, "changes": changes}) if len(document) > 1 else None
         if changes and all(map(_is_sound, changes)) and (look is None or _is_sound_look(look)):
             return Event(look=look) if look else Event(changes, is_own=True)
     raise UnknownEvent('A message with "changes" is written by the function alone, and this one is malformed.')
 
 
 def _is_sound(change: Change) -> bool:
-    texts = change._replace(at=None, key=_checked_key(change.key))
-    return all(_text(each) == each for each in texts) and (change.at is None or abs(change.at) < _LAST_TIME)
+    """Tell whether a change is as the function writes it.
+
+    Raises:
+        UnknownEvent: its key cannot be one of S3.
+        AttributeError, TypeError: its key is no string, or its time no number.
+    """
+    _checked_key(change.key)
+    are_texts = all(field is None or _text(field) for field in change._replace(at=None))
+    return are_texts and (change.at is None or abs(change.at) < _LAST_TIME)
 
 
 def _is_sound_look(look: Look) -> bool:

@@ -29,9 +29,9 @@ LEFT_OUT = NotTried('No time or requests were left for it: in a direct invocatio
 
 # A zone with one of the two kinds of purge that Cloudflare limits apart: by URL, and all others.
 Group = tuple[Zone, bool]
-# By message and by the hash of a purge: at an earlier receive it was accepted (None), or failed when it was sent apart:
-# why, if it was rejected, else LEFT_OUT.
-Done = Mapping[str, Mapping[int, PurgeError | None]]
+# How purges ended at earlier receives, by message ID and by the hash of the purge. None: it was accepted. Otherwise it
+# failed when it was sent apart: the error is a Rejected if it can never be purged, else LEFT_OUT.
+Ended = Mapping[str, Mapping[int, PurgeError | None]]
 
 
 class Delayed(NamedTuple):
@@ -46,7 +46,7 @@ class Job(NamedTuple):
     """One change or manual item; it is done when all its purges are accepted, if it has no error."""
 
     change: Change | None  # None: another item
-    parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # by target; None: they must not be collapsed
+    parts: Sequence[tuple[Target | None, Sequence[Purge]]]  # purges by target; None: of an item, never collapsed
     error: Rejected | None = None  # why nothing, or not every target, can purge it
     later: Delayed | None = None  # what other targets purge later
     due: float | None = None  # when the last of its targets was to purge the change, if its time is known
@@ -65,8 +65,7 @@ class Task(NamedTuple):
     skipped: tuple[str, ...] = ()  # keys that need no purge
     error: PurgeError | None = None  # what is wrong with it apart from its purges
     delayed: Sequence[Delayed] = ()
-    # What became of its purges at earlier receives: see Done.
-    ended: Mapping[int, PurgeError | None] = {}
+    ended: Mapping[int, PurgeError | None] = {}  # that of its message, see Ended
 
     @property
     def purges(self) -> dict[Purge, None]:
@@ -77,9 +76,9 @@ class Task(NamedTuple):
         """Tell whether an earlier receive has done a purge."""
         return hash(purge) in self.ended and self.ended[hash(purge)] is None
 
-    def undone(self, accepted: Container[Purge]) -> list[Purge]:
-        """Return the purges that are not known to be accepted."""
-        return [] if self.event.dry_run else [purge for purge in self.purges if purge not in accepted]
+    def undone(self, done: Container[Purge]) -> list[Purge]:
+        """Return the purges that no earlier receive has done, without those in `done`; none of a dry run."""
+        return [] if self.event.dry_run else [purge for purge in self.purges if purge not in done]
 
     def left(self, accepted: Container[Purge]) -> list[tuple[Change | None, Sequence[Purge]]]:
         """Return the changes and manual items that are not done, with their purges; without any, one empty entry."""
@@ -116,18 +115,19 @@ class Request(NamedTuple):
         return {self.kind: True if self.kind == EVERYTHING else [purge.shown for purge in self.purges]}
 
     def split(self, chance: float) -> Iterator[Request]:
-        """Yield its parts: some of the messages, or some items of a single one, which `chance` in [0, 1) rotates first.
+        """Yield smaller requests, each with some of the messages; of a single message, each with some of its items.
 
-        Neighbours in a message often fail together. It is cut elsewhere at each receive, so that at one of them each
-        innocent item is apart from those.
+        Bad items are often neighbours. Where the first items begin is therefore left to `chance`, a number in [0, 1):
+        the message is cut elsewhere at each receive, and at one of them each good item is apart from the bad ones.
         """
-        [first, *others] = self.parts
-        start = int(chance * len(first))
-        pieces: tuple[Any, ...] = self.parts if others else first[start:] + first[:start]
+        is_one_message = len(self.parts) == 1
+        items = self.parts[0]
+        start = int(chance * len(items))
+        pieces: tuple[Any, ...] = items[start:] + items[:start] if is_one_message else self.parts
         step = ceil(len(pieces) / _PARTS)
         for place in range(0, len(pieces), step):
             piece = pieces[place : place + step]
-            yield self._replace(parts=piece if others else (piece,))
+            yield self._replace(parts=(piece,) if is_one_message else piece)
 
 
 class Plan(NamedTuple):
@@ -165,7 +165,7 @@ def make_task(message: Message, config: Config, largest: Cost, now: float) -> Ta
     try:
         event = parse(message.body)
         for entry in event.entries:
-            job = job_of(entry, config, inf if event.dry_run else now)
+            job = job_of(entry, config, inf if event.dry_run else now)  # a dry run shows what is delayed, too
             jobs.append(job)
             count += job.later.purges if job.later else len(job.purges)
             if count > MAX_PURGES:
@@ -182,8 +182,8 @@ def make_task(message: Message, config: Config, largest: Cost, now: float) -> Ta
     return Task(message, event, jobs, skipped, next(iter(errors), None), [job.later for job in jobs if job.later])
 
 
-def make_plan(messages: Sequence[Message], config: Config, done: Done, largest: Cost, now: float) -> Plan:
-    """Plan the messages: fresh ones first, and looks last. What the memory has no room for is left for another one.
+def make_plan(messages: Sequence[Message], config: Config, ended: Ended, largest: Cost, now: float) -> Plan:
+    """Plan the messages: fresh ones first, and looks last. Those for which the memory has no room get LEFT_OUT.
 
     `largest` and `now` are those of `make_task`.
     """
@@ -200,39 +200,41 @@ def make_plan(messages: Sequence[Message], config: Config, done: Done, largest: 
     for place, task in enumerate(tasks):
         # A dry run must not widen the purges of other messages.
         jobs = _collapsed(task.jobs, _covering(task.jobs, config) if task.event.dry_run else covering)
-        tasks[place] = task = task._replace(jobs=jobs, ended=done.get(task.message.id, {}))
-        rejected = {each for each, error in task.ended.items() if isinstance(error, Rejected)}
-        owners.update({purge: task.message.id for purge in task.undone(owners) if hash(purge) not in rejected})
+        tasks[place] = task = task._replace(jobs=jobs, ended=ended.get(task.message.id, {}))
+        for purge in task.undone(owners):  # what an earlier task asks for, too, is sent for that one
+            if not isinstance(task.ended.get(hash(purge)), Rejected):
+                owners[purge] = task.message.id
     suspect_ids = {message.id for message in messages if message.receives > 1}
     # What failed when it was sent apart is sent so again, after all others.
-    known = [purge for task in tasks if task.ended for purge in task.purges if task.ended.get(hash(purge))]
-    apart = {purge: owners.pop(purge) for purge in known if purge in owners}
+    failed = [purge for task in tasks if task.ended for purge in task.purges if task.ended.get(hash(purge))]
+    apart = {purge: owners.pop(purge) for purge in failed if purge in owners}
     last = [Request(each.zone, each.kind, ((each,),), apart[each] in suspect_ids, is_last=True) for each in apart]
     return Plan(tuple(tasks), (*requests_for(owners, config, suspect_ids), *last), owners | apart)
 
 
-def requests_for(purges: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> list[Request]:
-    """Return the requests for purges, each with its task's ID, of one zone and kind, suspects apart.
+def requests_for(owners: Mapping[Purge, str], config: Config, suspect_ids: Container[str] = ()) -> list[Request]:
+    """Return the requests for purges, given with the IDs of their messages: of one zone and kind each, suspects apart.
 
-    The first ones of all zones go before the second ones, so that a message about many zones is done early. Of as
-    many messages as fill a request, the purges of each host are together, so that a wrong host harms few of the others.
+    The first ones of all zones go before the second ones, so that a message about many zones is done early. The hosts
+    of a zone take turns with as many purges as a request holds, so that few requests mix a wrong host with others.
     """
     by_group: list[list[Request]] = []
-    groups = grouped(((purge.zone, purge.kind, owner in suspect_ids), purge) for purge, owner in purges.items())
+    groups = grouped(((purge.zone, purge.kind, owner in suspect_ids), purge) for purge, owner in owners.items())
     for (zone, kind, is_suspect), group in groups.items():
         limit = config.urls_per_request if kind == FILES else _ITEMS_PER_REQUEST
         by_host = grouped((purge.host, purge) for purge in group).values()
         starts = range(0, len(group), limit)
-        items = [purge for start in starts for each in by_host for purge in each[start : start + limit]]
-        parts = [grouped((purges[each], each) for each in items[start : start + limit]).values() for start in starts]
-        by_group.append([Request(zone, kind, tuple(map(tuple, each)), is_suspect) for each in parts])
+        in_turn = [purge for start in starts for of_host in by_host for purge in of_host[start : start + limit]]
+        requests = [in_turn[start : start + limit] for start in starts]
+        by_message = [grouped((owners[purge], purge) for purge in request).values() for request in requests]
+        by_group.append([Request(zone, kind, tuple(map(tuple, parts)), is_suspect) for parts in by_message])
     return [request for each in zip_longest(*by_group) for request in each if request]
 
 
 def probe_for(request: Request, config: Config) -> Request:
     """Return a request of the same zone and kind that drops no copy. A working zone accepts it."""
     target = next(each for each in config.targets if each.zone == request.zone)
-    host, *_ = (*target.hosts, request.purges[0].host)  # the second with the flat variables
+    host = target.hosts[0] if target.hosts else request.purges[0].host  # with the flat variables a target has no hosts
     probe = nothing_at(target, host, FILES if request.kind == FILES else TAGS)
     return Request(request.zone, probe.kind, ((probe,),))
 
@@ -255,51 +257,56 @@ def job_of(entry: Change | Item | Rejected, config: Config, now: float) -> Job:
         return Job(change, (), problem.with_traceback(None))
     is_manual = change.at is None and change.kind is None
     at = now if change.at is None else min(change.at, now)
-    parts, late, count = [], [], 0
-    for target in targets if config.takes(change.key) else ():
+    parts, dues, count = [], [], 0
+    serving = targets if config.takes(change.key) else ()
+    for target in serving:
         try:
             found = tuple(islice(purges_at(target, change.key), MAX_PURGES + 1 - count))
         except Rejected as problem:  # the other targets purge it
             found, error = (), problem.with_traceback(None)
-        # What was cut off must not be hidden by what is there twice.
+        # Without repetitions a list that was cut off could seem short enough.
         purges = found if count + len(found) > MAX_PURGES else tuple(dict.fromkeys(found))
         count += len(purges)
         if purges and at + target.delay_seconds > now and not is_manual:
-            late.append(at + target.delay_seconds)
+            dues.append(at + target.delay_seconds)
         elif purges:
             parts.append((target, purges))
-    later = Delayed(change._replace(at=at), ceil(min(late) - now), count) if late else None
+    later = Delayed(change._replace(at=at), ceil(min(dues) - now), count) if dues else None
     due = None if change.at is None else change.at + max((target.delay_seconds for target, _ in parts), default=0)
     return Job(change, parts, error, later, due)
 
 
 def _check_cost(jobs: Sequence[Job], config: Config, largest: Cost) -> None:
-    """Raise TooLarge if one message, alone, costs more than `largest`; the error says into which parts it can be split.
+    """Raise TooLarge if one message, alone, costs more than `largest`; the error says how many items fit into an event.
 
     A single change or item cannot be split: what does not fit into one invocation is sent at the next receives.
     """
 
-    def is_too_much(count: int) -> bool:
-        return any(exceeds(jobs[start : start + count]) for start in range(0, len(jobs), count))
-
     def exceeds(part: Sequence[Job]) -> bool:
-        purges = dict.fromkeys((purge for job in _collapsed(part, _covering(part, config)) for purge in job.purges), "")
-        costs = [request.cost for request in requests_for(purges, config)]
+        collapsed = _collapsed(part, _covering(part, config))
+        owners = dict.fromkeys((purge for job in collapsed for purge in job.purges), "")
+        costs = [request.cost for request in requests_for(owners, config)]
         return any(sum(cost.get(limit, 0) for cost in costs) > most for limit, most in largest.items())
 
-    if len(jobs) > 1 and is_too_much(len(jobs)):
-        fits = max(1, bisect_left(range(1, len(jobs)), True, key=is_too_much))
+    def are_too_large(size: int) -> bool:
+        return any(exceeds(jobs[start : start + size]) for start in range(0, len(jobs), size))
+
+    if len(jobs) > 1 and are_too_large(len(jobs)):
+        # How many sizes are not too large is also the largest of them.
+        fits = max(1, bisect_left(range(1, len(jobs)), True, key=are_too_large))
         raise TooLarge(f"It asks for more requests than it may send: split it into events of at most {fits:,} items.")
 
 
 def _collapsed(jobs: Sequence[Job], covering: Mapping[Target | None, Sequence[Purge]]) -> Sequence[Job]:
-    """Return the jobs with the URLs of some targets replaced by the prefixes that cover them."""
+    """Return the jobs with the URLs of the targets in `covering` replaced by the prefixes that it has for them."""
+    if not covering:
+        return jobs
 
     def collapsed(target: Target | None, purges: Sequence[Purge]) -> tuple[Target | None, Sequence[Purge]]:
         prefixes = covering.get(target)
         return target, [*prefixes, *(purge for purge in purges if purge.kind != FILES)] if prefixes else purges
 
-    return [job._replace(parts=[collapsed(*part) for part in job.parts]) for job in jobs] if covering else jobs
+    return [job._replace(parts=[collapsed(*part) for part in job.parts]) for job in jobs]
 
 
 def _covering(jobs: Iterable[Job], config: Config) -> dict[Target | None, list[Purge]]:

@@ -19,8 +19,8 @@ from cf_purge.visitor import FRESH, MAX_URLS, STALE, SUPERSEDED, UNVERIFIABLE, C
 
 # Looked at again. An old answer that a slow fill stored looks superseded, too.
 _OPEN = (STALE, UNVERIFIABLE, SUPERSEDED)
-_SECONDS = 3.0  # for all questions of an invocation
-_MOST = 500  # changes in one message
+_LOOK_SECONDS = 3.0  # for all requests to the edge in an invocation
+_MAX_CHANGES = 500  # in a message about a first look
 
 
 class Verifier(NamedTuple):
@@ -36,15 +36,16 @@ class Verifier(NamedTuple):
         """Ask the queue for the first look at the changes of which the last purge was accepted now."""
         changes = {job.change: at for job, at in outcomes.finished(tasks) if job.change}
         known = [change for change in newest(changes) if not self.verify.sample or change.kind]
-        shares = sum(1 for _ in bodies_of(known, _MOST))
-        for share in range(shares):  # each message has its part of the newest
-            look = Look(1, min(changes.values()), len(range(share, self.verify.sample, shares)))
-            self._send(look, known[share::shares])
+        count = sum(1 for _ in bodies_of(known, _MAX_CHANGES))
+        for place in range(count):  # changes are dealt out in turn, so that each message has some of the sample
+            sampled = range(self.verify.sample)[place::count]
+            self._send(Look(1, min(changes.values()), len(sampled)), known[place::count])
 
     def look(self, looks: Iterable[Look]) -> None:
         """Look at what was purged before, and purge again what visitors do not see."""
         asked = [(look, _asked(look, self.visitor.config)) for look in looks]
-        seen = self.visitor.ask((copy.page for _, copies in asked for copy in copies), _SECONDS, self.run.purge_until)
+        pages = (copy.page for _, copies in asked for copy in copies)
+        seen = self.visitor.ask(pages, _LOOK_SECONDS, self.run.purge_until)
         told = [each for look, copies in asked for each in self._follow(look, copies, seen)]
         self.run.metrics.news["Verified"] = _news(told)
 
@@ -54,20 +55,22 @@ class Verifier(NamedTuple):
         Returns:
             The copies of the changes that are not looked at again, and that no target purges later.
         """
-        is_last, is_blind = not 1 <= look.hop < self.verify.attempts, not self.verify.sample
+        is_last, has_sample = not 1 <= look.hop < self.verify.attempts, self.verify.sample != 0
         copies = [self._judged(copy, seen[copy.page], look, is_last=is_last) for copy in asked]
         sampled = {copy.change.key for copy in copies}  # a look has the last change of each
         unsampled = [change for change in look.changes if change.key not in sampled]
-        if look.hop == 1 and not is_blind:
+        if look.hop == 1 and has_sample:
             self.run.metrics.counts["NotSampled"] += len(unsampled)
-        # The last word on a change is about all copies that were not fresh.
+        # All copies of an unsettled change that were not fresh are looked at again: the last word is about all of them.
         unsettled = dict.fromkeys(copy.change for copy in copies if copy.verdict in _OPEN and not is_last)
         left = [copy for copy in copies if copy.change in unsettled and copy.verdict != FRESH]
 
-        # A stale copy at each look, another one once; what is not sampled only where a sampled copy was stale.
+        # A stale copy is purged again after each look, another one unless it was already.
         due = [each for each in left if each.verdict == STALE or (each.verdict in _OPEN and not look.left.get(each.id))]
         again: dict[Copy | Change, list[Purge]] = {copy: copy.purges() for copy in due}
-        if not is_blind and (is_last or (look.hop == 1 and all(copy.verdict != STALE for copy in left))):
+        # Changes outside of a sample only if a copy in it was stale at the first look.
+        was_stale = look.hop > 1 or any(copy.verdict == STALE for copy in left)
+        if has_sample and (is_last or not was_stale):
             unsampled = []
         wanted = {purge: "" for purges in again.values() for purge in purges}
         for change in unsampled:

@@ -70,10 +70,13 @@ class Sqs(NamedTuple):
         return list(found.values())
 
     def settle(self, plan: Plan, outcomes: Outcomes, run: Invocation) -> set[str]:
-        """Delete what is done, park what can never work, return the rest; return the IDs of what comes back.
+        """Delete what is done, park what can never work, give the rest back to the queue.
 
         What is done is deleted first: if the time ran out before, it would be purged again. It does no harm that the
         event source mapping deletes its own batch, too.
+
+        Returns:
+            The IDs of the messages that come back.
         """
         deadline, counts = run.settle_until, run.metrics.counts
         last, now, chance = self.config.max_receive_count, self.clock.wall(), self.clock.random
@@ -85,35 +88,39 @@ class Sqs(NamedTuple):
         tasks = {task.message: task for task in (*plan.tasks, *sent)}
         fates = {message: fate_of(task, outcomes, last) for message, task in tasks.items()}
         self._batch("DeleteMessageBatch", {each: {} for each, fate in fates.items() if fate is None}, deadline)
-        # Half of the time is for returning the others.
+        # The other half of the time is for returning messages.
         park_until = self.clock.now() + (deadline - self.clock.now()) / 2
-        rejected = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
-        results = self.aws.http.together(lambda each: self._park(each, rejected[each], park_until), rejected)
-        for (message, error), result in zip(rejected.items(), results, strict=True):
+        reasons = {message: fate for message, fate in fates.items() if isinstance(fate, Rejected)}
+        results = self.aws.http.together(lambda each: self._park(each, reasons[each], park_until), reasons)
+        for (message, error), result in zip(reasons.items(), results, strict=True):
             fields = {"message_id": message.id, "code": error.code}
             if isinstance(result, PurgeError):
                 observe.error("not parked", **fields, reason=str(result))
                 counts["Misconfigured"] += isinstance(result, Misconfigured) and result.code not in _REFUSED
-                fates[message] = [Failure(LEFT_OUT)]
+                fates[message] = [Failure(LEFT_OUT)]  # so it is returned
             else:
                 observe.warn("parked", **fields, dead_letter_id=result, reason=str(error))
         parked = [message for message, fate in fates.items() if isinstance(fate, Rejected)]
         self._batch("DeleteMessageBatch", {each: {} for each in parked}, deadline)
         returned = {message: fate for message, fate in fates.items() if isinstance(fate, list)}
         delays = {each: delay_after(fate, each.receives, last, now, chance()) for each, fate in returned.items()}
-        # Without it they are returned as well, and the queue's own visibility timeout applies.
+        # If the call fails they come back as well, after the queue's own visibility timeout.
         timeouts: dict[Message, Json] = {each: {"VisibilityTimeout": delay} for each, delay in delays.items()}
         self._batch("ChangeMessageVisibilityBatch", timeouts, deadline)
         counts.update(Parked=len(parked), Retried=len(returned))
         left = ((each, part) for each in parked for part in tasks[each].left(outcomes.accepted))
-        run.metrics.news["Parked"] = ((*part, {"reason": str(rejected[each])}) for each, part in left)
+        run.metrics.news["Parked"] = (
+            (change, purges, {"reason": str(reasons[each])}) for each, (change, purges) in left
+        )
         return {message.id for message in returned}
 
     def send_delayed(self, tasks: Sequence[Task], deadline: float) -> list[Task]:
-        """Put the changes of tasks that are not due everywhere into the queue for later; return the tasks without them.
+        """Put the delayed changes of tasks into the queue.
 
-        A task of which the queue does not have all keeps them, and has the error. Changes that are due in the same
-        second share messages, each of about one request.
+        Changes that are due in the same second share messages, each of about one request.
+
+        Returns:
+            The tasks without their delayed changes. If some of a task were not sent, it keeps all and has an error.
         """
         delayed = [each for task in tasks for each in task.delayed]
         count = max(1, self.config.urls_per_request // max((each.purges for each in delayed), default=1))
@@ -128,8 +135,8 @@ class Sqs(NamedTuple):
             else:
                 observe.error("delayed changes not sent", reason=str(result), **keys)
                 errors |= dict.fromkeys(changes, result)
-        found = ((task, [errors[each.change] for each in task.delayed if each.change in errors]) for task in tasks)
-        return [task._replace(error=unsent[0]) if unsent else task._replace(delayed=()) for task, unsent in found]
+        failures = ((task, [errors[each.change] for each in task.delayed if each.change in errors]) for task in tasks)
+        return [task._replace(error=found[0]) if found else task._replace(delayed=()) for task, found in failures]
 
     def send_all(self, messages: Sequence[tuple[str, int]], deadline: float) -> list[str | PurgeError]:
         """Put messages into the own queue, each to be seen after so many seconds (at most 900).

@@ -108,10 +108,8 @@ class Sqs(NamedTuple):
         timeouts: dict[Message, Json] = {each: {"VisibilityTimeout": delay} for each, delay in delays.items()}
         self._batch("ChangeMessageVisibilityBatch", timeouts, deadline)
         counts.update(Parked=len(parked), Retried=len(returned))
-        left = ((each, part) for each in parked for part in tasks[each].left(outcomes.accepted))
-        run.metrics.news["Parked"] = (
-            (change, purges, {"reason": str(reasons[each])}) for each, (change, purges) in left
-        )
+        left = ((reasons[each], entry) for each in parked for entry in tasks[each].left(outcomes.accepted))
+        run.metrics.news["Parked"] = ((*entry, {"reason": str(reason)}) for reason, entry in left)
         return {message.id for message in returned}
 
     def send_delayed(self, tasks: Sequence[Task], deadline: float) -> list[Task]:

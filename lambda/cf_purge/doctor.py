@@ -20,10 +20,11 @@ from cf_purge.targets import FILES, PLACEHOLDER, Purge, is_object, nothing_at, p
 from cf_purge.visitor import Seen, Visitor
 
 _PERMISSION = "Zone → Cache Purge → Purge"
-_VISIT = 10.0  # seconds of all questions to the edge together
+_VISIT = 10.0  # seconds of all requests to the edge together
 _MAX_NAMES = 20  # looked up to find out which zone is meant
 _WIDER = 'purge_by = "prefix" ("tag" or "host" for a folder or a clean URL)'
-_Way = tuple[dict[str, str | None], str]  # as `covered_by` has it, and what to correct so that it works, or ""
+# How a URL is purged: an entry of `covered_by`, and what to correct so that this works; "" if it works.
+_Way = tuple[dict[str, str | None], str]
 _GONE = (403, 404, 410)  # S3 answers 403 for a missing object to those who may not list the bucket
 _FAULTS = {  # by the status of a token
     "disabled": "is disabled: enable it, or store a new one.",
@@ -45,7 +46,7 @@ def summary_of(purges: Collection[Purge], visitor: Visitor, deadline: float) -> 
     belongs = {purge: f", and {purge.host} belongs to it" if purge.host else "" for purge in purges}
     said = [f"The token may purge zone {purge.zone}{text}." for purge, text in belongs.items()]
     targets = [target for target in visitor.config.targets if target.zone in {purge.zone for purge in purges}]
-    said += [text for target in targets if (text := _rules_of(target, visitor.config))]
+    said += filter(None, (_rules_of(target, visitor.config) for target in targets))
     asked = [purge.host for purge in purges if purge.host]
     pages = {host: nothing_at(target, host, FILES) for target in targets for host in target.hosts or asked}
     said += [_reached(page.host, seen)[1] for page, seen in visitor.ask(pages.values(), _VISIT, deadline).items()]
@@ -53,7 +54,7 @@ def summary_of(purges: Collection[Purge], visitor: Visitor, deadline: float) -> 
 
 
 def _rules_of(target: Target, config: Config) -> str:
-    """Return which changes a target is about, and what else they purge and when; "" for all, nothing and at once."""
+    """Return a sentence about the settings of a target that limit, add or delay purges; "" if it has none of them."""
     rules = target._asdict()
     said = [f"{name} = {json.dumps(rules[name])}" for name in ("keys", "related", "delay_seconds") if rules[name]]
     if any(path.endswith("*") for path in target.related):
@@ -66,11 +67,15 @@ def _rules_of(target: Target, config: Config) -> str:
 
 
 def diagnosed(checks: Iterable[Task], outcomes: Outcomes, purger: Purger, deadline: float) -> Outcomes:
-    """Return the outcomes; each failure of a check says all that was found, until `deadline`, a time of `Clock.now`."""
+    """Return the outcomes with one text in all failures of checks: every fault that was found, with its cause.
+
+    Causes are looked for until `deadline`, a time of `Clock.now`.
+    """
     failures = outcomes.failures
     errors = {purge: failures[purge].error for task in checks for purge in task.purges if purge in failures}
     refused = {str(error): purge for purge, error in errors.items() if isinstance(error, Unauthorized)}
     causes = purger.cloudflare.http.together(lambda each: _cause(each, purger, deadline), refused.values())
+    # Where no cause is found, Cloudflare's own answer is reported.
     found = [cause if isinstance(cause, str) else text for text, cause in zip(refused, causes, strict=True)]
     found += [f"{str(each.shown)[:256]}: {error}" for each, error in errors.items() if isinstance(error, Rejected)]
     found += [str(error) for error in errors.values() if not isinstance(error, (Unauthorized, Rejected))]
@@ -83,10 +88,13 @@ def diagnosed(checks: Iterable[Task], outcomes: Outcomes, purger: Purger, deadli
 
 
 def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
-    """Return why a purge was refused: a wrong token or ID, a foreign zone and no permission get the same answer.
+    """Return why a purge was refused, or None if nothing more can be said.
+
+    Cloudflare gives the same answer to a wrong token, a wrong zone ID, a zone that is not the token's, and a missing
+    permission.
 
     Raises:
-        PurgeError: a question failed.
+        PurgeError: a request for it failed.
     """
     zone, place, config = purge.zone, purger.token.place, purger.cloudflare.config
     if config.email is not None:
@@ -94,14 +102,15 @@ def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
     it, token = f"The API token in {place}", purger.token.get(deadline)
     # The zone can have the name of a host, or of a domain above it.
     hosts = [host for each in config.targets if each.zone.id == zone.id for host in each.hosts or [purge.host]]
-    found = {host.split(".", labels)[-1] for host in hosts for labels in range(host.count("."))}
-    names = sorted(found, key=lambda name: (len(name), name))[:_MAX_NAMES]
+    domains = {host.split(".", labels)[-1] for host in hosts for labels in range(host.count("."))}
+    names = sorted(domains, key=lambda name: (len(name), name))[:_MAX_NAMES]
     timeout = (deadline - purger.clock.now()) / (len(names) + 1)
     # A token finds a zone by name when it has any permission in it.
     zones = {each: name for name in names for each in purger.cloudflare.zone_ids(name, token, timeout)}
     if zone.id in zones:
         return f"{it} has no permission to purge zone {zone} ({zones[zone.id]}): add {_PERMISSION} to it."
-    for other, name in zones.items():
+    if zones:
+        other, name = next(iter(zones.items()))
         return f"{name} is zone {other}, not {zone}: correct targets[*].zone_id, or the token's zone resources."
     status = purger.cloudflare.token_status(token, timeout)
     # This endpoint knows users' tokens only. Before 2026 those of an account looked the same.
@@ -126,11 +135,11 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
     targets = [target for target in visitor.config.targets if host in target.hosts]
     if not targets:
         raise Rejected(f"{host} is not a host of any target: correct it, or add it to targets[*].hosts.", "ForeignHost")
-    found = [way for target in targets for way in ways_to(bare, target, visitor.config)]
-    covered = [entry for entry, missing in found if not missing]
-    remedies = [missing for _, missing in found] or ["correct path_prefix, index_documents or clean_urls"]
-    variants = (header for target in targets for variant in target.header_variants for header in variant)
-    origin = next((value for name, value in variants if name.lower() == "origin"), f"https://{host}")
+    ways = [way for target in targets for way in ways_to(bare, target, visitor.config)]
+    covered = [entry for entry, missing in ways if not missing]
+    remedies = [missing for _, missing in ways] or ["correct path_prefix, index_documents or clean_urls"]
+    headers = (header for target in targets for variant in target.header_variants for header in variant)
+    origin = next((value for name, value in headers if name.lower() == "origin"), f"https://{host}")
     plain = Purge(targets[0].zone, FILES, url, host)
     pages = {"plain": plain, "with_origin": plain._replace(headers=(("Origin", origin),))}
     pages["with_query"] = plain._replace(item=f"{url}{'&' if mark else '?'}cf-purge-explain={visitor.clock.wall():.6f}")
@@ -143,9 +152,9 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
 
 
 def conclude(host: str, seen: Mapping[str, Seen], missing: str = "") -> tuple[str, str]:
-    """Return the code and the sentence for the answers to one URL: the "plain" one, and those to compare it with. Pure.
+    """Return the code and the conclusion for the answers to one URL: the "plain" one, and those it is compared with.
 
-    `missing` is what to correct where nothing covers the URL.
+    Pure. The first rule that applies wins. `missing` is what to correct if nothing covers the URL, else "".
     """
     plain, said = seen["plain"], seen["plain"].reported
     status, age = plain.status, "" if plain.age is None else f" ({plain.age} s old)"
@@ -202,9 +211,10 @@ def _reached(host: str, seen: Seen) -> tuple[str, str]:
 
 
 def _is_same(plain: Seen, other: Seen) -> bool | None:
-    """Tell whether another answer has the version of the plain one, Cloudflare's; None: nothing tells it. Pure."""
+    """Tell whether two answers of Cloudflare's have the same version; None if they cannot be compared. Pure."""
     both = {plain.status, other.status}
-    # The origin has an answer for each, or the other one is not Cloudflare's, or one of them is no version.
+    # Both were just fetched, so a difference is the origin's own; or the other one is not from Cloudflare's cache; or
+    # one of them is no version, such as a redirect.
     if (plain.is_fetched and other.is_fetched) or other.is_challenge or not other.cache_status or both - {200, *_GONE}:
         return None
     if both != {200}:
@@ -216,14 +226,14 @@ def _is_same(plain: Seen, other: Seen) -> bool | None:
 def ways_to(url: str, target: Target, config: Config) -> Iterator[_Way]:
     """Yield how a target can purge a URL without query on one of its hosts. Pure.
 
-    That is by a key, with the glob that lets it pass, by any key that purges the host, or by the template of a related
-    page.
+    A way is a key, with the glob that lets it pass; any key, if each purges the whole host; or the template of a
+    related page.
     """
     scheme, _, _, encoded = url.split("/", 3)
     name = f"targets[{config.targets.index(target)}]"
     # As Cloudflare keeps it: https://developers.cloudflare.com/rules/normalization/how-it-works/
     spelling = re.sub("%[0-9A-Fa-f]{2}", lambda found: quote(unquote_to_bytes(found[0]), safe=""), encoded)
-    # By decoded path, whether a client writes it like that. S3 reads a plus as a space.
+    # The paths that the URL can stand for, since S3 reads a plus as a space; and whether it is a spelling of them.
     paths = {path: spelling in spellings_of(path) for path in (unquote(encoded), unquote_plus(encoded))}
     takes_all = target.purge_by in ("host", "everything")
     has_any_spelling = takes_all or (target.purge_by == "tag" and not tags_from_path(target))
@@ -246,7 +256,8 @@ def ways_to(url: str, target: Target, config: Config) -> Iterator[_Way]:
     if takes_all:
         yield way("host", target.purge_by, True, filter=next(iter(globs), None))
     for template in target.related:
-        # As a glob, which no path slows down: a placeholder is one character or more, only of two also slashes.
+        # The template as a glob, which no path slows down. A placeholder is at least one character; only those of key
+        # and dir match slashes.
         purge_by, end = ("prefix", "**") if template.endswith("*") else ("url", "")
         text = re.sub(r"[*?\[]", r"[\g<0>]", template.removesuffix("*")) + end
         glob = PLACEHOLDER.sub(lambda found: "**?" if found[1] in ("key", "dir") else "*?", f".{text}")

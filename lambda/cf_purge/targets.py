@@ -70,7 +70,7 @@ def purges_at(target: Target, key: str) -> Iterator[Purge]:
     elif target.purge_by == "tag":
         yield from _tags(target, key, paths)
     else:
-        # As a prefix "/a/" would take the whole folder, and "/b" every path that begins with it.
+        # Only the object itself by prefix: "/a/" would take the whole folder, and "/b" every path that begins with it.
         if target.purge_by == "prefix" and paths[0][-1:] not in ("", "/"):
             yield from prefixes_of(target, paths.pop(0))
         yield from urls_of(target, paths)
@@ -106,10 +106,11 @@ def spellings_of(path: str) -> list[str]:
     """
     if _PLAIN.fullmatch(path):
         return [path]
-    paths = {path: None, re.sub("/{2,}", "/", f"/{path}")[1:]: None}
-    # Once for encoders that treat all that is in the path alike.
-    ways = {("".join(filter(path.__contains__, raw)), space if " " in path else ""): 0 for raw, space in _ENCODERS}
-    spelled = (quote(each, safe=f"/{raw}").replace("%20", space) for each in paths for raw, space in ways)
+    paths = dict.fromkeys((path, re.sub("/{2,}", "/", f"/{path}")[1:]))
+    # Encoders that differ only in characters that the path does not have are one.
+    used = ((filter(path.__contains__, raw), space if " " in path else "") for raw, space in _ENCODERS)
+    encoders = dict.fromkeys(("".join(raw), space) for raw, space in used)
+    spelled = (quote(each, safe=f"/{raw}").replace("%20", space) for each in paths for raw, space in encoders)
     return list(dict.fromkeys(spelled))
 
 
@@ -149,11 +150,11 @@ def urls_of(target: Target, paths: Sequence[str]) -> Iterator[Purge]:
 
 
 def prefixes_of(target: Target, path: str) -> Iterator[Purge]:
-    """Yield `host/path`; of a path deeper than Cloudflare accepts, the deepest folder that it does."""
+    """Yield the prefixes of a decoded path; of a path deeper than Cloudflare accepts, those of the deepest folder."""
     for spelling, host in product(spellings_of(path), target.hosts):
         parts = f"{host}/{spelling}".split("/")
         kept = parts if len(parts) <= MAX_SLASHES + 1 else [*parts[:MAX_SLASHES], ""]
-        # Merged, it could be the host; the spelling with single slashes is enough.
+        # With its slashes merged such a folder could be the whole host. Another spelling has single slashes.
         if kept == parts or "" not in kept[:-1]:
             yield Purge(target.zone, PREFIXES, "/".join(kept), host)
 
@@ -167,13 +168,13 @@ def tags_from_path(target: Target) -> bool:
 def _tags(target: Target, key: str, paths: list[str]) -> Iterator[Purge]:
     """Fill the tag templates as the module's output `cache_response_rules` does, which has the same condition.
 
-    From the path, whose spellings have a tag each, if the templates need no more; else from the decoded key, as its
-    object's metadata has it: there, characters that a tag cannot have are percent-encoded.
+    If the templates need no more than the path, each of its spellings has a tag. Otherwise the tag is made of the
+    decoded key, as the object's metadata has it: characters that a tag cannot have are percent-encoded there.
     """
-    own = {name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()}
-    spelled = [(path, each) for path in paths for each in spellings_of(path)] if tags_from_path(target) else []
-    fillings = [([path], {"key": target.key_prefix + each.removeprefix(target.path_prefix)}) for path, each in spelled]
-    for pages, values in fillings or [(paths, own)]:
+    from_key = [(paths, {name: quote(value, safe=_IN_TAGS) for name, value in _values_of(key).items()})]
+    spelled = ((path, each) for path in paths for each in spellings_of(path))
+    from_path = (([path], {"key": target.key_prefix + each.removeprefix(target.path_prefix)}) for path, each in spelled)
+    for pages, values in from_path if tags_from_path(target) else from_key:
         tags = {tag: template for template in target.tags if (tag := template.format_map(values))}
         for tag, template in tags.items():
             if len(tag) > MAX_TAG:
@@ -185,7 +186,7 @@ def _tags(target: Target, key: str, paths: list[str]) -> Iterator[Purge]:
 
 
 def _values_of(key: str) -> dict[str, str]:
-    """Return the placeholders' values: `a/b.css` has the `dir` a, the `name` b.css, the `stem` b and the `ext` css."""
+    """Return the values of the placeholders: of `a/b.css` the dir is a, the name b.css, the stem b and the ext css."""
     folder, _, name = key.rpartition("/")
     stem, _, extension = name.rpartition(".") if "." in name[1:] else (name, "", "")
     return {"key": key, "dir": folder, "name": name, "stem": stem, "ext": extension}
@@ -203,16 +204,17 @@ def purges_for_item(item: Item, config: Config) -> list[Purge]:
     # With the flat variables no bucket is configured, and an item other than a check need not name one.
     targets = config.targets_for(item.bucket, item.zone_id, needs_hosts=item.kind == "check")
     if item.kind == "check":
-        # Each has its target's kind, since an environment may accept one kind and not another. If that kind would drop
-        # copies, it is a prefix instead.
+        # Of each target's own kind, since an environment of a zone may accept one kind and not another. By host or of
+        # everything it would drop copies, so for these it is a prefix.
         kinds = {"url": FILES, "tag": TAGS}
         return [nothing_at(each, host, kinds.get(each.purge_by, PREFIXES)) for each in targets for host in each.hosts]
-    # Without hosts there is nothing to compare the host with.
+    # With the flat variables a target has no hosts to compare with.
     serving = [target for target in targets if not item.host or item.host in (target.hosts or [item.host])]
     if not serving:
         remedy = "correct it or the zone_id, or add it to targets[*].hosts"
         raise Rejected(f"{item.host} is not a host of any target in the requested zone: {remedy}.", "ForeignHost")
-    # An encoded slash separates no folders, but some clients resolve dot segments behind it.
+    # An encoded slash separates no folders, so it stays encoded. Some clients resolve dot segments behind it all the
+    # same, so a path with dot segments lies in no folder.
     path = "" if has_dots(unquote(item.path)) else unquote(re.sub("(?i)%2f", "%252F", item.path))
     inside = [target for target in serving if not item.host or path[1:].startswith(target.path_prefix)]
     if not inside:

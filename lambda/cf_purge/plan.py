@@ -120,14 +120,13 @@ class Request(NamedTuple):
         Bad items are often neighbours. Where the first items begin is therefore left to `chance`, a number in [0, 1):
         the message is cut elsewhere at each receive, and at one of them each good item is apart from the bad ones.
         """
-        is_one_message = len(self.parts) == 1
-        items = self.parts[0]
+        [items, *others] = self.parts
         start = int(chance * len(items))
-        pieces: tuple[Any, ...] = items[start:] + items[:start] if is_one_message else self.parts
+        pieces: tuple[Any, ...] = self.parts if others else items[start:] + items[:start]
         step = ceil(len(pieces) / _PARTS)
         for place in range(0, len(pieces), step):
             piece = pieces[place : place + step]
-            yield self._replace(parts=(piece,) if is_one_message else piece)
+            yield self._replace(parts=piece if others else (piece,))
 
 
 class Plan(NamedTuple):

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 # Modules that few invocations need are imported inside functions: each adds a millisecond or two to a cold start.
 
-# Seconds that are kept back: to return and park messages, and to end.
+# Seconds before the time-out after which nothing more is purged, and nothing more is deleted, parked or returned.
 _RESERVE, _END = 5.0, 0.5
-# A function without the module may have Lambda's default of 3 seconds: then it is a share of them.
+# At most these shares of the time: a function without the module may have Lambda's default of 3 seconds.
 _RESERVE_SHARE, _END_SHARE = 0.2, 0.05
-# Seconds' worth of requests, beside the full buckets, that one message may take; and their share of the time.
-_LARGEST, _LARGEST_SHARE = 30.0, 0.6
+# One message may ask for what full buckets can send in so many seconds, at most this share of the time to purge.
+_MESSAGE_SECONDS, _MESSAGE_SHARE = 30.0, 0.6
 _MAX_REMEMBERED = 50_000  # messages and purges
 # Characters of JSON for the purges in an answer: with it, Lambda takes an answer of 6 MB.
 _MAX_SHOWN = 2_000_000
@@ -83,16 +83,16 @@ class Function:
         self._clock = clock
         self._aws = Aws(http, environ)
         self._purger = Purger(config, self._aws, clock)
-        # By message: what was accepted, or failed when sent apart: each receive leaves less for the next one. Hashes
+        # What `plan.Ended` describes, of messages that were returned: each receive leaves less for the next one. Hashes
         # are small, and no two purges of a message have the same 64 bits.
-        self._done: dict[str, dict[int, PurgeError | None]] = {}
+        self._ended: dict[str, dict[int, PurgeError | None]] = {}
 
     def invoke(self, event: Any, context: Any) -> dict[str, Any]:
         metrics = observe.Metrics(verifies=self._config.verify is not None)
         left = context.get_remaining_time_in_millis() / 1000 if context else 60.0  # seconds; a shell has no context
         end, reserve = self._clock.now() + left, min(_RESERVE, _RESERVE_SHARE * left)
         # An invocation must be able to finish what one message asks for.
-        largest = self._purger.budget.capacity(min(_LARGEST, _LARGEST_SHARE * (left - reserve)))
+        largest = self._purger.budget.capacity(min(_MESSAGE_SECONDS, _MESSAGE_SHARE * (left - reserve)))
         run = Invocation(end - reserve, end - min(_END, _END_SHARE * left), largest, metrics)
         try:
             if (messages := messages_in(event)) is not None:
@@ -109,12 +109,12 @@ class Function:
 
     def _consume(self, batch: list[Message], run: Invocation) -> dict[str, Any]:
         """Purge what a batch of messages asks for; what is not known to be done is returned to the queue."""
-        # A look is no burst.
+        # A full batch of changes, without looks, shows a burst.
         drains = 1 < self._config.batch_size <= sum(not message.is_look for message in batch) < self._config.drain
         messages = self._sqs.drain(batch, run.purge_until) if drains else batch
         plan = self._plan(messages, run)
         outcomes = self._send(plan, run)
-        # The event source mapping deletes a batch that is done.
+        # If nothing failed, was drained or is delayed, the event source mapping deletes the batch.
         is_done = messages == batch and not any(task.delayed or outcomes.failures_of(task) for task in plan.tasks)
         returned = set() if is_done else self._sqs.settle(plan, outcomes, run)
         self._remember(plan, outcomes, returned)
@@ -123,10 +123,10 @@ class Function:
         return {"batchItemFailures": [{"itemIdentifier": each.id} for each in batch if each.id in returned]}
 
     def _plan(self, messages: Sequence[Message], run: Invocation) -> Plan:
-        return make_plan(messages, self._config, self._done, run.largest, self._clock.wall())
+        return make_plan(messages, self._config, self._ended, run.largest, self._clock.wall())
 
     def _send(self, plan: Plan, run: Invocation) -> Outcomes:
-        """Send the requests of a plan; after an unexpected error none of them is done."""
+        """Send the requests of a plan. After an unexpected error all its purges have that error."""
         for task in plan.tasks:
             run.metrics.counts["Changes"] += len(task.event.entries)
             run.metrics.counts["Skipped"] += len(task.skipped)
@@ -147,20 +147,20 @@ class Function:
             return Outcomes({}, dict.fromkeys(plan.owners, Failure(observe.understood(error))), {})
         others = [task for task in plan.tasks if not task.event.is_check]
         lags = [(job, run.metrics.took("Lag", job.due, at)) for job, at in outcomes.finished(others)]
-        # What is delayed is not done.
+        # A change is not done before its delayed targets are.
         run.metrics.news["Purged"] = ((job.change, job.purges, {"lag_ms": lag}) for job, lag in lags if not job.later)
         return outcomes
 
     def _remember(self, plan: Plan, outcomes: Outcomes, returned: Container[str]) -> None:
-        """Keep what is done of the messages that come back, by their IDs."""
+        """Keep how purges ended of the messages that come back; forget the other messages."""
         for task in plan.tasks:
-            done = self._done.pop(task.message.id, {})
+            ended = self._ended.pop(task.message.id, {})
             # A delayed change is purged again, all of it, when it is due.
             if task.message.id in returned and not task.delayed:
-                self._done[task.message.id] = done | outcomes.ends_of(task.purges)
-        excess = sum(1 + len(done) for done in self._done.values()) - _MAX_REMEMBERED
+                self._ended[task.message.id] = ended | outcomes.ends_of(task.purges)
+        excess = sum(1 + len(ended) for ended in self._ended.values()) - _MAX_REMEMBERED
         while excess > 0:  # the oldest first
-            excess -= 1 + len(self._done.pop(next(iter(self._done))))
+            excess -= 1 + len(self._ended.pop(next(iter(self._ended))))
 
     def _explain_or_wait(self, event: dict[str, Any], run: Invocation, left: float) -> dict[str, Any]:
         """Explain a URL, or purge and look until visitors see it; `left` is the function's time in seconds."""
@@ -189,7 +189,7 @@ class Function:
             verifier = Verifier(self._config.verify, self._visitor, self._purger, self._sqs, run)
             verifier.announce(tasks, outcomes)
             verifier.look([task.event.look for task in tasks if task.event.look])
-        except Exception as error:  # it must not repeat what was purged
+        except Exception as error:  # what is purged must not be repeated because of it
             observe.warn("not verified", reason=str(observe.understood(error)))
 
     def _answer(self, plan: Plan, run: Invocation) -> dict[str, Any]:
@@ -198,7 +198,7 @@ class Function:
         [task] = plan.tasks
         [sent] = self._sqs.send_delayed([task], run.settle_until) if task.delayed else [task]
         if errors := [failure.error for failure in outcomes.failures_of(sent)]:
-            # First what needs a person, then what can pass.
+            # The error that helps most: one that needs a person, then one that can pass, then a rejected item.
             error = min(errors, key=lambda each: (isinstance(each, Rejected), isinstance(each, Transient)))
             undone = "" if task.event.is_check else outcomes.left_in(sent)  # a check says it itself
             raise type(error)(f"{error}{undone}", error.code)

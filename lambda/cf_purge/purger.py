@@ -49,7 +49,7 @@ class Outcomes(NamedTuple):
 
     accepted: dict[Purge, float]  # with the time, in seconds since the epoch
     failures: dict[Purge, Failure]
-    alone: dict[Purge, errors.PurgeError]  # what failed when it was sent apart: why, if it is rejected, else LEFT_OUT
+    alone: dict[Purge, errors.PurgeError]  # what failed when it was sent apart: its Rejected, else LEFT_OUT
 
     def failures_of(self, task: Task) -> list[Failure]:
         """Return the distinct reasons why a task is not done, also for purges without an outcome; none when it is."""
@@ -74,7 +74,7 @@ class Outcomes(NamedTuple):
         return f" Not purged: {items}{' and more' if len(undone) > _MAX_NAMED else ''}." if undone else ""
 
     def ends_of(self, purges: Collection[Purge]) -> dict[int, errors.PurgeError | None]:
-        """Return, by the hash of a purge, None if it was accepted, or what `alone` has."""
+        """Return how purges ended, by hash, as `plan.Ended` has it: without those that have not ended."""
         return {hash(each): self.alone.get(each) for each in purges if each in self.accepted or each in self.alone}
 
 
@@ -165,7 +165,7 @@ class Purger:
         A request that its zone's hold or the budget delays beyond the last possible start gets a failure.
         """
         now = self.clock.now()
-        limit = min(work.run.purge_until - _MIN_TIMEOUT, work.failing_until if work.has_failed else inf)
+        last_start = min(work.run.purge_until - _MIN_TIMEOUT, work.failing_until if work.has_failed else inf)
         ready = []
         for place, request in enumerate(list(work.pending)):  # `fail` removes from it
             zone = self._zones[request.group]
@@ -173,14 +173,14 @@ class Purger:
             ready_at = max(held_until, request.repeat_at, now + self.budget.wait(now, request.cost))
             hold = held_until - now
             is_long = hold > (0.0 if zone.is_misconfigured else _MAX_SLEEP)
-            if ready_at <= limit and not is_long:
+            if ready_at <= last_start and not is_long:
                 # Fresh messages before suspects; of both, zones that need no probe first.
                 ready.append((ready_at, request.is_suspect, zone.held_until > 0, request.is_last, place, request))
                 continue
             # A short hold of a zone that has just accepted something is not why a request waits for the budget.
-            is_held = is_long or (hold > 0 and (held_until > limit or now - zone.real_at > _RECENT))
+            is_held = is_long or (hold > 0 and (held_until > last_start or now - zone.real_at > _RECENT))
             failure = Failure(zone.error, hold) if is_held else Failure(LEFT_OUT)
-            # What was part of a request that failed has its error.
+            # A part of a request that failed has the error of that request.
             work.fail(request, Failure(request.error) if request.error and zone.held_until <= now else failure)
         if not ready:
             return None
@@ -212,8 +212,8 @@ class Purger:
     def _timeout(self, request: Request, work: _Work) -> float:
         # Now and then a suspect message has time, so that a purge that is slow, but works, is not given up.
         is_hurried = work.has_failed or self.clock.random() >= _LONG_SHARE
-        is_shared = len(request.parts) > 1 or (is_hurried if request.is_suspect else len(work.pending) > 1)
-        return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_shared else LONG_TIMEOUT
+        is_short = len(request.parts) > 1 or (is_hurried if request.is_suspect else len(work.pending) > 1)
+        return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
 
     def _judge(self, request: Request, error: errors.PurgeError, zone: _Zone, work: _Work) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
@@ -257,15 +257,18 @@ class Purger:
             work.outcomes.alone[request.purges[0]] = error if isinstance(error, errors.Rejected) else LEFT_OUT
             return
         work.pending.remove(request)
-        # The error is that of what is not sent any more.
+        # What the error becomes for parts that this invocation does not send any more.
         whole = request._replace(is_suspect=True, repeat_at=0.0, error=errors.NotTried(str(error)))
         work.pending[:0] = whole.split(self.clock.random())
 
     def _probe(self, request: Request, zone: _Zone, work: _Work, named: float | None = None) -> bool:
-        """Ask whether the zone works, with a purge of the same kind that drops no copy; if it does not, hold it."""
+        """Tell whether the zone works: it accepts a purge of the same kind that drops no copy. If not, hold it.
+
+        `named` is the wait in seconds that the answer to `request` named.
+        """
         probe = probe_for(request, self.cloudflare.config)
         if self.budget.wait(self.clock.now(), probe.cost) > _MAX_SLEEP:  # it would keep other zones waiting
-            # Nobody is misconfigured without a probe.
+            # A plain error, since only the answer to a probe may call the zone misconfigured.
             self._hold(zone, errors.Transient(str(zone.error), retry_after=zone.error.retry_after))
             return False
         error = self._ask(probe, LONG_TIMEOUT, work.run)
@@ -280,7 +283,7 @@ class Purger:
         return False
 
     def _hold(self, zone: _Zone, error: errors.PurgeError, named: float | None = None) -> None:
-        """Send nothing to a zone for a while, then a probe first; `named`: the wait of the answer before the error."""
+        """Send nothing to a zone for a while, then a probe first. `named` is the wait if `error` has none."""
         now, wait = self.clock.now(), error.retry_after or named
         zone.held_until, zone.error = now + max(wait or 0.0, self._next_hold(zone)), error
         if wait is not None:
@@ -288,11 +291,12 @@ class Purger:
         zone.is_misconfigured = isinstance(error, errors.Misconfigured) and now >= self._grace_until
 
     def _next_hold(self, zone: _Zone) -> float:
+        """Count one more hold of a zone and return how many seconds it lasts."""
         zone.holds += 1
         return min(_LAST_HOLD, _FIRST_HOLD * 2.0 ** min(zone.holds - 1, 10))
 
     def _ask(self, request: Request, timeout: float, run: Invocation) -> errors.PurgeError | None:
-        """Send one request as soon as the budget allows; return None if it is accepted."""
+        """Send one request as soon as the budget allows; return why it is not accepted, or None if it is."""
         try:
             token, now = self.token.get(run.purge_until), self.clock.now()
             wait = self.budget.wait(now, request.cost)
@@ -305,7 +309,7 @@ class Purger:
             self.cloudflare.send(request, token, min(timeout, run.purge_until - began))
         except errors.PurgeError as error:
             run.metrics.counts["RateLimited"] += isinstance(error, errors.RateLimited)
-            return error.with_traceback(None)  # which would keep the invocation in memory
+            return error.with_traceback(None)  # a traceback would keep the invocation in memory
         self._latency = self.clock.now() - began
         self.token.note_accepted()
         return None

@@ -23,7 +23,7 @@ from cf_purge.targets import FILES, Purge, is_object, paths_of, prefixes_of, spe
 
 FRESH, STALE, SUPERSEDED, RENEWED, UNVERIFIABLE = "fresh", "stale", "superseded", "renewed", "unverifiable"
 _TOLERANCE = 5  # seconds from the date of an object to the event's time, which is when the upload had finished
-# A Location that names a host, which is the group, without credentials.
+# The group is the host of an absolute Location, without credentials.
 _LOCATION = re.compile(r"\A(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
 _UNICAST = ipaddress.ip_network("2000::/3")
 # CF-Cache-Status: https://developers.cloudflare.com/cache/concepts/cache-responses/
@@ -32,7 +32,7 @@ _REPORTED = ("etag", "last-modified", "age", "cf-cache-status", "cache-control",
 NO_ANSWER = Answer(0, {}, b"")
 MAX_URLS = 100  # of a look, and of a wait
 _MAX_HOSTS = 64  # asked at the same time
-_MARGIN = 10  # seconds of the function's time that no wait may take: to purge and to answer
+_MARGIN = 10  # seconds of the function's time that a wait must leave: to purge and to answer
 _INTERVAL, _TIMEOUT = 1.0, 4.0  # seconds from look to look, and of one look; the last one ends within the margin
 
 
@@ -104,6 +104,7 @@ class Visitor(NamedTuple):
         until = min(self.clock.now() + seconds, deadline)
         seen = dict.fromkeys(pages, Seen(NO_ANSWER, 0.0, "No time was left."))
         by_host = grouped((page.host, page) for page in seen)
+        # Together the hosts are asked for about CONNECTIONS pages at a time; a share is asked page by page.
         lanes = max(1, CONNECTIONS // max(1, len(by_host)))
         shares = [asked[lane::lanes] for asked in by_host.values() for lane in range(min(lanes, len(asked)))]
 
@@ -129,7 +130,7 @@ class Visitor(NamedTuple):
 def copies_of(job: Job) -> Iterator[Copy]:
     """Yield the object's own URL and its pages, in one spelling, by https if possible, on each host, in each variant.
 
-    But for those with headers that Cloudflare sets itself, such as CF-Device-Type: no visitor can ask for these.
+    Variants with headers that Cloudflare sets itself, such as CF-Device-Type, are left out: no visitor can send these.
     """
     for target, _ in job.parts:
         if target and (change := job.change):
@@ -143,15 +144,15 @@ def copies_of(job: Job) -> Iterator[Copy]:
 def is_public(address: str) -> bool:
     """Tell whether an IP address is one of the public Internet."""
     found = ipaddress.ip_address(address)
-    # One that contains an IPv4 address could contain a private one.
+    # An IPv6 address that contains an IPv4 address could contain a private one.
     is_mixed = isinstance(found, ipaddress.IPv6Address) and (found not in _UNICAST or found.sixtofour is not None)
     return found.is_global and not found.is_multicast and not is_mixed
 
 
 def judge(change: Change, seen: Seen, purged: float) -> str:
-    """Return the verdict on what a visitor got of a change that was purged at `purged`. Pure.
+    """Return the verdict on what a visitor got of a change that was purged at `purged`. Pure; the first rule decides.
 
-    Of a change without a kind at most the time is known, as in a `wait`: there the age of the copy decides the rest.
+    A change without a kind comes from a `wait`. At most its time is known, so the age of the copy decides the rest.
     """
     by_age, etag, is_gone = seen.by_age(purged), (change.etag or "").strip('"'), seen.status in (404, 410)
     unknown = UNVERIFIABLE if change.kind else by_age
@@ -159,8 +160,8 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
         return UNVERIFIABLE
     if change.kind == DELETE and (is_gone or (seen.status == 403 and seen.cache_status)):
         return FRESH
-    # What the cache has kept since before the change is not its version, though it may have its ETag (another header
-    # was corrected), or its second. An age has whole seconds.
+    # A copy from before the change is not its version, even with its ETag (another header was corrected) or with a date
+    # of the same second. An age has whole seconds, hence the one second.
     if change.at is not None and seen.by_age(change.at - 1) == STALE:
         return STALE
     if change.kind and (is_gone or (change.kind == DELETE and seen.status == 200)):
@@ -184,12 +185,12 @@ def judge(change: Change, seen: Seen, purged: float) -> str:
 
 
 def wait_in(event: Mapping[str, Any], left: float, now: float) -> tuple[dict[str, Any], int, float | None]:
-    """Return an event without `wait` and `since`, and these two.
+    """Return the purge in an event of a `wait`, its seconds, and its `since` in seconds since the epoch.
 
     `left` is the function's time in seconds, `now` in seconds since the epoch.
 
     Raises:
-        UnknownEvent: they are invalid, or beside something that cannot be looked at.
+        UnknownEvent: these are invalid, or the event purges something that cannot be looked at.
     """
     rest = dict(event)
     seconds, since, limit = rest.pop("wait", None), rest.pop("since", None), math.ceil(left) - _MARGIN
@@ -205,12 +206,13 @@ def wait_in(event: Mapping[str, Any], left: float, now: float) -> tuple[dict[str
 
 
 def pages_for(jobs: Iterable[Job]) -> list[Purge]:
-    """Return what a visitor asks for to see what was purged: of a key, each page in one spelling. Pure.
+    """Return what a visitor asks for to see what was purged: pages of keys in one spelling, and manual URLs. Pure.
 
     Raises:
-        Rejected: nothing, or too much.
+        Rejected: there is nothing to ask for, or too much.
     """
-    found = list(dict.fromkeys(page for job in jobs for page in [copy.page for copy in copies_of(job)] or job.purges))
+    by_job = ([copy.page for copy in copies_of(job)] or job.purges for job in jobs)
+    found = list(dict.fromkeys(page for pages in by_job for page in pages))
     if not found:
         raise UnknownEvent('No target serves these keys, so there is nothing to "wait" for: omit it.')
     if len(found) > MAX_URLS:
@@ -221,10 +223,10 @@ def pages_for(jobs: Iterable[Job]) -> list[Purge]:
 def wait(
     pages: Sequence[Purge], until: float, purged: float, since: float | None, visitor: Visitor, skipped: Sequence[str]
 ) -> dict[str, Any]:
-    """Look, and again a second after each look, until all that was purged is fresh or renewed, and answer what is.
+    """Look, and again a second after each look, until all is fresh or renewed, or the time is over; return the answer.
 
-    `until` is a time of `Clock.now`; `since` and `purged` in seconds since the epoch: before the purge, because a busy
-    page is filled again before the answer to it. `skipped` are keys that need no purge, for the answer.
+    `until` is a time of `Clock.now`; `since` and `purged` are in seconds since the epoch. `purged` is when the purge
+    began, because a busy page is filled again before Cloudflare's answer. `skipped` are keys that need no purge.
 
     Raises:
         NotFresh: something is still stale; the text is the answer as JSON.
@@ -232,7 +234,7 @@ def wait(
     verdicts, pending = dict.fromkeys(pages, UNVERIFIABLE), pages
     while True:
         new = {page: judge(Change("", at=since), seen, purged) for page, seen in visitor.ask(pending, _TIMEOUT).items()}
-        # What hides itself later was seen to be stale.
+        # A copy that cannot be judged any more keeps its last verdict.
         verdicts |= {page: verdict for page, verdict in new.items() if verdict != UNVERIFIABLE}
         pending = [page for page in pending if verdicts[page] not in (FRESH, RENEWED)]
         left = until - visitor.clock.now()

@@ -19,7 +19,7 @@ from cf_purge.visitor import FRESH, MAX_URLS, STALE, SUPERSEDED, UNVERIFIABLE, C
 
 # Looked at again. An old answer that a slow fill stored looks superseded, too.
 _OPEN = (STALE, UNVERIFIABLE, SUPERSEDED)
-_LOOK_SECONDS = 3.0  # for all requests to the edge in an invocation
+_VISIT = 3.0  # seconds of all requests to the edge in an invocation
 _MAX_CHANGES = 500  # in a message about a first look
 
 
@@ -44,8 +44,7 @@ class Verifier(NamedTuple):
     def look(self, looks: Iterable[Look]) -> None:
         """Look at what was purged before, and purge again what visitors do not see."""
         asked = [(look, _asked(look, self.visitor.config)) for look in looks]
-        pages = (copy.page for _, copies in asked for copy in copies)
-        seen = self.visitor.ask(pages, _LOOK_SECONDS, self.run.purge_until)
+        seen = self.visitor.ask((copy.page for _, copies in asked for copy in copies), _VISIT, self.run.purge_until)
         told = [each for look, copies in asked for each in self._follow(look, copies, seen)]
         self.run.metrics.news["Verified"] = _news(told)
 

@@ -45,7 +45,7 @@ class Cloudflare(NamedTuple):
         environment = f"/environments/{zone.environment_id}" if zone.environment_id else ""
         path = f"/zones/{zone.id}{environment}/{self.config.operation}_cache"
         answer = self._ask(path, json.dumps(request.body).encode(), token, timeout)
-        # `success: false` has been seen with 200 too.
+        # Cloudflare also answers 200 with `success: false`.
         if not (200 <= answer.status < 300 and answer.document.get("success") is True):
             raise error_in(answer, zone, token)
 
@@ -56,7 +56,7 @@ class Cloudflare(NamedTuple):
         """
         answer = self._ask("/user/tokens/verify", None, token, timeout)
         codes = {code for code, _ in _errors_in(answer.document)}
-        if "9109" in codes:  # from this location
+        if "9109" in codes:  # the token must not be used from this address
             return "filtered"
         if answer.status == 401 or "1000" in codes:
             return "unknown"
@@ -92,10 +92,10 @@ def error_in(answer: Answer, zone: Zone, token: str) -> PurgeError:
     is_cloudflares = "success" in document or "errors" in document
     errors = [*_errors_in(document)]
     codes = {code for code, _ in errors}
-    # Cloudflare may echo parts of the request.
     texts = " ".join("; ".join(f"{code} {text}" for code, text in errors).split())  # one line
-    said = texts.replace(token, "[token]")[:500] or "no explanation"
-    said = f"Cloudflare answered {answer.status} for zone {zone} ({said})"
+    # Cloudflare may echo parts of the request, so the token too.
+    explanation = texts.replace(token, "[token]")[:500] or "no explanation"
+    said = f"Cloudflare answered {answer.status} for zone {zone} ({explanation})"
     wait = _wait_named(answer)
     if answer.status == 429 or codes & _THROTTLED:
         return RateLimited(f"{said}.", retry_after=wait)

@@ -111,9 +111,10 @@ class Config(NamedTuple):
         return takes(key, self.include) and not (self.exclude and takes(key, self.exclude))
 
     def targets_for(self, bucket: str | None, zone_id: str | None, *, needs_hosts: bool = True) -> tuple[Target, ...]:
-        """Return the targets that serve a bucket, of one zone, or all of them for None.
+        """Return the targets that serve a bucket, in one zone; None stands for any bucket, and for all zones.
 
-        Where any bucket is accepted, its name is their host. Without it they have none, which `needs_hosts` refuses.
+        If no bucket is configured, the host of each target is the bucket's name. If the event names none either, they
+        have no hosts, which `needs_hosts` refuses.
 
         Raises:
             Rejected: no target has that zone; or the bucket is not the configured one, invalid, or missing.
@@ -161,7 +162,7 @@ def load(environ: Mapping[str, str]) -> Config:
 
 
 def _from_document(text: str) -> Config:
-    """Read what the module writes, where null means the default: JSON, compressed if it is too large otherwise.
+    """Read what the module writes: JSON in which null means the default, compressed if it would be too large.
 
     Terraform has validated it, so only the names of its fields are checked: they tell the document of another version.
 
@@ -186,7 +187,7 @@ def _target(fields: dict[str, Any], bucket: str) -> Target:
     for name in ("tags", "related"):
         fields[name] = tuple(template.replace("{bucket}", bucket) for template in fields.get(name, ()))
     for name in ("key_prefix", "path_prefix"):
-        fields[name] = f"{fields.get(name, '').strip('/')}/".lstrip("/")  # a folder, however it is written
+        fields[name] = f"{fields.get(name, '').strip('/')}/".lstrip("/")  # "/a", "a/" and "a" are "a/"; "/" is ""
     return Target(zone, fields.pop("hosts"), **fields)
 
 

@@ -76,6 +76,12 @@ FOUND = {
         14400.0, cloudflare_latency=0.25
     ),
     "the only request of each invocation was ended after two seconds": broken(11738.0),
+    "the only request of each new environment was ended after two seconds, because messages shared it": Schedule(
+        seed=0,
+        setting=Setting("one host", "free", 0.5, 5, 10, 1000, 60.0, None, None, 3.0, 0.01),
+        bursts=(Burst(0.0, "change", 2, 3, 0.0),),
+        storms=(Storm(0.0, 960.4, "purge", "broken", 1.0),),
+    ),
     "a dry run counted, and a folder was purged without a request": Schedule(
         seed=1,
         setting=Setting("by prefix", "free", 4.0, 2, 10, 1000, 60.0, None, 1, 0.25, 0.01),

@@ -145,7 +145,8 @@ def explain(event: Mapping[str, Any], visitor: Visitor) -> dict[str, Any]:
     pages["with_query"] = plain._replace(item=f"{url}{'&' if mark else '?'}cf-purge-explain={visitor.clock.wall():.6f}")
     if mark and any(each["purge_by"] == "url" for each in covered):
         pages["without_query"] = plain._replace(item=bare)
-    seen = dict(zip(pages, visitor.ask(pages.values(), _VISIT).values(), strict=True))
+    answers = visitor.ask(pages.values(), _VISIT)
+    seen = {name: answers[page] for name, page in pages.items()}
     code, conclusion = conclude(host, seen, min(remedies, key=len))
     evidence = {name: each.reported for name, each in seen.items()}
     return {"url": url, "conclusion": conclusion, "code": code, "evidence": evidence, "covered_by": covered}

@@ -26,6 +26,8 @@ def matches(glob: str, key: str) -> bool:
     text = key[len(head) : len(key) - len(tail)]
     places = 1  # bit n: the pieces so far match the first n characters
     for piece in pieces:
+        if not places:
+            return False
         onward = -(places & -places)  # all places from the first one on
         if piece in ("**", "**/*"):  # the second reaches all of them, too
             places = onward

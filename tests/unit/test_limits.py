@@ -122,7 +122,7 @@ NASTY: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
     "globs that look for long names": (
         [text(keys=keys(240, 1000, "a quick brown fox "))],
         [],
-        {"targets": [target(keys=[f"**/{n:02}{'jumps over' * 60}/**"]) for n in range(25)]},
+        {"targets": [target(keys=[f"**/{n:02}{'jumps over' * 60}/**"]) for n in range(40)]},
     ),
     "looks with much that is left": (
         [text(hop=2, purged=1.0, changes=[{"key": "a"}], left={f"{n:x}": None for n in range(16_000)})] * 2 + GOOD,

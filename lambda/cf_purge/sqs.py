@@ -29,7 +29,7 @@ _TIME_SHARE = 0.2  # of the time that is left, for receiving
 # Rounds in a row with few messages: SQS asks a sample of its servers, so one does not mean an empty queue.
 _MAX_SHORT = 3
 _MAX_REASON = 1_000  # characters
-_MAX_BODY = 257_000  # bytes of a message beside which there is room for a reason: both queues take 262,144
+_MAX_MESSAGE = 262_144  # bytes; both queues are created with it
 # What is wrong with a message, not with the role: characters or a size that the queue does not take.
 _REFUSED = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "InvalidMessageContents"})
 
@@ -170,7 +170,10 @@ class Sqs(NamedTuple):
         reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(error)[:_MAX_REASON])
         texts = {"ReasonCode": error.code, "Reason": reason}
         payload: Json = {"MessageBody": message.body}
-        if len(message.body.encode(errors="surrogatepass")) <= _MAX_BODY:  # otherwise only the log has the reason
+        # Attributes, with names and types, count towards the size of a message: without room only the log has the
+        # reason.
+        whole = message.body + "".join(f"{name}String{text}" for name, text in texts.items())
+        if len(whole.encode(errors="surrogatepass")) <= _MAX_MESSAGE:
             payload["MessageAttributes"] = {n: {"DataType": "String", "StringValue": text} for n, text in texts.items()}
         with contextlib.suppress(Transient):  # repeated once: at its last receive it has no other chance
             return self._put(self.config.dead_letter_queue_arn, payload, deadline)

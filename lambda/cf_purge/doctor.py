@@ -104,7 +104,7 @@ def _cause(purge: Purge, purger: Purger, deadline: float) -> str | None:
     hosts = [host for each in config.targets if each.zone.id == zone.id for host in each.hosts or [purge.host]]
     domains = {host.split(".", labels)[-1] for host in hosts for labels in range(host.count("."))}
     names = sorted(domains, key=lambda name: (len(name), name))[:_MAX_NAMES]
-    timeout = (deadline - purger.clock.now()) / (len(names) + 1)
+    timeout = min(5.0, (deadline - purger.clock.now()) / (len(names) + 1))  # seconds of one request
     # A token finds a zone by name when it has any permission in it.
     zones = {each: name for name in names for each in purger.cloudflare.zone_ids(name, token, timeout)}
     if zone.id in zones:

@@ -326,6 +326,9 @@ def test_the_questions_are_few_and_take_no_more_time_than_the_invocation_has() -
     assert verdict(world, seconds=20.0) == NO_ACCESS
     assert len(world.cloudflare.reads) == 20 + 1  # names of the zone, and the token
     assert sum(sent.timeout for sent in world.cloudflare.reads) <= 20 - 5 - 3
+    world = refusing()
+    verdict(world, seconds=60.0)
+    assert max(sent.timeout for sent in world.cloudflare.reads) <= 5
 
 
 # ---- Several at once, and in the queue ----

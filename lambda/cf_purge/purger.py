@@ -215,8 +215,8 @@ class Purger:
         is_short = len(request.parts) > 1 or (is_hurried if request.is_suspect else len(work.pending) > 1)
         # Where the budget allows no other request soon, not even a probe, nothing could follow a time-out.
         two = {limit: 2 * needed for limit, needed in request.cost.items()}
-        is_short = is_short and self.budget.wait(self.clock.now(), two) <= _MAX_SLEEP
-        return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short else LONG_TIMEOUT
+        can_follow = self.budget.wait(self.clock.now(), two) <= _MAX_SLEEP
+        return min(LONG_TIMEOUT, max(SHORT_TIMEOUT, 3 * self._latency)) if is_short and can_follow else LONG_TIMEOUT
 
     def _judge(self, request: Request, error: errors.PurgeError, zone: _Zone, work: _Work) -> None:
         """Decide whether a failure is the zone's or that of what was sent."""
